@@ -1,0 +1,25 @@
+import { existsSync, readdirSync } from "node:fs";
+import { defaultServerConditions } from "vite";
+import { defineConfig } from "vitest/config";
+
+// One project per package, named like its folder: `vitest --project sqlite`.
+const project = (root: string, name: string) => ({ extends: true as const, root, test: { name } });
+const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
+
+export default defineConfig({
+  // @sessiondb/* means the sources, so tests need no build.
+  ssr: { resolve: { conditions: ["@sessiondb/source", ...defaultServerConditions] } },
+  test: {
+    projects: [...packages.map((name) => project(`packages/${name}`, name)), project("examples", "examples")],
+    include: ["**/test/**/*.test.ts"],
+    exclude: [
+      "**/node_modules/**",
+      "**/dist/**",
+      ...(process.env["SESSIONDB_SLOW"] === "1" ? [] : ["**/*.slow.test.ts"]),
+    ],
+    setupFiles: [new URL("scripts/vitest-setup.ts", import.meta.url).pathname],
+    passWithNoTests: true,
+    reporters: ["default", "json"],
+    outputFile: { json: ".test-results/vitest.json" },
+  },
+});
