@@ -1,0 +1,135 @@
+import { InvalidArgumentError, PayloadTooLargeError } from "./errors.ts";
+import type { SessionDbLimits } from "./session-db.ts";
+
+// The checks that every method of the contract makes before it touches a store. Each names the argument it refuses.
+
+type Unknown<T> = { readonly [Key in keyof T]?: unknown };
+
+const sessionTypes = ["agent", "team", "workflow"] as const;
+/** Unix seconds beyond this are milliseconds by mistake: it is the year 5138. */
+const latestTimestamp = 100_000_000_000;
+
+export function checkObject(value: unknown, argument: string): asserts value is Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError(argument, "an object");
+  }
+}
+
+/** An id: non-empty, well-formed text without NUL, no longer than the store's column. */
+export function checkId(value: unknown, argument: string, limits: SessionDbLimits): string {
+  if (typeof value !== "string" || value === "") {
+    throw new InvalidArgumentError(argument, "a non-empty string");
+  }
+  if (value.includes("\0") || !isWellFormed(value)) {
+    throw new InvalidArgumentError(argument, "well-formed text without NUL characters");
+  }
+  // Characters are code points, of which there are at most as many as UTF-16 units.
+  if (value.length > limits.idLength) {
+    const length = Array.from(value).length;
+    if (length > limits.idLength) {
+      throw new InvalidArgumentError(argument, `at most ${limits.idLength} characters long, not ${length}`);
+    }
+  }
+  return value;
+}
+
+// String.prototype.isWellFormed is in Node 20 but not yet in the ES2023 types.
+const loneSurrogate = /\p{Surrogate}/u;
+
+function isWellFormed(value: string): boolean {
+  return !loneSurrogate.test(value);
+}
+
+export function checkOptionalId(value: unknown, argument: string, limits: SessionDbLimits): string | null {
+  return value === undefined || value === null ? null : checkId(value, argument, limits);
+}
+
+/**
+ * The user a call is confined to, or null when the caller left `userId` out. A `userId` that is there but holds nothing
+ * is a scope that got lost on the way, and would open every user's sessions if it were taken for "left out".
+ */
+export function checkUserScope(options: Unknown<{ userId: string }>, limits: SessionDbLimits): string | null {
+  return "userId" in options ? checkId(options.userId, "userId", limits) : null;
+}
+
+export function checkSessionType(value: unknown, argument: string): "agent" | "team" | "workflow" {
+  const type = sessionTypes.find((known) => known === value);
+  if (type === undefined) {
+    throw new InvalidArgumentError(argument, '"agent", "team" or "workflow"');
+  }
+  return type;
+}
+
+export function checkCount(
+  value: unknown,
+  argument: string,
+  { from, otherwise }: { from: number; otherwise: number },
+): number {
+  if (value === undefined) {
+    return otherwise;
+  }
+  if (!Number.isSafeInteger(value) || (value as number) < from) {
+    throw new InvalidArgumentError(argument, `a whole number of at least ${from}`);
+  }
+  return value as number;
+}
+
+export function checkTimestamp(value: unknown, argument: string): number | null {
+  if (value === undefined || value === null) {
+    return null;
+  }
+  if (!Number.isSafeInteger(value) || Math.abs(value as number) > latestTimestamp) {
+    throw new InvalidArgumentError(argument, "whole Unix seconds (not milliseconds, not a Date)");
+  }
+  return value as number;
+}
+
+export function checkFlag(value: unknown, argument: string, otherwise: boolean): boolean {
+  if (value === undefined) {
+    return otherwise;
+  }
+  if (typeof value !== "boolean") {
+    throw new InvalidArgumentError(argument, "true or false");
+  }
+  return value;
+}
+
+export function checkChoice<Choice extends string>(
+  value: unknown,
+  argument: string,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
+  if (value === undefined) {
+    return choices[0];
+  }
+  const choice = choices.find((known) => known === value);
+  if (choice === undefined) {
+    throw new InvalidArgumentError(argument, choices.map((known) => `"${known}"`).join(" or "));
+  }
+  return choice;
+}
+
+export function checkText(value: unknown, argument: string): string {
+  if (typeof value !== "string") {
+    throw new InvalidArgumentError(argument, "a string");
+  }
+  return value;
+}
+
+export function checkIds(values: unknown, argument: string, limits: SessionDbLimits): string[] {
+  if (!Array.isArray(values)) {
+    throw new InvalidArgumentError(argument, "an array of ids");
+  }
+  return [...new Set(values.map((value, index) => checkId(value, `${argument}[${index}]`, limits)))];
+}
+
+/** Refuses a JSON document that the store cannot hold. */
+export function checkPayload(json: string | null, argument: string, limits: SessionDbLimits): void {
+  // UTF-8 takes at most three bytes for each UTF-16 unit, so short texts need no counting.
+  if (json !== null && json.length * 3 > limits.payloadBytes) {
+    const size = Buffer.byteLength(json);
+    if (size > limits.payloadBytes) {
+      throw new PayloadTooLargeError(argument, { size, limit: limits.payloadBytes });
+    }
+  }
+}

@@ -1,0 +1,377 @@
+import * as check from "./arguments.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { changeOf, encodeRunWrite, encodeSessionWrite } from "./encode-writes.ts";
+import { ClosedError, InvalidArgumentError, type SchemaProblem } from "./errors.ts";
+import type { Run } from "./models/runs.ts";
+import type { Session, SessionInit } from "./models/sessions.ts";
+import type {
+  PageOf,
+  RunListQuery,
+  RunPosition,
+  RunQuery,
+  RunSelection,
+  RunWrite,
+  RunsWanted,
+  ScopeQuery,
+  SessionChangeFunction,
+  SessionConditions,
+  SessionListQuery,
+  SessionPosition,
+  SessionQuery,
+  SessionSelection,
+  SessionWrite,
+} from "./queries.ts";
+import type {
+  DeleteSessionsOptions,
+  GetRunsOptions,
+  GetSessionOptions,
+  GetSessionsOptions,
+  LegacyRunsProgress,
+  MigrateLegacyRunsOptions,
+  RunPage,
+  SessionChange,
+  SessionDb,
+  SessionDbLimits,
+  SessionFilter,
+  SessionPage,
+  SessionScope,
+  UpsertRunOptions,
+  UserSessionDb,
+} from "./session-db.ts";
+import { foldName } from "./session-rules.ts";
+import { ScopedSessionDb } from "./user-session-db.ts";
+
+const defaultPageSize = 50;
+const runPositionShape = [0, 0, ""] as const;
+
+/**
+ * The half of the contract that is the same for every store: checks arguments, fills in defaults, encodes what is
+ * written, keeps cursors, and closes. A store extends it with the protected methods below, which get only checked input.
+ * docs/writing-an-adapter.md walks through one.
+ */
+export abstract class BaseSessionDb implements SessionDb {
+  readonly limits: SessionDbLimits;
+  #closing: Promise<void> | null = null;
+  #underWay = 0;
+  #whenIdle: (() => void) | null = null;
+
+  protected constructor(limits: SessionDbLimits) {
+    this.limits = limits;
+  }
+
+  protected abstract readSession(query: SessionQuery): Promise<Session | null>;
+
+  /** Items in the order asked for, and the position after the last one unless there are no more. */
+  protected abstract listSessions(
+    query: SessionListQuery,
+  ): Promise<PageOf<Session, SessionPosition> & { readonly total: number | null }>;
+
+  /** Writes all or nothing, in order, with the rules of `upsertSession`. Resolves with the sessions as stored. */
+  protected abstract writeSessions(writes: readonly SessionWrite[]): Promise<Session[]>;
+
+  /** Applies `change` to the stored row under its lock. Resolves with the session as stored, or null without one. */
+  protected abstract changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null>;
+
+  /** Deletes all or nothing. Resolves with the number of sessions deleted. */
+  protected abstract removeSessions(selection: SessionSelection): Promise<number>;
+
+  protected abstract writeRun(write: RunWrite): Promise<void>;
+  protected abstract readRun(query: RunQuery): Promise<Run | null>;
+  protected abstract listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>>;
+
+  /** Deletes all or nothing and closes the gaps in `runIndex`. Resolves with the number of runs deleted. */
+  protected abstract removeRuns(selection: RunSelection): Promise<number>;
+
+  /** Releases what this store opened. Called once, when nothing is under way. */
+  protected abstract release(): Promise<void>;
+
+  // A store without a schema of its own has nothing to migrate.
+  protected async applyMigration(): Promise<void> {}
+
+  protected async pendingStatements(): Promise<readonly string[]> {
+    return [];
+  }
+
+  protected async schemaProblems(): Promise<readonly SchemaProblem[]> {
+    return [];
+  }
+
+  protected async copyLegacyRuns(_options: MigrateLegacyRunsOptions): Promise<LegacyRunsProgress> {
+    return { sessions: 0, runs: 0, skipped: 0 };
+  }
+
+  getSession(options: GetSessionOptions): Promise<Session | null> {
+    return this.#perform(() => {
+      const scope = this.#checkScope(options);
+      return this.readSession({ ...scope, runs: this.#checkRunsWanted(options, true) });
+    });
+  }
+
+  getSessions(options: GetSessionsOptions = {}): Promise<SessionPage> {
+    return this.#perform(async () => {
+      const query = this.#checkListQuery(options);
+      const { items, next, total } = await this.listSessions(query);
+      const nextCursor = next && encodeCursor(cursorOrder(query), [next.timestamp, next.sessionId]);
+      return { sessions: items, nextCursor, ...(total !== null && { total }) };
+    });
+  }
+
+  upsertSession(session: SessionInit): Promise<Session> {
+    return this.#perform(async () => {
+      const [stored] = await this.writeSessions([encodeSessionWrite(session, "session", this.limits)]);
+      return stored as Session;
+    });
+  }
+
+  upsertSessions(sessions: readonly SessionInit[]): Promise<void> {
+    return this.#perform(async () => {
+      if (!Array.isArray(sessions)) {
+        throw new InvalidArgumentError("sessions", "an array of sessions");
+      }
+      const writes = sessions.map((session: SessionInit, index) =>
+        encodeSessionWrite(session, `sessions[${index}]`, this.limits),
+      );
+      if (writes.length > 0) {
+        await this.writeSessions(writes);
+      }
+    });
+  }
+
+  updateSession(scope: SessionScope, change: SessionChange): Promise<Session | null> {
+    return this.#perform(() => this.changeSession(this.#checkScope(scope), changeOf(change, this.limits)));
+  }
+
+  renameSession({ sessionName, ...scope }: SessionScope & { sessionName: string }): Promise<Session | null> {
+    return this.#perform(() => {
+      check.checkText(sessionName, "sessionName");
+      return this.changeSession(this.#checkScope(scope), changeOf({ sessionName }, this.limits));
+    });
+  }
+
+  deleteSession(options: { sessionId: string; userId?: string }): Promise<boolean> {
+    return this.#perform(async () => {
+      const { sessionId, userId } = this.#checkScope(options);
+      return (await this.removeSessions({ sessionIds: [sessionId], userId })) > 0;
+    });
+  }
+
+  deleteSessions(options: DeleteSessionsOptions): Promise<number> {
+    return this.#perform(async () => {
+      check.checkObject(options, "options");
+      const userId = check.checkUserScope(options, this.limits);
+      if ("sessionIds" in options) {
+        const sessionIds = check.checkIds(options.sessionIds, "sessionIds", this.limits);
+        return sessionIds.length === 0 ? 0 : this.removeSessions({ sessionIds, userId });
+      }
+      check.checkObject(options.filter, "filter");
+      const conditions = this.#checkConditions(options.filter, userId);
+      if (Object.values(conditions).every((condition) => condition === null)) {
+        throw new InvalidArgumentError("filter", "at least one condition: an empty filter would delete every session");
+      }
+      return this.removeSessions({ conditions });
+    });
+  }
+
+  upsertRun(options: UpsertRunOptions): Promise<void> {
+    return this.#perform(() => {
+      check.checkObject(options, "options");
+      const { session, run, change } = options;
+      return this.writeRun({
+        ...encodeRunWrite(session, run, this.limits),
+        change: change === undefined ? null : changeOf(change, this.limits),
+      });
+    });
+  }
+
+  getRun(options: { runId: string; userId?: string }): Promise<Run | null> {
+    return this.#perform(() => {
+      check.checkObject(options, "options");
+      return this.readRun({
+        runId: check.checkId(options.runId, "runId", this.limits),
+        userId: check.checkUserScope(options, this.limits),
+      });
+    });
+  }
+
+  getRuns(options: GetRunsOptions = {}): Promise<RunPage> {
+    return this.#perform(async () => {
+      const query = this.#checkRunListQuery(options);
+      const { items, next } = await this.listRuns(query);
+      const nextCursor = next && encodeCursor(runCursorOrder(query), [next.runIndex, next.createdAt, next.runId]);
+      return { runs: items, nextCursor };
+    });
+  }
+
+  deleteRuns(options: { runIds: readonly string[]; userId?: string }): Promise<number> {
+    return this.#perform(async () => {
+      check.checkObject(options, "options");
+      const userId = check.checkUserScope(options, this.limits);
+      const runIds = check.checkIds(options.runIds, "runIds", this.limits);
+      return runIds.length === 0 ? 0 : this.removeRuns({ runIds, userId });
+    });
+  }
+
+  migrate(): Promise<void> {
+    return this.#perform(() => this.applyMigration());
+  }
+
+  planMigration(): Promise<readonly string[]> {
+    return this.#perform(() => this.pendingStatements());
+  }
+
+  verifySchema(): Promise<readonly SchemaProblem[]> {
+    return this.#perform(() => this.schemaProblems());
+  }
+
+  migrateLegacyRuns(options: MigrateLegacyRunsOptions = {}): Promise<LegacyRunsProgress> {
+    return this.#perform(() => {
+      check.checkObject(options, "options");
+      const batchSize = check.checkCount(options.batchSize, "batchSize", { from: 1, otherwise: 100 });
+      return this.copyLegacyRuns({ ...options, batchSize });
+    });
+  }
+
+  forUser(userId: string): UserSessionDb {
+    return new ScopedSessionDb(this, check.checkId(userId, "userId", this.limits));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    await this.release();
+  }
+
+  async #perform<Result>(operation: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== null) {
+      throw new ClosedError();
+    }
+    this.#underWay += 1;
+    try {
+      return await operation();
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) {
+        this.#whenIdle?.();
+      }
+    }
+  }
+
+  #checkScope(scope: SessionScope): ScopeQuery {
+    check.checkObject(scope, "options");
+    return {
+      sessionId: check.checkId(scope.sessionId, "sessionId", this.limits),
+      sessionType: scope.sessionType === undefined ? null : check.checkSessionType(scope.sessionType, "sessionType"),
+      userId: check.checkUserScope(scope, this.limits),
+    };
+  }
+
+  #checkRunsWanted(options: { includeRuns?: unknown; runsLimit?: unknown }, included: boolean): RunsWanted {
+    const limit = check.checkCount(options.runsLimit, "runsLimit", { from: 0, otherwise: Number.POSITIVE_INFINITY });
+    if (!check.checkFlag(options.includeRuns, "includeRuns", included) || limit === 0) {
+      return "none";
+    }
+    return limit === Number.POSITIVE_INFINITY ? "all" : limit;
+  }
+
+  #checkConditions(filter: SessionFilter, userId: string | null): SessionConditions {
+    return {
+      sessionType: filter.sessionType === undefined ? null : check.checkSessionType(filter.sessionType, "sessionType"),
+      userId,
+      participantId: check.checkOptionalId(filter.participantId, "participantId", this.limits),
+      componentId: check.checkOptionalId(filter.componentId, "componentId", this.limits),
+      sessionName:
+        filter.sessionName === undefined ? null : foldName(check.checkText(filter.sessionName, "sessionName")),
+      startTimestamp: check.checkTimestamp(filter.startTimestamp, "startTimestamp"),
+      endTimestamp: check.checkTimestamp(filter.endTimestamp, "endTimestamp"),
+    };
+  }
+
+  #checkListQuery(options: GetSessionsOptions): SessionListQuery {
+    check.checkObject(options, "options");
+    const order = {
+      sortBy: check.checkChoice(options.sortBy, "sortBy", ["createdAt", "updatedAt"]),
+      sortOrder: check.checkChoice(options.sortOrder, "sortOrder", ["desc", "asc"]),
+    };
+    const limit = check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize });
+    const page = check.checkCount(options.page, "page", { from: 1, otherwise: 1 });
+    if (options.cursor !== undefined && options.page !== undefined) {
+      throw new InvalidArgumentError("page", "left out when a cursor is given");
+    }
+    return {
+      ...this.#checkConditions(options, check.checkUserScope(options, this.limits)),
+      ...order,
+      limit,
+      offset: (page - 1) * limit,
+      after: options.cursor === undefined ? null : sessionPosition(options.cursor, cursorOrder(order)),
+      runs: this.#checkRunsWanted(options, false),
+      includeTotal: check.checkFlag(options.includeTotal, "includeTotal", false),
+    };
+  }
+
+  #checkRunListQuery(options: GetRunsOptions): RunListQuery {
+    check.checkObject(options, "options");
+    const sessionId = check.checkOptionalId(options.sessionId, "sessionId", this.limits);
+    const order = check.checkChoice(options.order, "order", ["asc", "desc"]);
+    return {
+      sessionId,
+      userId: check.checkUserScope(options, this.limits),
+      participantId: check.checkOptionalId(options.participantId, "participantId", this.limits),
+      statuses: checkStatuses(options.status),
+      parent: this.#checkParent(options.parentRunId),
+      startTimestamp: check.checkTimestamp(options.startTimestamp, "startTimestamp"),
+      endTimestamp: check.checkTimestamp(options.endTimestamp, "endTimestamp"),
+      order,
+      limit: check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }),
+      after: options.cursor === undefined ? null : runPosition(options.cursor, runCursorOrder({ sessionId, order })),
+    };
+  }
+
+  #checkParent(parentRunId: unknown): RunListQuery["parent"] {
+    if (parentRunId === undefined) {
+      return null;
+    }
+    return parentRunId === null ? "none" : { runId: check.checkId(parentRunId, "parentRunId", this.limits) };
+  }
+}
+
+function checkStatuses(status: unknown): readonly string[] | null {
+  if (status === undefined) {
+    return null;
+  }
+  const statuses: unknown[] = Array.isArray(status) ? status : [status];
+  if (statuses.length === 0) {
+    throw new InvalidArgumentError("status", "a status, or an array with at least one");
+  }
+  return statuses.map((value) => check.checkText(value, "status").toUpperCase());
+}
+
+// A cursor carries the order of its list, so that it is refused in a list of another order.
+function cursorOrder({ sortBy, sortOrder }: Pick<SessionListQuery, "sortBy" | "sortOrder">): string {
+  return `${sortBy} ${sortOrder}`;
+}
+
+function runCursorOrder({ sessionId, order }: Pick<RunListQuery, "sessionId" | "order">): string {
+  return `${sessionId === null ? "createdAt" : "runIndex"} ${order}`;
+}
+
+function sessionPosition(cursor: unknown, order: string): SessionPosition {
+  const [timestamp, sessionId] = decodeCursor(cursor, order, [0, ""]) as [number, string];
+  return { timestamp, sessionId };
+}
+
+function runPosition(cursor: unknown, order: string): RunPosition {
+  const [runIndex, createdAt, runId] = decodeCursor(cursor, order, runPositionShape) as [number, number, string];
+  return { runIndex, createdAt, runId };
+}

@@ -1,0 +1,220 @@
+/** The stable code of every error this library throws. docs/errors.md has one heading per code. */
+export type SessionDbErrorCode =
+  | "ADAPTER_NOT_INSTALLED"
+  | "CLOSED"
+  | "CORRUPT_DATA"
+  | "DATABASE_BUSY"
+  | "DATABASE_ERROR"
+  | "DATABASE_FULL"
+  | "DATABASE_READ_ONLY"
+  | "DATABASE_UNREACHABLE"
+  | "INVALID_ARGUMENT"
+  | "INVALID_CONNECTION_STRING"
+  | "PAYLOAD_TOO_LARGE"
+  | "PERMISSION_DENIED"
+  | "RUN_CONFLICT"
+  | "SCHEMA_MISMATCH"
+  | "SESSION_OWNERSHIP"
+  | "SESSION_TYPE_MISMATCH";
+
+const marker = Symbol.for("@sessiondb/error");
+
+/**
+ * Base of every error thrown by a `SessionDb`. Its message never holds stored content or query parameters: those are
+ * user data. Ids appear in messages, since an error without them cannot be acted on.
+ */
+export abstract class SessionDbError extends Error {
+  abstract readonly code: SessionDbErrorCode;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    Object.defineProperty(this, marker, { value: true });
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+
+  /** Recognises the library's errors without `instanceof`, so also those of a second copy of the package. */
+  static isInstance(error: unknown): error is SessionDbError {
+    return typeof error === "object" && error !== null && marker in error;
+  }
+}
+
+/** An argument is missing, of the wrong type, or out of range. Nothing was read or written. */
+export class InvalidArgumentError extends SessionDbError {
+  readonly code = "INVALID_ARGUMENT";
+  /** The path of the argument, for example `session.sessionId`. */
+  readonly argument: string;
+  /** What the argument must be, as a phrase. */
+  readonly expected: string;
+
+  constructor(argument: string, expected: string, options?: ErrorOptions) {
+    super(`${argument} must be ${expected}`, options);
+    this.argument = argument;
+    this.expected = expected;
+  }
+}
+
+/** A write named a session that belongs to another user, or named no user for a session that has an owner. */
+export class SessionOwnershipError extends SessionDbError {
+  readonly code = "SESSION_OWNERSHIP";
+  readonly sessionId: string;
+
+  constructor(sessionId: string) {
+    super(
+      `Session ${JSON.stringify(sessionId)} belongs to another user. Write to it as its owner, or use another session id.`,
+    );
+    this.sessionId = sessionId;
+  }
+}
+
+/** A write named a session under another type than it has. A session never changes its type. */
+export class SessionTypeMismatchError extends SessionDbError {
+  readonly code = "SESSION_TYPE_MISMATCH";
+  readonly sessionId: string;
+  readonly expectedType: string;
+  readonly storedType: string;
+
+  constructor(sessionId: string, { expectedType, storedType }: { expectedType: string; storedType: string }) {
+    super(
+      `Session ${JSON.stringify(sessionId)} is a ${storedType} session, not a ${expectedType} session. Use another session id.`,
+    );
+    this.sessionId = sessionId;
+    this.expectedType = expectedType;
+    this.storedType = storedType;
+  }
+}
+
+/** The run id is already stored under another session. A run is never moved; give the new run an id of its own. */
+export class RunConflictError extends SessionDbError {
+  readonly code = "RUN_CONFLICT";
+  readonly runId: string;
+  readonly sessionId: string;
+
+  constructor(runId: string, sessionId: string) {
+    super(
+      `Run ${JSON.stringify(runId)} is stored under another session than ${JSON.stringify(sessionId)}. Run ids are unique: use a new one.`,
+    );
+    this.runId = runId;
+    this.sessionId = sessionId;
+  }
+}
+
+/** A value is larger than this store can hold. Raised before anything is written. */
+export class PayloadTooLargeError extends SessionDbError {
+  readonly code = "PAYLOAD_TOO_LARGE";
+  /** What was too large, for example `run.runData`. */
+  readonly argument: string;
+  /** The size found, in bytes of UTF-8 JSON. */
+  readonly size: number;
+  /** The largest size allowed, in bytes of UTF-8 JSON. */
+  readonly limit: number;
+
+  constructor(argument: string, { size, limit }: { size: number; limit: number }, options?: ErrorOptions) {
+    super(
+      `${argument} is ${size} bytes of JSON and the store holds at most ${limit}. Keep large media outside of the session, or raise maxPayloadBytes.`,
+      options,
+    );
+    this.argument = argument;
+    this.size = size;
+    this.limit = limit;
+  }
+}
+
+/** A stored value cannot be read. It is left as it is: an unreadable session is never taken for a missing one. */
+export class CorruptDataError extends SessionDbError {
+  readonly code = "CORRUPT_DATA";
+  /** Where the value is, for example `agno_runs.run_data`. */
+  readonly location: string;
+  /** The id of the row, or null when the value was read outside of a row. */
+  readonly id: string | null;
+
+  constructor(location: string, id: string | null, options?: ErrorOptions) {
+    super(
+      `${location}${id === null ? "" : ` of ${JSON.stringify(id)}`} does not hold readable JSON. Repair or remove the row; nothing was changed.`,
+      options,
+    );
+    this.location = location;
+    this.id = id;
+  }
+}
+
+/** One difference between the tables found and the tables wanted. */
+export interface SchemaProblem {
+  readonly table: string;
+  /** Null when the whole table is concerned. */
+  readonly column: string | null;
+  readonly wanted: string;
+  readonly found: string;
+}
+
+/** Tables or columns are missing or of an unusable kind, and the store may not or cannot create them. */
+export class SchemaMismatchError extends SessionDbError {
+  readonly code = "SCHEMA_MISMATCH";
+  readonly problems: readonly SchemaProblem[];
+
+  constructor(problems: readonly SchemaProblem[], advice: string, options?: ErrorOptions) {
+    const lines = problems.map(
+      ({ table, column, wanted, found }) =>
+        `${column === null ? table : `${table}.${column}`}: wanted ${wanted}, found ${found}`,
+    );
+    super(`The tables are not as needed: ${lines.join("; ")}. ${advice}`, options);
+    this.problems = problems;
+  }
+}
+
+/** The store was closed before the call. */
+export class ClosedError extends SessionDbError {
+  readonly code = "CLOSED";
+
+  constructor() {
+    super("The session store is closed. Open a new one.");
+  }
+}
+
+/** The database was locked, or kept failing in ways that pass, for longer than the store waits. Safe to try again. */
+export class DatabaseBusyError extends SessionDbError {
+  readonly code = "DATABASE_BUSY";
+}
+
+/** The database cannot be reached. The message names the file or host, never a password. */
+export class DatabaseUnreachableError extends SessionDbError {
+  readonly code = "DATABASE_UNREACHABLE";
+}
+
+/** The database, its file or its folder may only be read. */
+export class DatabaseReadOnlyError extends SessionDbError {
+  readonly code = "DATABASE_READ_ONLY";
+}
+
+/** The disk or the database's own size limit is exhausted. The write was undone. */
+export class DatabaseFullError extends SessionDbError {
+  readonly code = "DATABASE_FULL";
+}
+
+/** The database refused a statement for lack of rights. */
+export class PermissionDeniedError extends SessionDbError {
+  readonly code = "PERMISSION_DENIED";
+}
+
+/** Any other failure of the database; the driver's own error is the `cause`. */
+export class DatabaseError extends SessionDbError {
+  readonly code = "DATABASE_ERROR";
+}
+
+/** The package of the adapter that a connection string asks for is not installed. */
+export class AdapterNotInstalledError extends SessionDbError {
+  readonly code = "ADAPTER_NOT_INSTALLED";
+  readonly packageName: string;
+
+  constructor(packageName: string, options?: ErrorOptions) {
+    super(`${packageName} is not installed. Run: npm install ${packageName}`, options);
+    this.packageName = packageName;
+  }
+}
+
+/** A connection string is empty, malformed, or of a database that no adapter serves. It is not repeated: it may hold a password. */
+export class ConnectionStringError extends SessionDbError {
+  readonly code = "INVALID_CONNECTION_STRING";
+}

@@ -1,0 +1,31 @@
+export { BaseSessionDb } from "./base-session-db.ts";
+export { unixSeconds } from "./clock.ts";
+export * from "./errors.ts";
+export { InMemorySessionDb, type InMemorySessionDbOptions } from "./in-memory-session-db.ts";
+export { parseJson, toJsonText, type JsonObject, type JsonValue } from "./json.ts";
+export type { Media } from "./models/media.ts";
+export type { Message } from "./models/messages.ts";
+export type { Metrics } from "./models/metrics.ts";
+export { decodeLegacyRuns, decodeRun, encodeRun, mergeRuns } from "./models/run-codec.ts";
+export type * from "./models/runs.ts";
+export { decodeSession, encodeSession } from "./models/session-codec.ts";
+export type { Session, SessionInit, SessionType } from "./models/sessions.ts";
+export { AgentSession, type AgentSessionInit } from "./models/agent-session.ts";
+export { TeamSession, type TeamSessionInit } from "./models/team-session.ts";
+export { WorkflowSession, type WorkflowSessionInit } from "./models/workflow-session.ts";
+export type { SessionSummary } from "./models/summary.ts";
+export { openSessionDb, type SessionDbAdapter } from "./open-session-db.ts";
+export type * from "./queries.ts";
+export type { RunRow, SessionRow } from "./rows.ts";
+export type * from "./session-db.ts";
+export {
+  admitOwner,
+  admitType,
+  foldName,
+  isHistoryRun,
+  parseSessionRow,
+  replacedColumns,
+  skippedHistoryStatuses,
+  touchedAt,
+  withColumns,
+} from "./session-rules.ts";

@@ -1,0 +1,153 @@
+import { CorruptDataError, InvalidArgumentError } from "./errors.ts";
+import { findProblem, isSafe } from "./json-check.ts";
+
+/** Whatever JSON can hold. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
+
+/** A JSON object. Its keys are data, `__proto__` included: copy it with spread, never by assigning its keys. */
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+/** Agno 2 wrapped the `runs` column up to three times, and a driver may have wrapped it once more. */
+const maximumWraps = 4;
+
+/** Whether a JSON value is an object, so neither an array nor null. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Sets a key as an own property. Plain assignment of `__proto__` would replace the prototype instead.
+ */
+export function setKey(object: JsonObject, key: string, value: JsonValue): void {
+  if (key === "__proto__") {
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+  } else {
+    object[key] = value;
+  }
+}
+
+/**
+ * Reads a stored JSON column in any form that Agno or a driver leaves it: text, UTF-8 bytes, a value the driver parsed
+ * already, and text encoded twice or more. Python's bare `NaN`, `Infinity` and `-Infinity` become the numbers.
+ *
+ * @param location table and column, for the error; `id` is the row's.
+ * @returns the value, or null for SQL NULL and JSON null. A string comes back only when it does not itself hold JSON.
+ * @throws CorruptDataError when the text is not JSON; the empty string is not.
+ */
+export function parseJson(stored: unknown, location: string, id: string | null): JsonValue {
+  if (stored === null || stored === undefined) return null;
+  let value: unknown = stored instanceof Uint8Array ? decodeUtf8(stored, location, id) : stored;
+  for (let wraps = 0; typeof value === "string" && wraps < maximumWraps; wraps += 1) {
+    const text = value;
+    try {
+      value = parseText(text);
+    } catch (cause) {
+      // Text that came out of valid JSON is a plain string. The column's own text must be JSON.
+      if (wraps > 0) return text;
+      throw new CorruptDataError(location, id, { cause: withoutContent(cause) });
+    }
+  }
+  // Drivers hand over JSON values only; a check of every value would cost as much as parsing.
+  return value as JsonValue;
+}
+
+/**
+ * Serialises a value for a JSON column, as `JSON.stringify` does, with two differences: what JSON would lose without a
+ * word is refused, and text that databases cannot hold is cleaned (NUL and lone surrogates become U+FFFD, in keys too).
+ * Properties that are `undefined` are left out, and NaN and the infinities become null.
+ *
+ * @param argument the path of the value in the caller's argument, for example `session.metadata`.
+ * @param source what the caller gave, when the value was made from it: its paths are those the error names.
+ * @throws InvalidArgumentError naming the path of a bigint, function, symbol, Map, Set, typed array, class instance
+ *   without `toJSON`, `undefined` in an array, cycle, or nesting that is too deep.
+ */
+export function toJsonText(value: unknown, argument: string, source: unknown = value): string {
+  let text: string | undefined;
+  try {
+    if (isSafe(value)) text = JSON.stringify(value);
+  } catch (error) {
+    // Cycles and nesting beyond the stack overflow in the check or in stringify; the search below tells them apart.
+    if (!(error instanceof RangeError)) throw error;
+  }
+  if (text !== undefined) return cleanText(text);
+  const problem = findProblem(source, argument) ?? { path: argument, expected: "nested less deeply" };
+  throw new InvalidArgumentError(problem.path, problem.expected);
+}
+
+/**
+ * Replaces the escapes of NUL and of lone surrogates: `JSON.stringify` escapes a surrogate only when it is alone. Every
+ * escape is matched, so that the second backslash of an escaped one never starts another.
+ */
+function cleanText(text: string): string {
+  if (!text.includes("\\u0000") && !text.includes("\\ud")) return text;
+  return text.replace(/\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape, code: string) =>
+    code.length > 1 ? "\ufffd" : escape,
+  );
+}
+
+function decodeUtf8(bytes: Uint8Array, location: string, id: string | null): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new CorruptDataError(location, id, { cause });
+  }
+}
+
+/** The message of a SyntaxError quotes the text, which is user data. */
+function withoutContent(error: unknown): unknown {
+  return error instanceof SyntaxError ? new SyntaxError("The text is not JSON") : error;
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return parsePythonJson(text);
+  }
+}
+
+/** JSON has no token for NaN, so a string that occurs nowhere else stands in for it while the text is parsed. */
+function parsePythonJson(text: string): unknown {
+  const notANumber = crypto.randomUUID();
+  const standard = replaceBareNumbers(text, JSON.stringify(notANumber));
+  return JSON.parse(standard, (key, value: unknown) => {
+    if (key === notANumber) throw new SyntaxError("NaN cannot be a key");
+    return value === notANumber ? Number.NaN : value;
+  });
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const letterN = 0x4e;
+const letterI = 0x49;
+
+/** Replaces `NaN` and `Infinity` outside of strings. The sign of `-Infinity` stays in front of its replacement. */
+function replaceBareNumbers(text: string, notANumber: string): string {
+  let result = "";
+  let copied = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === quote) {
+      index = closingQuote(text, index);
+      continue;
+    }
+    const token = code === letterN ? "NaN" : code === letterI ? "Infinity" : null;
+    if (token === null || !text.startsWith(token, index)) continue;
+    // 1e999 is valid JSON and larger than any double.
+    result += text.slice(copied, index) + (token === "NaN" ? notANumber : "1e999");
+    index += token.length - 1;
+    copied = index + 1;
+  }
+  return result + text.slice(copied);
+}
+
+function closingQuote(text: string, opening: number): number {
+  let index = opening + 1;
+  while (index < text.length && text.charCodeAt(index) !== quote) {
+    index += text.charCodeAt(index) === backslash ? 2 : 1;
+  }
+  return index;
+}

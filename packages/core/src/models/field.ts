@@ -1,0 +1,168 @@
+import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
+
+/** Where an encoder is in the caller's argument: its name, then keys and indexes. */
+export type Trail = (string | number)[];
+
+/**
+ * Turns the JSON of one model into its TypeScript form and back. Both directions together lose nothing: encoding what
+ * was decoded gives the same JSON, whatever was in it.
+ */
+export interface Codec<Model> {
+  /**
+   * Unknown keys, and known keys whose value is of an unexpected type, go to the model's `extra`. Undefined when the
+   * JSON lacks what the model cannot be without; the caller then keeps the JSON as it is.
+   */
+  decode(json: JsonObject, depth: number): Model | undefined;
+  /** @throws InvalidArgumentError when a property is unknown, or of another type than the model declares. */
+  encode(model: Model, trail: Trail): JsonObject;
+}
+
+/** How a table of fields names the type of a value. `array` and `object` are raw JSON, `json` is any JSON. */
+export type AnyKind =
+  | "json"
+  | "string"
+  | "number"
+  | "boolean"
+  | "object"
+  | "array"
+  | "strings"
+  | "objects"
+  | Codec<never>
+  | { readonly listOf: Codec<never> }
+  | { readonly mapOf: Codec<never> };
+
+/** One known key of a model. */
+export interface Field {
+  /** As in the JSON, snake_case. */
+  readonly key: string;
+  /** As in the model, camelCase. */
+  readonly name: string;
+  readonly kind: "json" | "string" | "number" | "boolean" | "object" | "array" | "strings" | "objects" | "model" | "list" | "map";
+  /** What `typeof` says of the values of a string, number or boolean; otherwise null. */
+  readonly type: "string" | "number" | "boolean" | null;
+  readonly codec: Codec<unknown>;
+}
+
+/** Nested models beyond this stay raw JSON, in `extra`: a deeper document could overflow the stack. */
+const maximumDepth = 64;
+
+const noCodec: Codec<unknown> = { decode: () => undefined, encode: () => ({}) };
+
+export function fieldOf(key: string, kind: AnyKind): Field {
+  const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const type = kind === "string" || kind === "number" || kind === "boolean" ? kind : null;
+  if (typeof kind === "string") return { key, name, kind, type, codec: noCodec };
+  if ("listOf" in kind) return { key, name, kind: "list", type, codec: kind.listOf as Codec<unknown> };
+  if ("mapOf" in kind) return { key, name, kind: "map", type, codec: kind.mapOf as Codec<unknown> };
+  return { key, name, kind: "model", type, codec: kind as Codec<unknown> };
+}
+
+/** A value that is not null as the model holds it, or undefined when it is not of the field's type. */
+export function decodeField(field: Field, value: JsonValue | undefined, depth: number): unknown {
+  switch (field.kind) {
+    case "json":
+      return value;
+    case "string":
+    case "number":
+    case "boolean":
+      return typeof value === field.type ? value : undefined;
+    case "object":
+      return isJsonObject(value) ? value : undefined;
+    case "array":
+      return Array.isArray(value) ? value : undefined;
+    case "strings":
+      return Array.isArray(value) && value.every(isString) ? value : undefined;
+    case "objects":
+      return Array.isArray(value) && value.every(isJsonObject) ? value : undefined;
+  }
+  if (depth >= maximumDepth) return undefined;
+  if (field.kind === "list") {
+    return Array.isArray(value) ? decodeList(field.codec, value, depth + 1) : undefined;
+  }
+  if (!isJsonObject(value)) return undefined;
+  return field.kind === "map" ? decodeMap(field.codec, value, depth + 1) : field.codec.decode(value, depth + 1);
+}
+
+/** A value that is not null as the JSON holds it, or undefined when it is not of the field's type. */
+export function encodeField(field: Field, value: unknown, trail: Trail): JsonValue | undefined {
+  switch (field.kind) {
+    case "list":
+      return Array.isArray(value) ? encodeList(field.codec, value, trail) : undefined;
+    case "map":
+      return isJsonObject(value) ? encodeMap(field.codec, value, trail) : undefined;
+    case "model":
+      return isJsonObject(value) ? field.codec.encode(value, trail) : undefined;
+    default:
+      return decodeField(field, value as JsonValue, 0) as JsonValue | undefined;
+  }
+}
+
+/** The type of a field in words, for errors. */
+export function expectedOf({ kind }: Field): string {
+  switch (kind) {
+    case "json":
+      return "JSON";
+    case "array":
+    case "list":
+      return "an array";
+    case "strings":
+      return "an array of strings";
+    case "objects":
+      return "an array of objects";
+    case "object":
+    case "model":
+    case "map":
+      return "an object";
+    default:
+      return `a ${kind}`;
+  }
+}
+
+function isString(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+/** All or nothing: a list with an item that is no such model stays raw. */
+function decodeList(codec: Codec<unknown>, list: JsonValue[], depth: number): unknown[] | undefined {
+  const models: unknown[] = [];
+  for (const item of list) {
+    const model = isJsonObject(item) ? codec.decode(item, depth) : undefined;
+    if (model === undefined) return undefined;
+    models.push(model);
+  }
+  return models;
+}
+
+function decodeMap(codec: Codec<unknown>, map: JsonObject, depth: number): Record<string, unknown> | undefined {
+  const models: [string, unknown][] = [];
+  for (const [key, item] of Object.entries(map)) {
+    const model = isJsonObject(item) ? codec.decode(item, depth) : undefined;
+    if (model === undefined) return undefined;
+    models.push([key, model]);
+  }
+  // Unlike assignment, fromEntries makes an own property of a key `__proto__`.
+  return Object.fromEntries(models);
+}
+
+function encodeList(codec: Codec<unknown>, list: unknown[], trail: Trail): JsonValue[] | undefined {
+  const items: JsonValue[] = [];
+  for (let index = 0; index < list.length; index += 1) {
+    const model = list[index];
+    if (!isJsonObject(model)) return undefined;
+    trail.push(index);
+    items.push(codec.encode(model, trail));
+    trail.pop();
+  }
+  return items;
+}
+
+function encodeMap(codec: Codec<unknown>, map: JsonObject, trail: Trail): JsonObject | undefined {
+  const json: JsonObject = {};
+  for (const [key, model] of Object.entries(map)) {
+    if (!isJsonObject(model)) return undefined;
+    trail.push(key);
+    setKey(json, key, codec.encode(model, trail));
+    trail.pop();
+  }
+  return json;
+}

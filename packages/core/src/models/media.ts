@@ -1,0 +1,82 @@
+import type { JsonObject } from "../json.ts";
+import { Shape } from "./shape.ts";
+
+/**
+ * An image, audio clip, video or file. Exactly one of `url`, `filepath`, `content` and `mediaReference` says where the
+ * data is (a file may have only an `id`); Agno does not load media that has none or two.
+ */
+export interface Media {
+  id?: string | null;
+  url?: string | null;
+  filepath?: string | null;
+  /** Base64, except for files of a `text/*` type, where it is the text. */
+  content?: string | null;
+  /** Where an external media storage keeps the data: `media_id`, `storage_key` and more. Agno 3 only. */
+  mediaReference?: JsonObject | null;
+  format?: string | null;
+  mimeType?: string | null;
+  metadata?: JsonObject | null;
+  /** Images. */
+  detail?: string | null;
+  /** Images. */
+  altText?: string | null;
+  /** Generated images and videos. */
+  originalPrompt?: string | null;
+  /** Generated images and videos. */
+  revisedPrompt?: string | null;
+  /** Audio and video, in seconds. */
+  duration?: number | null;
+  /** Audio, in hertz. */
+  sampleRate?: number | null;
+  /** Audio. */
+  channels?: number | null;
+  /** Audio. */
+  transcript?: string | null;
+  /** Audio. Unix seconds. */
+  expiresAt?: number | null;
+  /** Video, in pixels. */
+  width?: number | null;
+  /** Video, in pixels. */
+  height?: number | null;
+  /** Video, in frames per second. */
+  fps?: number | null;
+  /** Video: when the generation is expected to end, as the provider words it. */
+  eta?: string | null;
+  /** Files. */
+  fileType?: string | null;
+  /** Files. */
+  filename?: string | null;
+  /** Files. */
+  name?: string | null;
+  /** Files, in bytes. */
+  size?: number | null;
+  extra?: JsonObject;
+}
+
+export const mediaShape = new Shape<Media>({
+  id: "string",
+  url: "string",
+  filepath: "string",
+  content: "string",
+  media_reference: "object",
+  format: "string",
+  mime_type: "string",
+  metadata: "object",
+  detail: "string",
+  alt_text: "string",
+  original_prompt: "string",
+  revised_prompt: "string",
+  duration: "number",
+  sample_rate: "number",
+  channels: "number",
+  transcript: "string",
+  expires_at: "number",
+  width: "number",
+  height: "number",
+  fps: "number",
+  eta: "string",
+  file_type: "string",
+  filename: "string",
+  name: "string",
+  size: "number",
+});

@@ -1,0 +1,132 @@
+import type { JsonObject, JsonValue } from "../json.ts";
+import { mediaShape, type Media } from "./media.ts";
+import { metricsShape, toolMetricsShape, type Metrics, type ToolMetrics } from "./metrics.ts";
+import { Shape } from "./shape.ts";
+
+/** One entry of a run: what the user, the model or a tool said. */
+export interface Message {
+  /** `system`, `user`, `assistant`, `tool`, or what the provider calls them. */
+  role: string;
+  /** Unique within its run. Writing a run gives one to a message without. */
+  id?: string | null;
+  /** Text, or a list of parts. Agno reads no other content. Null or absent when the message only calls tools. */
+  content?: JsonValue;
+  reasoningContent?: string | null;
+  redactedReasoningContent?: string | null;
+  /** A shorter form of a long tool result. */
+  compressedContent?: string | null;
+  name?: string | null;
+  /** The call that a `tool` message answers. */
+  toolCallId?: string | null;
+  toolName?: string | null;
+  toolArgs?: JsonValue;
+  toolCallError?: boolean | null;
+  /** The tools an assistant message calls: `{ id, type: "function", function: { name, arguments } }`. */
+  toolCalls?: JsonObject[] | null;
+  /** True when the message was copied into this run from an earlier one. Default false. */
+  fromHistory?: boolean | null;
+  stopAfterToolCall?: boolean | null;
+  images?: Media[] | null;
+  audio?: Media[] | null;
+  videos?: Media[] | null;
+  files?: Media[] | null;
+  audioOutput?: Media | null;
+  imageOutput?: Media | null;
+  videoOutput?: Media | null;
+  /** `{ query, references, time }`. */
+  references?: JsonValue;
+  citations?: JsonValue;
+  metrics?: Metrics | null;
+  /** What the provider needs to see again, under its own keys. */
+  providerData?: JsonObject | null;
+  checkpointStatus?: string | null;
+  /** Unix seconds. */
+  checkpointCreatedAt?: number | null;
+  /** Unix seconds. */
+  createdAt?: number | null;
+  extra?: JsonObject;
+}
+
+export const messageShape = new Shape<Message>(
+  {
+    role: "string",
+    id: "string",
+    content: "json",
+    reasoning_content: "string",
+    redacted_reasoning_content: "string",
+    compressed_content: "string",
+    name: "string",
+    tool_call_id: "string",
+    tool_name: "string",
+    tool_args: "json",
+    tool_call_error: "boolean",
+    tool_calls: "objects",
+    from_history: "boolean",
+    stop_after_tool_call: "boolean",
+    images: { listOf: mediaShape },
+    audio: { listOf: mediaShape },
+    videos: { listOf: mediaShape },
+    files: { listOf: mediaShape },
+    audio_output: mediaShape,
+    image_output: mediaShape,
+    video_output: mediaShape,
+    references: "json",
+    citations: "json",
+    metrics: metricsShape,
+    provider_data: "object",
+    checkpoint_status: "string",
+    checkpoint_created_at: "number",
+    created_at: "number",
+  },
+  { required: "role" },
+);
+
+/** One call of a tool with its outcome, or with what it waits for. */
+export interface ToolExecution {
+  toolCallId?: string | null;
+  toolName?: string | null;
+  toolArgs?: JsonObject | null;
+  toolCallError?: boolean | null;
+  result?: JsonValue;
+  metrics?: ToolMetrics | null;
+  /** The run that the tool started. */
+  childRunId?: string | null;
+  stopAfterToolCall?: boolean | null;
+  /** Unix seconds. */
+  createdAt?: number | null;
+  requiresConfirmation?: boolean | null;
+  confirmed?: boolean | null;
+  confirmationNote?: string | null;
+  requiresUserInput?: boolean | null;
+  userInputSchema?: JsonValue;
+  userFeedbackSchema?: JsonValue;
+  answered?: boolean | null;
+  externalExecutionRequired?: boolean | null;
+  externalExecutionSilent?: boolean | null;
+  approvalType?: string | null;
+  approvalId?: string | null;
+  extra?: JsonObject;
+}
+
+export const toolExecutionShape = new Shape<ToolExecution>({
+  tool_call_id: "string",
+  tool_name: "string",
+  tool_args: "object",
+  tool_call_error: "boolean",
+  result: "json",
+  metrics: toolMetricsShape,
+  child_run_id: "string",
+  stop_after_tool_call: "boolean",
+  created_at: "number",
+  requires_confirmation: "boolean",
+  confirmed: "boolean",
+  confirmation_note: "string",
+  requires_user_input: "boolean",
+  user_input_schema: "json",
+  user_feedback_schema: "json",
+  answered: "boolean",
+  external_execution_required: "boolean",
+  external_execution_silent: "boolean",
+  approval_type: "string",
+  approval_id: "string",
+});

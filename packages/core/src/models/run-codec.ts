@@ -1,0 +1,165 @@
+import { CorruptDataError, InvalidArgumentError } from "../errors.ts";
+import { isJsonObject, parseJson, toJsonText, type JsonValue } from "../json.ts";
+import type { RunRow } from "../rows.ts";
+import { completeRun, componentIds } from "./complete-run.ts";
+import { decodeRunJson, encodeRunJson } from "./run-shapes.ts";
+import type { Run, RunType } from "./runs.ts";
+
+/** What a run takes from the session that it is stored under. */
+export interface RunSession {
+  sessionId: string;
+  userId?: string | null;
+  agentId?: string | null;
+  teamId?: string | null;
+  workflowId?: string | null;
+}
+
+export interface EncodeRunOptions {
+  /** Unix seconds: the creation time of a run that has none. */
+  now: number;
+  /** The name of the run in the caller's argument, for errors. Default `run`. */
+  argument?: string;
+}
+
+/**
+ * The row of a run, ready to be bound; `runIndex` is null, since only the store knows the next one. Its columns repeat
+ * what is in the JSON, and the JSON gets what Agno needs to read it: ids of session, user and component, a status, times,
+ * and the keys that every message has.
+ *
+ * @throws InvalidArgumentError when neither run nor session says which agent, team or workflow the run is of (null on the
+ *   run says that it has no id), for a property that a run does not have, or for what JSON cannot hold.
+ */
+export function encodeRun(run: Run, session: RunSession, { now, argument = "run" }: EncodeRunOptions): RunRow<string> {
+  const json = encodeRunJson(run, [argument]);
+  const { key, name } = componentIds[run.runType];
+  json[key] ??= session[name] ?? null;
+  if (json[key] === null && (run as Partial<Record<typeof name, string | null>>)[name] === undefined) {
+    throw new InvalidArgumentError(`${argument}.${name}`, `the id of the ${run.runType}, here or on the session, or null`);
+  }
+  json["session_id"] = session.sessionId;
+  json["user_id"] ??= session.userId ?? null;
+  if (json["user_id"] === null) delete json["user_id"];
+  completeRun(json, run, { now, sessionId: session.sessionId });
+  return {
+    runId: run.runId,
+    sessionId: session.sessionId,
+    runType: run.runType,
+    agentId: textOf(json["agent_id"]),
+    teamId: textOf(json["team_id"]),
+    workflowId: textOf(json["workflow_id"]),
+    userId: textOf(json["user_id"]),
+    parentRunId: textOf(json["parent_run_id"]),
+    status: textOf(json["status"]),
+    runIndex: null,
+    runData: toJsonText(json, argument, run),
+    createdAt: run.createdAt ?? now,
+    updatedAt: now,
+  };
+}
+
+function textOf(value: JsonValue | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** What of a run's row is needed to decode it. */
+export type StoredRun = Pick<
+  RunRow,
+  | "runId"
+  | "sessionId"
+  | "runType"
+  | "agentId"
+  | "teamId"
+  | "workflowId"
+  | "userId"
+  | "parentRunId"
+  | "status"
+  | "runData"
+  | "createdAt"
+>;
+
+/**
+ * The run of a row. What the JSON lacks is taken from the columns; the ids of run and session are always theirs. Its
+ * kind follows the JSON as in Agno, and the column only when the JSON does not tell.
+ *
+ * @throws CorruptDataError when `run_data` is JSON, but no object.
+ */
+export function decodeRun(row: StoredRun): Run {
+  const json = row.runData;
+  if (!isJsonObject(json)) throw new CorruptDataError("run_data", row.runId);
+  const identified = json["run_id"] === row.runId ? json : { ...json, run_id: row.runId };
+  const run = decodeRunJson(identified, runTypeOfRow(row));
+  if (run === undefined) throw new CorruptDataError("run_data", row.runId);
+  run.sessionId = row.sessionId;
+  // A null column adds no key: the JSON is then written back as it was.
+  if (row.userId !== null) run.userId ??= row.userId;
+  if (row.parentRunId !== null) run.parentRunId ??= row.parentRunId;
+  if (row.status !== null) run.status ??= row.status;
+  run.createdAt ??= row.createdAt;
+  fillComponentId(run, row);
+  return run;
+}
+
+/** Null rather than absent: a run that was stored without a component can then be written again as it is. */
+function fillComponentId(run: Run, row: StoredRun): void {
+  switch (run.runType) {
+    case "agent":
+      run.agentId ??= row.agentId;
+      break;
+    case "team":
+      run.teamId ??= row.teamId;
+      break;
+    case "workflow":
+      run.workflowId ??= row.workflowId;
+  }
+}
+
+function runTypeOfRow(row: Pick<RunRow, "runType" | "teamId" | "workflowId">): RunType {
+  const stored = row.runType.toLowerCase();
+  if (stored === "agent" || stored === "team" || stored === "workflow") return stored;
+  if (row.teamId !== null) return "team";
+  return row.workflowId !== null ? "workflow" : "agent";
+}
+
+/** The session row that holds a `runs` column. */
+export interface LegacySession {
+  sessionId: string;
+  sessionType: string;
+  userId: string | null;
+  createdAt: number;
+}
+
+/**
+ * The runs in the `runs` column that Agno 2 kept on the session row, in order. Entries that are no objects, or have no
+ * run id, are left out, as Agno 3 does; of several with one id the last counts, in the place of the first.
+ *
+ * @param stored the column in any form that `parseJson` reads.
+ * @throws CorruptDataError when it is not JSON.
+ */
+export function decodeLegacyRuns(stored: unknown, session: LegacySession): Run[] {
+  const entries = parseJson(stored, "runs", session.sessionId);
+  if (!Array.isArray(entries)) return [];
+  const runs = new Map<string, Run>();
+  for (const entry of entries) {
+    const json = isJsonObject(entry) ? entry : null;
+    const runId = json?.["run_id"];
+    if (json === null || typeof runId !== "string" || runId === "") continue;
+    const run = decodeRun({
+      ...{ runId, sessionId: session.sessionId, runType: session.sessionType, userId: session.userId, runData: json },
+      ...{ agentId: null, teamId: null, workflowId: null, parentRunId: null, status: null, createdAt: session.createdAt },
+    });
+    runs.set(runId, run);
+  }
+  return [...runs.values()];
+}
+
+/**
+ * The runs of a session that has both a `runs` column and rows: in the column's order, each replaced by the row of the
+ * same id, then the rows that are not in the column.
+ */
+export function mergeRuns(legacy: readonly Run[], rows: readonly Run[]): Run[] {
+  if (legacy.length === 0) return [...rows];
+  const runs = new Map<string, Run>();
+  // A Map keeps the place of a key that is set again.
+  for (const run of [...legacy, ...rows]) runs.set(run.runId, run);
+  return [...runs.values()];
+}

@@ -1,0 +1,138 @@
+import type { JsonObject } from "../json.ts";
+import type { Codec, Trail } from "./field.ts";
+import { mediaShape } from "./media.ts";
+import { messageShape, toolExecutionShape } from "./messages.ts";
+import { metricsShape, workflowMetricsShape } from "./metrics.ts";
+import type { AgentRun, ConversationRun, Run, RunBase, RunInput, RunType, TeamRun, WorkflowRun } from "./runs.ts";
+import { refusal, Shape, type FieldTable } from "./shape.ts";
+import { stepOutputShape } from "./steps.ts";
+
+/** The nested runs of a run: each is of its own kind. */
+export const runCodec: Codec<Run> = {
+  decode: (json, depth) => decodeRunJson(json, "agent", depth),
+  encode: encodeRunJson,
+};
+
+const runInputShape = new Shape<RunInput>({
+  input_content: "json",
+  images: { listOf: mediaShape },
+  videos: { listOf: mediaShape },
+  audios: { listOf: mediaShape },
+  files: { listOf: mediaShape },
+});
+
+const baseFields: FieldTable<RunBase> = {
+  run_id: "string",
+  session_id: "string",
+  user_id: "string",
+  parent_run_id: "string",
+  status: "string",
+  created_at: "number",
+  content: "json",
+  content_type: "string",
+  images: { listOf: mediaShape },
+  videos: { listOf: mediaShape },
+  audio: { listOf: mediaShape },
+  files: { listOf: mediaShape },
+  response_audio: mediaShape,
+  events: "array",
+  metadata: "object",
+  workflow_step_id: "string",
+  queue_attempt: "number",
+};
+
+const conversationFields: FieldTable<ConversationRun> = {
+  ...baseFields,
+  input: runInputShape,
+  messages: { listOf: messageShape },
+  additional_input: { listOf: messageShape },
+  reasoning_content: "string",
+  reasoning_steps: "array",
+  reasoning_messages: { listOf: messageShape },
+  tools: { listOf: toolExecutionShape },
+  metrics: metricsShape,
+  model: "string",
+  model_provider: "string",
+  model_provider_data: "object",
+  session_state: "object",
+  requirements: "array",
+  citations: "json",
+  references: "array",
+  followups: "strings",
+  last_checkpoint_at_message_index: "number",
+  forked_from_message_index: "number",
+  forked_from_run_id: "string",
+  forked_from_session_id: "string",
+  regenerated_from: "string",
+};
+
+const agentRunShape = new Shape<AgentRun>(
+  { ...conversationFields, agent_id: "string", agent_name: "string", workflow_id: "string" },
+  { required: "run_id", runType: "agent" },
+);
+
+const teamRunShape = new Shape<TeamRun>(
+  { ...conversationFields, team_id: "string", team_name: "string", member_responses: { listOf: runCodec } },
+  { required: "run_id", runType: "team" },
+);
+
+const workflowRunShape = new Shape<WorkflowRun>(
+  {
+    ...baseFields,
+    workflow_id: "string",
+    workflow_name: "string",
+    input: "json",
+    step_results: { listOf: stepOutputShape },
+    step_executor_runs: { listOf: runCodec },
+    workflow_agent_run: runCodec,
+    metrics: workflowMetricsShape,
+    step_requirements: "array",
+    error_requirements: "array",
+    paused_step_index: "number",
+    paused_step_name: "string",
+    pause_kind: "string",
+  },
+  { required: "run_id", runType: "workflow" },
+);
+
+/**
+ * Which kind of run the JSON is. As in Agno the mere presence of a key decides, even when it holds null; agent runs may
+ * have a `workflow_id` too, so that key comes last.
+ */
+export function runTypeOf(json: JsonObject, otherwise: RunType): RunType {
+  if (has(json, "agent_id")) return "agent";
+  if (has(json, "team_id")) return "team";
+  if (has(json, "agent_name")) return "agent";
+  if (has(json, "team_name")) return "team";
+  return has(json, "workflow_id") || has(json, "workflow_name") ? "workflow" : otherwise;
+}
+
+/** The run that the JSON holds, exactly. Undefined when it has no run id. */
+export function decodeRunJson(json: JsonObject, otherwise: RunType, depth = 0): Run | undefined {
+  switch (runTypeOf(json, otherwise)) {
+    case "agent":
+      return agentRunShape.decode(json, depth);
+    case "team":
+      return teamRunShape.decode(json, depth);
+    case "workflow":
+      return workflowRunShape.decode(json, depth);
+  }
+}
+
+/** The JSON of a run, exactly: nothing is added to it. */
+export function encodeRunJson(run: Run, trail: Trail): JsonObject {
+  switch (run.runType) {
+    case "agent":
+      return agentRunShape.encode(run, trail);
+    case "team":
+      return teamRunShape.encode(run, trail);
+    case "workflow":
+      return workflowRunShape.encode(run, trail);
+    default:
+      throw refusal([...trail, "runType"], '"agent", "team" or "workflow"');
+  }
+}
+
+function has(json: JsonObject, key: string): boolean {
+  return json[key] !== undefined;
+}

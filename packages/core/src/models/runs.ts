@@ -1,0 +1,124 @@
+import type { JsonObject, JsonValue } from "../json.ts";
+import type { Media } from "./media.ts";
+import type { Message, ToolExecution } from "./messages.ts";
+import type { Metrics, WorkflowMetrics } from "./metrics.ts";
+import type { StepOutput } from "./steps.ts";
+
+/** The kind of component that a run belongs to. */
+export type RunType = "agent" | "team" | "workflow";
+
+export const runStatuses = ["PENDING", "RUNNING", "COMPLETED", "PAUSED", "CANCELLED", "ERROR", "REGENERATED"] as const;
+
+/** How far a run got. A paused run waits for a person; a regenerated one was replaced by a newer answer. */
+export type RunStatus = (typeof runStatuses)[number];
+
+/** What a run was asked. */
+export interface RunInput {
+  inputContent?: JsonValue;
+  images?: Media[] | null;
+  videos?: Media[] | null;
+  audios?: Media[] | null;
+  files?: Media[] | null;
+  extra?: JsonObject;
+}
+
+/** What the runs of agents, teams and workflows have in common. */
+export interface RunBase {
+  /** Unique in the table, not only in its session. */
+  runId: string;
+  /** Absent in a new run: it gets the id of the session it is stored under. */
+  sessionId?: string | null;
+  /** Who wrote the run. Absent: the session's user. */
+  userId?: string | null;
+  /** The run that this run is a part of: history leaves such runs out. */
+  parentRunId?: string | null;
+  /** Known statuses are stored in upper case. A run written without one is `COMPLETED`; other words are kept. */
+  status?: RunStatus | (string & {}) | null;
+  /** When the run started, in Unix seconds. Default: when it is first written. */
+  createdAt?: number | null;
+  /** The answer: text, or the JSON of a structured output. */
+  content?: JsonValue;
+  /** `str` for text, else the name of the structured output's class. */
+  contentType?: string | null;
+  images?: Media[] | null;
+  videos?: Media[] | null;
+  audio?: Media[] | null;
+  files?: Media[] | null;
+  responseAudio?: Media | null;
+  /** Raw events, under Agno's keys. Agno cannot read a session with an event of a name it does not know. */
+  events?: JsonValue[] | null;
+  metadata?: JsonObject | null;
+  workflowStepId?: string | null;
+  /** Set by a job queue: which attempt wrote the run. */
+  queueAttempt?: number | null;
+  extra?: JsonObject;
+}
+
+/** What the runs of agents and teams have in common: they talk with a model. */
+export interface ConversationRun extends RunBase {
+  input?: RunInput | null;
+  messages?: Message[] | null;
+  additionalInput?: Message[] | null;
+  reasoningContent?: string | null;
+  reasoningSteps?: JsonValue[] | null;
+  reasoningMessages?: Message[] | null;
+  tools?: ToolExecution[] | null;
+  metrics?: Metrics | null;
+  model?: string | null;
+  modelProvider?: string | null;
+  modelProviderData?: JsonObject | null;
+  /** The session state as it was when the run ended. */
+  sessionState?: JsonObject | null;
+  /** What a paused run waits for, raw. */
+  requirements?: JsonValue[] | null;
+  citations?: JsonValue;
+  references?: JsonValue[] | null;
+  followups?: string[] | null;
+  lastCheckpointAtMessageIndex?: number | null;
+  forkedFromMessageIndex?: number | null;
+  forkedFromRunId?: string | null;
+  forkedFromSessionId?: string | null;
+  /** The run that this run replaces. */
+  regeneratedFrom?: string | null;
+}
+
+/** One turn of an agent. */
+export interface AgentRun extends ConversationRun {
+  runType: "agent";
+  /** Absent: the session's agent. Null: an agent without id. */
+  agentId?: string | null;
+  agentName?: string | null;
+  workflowId?: string | null;
+}
+
+/** One turn of a team. The runs of its members may also be runs of the session, with `parentRunId`. */
+export interface TeamRun extends ConversationRun {
+  runType: "team";
+  /** Absent: the session's team. Null: a team without id. */
+  teamId?: string | null;
+  teamName?: string | null;
+  memberResponses?: Run[] | null;
+}
+
+/** One pass through a workflow, with the outputs of its steps and the runs that made them. */
+export interface WorkflowRun extends RunBase {
+  runType: "workflow";
+  /** Absent: the session's workflow. Null: a workflow without id. */
+  workflowId?: string | null;
+  workflowName?: string | null;
+  /** What the workflow was asked, as it was given. */
+  input?: JsonValue;
+  stepResults?: StepOutput[] | null;
+  stepExecutorRuns?: Run[] | null;
+  workflowAgentRun?: Run | null;
+  metrics?: WorkflowMetrics | null;
+  stepRequirements?: JsonValue[] | null;
+  errorRequirements?: JsonValue[] | null;
+  pausedStepIndex?: number | null;
+  pausedStepName?: string | null;
+  /** `step` or `executor`. */
+  pauseKind?: string | null;
+}
+
+/** One turn: an input with all messages, tool calls and the output it led to. `runType` tells which kind. */
+export type Run = AgentRun | TeamRun | WorkflowRun;

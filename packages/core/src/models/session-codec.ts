@@ -1,0 +1,110 @@
+import { isJsonObject, toJsonText, type JsonObject, type JsonValue } from "../json.ts";
+import type { SessionRow } from "../rows.ts";
+import { AgentSession } from "./agent-session.ts";
+import type { Run } from "./runs.ts";
+import type { SessionFields, SessionType } from "./session-base.ts";
+import type { Session, SessionInit } from "./sessions.ts";
+import { refusal } from "./shape.ts";
+import { encodeSummary, summaryShape } from "./summary.ts";
+import { TeamSession } from "./team-session.ts";
+import { WorkflowSession } from "./workflow-session.ts";
+
+const documents = { agentData: "agent_data", teamData: "team_data", workflowData: "workflow_data", metadata: "metadata" } as const;
+
+const properties: readonly string[] = [
+  ...["sessionId", "sessionType", "agentId", "teamId", "workflowId", "userId", "sessionData", "summary", "runs"],
+  ...["createdAt", "updatedAt", "extra"],
+  ...Object.keys(documents),
+];
+
+export interface EncodeSessionOptions {
+  /** Unix seconds: the creation time of a session that has none. */
+  now: number;
+  /** The name of the session in the caller's argument, for errors. Default `session`. */
+  argument?: string;
+}
+
+/**
+ * The row of a session, ready to be bound. `session_data` is always an object: Agno can neither rename a session without
+ * nor keep its state. `updatedAt` falls back to the creation time.
+ *
+ * @throws InvalidArgumentError for a property that a session does not have, or for what JSON cannot hold.
+ */
+export function encodeSession(session: SessionInit, { now, argument = "session" }: EncodeSessionOptions): SessionRow<string> {
+  for (const name of Object.keys(session)) {
+    if (!properties.includes(name)) throw refusal([argument, name], "left out, since a session has no such property");
+  }
+  const createdAt = session.createdAt ?? now;
+  const document = (name: keyof typeof documents): string | null =>
+    textOrNull(session[name] ?? session.extra?.[documents[name]], `${argument}.${name}`);
+  const summary = session.summary ? encodeSummary(session.summary, `${argument}.summary`) : session.extra?.["summary"];
+  return {
+    sessionId: session.sessionId,
+    sessionType: session.sessionType,
+    agentId: session.agentId ?? null,
+    teamId: session.teamId ?? null,
+    workflowId: session.workflowId ?? null,
+    userId: session.userId ?? null,
+    sessionData: toJsonText(session.sessionData ?? {}, `${argument}.sessionData`),
+    agentData: document("agentData"),
+    teamData: document("teamData"),
+    workflowData: document("workflowData"),
+    metadata: document("metadata"),
+    summary: textOrNull(summary, `${argument}.summary`),
+    createdAt,
+    updatedAt: session.updatedAt ?? createdAt,
+  };
+}
+
+function textOrNull(value: JsonValue | undefined, argument: string): string | null {
+  return value === undefined || value === null ? null : toJsonText(value, argument);
+}
+
+/**
+ * The session of a row, with the given runs. Its class follows the stored type in any case; for an unknown type, the
+ * first of agent, team and workflow id that the row has. JSON that is not of the expected type goes to `extra`.
+ */
+export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
+  const extra: JsonObject = {};
+  const object = (value: JsonValue, column: string): JsonObject | null => {
+    if (isJsonObject(value)) return value;
+    if (value !== null) extra[column] = value;
+    return null;
+  };
+  const summary = isJsonObject(row.summary) ? summaryShape.decode(row.summary, 0) : undefined;
+  if (summary === undefined && row.summary !== null) extra["summary"] = row.summary;
+  const fields: SessionFields = {
+    sessionId: row.sessionId,
+    agentId: row.agentId,
+    teamId: row.teamId,
+    workflowId: row.workflowId,
+    userId: row.userId,
+    sessionData: object(row.sessionData, "session_data"),
+    agentData: object(row.agentData, "agent_data"),
+    teamData: object(row.teamData, "team_data"),
+    workflowData: object(row.workflowData, "workflow_data"),
+    metadata: object(row.metadata, "metadata"),
+    summary: summary ?? null,
+    runs,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+  if (Object.keys(extra).length > 0) fields.extra = extra;
+  switch (sessionTypeOf(row)) {
+    case "agent":
+      return new AgentSession(fields);
+    case "team":
+      return new TeamSession(fields);
+    case "workflow":
+      return new WorkflowSession(fields);
+  }
+}
+
+/** The type of a row. Agno writes lower case; other writers may not. */
+export function sessionTypeOf(row: Pick<SessionRow, "sessionType" | "agentId" | "teamId" | "workflowId">): SessionType {
+  const stored = row.sessionType.trim().toLowerCase();
+  if (stored === "agent" || stored === "team" || stored === "workflow") return stored;
+  if (row.agentId !== null) return "agent";
+  if (row.teamId !== null) return "team";
+  return row.workflowId !== null ? "workflow" : "agent";
+}

@@ -1,0 +1,31 @@
+import type { JsonObject } from "../json.ts";
+import { Shape } from "./shape.ts";
+
+/** What was said in a session so far, in short. */
+export interface SessionSummary {
+  summary: string;
+  topics?: string[] | null;
+  /** ISO 8601. Agno writes local time without a zone, and before Python 3.11 reads no `Z`. */
+  updatedAt?: string | null;
+  /** Leave it empty in sessions that Agno reads: it refuses a summary with further keys. */
+  extra?: JsonObject;
+}
+
+export const summaryShape = new Shape<SessionSummary>(
+  { summary: "string", topics: "strings", updated_at: "string" },
+  { required: "summary" },
+);
+
+/**
+ * The JSON of the `summary` column.
+ *
+ * @throws InvalidArgumentError when it has no text, or a property that a summary does not have.
+ */
+export function encodeSummary(summary: SessionSummary, argument = "summary"): JsonObject {
+  const json = summaryShape.encode(summary, [argument]);
+  // Agno writes no null keys here.
+  for (const key of ["topics", "updated_at"]) {
+    if (json[key] === null) delete json[key];
+  }
+  return json;
+}

@@ -1,0 +1,94 @@
+import { InvalidArgumentError } from "./errors.ts";
+import type { Run } from "./models/runs.ts";
+import type { Session, SessionInit } from "./models/sessions.ts";
+import type {
+  GetRunsOptions,
+  GetSessionOptions,
+  GetSessionsOptions,
+  RunPage,
+  SessionChange,
+  SessionDb,
+  SessionFilter,
+  SessionPage,
+  SessionScope,
+  UpsertRunOptions,
+  UserSessionDb,
+} from "./session-db.ts";
+
+/** `forUser` of every store. It holds its store privately: whoever has the handle cannot reach beyond its user. */
+export class ScopedSessionDb implements UserSessionDb {
+  readonly userId: string;
+  readonly #db: SessionDb;
+
+  constructor(db: SessionDb, userId: string) {
+    this.#db = db;
+    this.userId = userId;
+    // Callers without types could otherwise assign another user to the handle.
+    Object.freeze(this);
+  }
+
+  async getSession(options: Omit<GetSessionOptions, "userId">): Promise<Session | null> {
+    return this.#db.getSession(this.#scoped(options));
+  }
+
+  async getSessions(options: Omit<GetSessionsOptions, "userId"> = {}): Promise<SessionPage> {
+    return this.#db.getSessions(this.#scoped(options));
+  }
+
+  async upsertSession(session: SessionInit): Promise<Session> {
+    return this.#db.upsertSession(this.#owned(session));
+  }
+
+  async upsertSessions(sessions: readonly SessionInit[]): Promise<void> {
+    return this.#db.upsertSessions(sessions.map((session) => this.#owned(session)));
+  }
+
+  async updateSession(scope: Omit<SessionScope, "userId">, change: SessionChange): Promise<Session | null> {
+    return this.#db.updateSession(this.#scoped(scope), change);
+  }
+
+  async renameSession(options: Omit<SessionScope, "userId"> & { sessionName: string }): Promise<Session | null> {
+    return this.#db.renameSession(this.#scoped(options));
+  }
+
+  async deleteSession(options: { sessionId: string }): Promise<boolean> {
+    return this.#db.deleteSession(this.#scoped(options));
+  }
+
+  async deleteSessions(options: { sessionIds: readonly string[] } | { filter: SessionFilter }): Promise<number> {
+    return this.#db.deleteSessions(this.#scoped(options));
+  }
+
+  async upsertRun({ session, run, ...options }: UpsertRunOptions): Promise<void> {
+    this.#refuseOther(run.userId, "run.userId");
+    return this.#db.upsertRun({ ...options, session: this.#owned(session), run: { ...run, userId: this.userId } });
+  }
+
+  async getRun(options: { runId: string }): Promise<Run | null> {
+    return this.#db.getRun(this.#scoped(options));
+  }
+
+  async getRuns(options: Omit<GetRunsOptions, "userId"> = {}): Promise<RunPage> {
+    return this.#db.getRuns(this.#scoped(options));
+  }
+
+  async deleteRuns(options: { runIds: readonly string[] }): Promise<number> {
+    return this.#db.deleteRuns(this.#scoped(options));
+  }
+
+  #scoped<Options extends object>(options: Options): Options & { userId: string } {
+    this.#refuseOther((options as { userId?: unknown }).userId, "userId");
+    return { ...options, userId: this.userId };
+  }
+
+  #owned(session: SessionInit): SessionInit {
+    this.#refuseOther(session.userId, "session.userId");
+    return { ...session, userId: this.userId };
+  }
+
+  #refuseOther(userId: unknown, argument: string): void {
+    if (userId !== undefined && userId !== null && userId !== this.userId) {
+      throw new InvalidArgumentError(argument, "left out, or the user of this handle");
+    }
+  }
+}

@@ -1,0 +1,216 @@
+import fc from "fast-check";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { setKey, type JsonObject, type JsonValue } from "../src/json.ts";
+import type { Message } from "../src/models/messages.ts";
+import { decodeRunJson, encodeRunJson } from "../src/models/run-shapes.ts";
+import type { Run } from "../src/models/runs.ts";
+import { Shape, type FieldTable } from "../src/models/shape.ts";
+import { canonical, rawSessions } from "./fixtures.ts";
+
+function roundTrip(json: JsonObject): JsonValue {
+  const run = decodeRunJson(json, "agent");
+  return run === undefined ? null : encodeRunJson(run, ["run"]);
+}
+
+const runKeys = keysOf(rawSessions().flatMap(([, session]) => session.runs ?? []));
+const messageKeys = keysOf(rawSessions().flatMap(([, session]) => (session.runs ?? []).flatMap((run) => objects(run["messages"]))));
+const stepKeys = keysOf(rawSessions().flatMap(([, session]) => (session.runs ?? []).flatMap((run) => objects(run["step_results"]))));
+
+/** JSON objects that look like runs: mostly known keys, with values that mostly, and not always, are of the right type. */
+const { run: anyRun } = fc.letrec<{ run: JsonObject; value: JsonValue; nested: JsonValue }>((tie) => ({
+  run: jsonObject([...runKeys, "queue_attempt", "followups", "workflow_agent_run", "member_responses"], tie("value")).map((json) => ({
+    ...json,
+    run_id: "r",
+  })),
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.constant(null),
+    fc.string(),
+    fc.integer(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.boolean(),
+    fc.array(tie("nested")),
+    tie("nested"),
+  ),
+  nested: fc.oneof(
+    { maxDepth: 3 },
+    tie("run"),
+    jsonObject(messageKeys, tie("value")).map((json) => ({ ...json, role: "user" })),
+    jsonObject([...stepKeys, "steps", "duration", "input_tokens"], tie("value")),
+    tie("value"),
+  ),
+}));
+
+describe("the shape of runs", () => {
+  test("loses nothing, whatever JSON it is", () => {
+    fc.assert(
+      fc.property(anyRun, (json) => {
+        expect(canonical(roundTrip(json))).toBe(canonical(json));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("leaves its input as it is", () => {
+    fc.assert(
+      fc.property(anyRun, (json) => {
+        const before = canonical(json);
+        const run = decodeRunJson(json, "agent") as Run;
+        encodeRunJson(run, ["run"]);
+        expect(canonical(json)).toBe(before);
+      }),
+    );
+  });
+
+  test.each(rawSessions())("loses nothing of %s", (_, session) => {
+    for (const json of session.runs ?? []) {
+      expect(canonical(roundTrip(json))).toBe(canonical(json));
+    }
+  });
+
+  test("knows every key that the framework writes", () => {
+    for (const [, session] of rawSessions()) {
+      for (const json of session.runs ?? []) {
+        expect(extrasIn(decodeRunJson(json, "agent"))).toEqual([]);
+      }
+    }
+  });
+
+  test("keeps unknown keys and values of unexpected types in extra, level by level", () => {
+    const run = decodeRunJson(
+      {
+        run_id: "r",
+        agent_id: "a",
+        status: 5,
+        mood: "good",
+        session_state: [1],
+        messages: [{ role: "user", content: "hi", starred: true, id: 7 }],
+        metrics: { input_tokens: "many", watts: 2 },
+        tools: [{ tool_name: "t" }, "odd"],
+      },
+      "agent",
+    );
+    expect(run).toEqual({
+      runType: "agent",
+      runId: "r",
+      agentId: "a",
+      messages: [{ role: "user", content: "hi", extra: { starred: true, id: 7 } }],
+      metrics: { extra: { input_tokens: "many", watts: 2 } },
+      extra: { status: 5, mood: "good", session_state: [1], tools: [{ tool_name: "t" }, "odd"] },
+    });
+  });
+
+  test("keeps raw what its model cannot be without", () => {
+    const run = decodeRunJson({ run_id: "r", team_id: "t", messages: [{ content: "no role" }], member_responses: [{ agent_id: "a" }] }, "agent");
+    expect(run).toEqual({
+      runType: "team",
+      runId: "r",
+      teamId: "t",
+      extra: { messages: [{ content: "no role" }], member_responses: [{ agent_id: "a" }] },
+    });
+  });
+
+  test("has no extra when there is nothing for it", () => {
+    expect(decodeRunJson({ run_id: "r", agent_id: null }, "agent")).not.toHaveProperty("extra");
+  });
+
+  test("keeps __proto__, constructor and the like as data", () => {
+    const json = JSON.parse(
+      '{"run_id":"r","agent_id":"a","__proto__":{"polluted":1},"constructor":2,"messages":[{"role":"user","__proto__":3,"toString":4}]}',
+    ) as JsonObject;
+    expect(canonical(roundTrip(json))).toBe(canonical(json));
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+    const steps = JSON.parse('{"run_id":"w","workflow_id":"w","metrics":{"steps":{"__proto__":{"step_name":"s"}}}}') as JsonObject;
+    expect(canonical(roundTrip(steps))).toBe(canonical(steps));
+  });
+
+  test("stays raw below the depth that the stack could not hold", () => {
+    let json: JsonObject = { run_id: "leaf", team_id: "t" };
+    for (let depth = 0; depth < 20_000; depth += 1) json = { run_id: `r${depth}`, team_id: "t", member_responses: [json] };
+    const run = decodeRunJson(json, "team") as Run;
+    expect(encodeRunJson(run, ["run"])["run_id"]).toBe("r19999");
+  });
+
+  test.each<[string, JsonObject, Run["runType"]]>([
+    ["agent_id", { agent_id: "a", team_id: "t", workflow_id: "w" }, "agent"],
+    ["agent_id null", { agent_id: null, team_id: "t" }, "agent"],
+    ["team_id", { team_id: "t", workflow_id: "w" }, "team"],
+    ["workflow_id", { workflow_id: "w" }, "workflow"],
+    ["agent_name", { agent_name: "a", workflow_id: "w" }, "agent"],
+    ["team_name", { team_name: "a" }, "team"],
+    ["workflow_name", { workflow_name: "a" }, "workflow"],
+  ])("tells the kind by %s", (_, json, runType) => {
+    expect(decodeRunJson({ run_id: "r", ...json }, runType === "agent" ? "team" : "agent")?.runType).toBe(runType);
+  });
+
+  test.each(["agent", "team", "workflow"] as const)("falls back to %s", (runType) => {
+    expect(decodeRunJson({ run_id: "r" }, runType)?.runType).toBe(runType);
+  });
+});
+
+describe("encoding", () => {
+  test.each<[string, unknown, string]>([
+    ["an unknown property", { runType: "agent", runId: "r", run_id: "x" }, "run.run_id"],
+    ["a wrong type", { runType: "agent", runId: "r", createdAt: "today" }, "run.createdAt"],
+    ["a bigint", { runType: "agent", runId: "r", createdAt: 1n }, "run.createdAt"],
+    ["a nested wrong type", { runType: "agent", runId: "r", messages: [{ role: "user" }, { role: "user", images: [{ url: 1 }] }] }, "run.messages[1].images[0].url"],
+    ["no role", { runType: "agent", runId: "r", messages: [{ content: "x" }] }, "run.messages[0].role"],
+    ["no run id", { runType: "agent" }, "run.runId"],
+    ["a wrong list", { runType: "agent", runId: "r", messages: "hi" }, "run.messages"],
+    ["a wrong item", { runType: "agent", runId: "r", messages: ["hi"] }, "run.messages"],
+    ["a wrong extra", { runType: "agent", runId: "r", extra: 5 }, "run.extra"],
+    ["a nested run of no kind", { runType: "team", runId: "r", memberResponses: [{ runId: "m" }] }, "run.memberResponses[0].runType"],
+    ["a step's metrics", { runType: "workflow", runId: "r", metrics: { steps: { "a b": { stepName: 1 } } } }, 'run.metrics.steps["a b"].stepName'],
+  ])("refuses %s", (_, run, argument) => {
+    expect(() => encodeRunJson(run as Run, ["run"])).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", argument }));
+  });
+
+  test("leaves undefined out and prefers a property to the extra of the same key", () => {
+    const run = { runType: "agent", runId: "r", status: "ERROR", model: undefined, extra: { status: 5, mine: 1 } } as unknown as Run;
+    expect(encodeRunJson(run, ["run"])).toEqual({ run_id: "r", status: "ERROR", mine: 1 });
+  });
+});
+
+test("a table that misses, misspells or mistypes a field does not compile", () => {
+  interface Model {
+    runId: string;
+    fromHistory?: boolean | null;
+    parts?: Message[] | null;
+  }
+  expectTypeOf<FieldTable<Model>>().toHaveProperty("run_id").toEqualTypeOf<"string">();
+  expectTypeOf<FieldTable<Model>>().toHaveProperty("from_history").toEqualTypeOf<"boolean">();
+  expectTypeOf<keyof FieldTable<Model>>().toEqualTypeOf<"run_id" | "from_history" | "parts">();
+  // @ts-expect-error parts is missing
+  void (() => new Shape<Model>({ run_id: "string", from_history: "boolean" }));
+  // @ts-expect-error fromHistory is not a boolean here
+  void (() => new Shape<Pick<Model, "runId" | "fromHistory">>({ run_id: "string", from_history: "string" }));
+  // @ts-expect-error misspelt
+  void (() => new Shape<Pick<Model, "runId">>({ runid: "string" }));
+});
+
+function jsonObject(keys: readonly string[], value: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonObject> {
+  const key = fc.oneof(
+    { arbitrary: fc.constantFrom(...keys), weight: 8 },
+    fc.constantFrom("__proto__", "constructor", "extra", "runType", "run_type", "hasOwnProperty"),
+    fc.string(),
+  );
+  return fc.array(fc.tuple(key, value), { maxLength: 8 }).map((pairs) => {
+    const json: JsonObject = {};
+    for (const [name, item] of pairs) setKey(json, name, item);
+    return json;
+  });
+}
+
+function objects(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? (value as JsonObject[]) : [];
+}
+
+function keysOf(list: readonly JsonObject[]): string[] {
+  return [...new Set(list.flatMap(Object.keys))];
+}
+
+/** The paths of every `extra` inside a model. Raw JSON below it is left alone: it has keys of its own. */
+function extrasIn(value: unknown, path = ""): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => (key === "extra" ? [`${path}.${key}`] : extrasIn(item, `${path}.${key}`)));
+}
