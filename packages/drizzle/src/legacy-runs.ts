@@ -1,0 +1,271 @@
+import {
+  decodeLegacyRuns,
+  decodeRun,
+  encodeRun,
+  isHistoryRun,
+  mergeRuns,
+  parseJson,
+  toJsonText,
+  unixSeconds,
+  type JsonValue,
+  type PageOf,
+  type Run,
+  type RunListQuery,
+  type RunPosition,
+  type RunRow,
+  type RunsWanted,
+  type SessionRow,
+} from "@sessiondb/core";
+import { getTableName, sql, type SQL } from "drizzle-orm";
+import type { SessionReads } from "./session-reads.ts";
+import type { SessionWrites } from "./session-writes.ts";
+import type { SqlConnection, SqlDialect } from "./sql-dialect.ts";
+import { value } from "./sql-parts.ts";
+import { StatementSet } from "./statement-set.ts";
+import type { Steps } from "./steps.ts";
+
+type LegacySession = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt">;
+type LegacyRow = LegacySession & { readonly runs: unknown };
+
+/** A session with what its column holds, as stored and decoded. */
+export interface LegacySessionRuns {
+  readonly session: LegacyRow;
+  readonly runs: readonly Run[];
+}
+
+export interface CopiedBatch {
+  readonly sessions: number;
+  readonly runs: number;
+  /** Runs left alone because their id is already taken in another session. */
+  readonly skipped: number;
+  /** Where the next batch starts; null after the last. */
+  readonly lastSessionId: string | null;
+}
+
+/**
+ * The `runs` column of a sessions table that Agno 2 made: one JSON list per session. It is merged into what is read until
+ * `migrateLegacyRuns` has copied all of it, which a row in the schema versions table records.
+ */
+export class LegacyRuns extends StatementSet {
+  readonly #reads: SessionReads;
+  readonly #writes: SessionWrites;
+  readonly #marker: string;
+
+  constructor(dialect: SqlDialect, { reads, writes }: { reads: SessionReads; writes: SessionWrites }) {
+    super(dialect);
+    this.#reads = reads;
+    this.#writes = writes;
+    this.#marker = `${dialect.names.sessions}.runs`;
+  }
+
+  /** Whether all that the column holds is in the runs table too. */
+  *isCopied(on: SqlConnection): Steps<boolean> {
+    const { versions } = this.dialect.tables;
+    const statement = this.once("is copied", () =>
+      this.select({ version: versions.version }, sql`${versions} where ${versions.tableName} = ${value("marker")}`),
+    );
+    return (yield* this.rows(on, statement, { marker: this.#marker })).length > 0;
+  }
+
+  /** Whether any session has runs in the column. */
+  *isEmpty(on: SqlConnection): Steps<boolean> {
+    const { sessions } = this.dialect.tables;
+    const statement = this.once("is empty", () =>
+      this.select({ sessionId: sessions.sessionId }, sql`${sessions} where ${this.#present} limit 1`),
+    );
+    return (yield* this.rows(on, statement, {})).length === 0;
+  }
+
+  *runsOf(on: SqlConnection, session: LegacySession): Steps<Run[]> {
+    const statement = this.once("runs of", () => {
+      const { sessions } = this.dialect.tables;
+      return this.select<{ runs: unknown }>(
+        { runs: this.#column },
+        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
+      );
+    });
+    const [row] = yield* this.rows(on, statement, { sessionId: session.sessionId });
+    return decodeLegacyRuns(row?.runs ?? null, session);
+  }
+
+  /** The place of a run to be written: that of the column for a run that is there, else after all runs of both kinds. */
+  *place(on: SqlConnection, run: RunRow<string>): Steps<RunRow<string>> {
+    const session = yield* this.#reads.session(on, run.sessionId);
+    const legacy = session === null ? [] : yield* this.runsOf(on, session);
+    if (legacy.length === 0) {
+      return run;
+    }
+    const inColumn = legacy.findIndex(({ runId }) => runId === run.runId);
+    if (inColumn >= 0) {
+      return { ...run, runIndex: inColumn };
+    }
+    const merged = new Set(legacy.map(({ runId }) => runId));
+    let last = -1;
+    for (const { runId, runIndex } of yield* this.#reads.allRuns(on, run.sessionId)) {
+      merged.add(runId);
+      last = Math.max(last, runIndex ?? 0);
+    }
+    return { ...run, runIndex: Math.max(merged.size, last + 1) };
+  }
+
+  /** The session whose column holds a run of this id, with all runs of the column. */
+  *sessionOfRun(on: SqlConnection, runId: string): Steps<LegacySessionRuns | null> {
+    // An id of plain characters is in the text as it is; others may be escaped there, so every list is looked at.
+    const pattern = /^[\w-]+$/.test(runId) ? `%${runId.replaceAll("_", "!_")}%` : "%";
+    const statement = this.once("session of run", () =>
+      this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`),
+    );
+    for (const row of yield* this.rows(on, statement, { pattern })) {
+      const runs = decodeLegacyRuns(row.runs, row);
+      if (runs.some((run) => run.runId === runId)) {
+        return { session: row, runs };
+      }
+    }
+    return null;
+  }
+
+  /** Takes runs out of the column for good. */
+  *remove(on: SqlConnection, { sessionId, runs }: LegacyRow, runIds: ReadonlySet<string>): Steps<void> {
+    const statement = this.once("set runs", () => {
+      const { sessions } = this.dialect.tables;
+      return this.write(
+        sql`update ${sessions} set ${sql.identifier("runs")} = ${value("json")} where ${sessions.sessionId} = ${value("sessionId")}`,
+      );
+    });
+    const entries = parseJson(runs, "runs", sessionId);
+    const rest = Array.isArray(entries) ? entries.filter((entry) => !runIds.has(runIdOf(entry) as string)) : [];
+    yield* this.affected(on, statement, { json: toJsonText(rest, "runs"), sessionId });
+  }
+
+  /** Copies the runs of the next sessions into rows, in their merged order. */
+  *copyBatch(on: SqlConnection, after: string | null, batchSize: number): Steps<CopiedBatch> {
+    const statement = this.once(`batch ${after === null ? "first" : "next"}`, () => {
+      const { sessionId } = this.dialect.tables.sessions;
+      const next = after === null ? sql`` : sql` and ${sessionId} > ${value("after")}`;
+      return this.#selectLegacy(sql`${this.#present}${next} order by ${sessionId} limit ${value("batchSize")}`);
+    });
+    const rows = yield* this.rows(on, statement, { after, batchSize });
+    let copied = 0;
+    let skipped = 0;
+    for (const row of rows) {
+      yield* this.#reads.lockSession(on, row.sessionId);
+      const outcome = yield* this.#copySession(on, row);
+      copied += outcome.copied;
+      skipped += outcome.skipped;
+    }
+    const last = rows.length < batchSize ? null : (rows.at(-1)?.sessionId ?? null);
+    return { sessions: rows.length, runs: copied, skipped, lastSessionId: last };
+  }
+
+  *#copySession(on: SqlConnection, row: LegacyRow): Steps<{ copied: number; skipped: number }> {
+    const legacy = decodeLegacyRuns(row.runs, row);
+    const stored = new Map((yield* this.#reads.allRuns(on, row.sessionId)).map((run) => [run.runId, run]));
+    const taken = new Set(
+      (yield* this.#reads.runsById(
+        on,
+        legacy.map(({ runId }) => runId),
+      )).map(({ runId }) => runId),
+    );
+    let skipped = 0;
+    let place = 0;
+    let copied = 0;
+    for (const run of mergeRuns(legacy, [...stored.values()].map(decodeRun))) {
+      const existing = stored.get(run.runId);
+      if (existing !== undefined) {
+        if (existing.runIndex !== place) {
+          yield* this.#writes.setRunIndex(on, run.runId, place);
+        }
+      } else if (taken.has(run.runId)) {
+        skipped += 1;
+        continue;
+      } else {
+        yield* this.#writes.putRun(on, { ...this.#encode(run, row), runIndex: place });
+        copied += 1;
+      }
+      place += 1;
+    }
+    return { copied, skipped };
+  }
+
+  *markCopied(on: SqlConnection): Steps<void> {
+    const { versions } = this.dialect.tables;
+    if (yield* this.isCopied(on)) {
+      return;
+    }
+    const statement = this.once("mark copied", () => {
+      const names = [versions.tableName, versions.version, versions.createdAt].map(({ name }) => sql.identifier(name));
+      const values = ["marker", "version", "createdAt"].map(value);
+      return this.write(
+        sql`insert into ${versions} (${sql.join(names, sql`, `)}) values (${sql.join(values, sql`, `)})`,
+      );
+    });
+    yield* this.affected(on, statement, {
+      marker: this.#marker,
+      version: "copied",
+      createdAt: new Date().toISOString(),
+    });
+  }
+
+  #encode(run: Run, session: LegacySession): RunRow<string> {
+    return encodeRun(run, session, { now: run.createdAt ?? session.createdAt ?? unixSeconds() });
+  }
+
+  #selectLegacy(where: SQL): ReturnType<typeof this.select<LegacyRow>> {
+    const { sessions } = this.dialect.tables;
+    const { sessionId, sessionType, userId, createdAt } = sessions;
+    return this.select<LegacyRow>(
+      { sessionId, sessionType, userId, createdAt, runs: this.#column },
+      sql`${sessions} where ${where}`,
+    );
+  }
+
+  get #column(): SQL {
+    return sql`${sql.identifier(getTableName(this.dialect.tables.sessions))}.${sql.identifier("runs")}`;
+  }
+
+  get #text(): SQL {
+    return sql`cast(${this.#column} as char)`;
+  }
+
+  get #present(): SQL {
+    return sql`${this.#column} is not null and ${this.#text} not in ('null', '[]', '"[]"')`;
+  }
+}
+
+/** The runs wanted of a session whose runs come from both places. */
+export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted: Exclude<RunsWanted, "none">): Run[] {
+  const runs = mergeRuns(legacy, rows);
+  return wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
+}
+
+/** One page of a session's merged runs; a position's `runIndex` is the place in the merged order. */
+export function pageOfRuns(runs: readonly Run[], query: RunListQuery): PageOf<Run, RunPosition> {
+  const places = runs.map((run, runIndex) => ({ run, runIndex }));
+  const ordered = query.order === "asc" ? places : places.toReversed();
+  const start = ordered.findIndex(({ run }) => run.runId === query.after?.runId) + 1;
+  const rest = ordered.slice(start).filter(({ run }) => meets(run, query));
+  const page = rest.slice(0, query.limit);
+  const last = page.at(-1);
+  return {
+    items: page.map(({ run }) => run),
+    next:
+      last === undefined || rest.length === page.length
+        ? null
+        : { runIndex: last.runIndex, createdAt: last.run.createdAt ?? 0, runId: last.run.runId },
+  };
+}
+
+function runIdOf(entry: JsonValue): JsonValue | undefined {
+  return typeof entry === "object" && entry !== null && !Array.isArray(entry) ? entry["run_id"] : null;
+}
+
+function meets(run: Run, { participantId, statuses, parent, startTimestamp, endTimestamp }: RunListQuery): boolean {
+  const createdAt = run.createdAt ?? 0;
+  return (
+    (participantId === null || run.userId === participantId) &&
+    (statuses === null || statuses.includes(run.status ?? "")) &&
+    (parent === null || (run.parentRunId ?? null) === (parent === "none" ? null : parent.runId)) &&
+    (startTimestamp === null || createdAt >= startTimestamp) &&
+    (endTimestamp === null || createdAt <= endTimestamp)
+  );
+}

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { DatabaseBusyError, SessionDbError } from "@sessiondb/core";
+
+/** A driver's error, translated. */
+export interface ClassifiedError {
+  readonly error: SessionDbError;
+  /** Whether the same work may succeed in a moment: a lock, a deadlock, a connection that was cut. */
+  readonly transient: boolean;
+}
+
+export interface RetryOptions {
+  readonly classify: (error: unknown) => ClassifiedError;
+  /** How long to keep trying, in milliseconds. */
+  readonly patience: number;
+}
+
+const firstPause = 2;
+const longestPause = 100;
+
+/**
+ * Runs work, and runs it again while its failures are transient, with growing pauses of random length. Every operation
+ * of the contract is safe to repeat, so this needs no knowledge of what the work is.
+ */
+export async function withRetry<Result>(
+  work: () => Awaited<Result> | Promise<Result>,
+  { classify, patience }: RetryOptions,
+): Promise<Result> {
+  const start = performance.now();
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
+    try {
+      return await work();
+    } catch (cause) {
+      if (SessionDbError.isInstance(cause)) {
+        throw cause;
+      }
+      const { error, transient } = classify(cause);
+      const waited = performance.now() - start;
+      if (!transient) {
+        throw error;
+      }
+      if (waited >= patience) {
+        throw new DatabaseBusyError(`${error.message} Gave up after ${Math.round(waited)} ms.`, { cause });
+      }
+      await sleep(pause * (0.5 + Math.random() / 2));
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { DatabaseReadOnlyError, PermissionDeniedError, SchemaMismatchError, type SchemaProblem } from "@sessiondb/core";
+import { getTableColumns, getTableName, type Column } from "drizzle-orm";
+import type { LegacyRuns } from "./legacy-runs.ts";
+import { withRetry } from "./retry.ts";
+import type { FoundSchema, SqlDialect, SqlDriver } from "./sql-dialect.ts";
+
+/** What of the tables is there, which decides how runs are read. */
+export interface Layout {
+  /** False for a database that Agno 2 made and that nobody may change: its runs are all in the legacy column. */
+  readonly runsTable: boolean;
+  /** Whether Agno 2 made the sessions table, with a `runs` column. */
+  readonly legacyColumn: boolean;
+  /** Whether that column may hold runs that are not in the runs table. */
+  readonly mergeLegacy: boolean;
+}
+
+export interface SchemaManagerOptions {
+  readonly driver: SqlDriver;
+  readonly dialect: SqlDialect;
+  readonly legacy: LegacyRuns;
+  readonly autoMigrate: boolean;
+}
+
+const nothing = "nothing";
+const advice = "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
+
+/** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
+export class SchemaManager {
+  readonly #driver: SqlDriver;
+  readonly #dialect: SqlDialect;
+  readonly #legacy: LegacyRuns;
+  readonly #autoMigrate: boolean;
+  #layout: Promise<Layout> | null = null;
+
+  constructor({ driver, dialect, legacy, autoMigrate }: SchemaManagerOptions) {
+    this.#driver = driver;
+    this.#dialect = dialect;
+    this.#legacy = legacy;
+    this.#autoMigrate = autoMigrate;
+  }
+
+  /** The layout, after creating what is missing if that is allowed. A schema that is right meets no DDL. */
+  ready(): Promise<Layout> {
+    this.#layout ??= this.#prepare().then(
+      (layout) => {
+        // Whoever may create the runs table can do so at any time, so its absence is not remembered.
+        if (!layout.runsTable) {
+          this.#layout = null;
+        }
+        return layout;
+      },
+      (error: unknown) => {
+        this.#layout = null;
+        throw error;
+      },
+    );
+    return this.#layout;
+  }
+
+  /** Makes the next operation look at the schema again. */
+  forget(): void {
+    this.#layout = null;
+  }
+
+  async problems(): Promise<SchemaProblem[]> {
+    return this.#problemsOf(await this.#inspect());
+  }
+
+  async plan(): Promise<string[]> {
+    return this.#dialect.plan(await this.#inspect(), { indexes: true });
+  }
+
+  async migrate(): Promise<void> {
+    await this.#apply({ indexes: true });
+    this.forget();
+    await this.ready();
+  }
+
+  async #prepare(): Promise<Layout> {
+    let found = await this.#inspect();
+    let absent = this.#absentOf(found);
+    if (this.#autoMigrate && absent.some(({ column }) => column === null)) {
+      try {
+        await this.#apply({ indexes: false });
+        found = await this.#inspect();
+        absent = this.#absentOf(found);
+      } catch (error) {
+        const refused = error instanceof DatabaseReadOnlyError || error instanceof PermissionDeniedError;
+        if (!refused || !this.#isReadable(absent)) {
+          throw error;
+        }
+      }
+    }
+    if (!this.#isReadable(absent)) {
+      throw new SchemaMismatchError(absent, advice);
+    }
+    const { sessions, versions } = this.#dialect.names;
+    const legacyColumn = found.tables.get(sessions)?.has("runs") ?? false;
+    const runsTable = absent.length === 0;
+    const copied = legacyColumn && runsTable && found.tables.has(versions) && (await this.#isCopied());
+    return { runsTable, legacyColumn, mergeLegacy: legacyColumn && !copied };
+  }
+
+  #problemsOf(found: FoundSchema): SchemaProblem[] {
+    const { sessions, runs } = this.#dialect.tables;
+    return [sessions, runs].flatMap((table): SchemaProblem[] => {
+      const name = getTableName(table);
+      const columns = found.tables.get(name);
+      if (columns === undefined) {
+        return [{ table: name, column: null, wanted: "a table", found: nothing }];
+      }
+      return Object.values<Column>(getTableColumns(table)).flatMap((column) => {
+        const type = columns.get(column.name);
+        const fits = type !== undefined && this.#dialect.accepts(column, type);
+        return fits ? [] : [{ table: name, column: column.name, wanted: column.getSQLType(), found: type ?? nothing }];
+      });
+    });
+  }
+
+  /** What is missing, as opposed to there but different: a column of another type may serve all the same. */
+  #absentOf(found: FoundSchema): SchemaProblem[] {
+    return this.#problemsOf(found).filter((problem) => problem.found === nothing);
+  }
+
+  /** Whether nothing but the runs table is missing, so that what Agno 2 wrote can be read. */
+  #isReadable(problems: readonly SchemaProblem[]): boolean {
+    return problems.every(({ table, column }) => table === this.#dialect.names.runs && column === null);
+  }
+
+  #isCopied(): Promise<boolean> {
+    return withRetry(() => this.#driver.read((on) => this.#legacy.isCopied(on)), this.#driver);
+  }
+
+  #inspect(): Promise<FoundSchema> {
+    return withRetry(() => this.#driver.inspect(), this.#driver);
+  }
+
+  #apply(options: { indexes: boolean }): Promise<void> {
+    return withRetry(() => this.#driver.migrate((found) => this.#dialect.plan(found, options)), this.#driver);
+  }
+}

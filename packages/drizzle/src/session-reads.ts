@@ -1,0 +1,186 @@
+import type { RunListQuery, RunPosition, SessionConditions, SessionListQuery, SessionRow } from "@sessiondb/core";
+import { skippedHistoryStatuses } from "@sessiondb/core";
+import { asc, desc, inArray, sql } from "drizzle-orm";
+import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
+import type { SqlConnection } from "./sql-dialect.ts";
+import {
+  chunkPlaceholders,
+  chunks,
+  chunkValues,
+  following,
+  runOrder,
+  runSelection,
+  sessionSelection,
+  value,
+  whereOf,
+  type StoredRun,
+} from "./sql-parts.ts";
+import type { Statement } from "./statement.ts";
+import { StatementSet } from "./statement-set.ts";
+import type { Steps } from "./steps.ts";
+
+export type RunOfSession = StoredRun & { readonly ownerId: string | null };
+export type SessionIdentity = Pick<SessionRow, "sessionId" | "userId">;
+
+/** Every statement that reads, on every SQL database. */
+export class SessionReads extends StatementSet {
+  *session(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
+    const { sessions } = this.dialect.tables;
+    const statement = this.once("session", () =>
+      this.select(sessionSelection(sessions), sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`),
+    );
+    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+  }
+
+  *lockSession(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
+    const { tables, lockRows } = this.dialect;
+    const { sessions } = tables;
+    const statement = this.once("lock session", () =>
+      this.select(
+        sessionSelection(sessions),
+        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
+      ),
+    );
+    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+  }
+
+  *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
+    const { sessions } = this.dialect.tables;
+    const { shape, where } = sessionConditions(this.dialect, query);
+    const { sortBy, sortOrder, after } = query;
+    const statement = this.once(`sessions ${shape} by ${sortBy} ${sortOrder} ${after === null ? "" : "after"}`, () => {
+      const timestamp = sessionTimestamp(sessions, sortBy);
+      const rest =
+        after && following([timestamp, sql`${sessions.sessionId}`], ["afterTimestamp", "afterSessionId"], sortOrder);
+      const direction = sortOrder === "asc" ? asc : desc;
+      return this.select(
+        sessionSelection(sessions),
+        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} limit ${value("limit")} offset ${value("offset")}`,
+      );
+    });
+    return yield* this.rows(on, statement, {
+      ...query,
+      afterTimestamp: after?.timestamp,
+      afterSessionId: after?.sessionId,
+    });
+  }
+
+  *countSessions(on: SqlConnection, conditions: SessionConditions): Steps<number> {
+    const { sessions } = this.dialect.tables;
+    const { shape, where } = sessionConditions(this.dialect, conditions);
+    const statement = this.once(`count ${shape}`, () =>
+      this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${whereOf(where)}`),
+    );
+    return Number((yield* this.rows(on, statement, { ...conditions }))[0]?.total ?? 0);
+  }
+
+  /** Up to `limit` sessions that meet the conditions, locked. */
+  *lockSessions(on: SqlConnection, conditions: SessionConditions, limit: number): Steps<SessionIdentity[]> {
+    const { tables, lockRows } = this.dialect;
+    const { sessionId, userId } = tables.sessions;
+    const { shape, where } = sessionConditions(this.dialect, conditions);
+    const statement = this.once(`lock sessions ${shape}`, () =>
+      this.select<SessionIdentity>(
+        { sessionId, userId },
+        sql`${tables.sessions}${whereOf(where)} limit ${value("limit")} ${lockRows}`,
+      ),
+    );
+    return yield* this.rows(on, statement, { ...conditions, limit });
+  }
+
+  *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
+    const { runs } = this.dialect.tables;
+    const statement = this.once("all runs", () =>
+      this.select(
+        runSelection(runs),
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} order by ${runOrder(runs, "asc")}`,
+      ),
+    );
+    return yield* this.rows(on, statement, { sessionId });
+  }
+
+  /** The newest runs that history uses, oldest first. */
+  *newestRuns(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
+    const newest = yield* this.rows(on, this.#newest("not null"), { sessionId, limit });
+    if (newest.length < limit) {
+      // Agno may leave run_index empty; such runs come before all others.
+      const rest = { sessionId, limit: limit - newest.length };
+      newest.push(...(yield* this.rows(on, this.#newest("null"), rest)));
+    }
+    return newest.toReversed();
+  }
+
+  /** In two statements: with "not null" the index on (session_id, run_index) is taken even where no statistics exist. */
+  #newest(runIndex: "null" | "not null"): Statement<StoredRun> {
+    const { runs } = this.dialect.tables;
+    const statuses = sql.join(
+      skippedHistoryStatuses.map((status) => sql.raw(`'${status}'`)),
+      sql`, `,
+    );
+    return this.once(`newest runs ${runIndex}`, () =>
+      this.select(
+        runSelection(runs),
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runOrder(runs, "desc")} limit ${value("limit")}`,
+      ),
+    );
+  }
+
+  *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
+    const { runs } = this.dialect.tables;
+    const { sessionId, order, after } = query;
+    const condition = runConditions(this.dialect, query);
+    const inSession = sessionId !== null;
+    const statement = this.once(`runs ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
+      const columns = [...(inSession ? [runs.runIndex] : []), runs.createdAt, runs.runId].map((key) => sql`${key}`);
+      const names = [...(inSession ? ["afterRunIndex"] : []), "afterCreatedAt", "afterRunId"];
+      const direction = order === "asc" ? asc : desc;
+      return this.select(
+        runSelection(runs),
+        sql`${runs}${whereOf(condition.where, after && following(columns, names, order))} order by ${sql.join(
+          columns.map((key) => direction(key)),
+          sql`, `,
+        )} limit ${value("limit")}`,
+      );
+    });
+    return yield* this.rows(on, statement, {
+      ...runConditionValues(query),
+      afterRunIndex: after?.runIndex,
+      afterCreatedAt: after?.createdAt,
+      afterRunId: after?.runId,
+    });
+  }
+
+  /** The runs of these ids, each with the owner of its session. */
+  *runsById(on: SqlConnection, runIds: readonly string[]): Steps<RunOfSession[]> {
+    const { runs, sessions } = this.dialect.tables;
+    const found: RunOfSession[] = [];
+    for (const chunk of chunks(runIds)) {
+      const statement = this.once(`runs by id ${chunk.length}`, () =>
+        this.select<RunOfSession>(
+          { ...runSelection(runs), ownerId: sessions.userId },
+          sql`${runs} join ${sessions} on ${sessions.sessionId} = ${runs.sessionId} where ${inArray(runs.runId, chunkPlaceholders(chunk))}`,
+        ),
+      );
+      found.push(...(yield* this.rows(on, statement, chunkValues(chunk))));
+    }
+    return found;
+  }
+
+  *lastRunIndex(on: SqlConnection, sessionId: string): Steps<number | null> {
+    const { runs } = this.dialect.tables;
+    const statement = this.once("last run index", () =>
+      this.select<{ last: unknown }>(
+        { last: sql`max(${runs.runIndex})` },
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")}`,
+      ),
+    );
+    const last = (yield* this.rows(on, statement, { sessionId }))[0]?.last ?? null;
+    return last === null ? null : Number(last);
+  }
+
+  /** Where a run stands now, for a cursor that was made before others were deleted. */
+  *position(on: SqlConnection, runId: string): Steps<RunPosition | null> {
+    const [run] = yield* this.runsById(on, [runId]);
+    return run === undefined ? null : { runIndex: run.runIndex ?? 0, createdAt: run.createdAt, runId };
+  }
+}

@@ -1,0 +1,72 @@
+import type { RunRow, SessionRow } from "@sessiondb/core";
+import type { Column, SQL, Table } from "drizzle-orm";
+import type { TableNames } from "./names.ts";
+import type { ClassifiedError } from "./retry.ts";
+import type { Statement } from "./statement.ts";
+import type { Awaitable, Steps } from "./steps.ts";
+
+/** A Drizzle table of any dialect with one column for each property of a row. */
+export type TableOf<Row> = Table & { readonly [Name in keyof Row]-?: Column };
+
+/** The tables of one dialect, as its `schema.ts` makes them from their names. */
+export interface SessionTables {
+  readonly sessions: TableOf<SessionRow>;
+  readonly runs: TableOf<RunRow>;
+  readonly versions: TableOf<VersionRow>;
+}
+
+/** One row of Agno's table of schema versions. Times are local, as ISO text without a zone. */
+export interface VersionRow {
+  tableName: string;
+  version: string;
+  createdAt: string;
+  updatedAt: string | null;
+}
+
+/** What a dialect spells in its own way. Everything else is written once, in `SessionStatements`. */
+export interface SqlDialect {
+  readonly tables: SessionTables;
+  readonly names: TableNames;
+  /** Renders SQL with this dialect's quotes and placeholders. */
+  render(query: SQL): { sql: string; params: unknown[] };
+  /** What makes a SELECT inside of a transaction lock its rows; empty where the transaction holds the only write lock. */
+  readonly lockRows: SQL;
+  /** Whether the name inside of the session data contains `folded`, compared as `foldName` does. */
+  nameContains(sessionData: Column, folded: SQL): SQL;
+  /** Whether a column of the declared type found can stand in for the column wanted. */
+  accepts(wanted: Column, foundType: string): boolean;
+  /** The statements that create what is missing, in order; with `indexes` also indexes missing on existing tables. */
+  plan(found: FoundSchema, options: { readonly indexes: boolean }): string[];
+}
+
+export interface StatementResult {
+  readonly rows: unknown[][];
+  /** The number of rows inserted, updated or deleted. */
+  readonly affected: number;
+}
+
+/** Where statements run: a pool, a client, or a transaction. */
+export interface SqlConnection {
+  execute(statement: Statement<never>, values: unknown[]): Awaitable<StatementResult>;
+}
+
+/** The tables of a database as found, each with its columns' declared types, and the names of all indexes on them. */
+export interface FoundSchema {
+  readonly tables: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly indexes: ReadonlySet<string>;
+}
+
+/** One database behind one driver. Nothing is opened before the first call. */
+export interface SqlDriver {
+  /** Runs statements that only read; on one snapshot where that costs no round trip. */
+  read<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
+  /** Runs statements in one transaction: all of them happen, or none. */
+  write<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
+  inspect(): Promise<FoundSchema>;
+  /** Runs what `plan` says of the schema found, under a lock that lets one process at a time through. */
+  migrate(plan: (found: FoundSchema) => string[]): Promise<void>;
+  classify(error: unknown): ClassifiedError;
+  /** How long to retry transient failures, in milliseconds. */
+  readonly patience: number;
+  close(): Promise<void>;
+}

@@ -1,0 +1,123 @@
+import type { RunRow, SessionRow } from "@sessiondb/core";
+import { and, asc, desc, sql, type SQL } from "drizzle-orm";
+import type { SqlDialect } from "./sql-dialect.ts";
+import type { Selection } from "./statement.ts";
+
+/** What is read of a run: enough to decode it and to go on after it. */
+export type StoredRun = Omit<RunRow, "updatedAt">;
+
+/** The most ids that one statement names; longer lists take several statements. */
+const idsPerStatement = 500;
+
+/** A named placeholder, bound to the property of that name. */
+export const value = (name: string): SQL => sql`${sql.placeholder(name)}`;
+
+/** A column without its table, as lists of columns to write want it. */
+export const bare = ({ name }: { readonly name: string }): SQL => sql`${sql.identifier(name)}`;
+
+export function sessionSelection(sessions: SqlDialect["tables"]["sessions"]): Selection<SessionRow> {
+  const { sessionId, sessionType, agentId, teamId, workflowId, userId } = sessions;
+  const { sessionData, agentData, teamData, workflowData, metadata, summary, createdAt, updatedAt } = sessions;
+  return {
+    sessionId,
+    sessionType,
+    agentId,
+    teamId,
+    workflowId,
+    userId,
+    sessionData,
+    agentData,
+    teamData,
+    workflowData,
+    metadata,
+    summary,
+    createdAt,
+    updatedAt,
+  };
+}
+
+export function runSelection(runs: SqlDialect["tables"]["runs"]): Selection<StoredRun> {
+  const {
+    runId,
+    sessionId,
+    runType,
+    agentId,
+    teamId,
+    workflowId,
+    userId,
+    parentRunId,
+    status,
+    runIndex,
+    runData,
+    createdAt,
+  } = runs;
+  return {
+    runId,
+    sessionId,
+    runType,
+    agentId,
+    teamId,
+    workflowId,
+    userId,
+    parentRunId,
+    status,
+    runIndex,
+    runData,
+    createdAt,
+  };
+}
+
+export function allRunColumns(runs: SqlDialect["tables"]["runs"]): {
+  [Name in keyof RunRow]-?: SqlDialect["tables"]["runs"][Name];
+} {
+  return { ...(runSelection(runs) as Omit<SqlDialect["tables"]["runs"], "updatedAt">), updatedAt: runs.updatedAt };
+}
+
+export function runOrder(runs: SqlDialect["tables"]["runs"], order: "asc" | "desc"): SQL {
+  const direction = order === "asc" ? asc : desc;
+  return sql.join(
+    [runs.runIndex, runs.createdAt, runs.runId].map((key) => direction(key)),
+    sql`, `,
+  );
+}
+
+/** `(a, b) > (:a, :b)`: the rows after a position, found by the index that orders them. */
+export function following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
+  const than = order === "asc" ? sql`>` : sql`<`;
+  return sql`(${sql.join([...columns], sql`, `)}) ${than} (${sql.join(names.map(value), sql`, `)})`;
+}
+
+export function whereOf(...conditions: (SQL | null | undefined)[]): SQL {
+  const where = and(...conditions.filter((condition) => condition !== null));
+  return where === undefined ? sql`` : sql` where ${where}`;
+}
+
+/** `(a, b) values (:a, :b)`; an expression given for a column takes the place of its placeholder. */
+export function insertValues(
+  columns: Readonly<Record<string, unknown>>,
+  expressions: Readonly<Record<string, SQL>> = {},
+): SQL {
+  const names = Object.keys(columns);
+  const list = sql.join(
+    Object.values(columns).map((each) => bare(each as { name: string })),
+    sql`, `,
+  );
+  return sql`(${list}) values (${sql.join(
+    names.map((name) => expressions[name] ?? value(name)),
+    sql`, `,
+  )})`;
+}
+
+export function chunks(ids: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / idsPerStatement) }, (_, index) =>
+    ids.slice(index * idsPerStatement, (index + 1) * idsPerStatement),
+  );
+}
+
+export function chunkPlaceholders(chunk: readonly string[]): SQL[] {
+  return chunk.map((_, index) => value(`id${index}`));
+}
+
+export function chunkValues(chunk: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(chunk.map((id, index) => [`id${index}`, id]));
+}

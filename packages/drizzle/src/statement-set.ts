@@ -1,0 +1,45 @@
+import { sql, type SQL } from "drizzle-orm";
+import type { SqlConnection, SqlDialect, StatementResult } from "./sql-dialect.ts";
+import { Statement, type Selection } from "./statement.ts";
+import type { Steps } from "./steps.ts";
+
+/** Statements of one dialect, each rendered once; lists once for each combination of conditions that is asked for. */
+export abstract class StatementSet {
+  protected readonly dialect: SqlDialect;
+  readonly #rendered = new Map<string, Statement<never>>();
+
+  constructor(dialect: SqlDialect) {
+    this.dialect = dialect;
+  }
+
+  /** A statement rendered at its first use. `key` must tell apart whatever `make` renders differently. */
+  protected once<Row>(key: string, make: () => Statement<Row>): Statement<Row> {
+    let statement = this.#rendered.get(key) as Statement<Row> | undefined;
+    if (statement === undefined) {
+      statement = make();
+      this.#rendered.set(key, statement as unknown as Statement<never>);
+    }
+    return statement;
+  }
+
+  protected select<Row>(selection: Selection<Row>, from: SQL): Statement<Row> {
+    const columns = Object.values<Selection<Row>[keyof Row]>(selection);
+    return new Statement(this.dialect, sql`select ${sql.join(columns, sql`, `)} from ${from}`, selection);
+  }
+
+  protected write(query: SQL): Statement<never> {
+    return new Statement<never>(this.dialect, query);
+  }
+
+  protected *rows<Row>(on: SqlConnection, statement: Statement<Row>, values: Record<string, unknown>): Steps<Row[]> {
+    const { rows } = (yield on.execute(
+      statement as unknown as Statement<never>,
+      statement.bind(values),
+    )) as StatementResult;
+    return rows.map((row) => statement.decode(row));
+  }
+
+  protected *affected(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<number> {
+    return ((yield on.execute(statement, statement.bind(values))) as StatementResult).affected;
+  }
+}
