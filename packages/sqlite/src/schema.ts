@@ -1,0 +1,131 @@
+import { parseJson, type JsonValue } from "@sessiondb/core";
+import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { sql } from "drizzle-orm";
+import { customType, foreignKey, index, sqliteTable } from "drizzle-orm/sqlite-core";
+
+// Declared types matter: Agno binds by them, and reads a JSON column only when it is declared JSON.
+const varchar = customType<{ data: string; driverData: string }>({ dataType: () => "VARCHAR" });
+const bigint = customType<{ data: number; driverData: number }>({ dataType: () => "BIGINT", fromDriver: Number });
+
+/** A JSON column. What is bound to it as a string is JSON text already. */
+function json(table: string) {
+  return (name: string) =>
+    customType<{ data: JsonValue; driverData: unknown }>({
+      dataType: () => "JSON",
+      toDriver: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
+      fromDriver: (stored) => parseJson(stored, `${table}.${name}`, null),
+    })(name);
+}
+
+export interface SqliteTableOptions extends TableNameOptions {
+  /**
+   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
+   * Default `"needed"`.
+   */
+  indexes?: "needed" | "agno";
+}
+
+/**
+ * The Drizzle tables of the store, column for column those of Agno 3, for queries of your own or your drizzle-kit schema.
+ */
+export function sessionTables(options: SqliteTableOptions = {}) {
+  const names = tableNames(options);
+  const agno = options.indexes === "agno";
+  const sessionJson = json(names.sessions);
+  const runJson = json(names.runs);
+  const sessionIndex = (suffix: string) => index(`idx_${names.sessions}_${suffix}`);
+  const runIndex = (suffix: string) => index(`idx_${names.runs}_${suffix}`);
+
+  const sessions = sqliteTable(
+    names.sessions,
+    {
+      sessionId: varchar("session_id").primaryKey().notNull(),
+      sessionType: varchar("session_type").notNull(),
+      agentId: varchar("agent_id"),
+      teamId: varchar("team_id"),
+      workflowId: varchar("workflow_id"),
+      userId: varchar("user_id"),
+      sessionData: sessionJson("session_data"),
+      agentData: sessionJson("agent_data"),
+      teamData: sessionJson("team_data"),
+      workflowData: sessionJson("workflow_data"),
+      metadata: sessionJson("metadata"),
+      summary: sessionJson("summary"),
+      createdAt: bigint("created_at").notNull(),
+      updatedAt: bigint("updated_at"),
+    },
+    (table) => {
+      const updated = sql`coalesce(${table.updatedAt}, ${table.createdAt})`;
+      const { sessionId, createdAt } = table;
+      return [
+        sessionIndex("user_id_created_at")
+          .on(table.userId, createdAt, sessionId)
+          .where(sql`${table.userId} is not null`),
+        sessionIndex("user_id_updated_at")
+          .on(table.userId, updated, sessionId)
+          .where(sql`${table.userId} is not null`),
+        sessionIndex("agent_id_created_at")
+          .on(table.agentId, createdAt, sessionId)
+          .where(sql`${table.agentId} is not null`),
+        sessionIndex("team_id_created_at")
+          .on(table.teamId, createdAt, sessionId)
+          .where(sql`${table.teamId} is not null`),
+        sessionIndex("workflow_id_created_at")
+          .on(table.workflowId, createdAt, sessionId)
+          .where(sql`${table.workflowId} is not null`),
+        sessionIndex("created_at_session_id").on(createdAt, sessionId),
+        sessionIndex("updated_at_session_id").on(updated, sessionId),
+        ...(agno ? [sessionIndex("session_type").on(table.sessionType), sessionIndex("created_at").on(createdAt)] : []),
+      ];
+    },
+  );
+
+  const runs = sqliteTable(
+    names.runs,
+    {
+      runId: varchar("run_id").primaryKey().notNull(),
+      sessionId: varchar("session_id").notNull(),
+      runType: varchar("run_type").notNull(),
+      agentId: varchar("agent_id"),
+      teamId: varchar("team_id"),
+      workflowId: varchar("workflow_id"),
+      userId: varchar("user_id"),
+      parentRunId: varchar("parent_run_id"),
+      status: varchar("status"),
+      runIndex: bigint("run_index"),
+      runData: runJson("run_data").notNull(),
+      createdAt: bigint("created_at").notNull(),
+      updatedAt: bigint("updated_at"),
+    },
+    (table) => {
+      const { sessionId, runType, agentId, teamId, workflowId, userId, status, createdAt } = table;
+      const agnoColumns = { run_type: runType, session_id: sessionId, agent_id: agentId, team_id: teamId };
+      const moreAgnoColumns = { workflow_id: workflowId, user_id: userId, status, created_at: createdAt };
+      return [
+        foreignKey({ columns: [sessionId], foreignColumns: [sessions.sessionId] }).onDelete("cascade"),
+        // Never unique: Agno numbers concurrent runs alike, and would lose them.
+        runIndex("session_id_run_index").on(sessionId, table.runIndex),
+        runIndex("user_id_session_id")
+          .on(userId, sessionId)
+          .where(sql`${userId} is not null`),
+        runIndex("created_at_run_id").on(createdAt, table.runId),
+        ...(agno
+          ? Object.entries({ ...agnoColumns, ...moreAgnoColumns }).map(([name, column]) => runIndex(name).on(column))
+          : []),
+      ];
+    },
+  );
+
+  const versions = sqliteTable(
+    names.versions,
+    {
+      tableName: varchar("table_name").primaryKey().notNull(),
+      version: varchar("version").notNull(),
+      createdAt: varchar("created_at").notNull(),
+      updatedAt: varchar("updated_at"),
+    },
+    (table) => (agno ? [index(`idx_${names.versions}_created_at`).on(table.createdAt)] : []),
+  );
+
+  return { sessions, runs, versions };
+}

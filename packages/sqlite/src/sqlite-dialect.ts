@@ -1,0 +1,59 @@
+import { foldName, parseJson } from "@sessiondb/core";
+import { planSchema, tableNames, type DdlSpelling, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
+import { sql, type Column, type SQL } from "drizzle-orm";
+import { getTableConfig, SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
+import { sessionTables, type SqliteTableOptions } from "./schema.ts";
+
+/** The SQL function that name search calls; every connection has it. */
+export const nameFunction = "sessiondb_name_contains";
+
+/** SQLite folds ASCII letters only, cannot look into doubly encoded JSON, and stops at a NaN: so names are compared here. */
+export function nameContains(sessionData: unknown, folded: unknown): 0 | 1 {
+  try {
+    const data = parseJson(sessionData, "session_data", null);
+    const name = typeof data === "object" && data !== null && !Array.isArray(data) ? data["session_name"] : null;
+    return typeof name === "string" && foldName(name).includes(String(folded)) ? 1 : 0;
+  } catch {
+    // An unreadable row has no name to find it by.
+    return 0;
+  }
+}
+
+/** What SQLite spells in its own way. */
+export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
+  const dialect = new SQLiteSyncDialect();
+  const tables = sessionTables(options);
+  const spelling: DdlSpelling = {
+    quote: (identifier) => dialect.escapeName(identifier),
+    inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
+  };
+  return {
+    tables,
+    names: tableNames(options),
+    render: (query) => dialect.sqlToQuery(query),
+    // BEGIN IMMEDIATE holds the database's only write lock.
+    lockRows: sql``,
+    nameContains: (sessionData: Column, folded: SQL) => sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
+    accepts,
+    plan: (found: FoundSchema, { indexes }) =>
+      planSchema(found, {
+        ...spelling,
+        indexes,
+        tables: [tables.sessions, tables.runs].map((table) => getTableConfig(table)),
+        versions: getTableConfig(tables.versions),
+      }),
+  };
+}
+
+/** By the rules of type affinity; JSON columns must be declared so, or Agno cannot write to them. */
+function accepts(wanted: Column, foundType: string): boolean {
+  const type = foundType.toUpperCase();
+  switch (wanted.getSQLType()) {
+    case "JSON":
+      return type === "JSON";
+    case "BIGINT":
+      return type.includes("INT");
+    default:
+      return /CHAR|CLOB|TEXT/.test(type);
+  }
+}

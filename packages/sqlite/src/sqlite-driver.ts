@@ -1,0 +1,158 @@
+import {
+  runSync,
+  type ClassifiedError,
+  type FoundSchema,
+  type SqlConnection,
+  type SqlDriver,
+  type Statement,
+  type StatementResult,
+  type Steps,
+} from "@sessiondb/drizzle";
+import Database from "better-sqlite3";
+import { nameContains, nameFunction } from "./sqlite-dialect.ts";
+import { classifySqliteError } from "./sqlite-errors.ts";
+
+export interface SqliteDriverOptions {
+  /** A path, or `:memory:`. */
+  file: string;
+  /** The caller's own connection, in place of `file`. It is never closed. */
+  client: Database.Database | null;
+  readonly: boolean;
+  synchronous: "full" | "normal";
+  /** Milliseconds. */
+  busyTimeout: number;
+}
+
+/**
+ * How long SQLite itself waits for a lock, in milliseconds. It blocks the thread while it does, so the rest of the
+ * patience is spent in `withRetry`, which does not.
+ */
+const blockingTimeout = 25;
+
+/** One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does. */
+export class SqliteDriver implements SqlDriver {
+  readonly patience: number;
+  readonly #options: SqliteDriverOptions;
+  #connection: SqliteConnection | null = null;
+
+  constructor(options: SqliteDriverOptions) {
+    this.#options = options;
+    this.patience = options.busyTimeout;
+  }
+
+  async read<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
+    return this.#open().read(work);
+  }
+
+  async write<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
+    return this.#open().write(work);
+  }
+
+  async inspect(): Promise<FoundSchema> {
+    return this.#open().inspect();
+  }
+
+  async migrate(plan: (found: FoundSchema) => string[]): Promise<void> {
+    this.#open().migrate(plan);
+  }
+
+  classify(error: unknown): ClassifiedError {
+    return classifySqliteError(error, this.#options.client?.name ?? this.#options.file);
+  }
+
+  async close(): Promise<void> {
+    if (this.#options.client === null) {
+      this.#connection?.client.close();
+    }
+    this.#connection = null;
+  }
+
+  #open(): SqliteConnection {
+    this.#connection ??= new SqliteConnection(this.#options.client ?? openFile(this.#options));
+    return this.#connection;
+  }
+}
+
+function openFile({ file, readonly, synchronous, busyTimeout }: SqliteDriverOptions): Database.Database {
+  const client = new Database(file, { readonly, timeout: Math.min(blockingTimeout, busyTimeout) });
+  try {
+    if (!readonly) {
+      client.pragma("journal_mode = wal");
+    }
+    // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
+    client.pragma(`synchronous = ${synchronous}`);
+    client.pragma("foreign_keys = on");
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+type Work<Result> = (connection: SqlConnection) => Steps<Result>;
+
+class SqliteConnection implements SqlConnection {
+  readonly client: Database.Database;
+  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions.
+  readonly #prepared = new Map<Statement<never>, Database.Statement>();
+  readonly #transaction: Database.Transaction<(work: Work<unknown>) => unknown>;
+
+  constructor(client: Database.Database) {
+    this.client = client;
+    client.function(nameFunction, { deterministic: true }, nameContains);
+    this.#transaction = client.transaction((work) => runSync(work(this)));
+  }
+
+  execute(statement: Statement<never>, values: unknown[]): StatementResult {
+    let prepared = this.#prepared.get(statement);
+    if (prepared === undefined) {
+      prepared = this.client.prepare(statement.text);
+      if (prepared.reader) {
+        prepared.raw();
+      }
+      this.#prepared.set(statement, prepared);
+    }
+    return prepared.reader
+      ? { rows: prepared.all(values) as unknown[][], affected: 0 }
+      : { rows: [], affected: prepared.run(values).changes };
+  }
+
+  read<Result>(work: Work<Result>): Result {
+    return this.#transaction.deferred(work) as Result;
+  }
+
+  /** Inside of a transaction that the caller began, this is a savepoint of it. */
+  write<Result>(work: Work<Result>): Result {
+    return this.#transaction.immediate(work) as Result;
+  }
+
+  inspect(): FoundSchema {
+    const columns = this.client
+      .prepare<[], { table: string; column: string; type: string }>(
+        `select m.name as "table", c.name as "column", c.type as "type"
+         from sqlite_master as m join pragma_table_info(m.name) as c where m.type = 'table'`,
+      )
+      .all();
+    const indexes = this.client
+      .prepare<[], string>("select name from sqlite_master where type = 'index'")
+      .pluck()
+      .all();
+    const tables = new Map<string, Map<string, string>>();
+    for (const { table, column, type } of columns) {
+      const found = tables.get(table) ?? new Map<string, string>();
+      tables.set(table, found.set(column, type));
+    }
+    return { tables, indexes: new Set(indexes) };
+  }
+
+  migrate(plan: (found: FoundSchema) => string[]): void {
+    this.client
+      .transaction(() => {
+        // Looked at under the lock: of processes that start together, the first creates and the others find it done.
+        for (const statement of plan(this.inspect())) {
+          this.client.exec(statement);
+        }
+      })
+      .immediate();
+  }
+}

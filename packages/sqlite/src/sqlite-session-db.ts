@@ -1,0 +1,58 @@
+import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+import { DrizzleSessionDb } from "@sessiondb/drizzle";
+import type { Database } from "better-sqlite3";
+import type { SqliteTableOptions } from "./schema.ts";
+import { sqliteDialect } from "./sqlite-dialect.ts";
+import { SqliteDriver } from "./sqlite-driver.ts";
+
+export interface SqliteSessionDbOptions extends SqliteTableOptions {
+  /** The path of the database file, created if missing, or `:memory:`. */
+  file?: string;
+  /**
+   * A better-sqlite3 connection of your own, in place of `file`. It is used as it is set up (journal mode, synchronous,
+   * busy timeout), joins a transaction you began, and is never closed.
+   */
+  client?: Database;
+  /** Whether the first operation creates missing tables. Default true; false issues no DDL, ever. */
+  autoMigrate?: boolean;
+  /** Opens the file for reading alone. Default false. */
+  readonly?: boolean;
+  /**
+   * `"full"` makes every acknowledged write survive a power cut. `"normal"` is faster and survives a crash of the process
+   * but may lose the last writes to a power cut. Default `"full"`.
+   */
+  synchronous?: "full" | "normal";
+  /** How long to wait for other connections' locks, in milliseconds. Default 10,000. */
+  busyTimeout?: number;
+  /** The largest JSON document, in bytes of UTF-8. Default 256 MiB. */
+  maxPayloadBytes?: number;
+}
+
+/** Session storage in one SQLite file, shared safely by any number of processes on one machine. */
+export class SqliteSessionDb extends DrizzleSessionDb {
+  constructor(options: SqliteSessionDbOptions) {
+    const { file, client } = options;
+    if ((file === undefined) === (client === undefined)) {
+      throw new InvalidArgumentError("options", "an object with either file or client");
+    }
+    if (file !== undefined && (typeof file !== "string" || file === "")) {
+      throw new InvalidArgumentError("file", 'a path, or ":memory:"');
+    }
+    const { readonly = false, synchronous = "full", busyTimeout = 10_000 } = options;
+    super({
+      driver: new SqliteDriver({ file: file ?? "", client: client ?? null, readonly, synchronous, busyTimeout }),
+      dialect: sqliteDialect(options),
+      limits: { idLength: 255, payloadBytes: options.maxPayloadBytes ?? 256 * 1024 * 1024 },
+      autoMigrate: (options.autoMigrate ?? true) && !readonly,
+    });
+  }
+}
+
+/** `sqlite:agent.db`, `sqlite:///var/lib/agent.db`, `file:agent.db` or `sqlite::memory:`. */
+export function fromUrl(url: string): SqliteSessionDb {
+  const path = /^(?:sqlite|file):(?:\/\/)?(.+)$/i.exec(url)?.[1];
+  if (path === undefined || /[?#]/.test(path)) {
+    throw new ConnectionStringError("An SQLite connection string is sqlite: and a path, for example sqlite:agent.db");
+  }
+  return new SqliteSessionDb({ file: path });
+}
