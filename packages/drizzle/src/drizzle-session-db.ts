@@ -9,7 +9,6 @@ import {
   SchemaMismatchError,
   parseSessionRow,
   touchedAt,
-  unixSeconds,
   withColumns,
   type LegacyRunsProgress,
   type MigrateLegacyRunsOptions,
@@ -40,7 +39,7 @@ import type { TableNames } from "./names.ts";
 import { withRetry } from "./retry.ts";
 import { SchemaManager, type Layout } from "./schema-manager.ts";
 import { SessionReads } from "./session-reads.ts";
-import { SessionWrites } from "./session-writes.ts";
+import { SessionWrites, type AppendOutcome } from "./session-writes.ts";
 import type { SqlConnection, SqlDialect, SqlDriver } from "./sql-dialect.ts";
 import type { Steps } from "./steps.ts";
 
@@ -84,11 +83,16 @@ export class DrizzleSessionDb extends BaseSessionDb {
   }
 
   *#readSession(on: SqlConnection, layout: Layout, query: SessionQuery): Steps<Session | null> {
-    const row = yield* this.#reads.session(on, query.sessionId);
-    if (row === null || !isVisible(row, query)) {
+    const merges = layout.mergeLegacy;
+    const found = yield* this.#reads.sessionWithRuns(on, query.sessionId, merges ? "none" : query.runs);
+    if (found === null || !isVisible(found.session, query)) {
       return null;
     }
-    return decodeSession(row, yield* this.#runsOf(on, layout, { row, wanted: query.runs }));
+    const { session: row, runs } = found;
+    return decodeSession(
+      row,
+      merges ? yield* this.#runsOf(on, layout, { row, wanted: query.runs }) : runs.map(decodeRun),
+    );
   }
 
   protected override listSessions(
@@ -126,10 +130,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
       const rows = layout.runsTable ? yield* this.#reads.allRuns(on, row.sessionId) : [];
       return mergedRuns(legacy, rows.map(decodeRun), wanted);
     }
-    const rows = yield* wanted === "all"
-      ? this.#reads.allRuns(on, row.sessionId)
-      : this.#reads.newestRuns(on, row.sessionId, wanted);
-    return rows.map(decodeRun);
+    return (yield* this.#reads.runsOf(on, row.sessionId, wanted)).map(decodeRun);
   }
 
   protected override writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
@@ -197,21 +198,36 @@ export class DrizzleSessionDb extends BaseSessionDb {
     return decodeSession(withColumns(stored, columns), []);
   }
 
-  protected override writeRun(write: RunWrite): Promise<void> {
-    return this.#write((on, layout) => this.#writeRun(on, layout, write));
+  protected override async writeRun(write: RunWrite): Promise<void> {
+    const layout = await this.#writable();
+    const { session, run, change } = write;
+    if (this.#writes.appendsInOneStatement && change === null && !layout.mergeLegacy) {
+      const append = (): Promise<AppendOutcome> =>
+        this.#driver.single((on) => this.#writes.appendRun(on, session, run));
+      if ((await withRetry(append, this.#driver)) === "stored") {
+        return;
+      }
+    }
+    await this.#write((on) => this.#writeRun(on, layout, write));
   }
 
   *#writeRun(on: SqlConnection, layout: Layout, { session, run, change }: RunWrite): Steps<void> {
-    const touched = change === null && (yield* this.#writes.touchSession(on, session, unixSeconds()));
-    if (!touched) {
-      const stored = yield* this.#claim(on, session);
-      const columns = {
-        ...change?.(stored ?? parseSessionRow(session)),
-        ...(stored !== null && touch(stored, session.userId)),
-      };
-      if (Object.keys(columns).length > 0) {
-        yield* this.#writes.updateSession(on, session.sessionId, columns);
+    if (change === null && !layout.mergeLegacy) {
+      const outcome = yield* this.#writes.appendRun(on, session, run);
+      if (outcome === "stored") {
+        return;
       }
+      if (outcome === "run refused") {
+        throw new RunConflictError(run.runId, run.sessionId);
+      }
+    }
+    const stored = yield* this.#claim(on, session);
+    const columns = {
+      ...change?.(stored ?? parseSessionRow(session)),
+      ...(stored !== null && touch(stored, session.userId)),
+    };
+    if (Object.keys(columns).length > 0) {
+      yield* this.#writes.updateSession(on, session.sessionId, columns);
     }
     yield* this.#putRun(on, layout, run);
   }
@@ -406,6 +422,11 @@ export class DrizzleSessionDb extends BaseSessionDb {
   }
 
   async #write<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>): Promise<Result> {
+    const layout = await this.#writable();
+    return withRetry(() => this.#driver.write((on) => work(on, layout)), this.#driver);
+  }
+
+  async #writable(): Promise<Layout> {
     const layout = await this.#schema.ready();
     if (!layout.runsTable) {
       throw new SchemaMismatchError(
@@ -413,7 +434,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
         "Nothing can be written before migrate() has created it.",
       );
     }
-    return withRetry(() => this.#driver.write((on) => work(on, layout)), this.#driver);
+    return layout;
   }
 }
 

@@ -1,4 +1,11 @@
-import type { RunListQuery, RunPosition, SessionConditions, SessionListQuery, SessionRow } from "@sessiondb/core";
+import type {
+  RunListQuery,
+  RunPosition,
+  RunsWanted,
+  SessionConditions,
+  SessionListQuery,
+  SessionRow,
+} from "@sessiondb/core";
 import { skippedHistoryStatuses } from "@sessiondb/core";
 import { asc, desc, inArray, sql } from "drizzle-orm";
 import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
@@ -20,10 +27,28 @@ import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
 export type RunOfSession = StoredRun & { readonly ownerId: string | null };
+export interface SessionWithRuns {
+  readonly session: SessionRow;
+  readonly runs: readonly StoredRun[];
+}
+
 export type SessionIdentity = Pick<SessionRow, "sessionId" | "userId">;
 
 /** Every statement that reads, on every SQL database. */
 export class SessionReads extends StatementSet {
+  /** A session with the runs wanted of its rows, or null. A dialect may spell it as one statement. */
+  *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<SessionWithRuns | null> {
+    const session = yield* this.session(on, sessionId);
+    return session && { session, runs: yield* this.runsOf(on, sessionId, wanted) };
+  }
+
+  *runsOf(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<StoredRun[]> {
+    if (wanted === "none") {
+      return [];
+    }
+    return yield* wanted === "all" ? this.allRuns(on, sessionId) : this.newestRuns(on, sessionId, wanted);
+  }
+
   *session(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
     const { sessions } = this.dialect.tables;
     const statement = this.once("session", () =>

@@ -1,4 +1,4 @@
-import type { RunRow, SessionRow } from "@sessiondb/core";
+import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core";
 import { inArray, sql } from "drizzle-orm";
 import type { SqlConnection } from "./sql-dialect.ts";
 import {
@@ -15,8 +15,22 @@ import {
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
+/** Whether a turn was stored at once, or which row stood against it: a missing, unowned or foreign one. */
+export type AppendOutcome = "stored" | "session refused" | "run refused";
+
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
 export class SessionWrites extends StatementSet {
+  /** Whether `appendRun` is one statement, so that it needs no transaction around it. */
+  readonly appendsInOneStatement: boolean = false;
+
+  /** The turn of a session that exists and may be written: touches it and puts the run. Else nothing is written. */
+  *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
+    if (!(yield* this.touchSession(on, session, unixSeconds()))) {
+      return "session refused";
+    }
+    return (yield* this.putRun(on, run)) ? "stored" : "run refused";
+  }
+
   /** Marks a session as just used. False unless it is stored with this type and owner. */
   *touchSession(on: SqlConnection, session: SessionRow<string>, now: number): Steps<boolean> {
     const { sessions } = this.dialect.tables;

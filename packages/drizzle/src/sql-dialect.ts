@@ -62,6 +62,8 @@ export interface SqlDriver {
   read<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
   /** Runs statements in one transaction: all of them happen, or none. */
   write<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
+  /** Runs one statement in a transaction of its own, at the cost of one round trip. */
+  single<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
   inspect(): Promise<FoundSchema>;
   /** Runs what `plan` says of the schema found, under a lock that lets one process at a time through. */
   migrate(plan: (found: FoundSchema) => string[]): Promise<void>;

@@ -48,6 +48,10 @@ export class SqliteDriver implements SqlDriver {
     return this.#open().write(work);
   }
 
+  single<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
+    return this.read(work);
+  }
+
   async inspect(): Promise<FoundSchema> {
     return this.#open().inspect();
   }
