@@ -86,12 +86,12 @@ export class SchemaManager {
         absent = this.#absentOf(found);
       } catch (error) {
         const refused = error instanceof DatabaseReadOnlyError || error instanceof PermissionDeniedError;
-        if (!refused || !this.#isReadable(absent)) {
+        if (!refused || !this.#isReadable(absent, found)) {
           throw error;
         }
       }
     }
-    if (!this.#isReadable(absent)) {
+    if (!this.#isReadable(absent, found)) {
       throw new SchemaMismatchError(absent, advice);
     }
     const { sessions, versions } = this.#dialect.names;
@@ -122,9 +122,11 @@ export class SchemaManager {
     return this.#problemsOf(found).filter((problem) => problem.found === nothing);
   }
 
-  /** Whether nothing but the runs table is missing, so that what Agno 2 wrote can be read. */
-  #isReadable(problems: readonly SchemaProblem[]): boolean {
-    return problems.every(({ table, column }) => table === this.#dialect.names.runs && column === null);
+  /** Whether only the runs table is missing from what Agno 2 wrote, so that it can be read all the same. */
+  #isReadable(absent: readonly SchemaProblem[], found: FoundSchema): boolean {
+    const { sessions, runs } = this.#dialect.names;
+    const onlyRuns = absent.every(({ table, column }) => table === runs && column === null);
+    return onlyRuns && (absent.length === 0 || found.tables.get(sessions)?.has("runs") === true);
   }
 
   #isCopied(): Promise<boolean> {
