@@ -3,7 +3,12 @@ import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 // One project per package, named like its folder: `vitest --project sqlite`.
-const project = (root: string, name: string) => ({ extends: true as const, root, test: { name } });
+// A `test/servers.ts` starts the database servers that the project's tests need.
+const project = (root: string, name: string) => ({
+  extends: true as const,
+  root,
+  test: { name, globalSetup: ["test/servers.ts"].filter((file) => existsSync(`${root}/${file}`)) },
+});
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
 
 export default defineConfig({
