@@ -29,14 +29,25 @@ export interface DdlSpelling {
   readonly quote: (identifier: string) => string;
   /** Renders an expression of an index; DDL has no parameters. */
   readonly inline: (expression: SQL) => string;
+  /** The type of a column, where it is another than the Drizzle table says. */
+  readonly columnType?: (column: Column) => string;
+  /** What follows the list of columns: the storage engine, the collation. */
+  readonly tableOptions?: string;
+  /** Whether CREATE TABLE holds the indexes too, which makes it one step where DDL cannot be rolled back. */
+  readonly indexesInTable?: boolean;
+  /** A text literal. Default: in single quotes, doubled inside. */
+  readonly text?: (value: string) => string;
+  /** The clause by which INSERT replaces these columns of a row that is there. Default `ON CONFLICT`. */
+  readonly replace?: (columns: readonly string[]) => string;
 }
 
 /** CREATE TABLE, column for column what the Drizzle table says. */
 export function createTable(config: TableConfig, spelling: DdlSpelling): string {
-  const { quote } = spelling;
-  const columns = config.columns.map(
-    (column) => `${quote(column.name)} ${column.getSQLType()}${column.notNull ? " NOT NULL" : ""}`,
-  );
+  const { quote, columnType, tableOptions, indexesInTable = false } = spelling;
+  const columns = config.columns.map((column) => {
+    const type = columnType?.(column) ?? column.getSQLType();
+    return `${quote(column.name)} ${type}${column.notNull ? " NOT NULL" : ""}`;
+  });
   const key = config.columns.filter((column) => column.primary).map((column) => quote(column.name));
   const references = config.foreignKeys.map((foreignKey) => {
     const { columns: from, foreignTable, foreignColumns } = foreignKey.reference();
@@ -44,21 +55,31 @@ export function createTable(config: TableConfig, spelling: DdlSpelling): string 
     const rule = foreignKey.onDelete === undefined ? "" : ` ON DELETE ${foreignKey.onDelete.toUpperCase()}`;
     return `FOREIGN KEY (${columnList(from, spelling)}) REFERENCES ${target} (${columnList(foreignColumns, spelling)})${rule}`;
   });
-  const parts = [...columns, `PRIMARY KEY (${key.join(", ")})`, ...references];
-  return `CREATE TABLE ${qualified(config, spelling)} (${parts.join(", ")})`;
+  const indexes = indexesInTable
+    ? config.indexes.map(
+        ({ config: index }) => `INDEX ${quote(index.name ?? "")} ${indexKeys(index, config, spelling)}`,
+      )
+    : [];
+  const parts = [...columns, `PRIMARY KEY (${key.join(", ")})`, ...indexes, ...references];
+  const options = tableOptions === undefined ? "" : ` ${tableOptions}`;
+  return `CREATE TABLE ${qualified(config, spelling)} (${parts.join(", ")})${options}`;
+}
+
+/** `(a, b) WHERE c`. An index belongs to one table, so it names columns without it. */
+function indexKeys({ columns, where }: IndexConfig, table: TableConfig, { quote, inline }: DdlSpelling): string {
+  const plain = (expression: SQL): string => inline(expression).replaceAll(`${quote(table.name)}.`, "");
+  const keys = columns.map((key) => (is(key, SQL) ? plain(key) : quote((key as Column).name)));
+  return `(${keys.join(", ")})${where === undefined ? "" : ` WHERE ${plain(where)}`}`;
 }
 
 /** One CREATE INDEX for each index that is not there yet. */
 export function createIndexes(config: TableConfig, spelling: DdlSpelling, found: ReadonlySet<string>): string[] {
-  const { quote, inline } = spelling;
-  // An index belongs to one table, so it names columns without it.
-  const plain = (expression: SQL): string => inline(expression).replaceAll(`${quote(config.name)}.`, "");
+  const { quote } = spelling;
   return config.indexes
     .filter(({ config: index }) => !found.has(index.name ?? ""))
     .map(({ config: index }) => {
-      const keys = index.columns.map((key) => (is(key, SQL) ? plain(key) : quote((key as Column).name)));
-      const where = index.where === undefined ? "" : ` WHERE ${plain(index.where)}`;
-      return `CREATE INDEX ${quote(index.name ?? "")} ON ${qualified(config, spelling)} (${keys.join(", ")})${where}`;
+      const keys = indexKeys(index, config, spelling);
+      return `CREATE INDEX ${quote(index.name ?? "")} ON ${qualified(config, spelling)} ${keys}`;
     });
 }
 
@@ -80,7 +101,8 @@ export function planSchema(found: FoundSchema, { tables, versions, indexes, ...s
   const withVersions = created.length > 0 ? [versions, ...tables] : tables;
   const statements = withVersions.flatMap((config) => {
     if (!found.tables.has(config.name)) {
-      return [createTable(config, spelling), ...createIndexes(config, spelling, found.indexes)];
+      const more = spelling.indexesInTable === true ? [] : createIndexes(config, spelling, found.indexes);
+      return [createTable(config, spelling), ...more];
     }
     return indexes ? createIndexes(config, spelling, found.indexes) : [];
   });
@@ -88,11 +110,16 @@ export function planSchema(found: FoundSchema, { tables, versions, indexes, ...s
 }
 
 function noteVersion(table: string, versions: TableConfig, spelling: DdlSpelling): string {
-  const { quote } = spelling;
+  const { quote, text = quotedText, replace } = spelling;
   const now = `'${localTime(new Date())}'`;
   const names = ["table_name", "version", "created_at", "updated_at"].map(quote).join(", ");
-  const updates = ["version", "updated_at"].map((name) => `${quote(name)} = excluded.${quote(name)}`).join(", ");
-  return `INSERT INTO ${qualified(versions, spelling)} (${names}) VALUES ('${table.replaceAll("'", "''")}', '${schemaVersion}', ${now}, ${now}) ON CONFLICT (${quote("table_name")}) DO UPDATE SET ${updates}`;
+  const replaced = ["version", "updated_at"].map(quote);
+  const onConflict = `ON CONFLICT (${quote("table_name")}) DO UPDATE SET ${replaced.map((name) => `${name} = excluded.${name}`).join(", ")}`;
+  return `INSERT INTO ${qualified(versions, spelling)} (${names}) VALUES (${text(table)}, '${schemaVersion}', ${now}, ${now}) ${replace?.(replaced) ?? onConflict}`;
+}
+
+function quotedText(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
 }
 
 /** Agno writes `datetime.now().isoformat()`: local time with microseconds and without a zone. */
