@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DatabaseBusyError, SessionDbError } from "@sessiondb/core";
+import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
 
 /** A driver's error, translated. */
 export interface ClassifiedError {
   readonly error: SessionDbError;
   /** Whether the same work may succeed in a moment: a lock, a deadlock, a connection that was cut. */
   readonly transient: boolean;
+  /** Whether the work may have been committed all the same: the connection was lost meanwhile. */
+  readonly outcomeUnknown?: boolean;
 }
 
 export interface RetryOptions {
@@ -14,16 +16,22 @@ export interface RetryOptions {
   readonly patience: number;
 }
 
+/** Whether doing the work twice does what doing it once does. */
+export interface Work {
+  readonly repeatable: boolean;
+}
+
 const firstPause = 2;
 const longestPause = 100;
 
 /**
- * Runs work, and runs it again while its failures are transient, with growing pauses of random length. Every operation
- * of the contract is safe to repeat, so this needs no knowledge of what the work is.
+ * Runs work, and runs it again while its failures are transient, with growing pauses of random length. Work that is not
+ * repeatable, such as counting up, is not run again once it may have been committed.
  */
 export async function withRetry<Result>(
   work: () => Awaited<Result> | Promise<Result>,
-  { classify, patience }: RetryOptions,
+  options: RetryOptions,
+  { repeatable }: Work = { repeatable: true },
 ): Promise<Result> {
   const start = performance.now();
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
@@ -33,13 +41,22 @@ export async function withRetry<Result>(
       if (SessionDbError.isInstance(cause)) {
         throw cause;
       }
-      const { error, transient } = classify(cause);
+      const { error, transient, outcomeUnknown = false } = options.classify(cause);
+      if (outcomeUnknown && !repeatable) {
+        throw new DatabaseUnreachableError(
+          `${error.message} Whether the change was made is not known: read it before making it again.`,
+          { cause },
+        );
+      }
       const waited = performance.now() - start;
       if (!transient) {
         throw error;
       }
-      if (waited >= patience) {
-        throw new DatabaseBusyError(`${error.message} Gave up after ${Math.round(waited)} ms.`, { cause });
+      if (waited >= options.patience) {
+        const message = `${error.message} Gave up after ${Math.round(waited)} ms.`;
+        throw error instanceof DatabaseUnreachableError
+          ? new DatabaseUnreachableError(message, { cause })
+          : new DatabaseBusyError(message, { cause });
       }
       await sleep(pause * (0.5 + Math.random() / 2));
     }
