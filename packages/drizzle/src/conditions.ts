@@ -20,10 +20,8 @@ function all(parts: readonly (Part | false)[]): Condition {
   return { shape: given.map(({ name }) => name).join(" "), where: and(...given.map(({ where }) => where)) };
 }
 
-export function sessionConditions(
-  { tables: { sessions, runs }, ...dialect }: SqlDialect,
-  query: SessionConditions,
-): Condition {
+export function sessionConditions(dialect: SqlDialect, query: SessionConditions): Condition {
+  const { sessions, runs } = dialect.tables;
   const { sessionType, userId, participantId, componentId, sessionName, startTimestamp, endTimestamp } = query;
   return all([
     sessionType !== null && { name: `type ${sessionType}`, where: eq(sessions.sessionType, value("sessionType")) },

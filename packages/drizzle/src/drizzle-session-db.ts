@@ -36,7 +36,7 @@ import {
 } from "@sessiondb/core";
 import { LegacyRuns, mergedRuns, pageOfRuns, type CopiedBatch, type LegacySessionRuns } from "./legacy-runs.ts";
 import type { TableNames } from "./names.ts";
-import { withRetry } from "./retry.ts";
+import { withRetry, type Work } from "./retry.ts";
 import { SchemaManager, type Layout } from "./schema-manager.ts";
 import { SessionReads } from "./session-reads.ts";
 import { SessionWrites, type AppendOutcome } from "./session-writes.ts";
@@ -52,6 +52,9 @@ export interface DrizzleSessionDbOptions {
   readonly reads?: SessionReads;
   readonly writes?: SessionWrites;
 }
+
+/** Where a run without index is: before all that have one. */
+const beforeAll = -1;
 
 /** How many sessions a delete by filter locks at a time. */
 const deleteBatch = 500;
@@ -175,7 +178,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
   }
 
   protected override changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null> {
-    return this.#write((on) => this.#changeSession(on, scope, change));
+    return this.#write((on) => this.#changeSession(on, scope, change), { repeatable: false });
   }
 
   *#changeSession(
@@ -208,7 +211,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
         return;
       }
     }
-    await this.#write((on) => this.#writeRun(on, layout, write));
+    await this.#write((on) => this.#writeRun(on, layout, write), { repeatable: change === null });
   }
 
   *#writeRun(on: SqlConnection, layout: Layout, { session, run, change }: RunWrite): Steps<void> {
@@ -301,7 +304,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     const last = page.at(-1);
     return {
       items: page.map(decodeRun),
-      next: last !== undefined && rows.length > page.length ? { ...last, runIndex: last.runIndex ?? 0 } : null,
+      next: last !== undefined && rows.length > page.length ? { ...last, runIndex: last.runIndex ?? beforeAll } : null,
     };
   }
 
@@ -421,9 +424,12 @@ export class DrizzleSessionDb extends BaseSessionDb {
     return withRetry(() => this.#driver.read((on) => work(on, layout)), this.#driver);
   }
 
-  async #write<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>): Promise<Result> {
+  async #write<Result>(
+    work: (on: SqlConnection, layout: Layout) => Steps<Result>,
+    kind: Work = { repeatable: true },
+  ): Promise<Result> {
     const layout = await this.#writable();
-    return withRetry(() => this.#driver.write((on) => work(on, layout)), this.#driver);
+    return withRetry(() => this.#driver.write((on) => work(on, layout)), this.#driver, kind);
   }
 
   async #writable(): Promise<Layout> {

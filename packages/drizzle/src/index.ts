@@ -1,9 +1,10 @@
+export { runConditions, runConditionValues, sessionConditions } from "./conditions.ts";
 export { createIndexes, createTable, planSchema, type DdlSpelling, type PlanOptions, type TableConfig } from "./ddl.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
 export { tableNames, type TableNameOptions, type TableNames } from "./names.ts";
 export type { ClassifiedError } from "./retry.ts";
-export { SessionReads } from "./session-reads.ts";
-export { SessionWrites } from "./session-writes.ts";
+export { SessionReads, type SessionWithRuns } from "./session-reads.ts";
+export { SessionWrites, type AppendOutcome } from "./session-writes.ts";
 export type {
   FoundSchema,
   SessionTables,
@@ -14,5 +15,18 @@ export type {
   TableOf,
   VersionRow,
 } from "./sql-dialect.ts";
-export { Statement } from "./statement.ts";
-export { runAsync, runSync, type Awaitable, type Steps } from "./steps.ts";
+export {
+  allRunColumns,
+  bare,
+  byBytes,
+  following,
+  insertValues,
+  runOrder,
+  runSelection,
+  sessionSelection,
+  value,
+  whereOf,
+  type StoredRun,
+} from "./sql-parts.ts";
+export { Statement, type Selection } from "./statement.ts";
+export { runAsync, runSync, step, type Awaitable, type Steps } from "./steps.ts";

@@ -224,7 +224,7 @@ export class LegacyRuns extends StatementSet {
   }
 
   get #text(): SQL {
-    return sql`cast(${this.#column} as char)`;
+    return sql`cast(${this.#column} as ${this.dialect.textType ?? sql`char`})`;
   }
 
   get #present(): SQL {

@@ -7,10 +7,11 @@ import type {
   SessionRow,
 } from "@sessiondb/core";
 import { skippedHistoryStatuses } from "@sessiondb/core";
-import { asc, desc, inArray, sql } from "drizzle-orm";
+import { asc, desc, inArray, sql, type SQL } from "drizzle-orm";
 import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
 import type { SqlConnection } from "./sql-dialect.ts";
 import {
+  byBytes,
   chunkPlaceholders,
   chunks,
   chunkValues,
@@ -75,12 +76,12 @@ export class SessionReads extends StatementSet {
     const { sortBy, sortOrder, after } = query;
     const statement = this.once(`sessions ${shape} by ${sortBy} ${sortOrder} ${after === null ? "" : "after"}`, () => {
       const timestamp = sessionTimestamp(sessions, sortBy);
-      const rest =
-        after && following([timestamp, sql`${sessions.sessionId}`], ["afterTimestamp", "afterSessionId"], sortOrder);
+      const id = byBytes(this.dialect, sessions.sessionId);
+      const rest = after && this.following([timestamp, id], ["afterTimestamp", "afterSessionId"], sortOrder);
       const direction = sortOrder === "asc" ? asc : desc;
       return this.select(
         sessionSelection(sessions),
-        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} limit ${value("limit")} offset ${value("offset")}`,
+        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(id)} limit ${value("limit")} offset ${value("offset")}`,
       );
     });
     return yield* this.rows(on, statement, {
@@ -118,7 +119,7 @@ export class SessionReads extends StatementSet {
     const statement = this.once("all runs", () =>
       this.select(
         runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} order by ${runOrder(runs, "asc")}`,
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} order by ${runOrder(this.dialect, "asc")}`,
       ),
     );
     return yield* this.rows(on, statement, { sessionId });
@@ -145,7 +146,7 @@ export class SessionReads extends StatementSet {
     return this.once(`newest runs ${runIndex}`, () =>
       this.select(
         runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runOrder(runs, "desc")} limit ${value("limit")}`,
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runOrder(this.dialect, "desc")} limit ${value("limit")}`,
       ),
     );
   }
@@ -156,12 +157,13 @@ export class SessionReads extends StatementSet {
     const condition = runConditions(this.dialect, query);
     const inSession = sessionId !== null;
     const statement = this.once(`runs ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
-      const columns = [...(inSession ? [runs.runIndex] : []), runs.createdAt, runs.runId].map((key) => sql`${key}`);
+      const id = byBytes(this.dialect, runs.runId);
+      const columns = [...(inSession ? [sql`${runs.runIndex}`] : []), sql`${runs.createdAt}`, id];
       const names = [...(inSession ? ["afterRunIndex"] : []), "afterCreatedAt", "afterRunId"];
       const direction = order === "asc" ? asc : desc;
       return this.select(
         runSelection(runs),
-        sql`${runs}${whereOf(condition.where, after && following(columns, names, order))} order by ${sql.join(
+        sql`${runs}${whereOf(condition.where, after && this.following(columns, names, order))} order by ${sql.join(
           columns.map((key) => direction(key)),
           sql`, `,
         )} limit ${value("limit")}`,
@@ -206,6 +208,11 @@ export class SessionReads extends StatementSet {
   /** Where a run stands now, for a cursor that was made before others were deleted. */
   *position(on: SqlConnection, runId: string): Steps<RunPosition | null> {
     const [run] = yield* this.runsById(on, [runId]);
-    return run === undefined ? null : { runIndex: run.runIndex ?? 0, createdAt: run.createdAt, runId };
+    return run === undefined ? null : { runIndex: run.runIndex ?? -1, createdAt: run.createdAt, runId };
+  }
+
+  /** Rows after a position. A dialect whose indexes do not serve `(a, b) > (:a, :b)` spells it another way. */
+  protected following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
+    return following(columns, names, order);
   }
 }

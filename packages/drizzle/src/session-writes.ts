@@ -1,5 +1,5 @@
 import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core";
-import { inArray, sql } from "drizzle-orm";
+import { inArray, sql, type SQL } from "drizzle-orm";
 import type { SqlConnection } from "./sql-dialect.ts";
 import {
   allRunColumns,
@@ -74,24 +74,29 @@ export class SessionWrites extends StatementSet {
    */
   *putRun(on: SqlConnection, run: RunRow<string>): Steps<boolean> {
     const { runs } = this.dialect.tables;
-    const statement = this.once("put run", () => {
-      const next = sql`coalesce(${value("runIndex")}, (select coalesce(max(${runs.runIndex}) + 1, 0) from ${runs} where ${runs.sessionId} = ${value("sessionId")}))`;
-      const {
-        runId: _runId,
-        sessionId: _sessionId,
-        createdAt: _createdAt,
-        runIndex,
-        ...replaced
-      } = allRunColumns(runs);
-      const assignments = [
-        ...Object.values(replaced).map((name) => sql`${bare(name)} = excluded.${bare(name)}`),
-        sql`${bare(runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runIndex)})`,
-      ];
-      return this.write(
-        sql`insert into ${runs} ${insertValues(allRunColumns(runs), { runIndex: next })} on conflict (${bare(runs.runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(runs.sessionId)}`,
-      );
-    });
+    const statement = this.once("put run", () =>
+      this.write(
+        sql`insert into ${runs} ${insertValues(allRunColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun()}`,
+      ),
+    );
     return (yield* this.affected(on, statement, { ...run })) > 0;
+  }
+
+  /** The index given to a run, or the one after the session's last. */
+  protected placeOfRun(): SQL {
+    const { runs } = this.dialect.tables;
+    return sql`coalesce(${value("runIndex")}, (select coalesce(max(${runs.runIndex}) + 1, 0) from ${runs} where ${runs.sessionId} = ${value("sessionId")}))`;
+  }
+
+  /** What an insert does with a run that is stored: replaces it in its place, unless it is in another session. */
+  protected replaceRun(): SQL {
+    const { runs } = this.dialect.tables;
+    const { runId, sessionId, createdAt: _createdAt, runIndex, ...replaced } = allRunColumns(runs);
+    const assignments = [
+      ...Object.values(replaced).map((name) => sql`${bare(name)} = excluded.${bare(name)}`),
+      sql`${bare(runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runIndex)})`,
+    ];
+    return sql`on conflict (${bare(runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(sessionId)}`;
   }
 
   /** Deletes sessions and their runs, also where no foreign key does it. */
@@ -126,7 +131,7 @@ export class SessionWrites extends StatementSet {
   *renumberRuns(on: SqlConnection, sessionId: string): Steps<void> {
     const { runs } = this.dialect.tables;
     const statement = this.once("renumber runs", () => {
-      const ranked = sql`select ${runs.runId} as id, row_number() over (order by ${runOrder(runs, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+      const ranked = sql`select ${runs.runId} as id, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
       return this.write(
         sql`update ${runs} set ${bare(runs.runIndex)} = ranked.place from (${ranked}) as ranked where ${runs.runId} = ranked.id and (${runs.runIndex} is null or ${runs.runIndex} <> ranked.place)`,
       );

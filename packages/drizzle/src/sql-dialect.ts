@@ -31,6 +31,10 @@ export interface SqlDialect {
   render(query: SQL): { sql: string; params: unknown[] };
   /** What makes a SELECT inside of a transaction lock its rows; empty where the transaction holds the only write lock. */
   readonly lockRows: SQL;
+  /** A column of ids as it is ordered, by its bytes, where the column itself is ordered otherwise. */
+  readonly byBytes?: (ids: Column) => SQL;
+  /** The type that makes text of a JSON column. Default `char`. */
+  readonly textType?: SQL;
   /** Whether the name inside of the session data contains `folded`, compared as `foldName` does. */
   nameContains(sessionData: Column, folded: SQL): SQL;
   /** Whether a column of the declared type found can stand in for the column wanted. */

@@ -1,5 +1,5 @@
 import type { RunRow, SessionRow } from "@sessiondb/core";
-import { and, asc, desc, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { Selection } from "./statement.ts";
 
@@ -73,10 +73,16 @@ export function allRunColumns(runs: SqlDialect["tables"]["runs"]): {
   return { ...(runSelection(runs) as Omit<SqlDialect["tables"]["runs"], "updatedAt">), updatedAt: runs.updatedAt };
 }
 
-export function runOrder(runs: SqlDialect["tables"]["runs"], order: "asc" | "desc"): SQL {
+/** A column of ids as it is ordered on every database: by its bytes. */
+export function byBytes(dialect: SqlDialect, ids: Column): SQL {
+  return dialect.byBytes?.(ids) ?? sql`${ids}`;
+}
+
+export function runOrder(dialect: SqlDialect, order: "asc" | "desc"): SQL {
+  const { runs } = dialect.tables;
   const direction = order === "asc" ? asc : desc;
   return sql.join(
-    [runs.runIndex, runs.createdAt, runs.runId].map((key) => direction(key)),
+    [runs.runIndex, runs.createdAt, byBytes(dialect, runs.runId)].map((key) => direction(key)),
     sql`, `,
   );
 }
