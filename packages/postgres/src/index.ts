@@ -1,0 +1,2 @@
+export { fromUrl, PostgresSessionDb, type PostgresSessionDbOptions } from "./postgres-session-db.ts";
+export { sessionTables, type PostgresTableOptions } from "./schema.ts";

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientBase, Pool, PoolClient } from "pg";
+
+/** A client to use alone until it is released; one that failed is released as broken and is not used again. */
+export interface Lease {
+  readonly client: ClientBase;
+  release(broken: boolean): void;
+}
+
+/** Where clients come from. */
+export interface PostgresConnections {
+  /** Rejects with `ConnectionWaitError` when no client becomes free in time. */
+  acquire(): Promise<Lease>;
+  close(): Promise<void>;
+}
+
+/** No connection could be had within the time allowed: all were in use, or the server did not answer. */
+export class ConnectionWaitError extends Error {
+  readonly exhausted: boolean;
+
+  constructor(exhausted: boolean, timeout: number, options?: ErrorOptions) {
+    super(`no connection within ${timeout} ms`, options);
+    this.exhausted = exhausted;
+  }
+}
+
+const ignore = (): void => {};
+
+/** The clients of a pool. One that was opened here is closed here. */
+export class PoolConnections implements PostgresConnections {
+  readonly #open: () => Pool;
+  readonly #owned: boolean;
+  readonly #timeout: number;
+  #pool: Pool | null = null;
+
+  constructor({ open, owned, timeout }: { open: () => Pool; owned: boolean; timeout: number }) {
+    this.#open = open;
+    this.#owned = owned;
+    this.#timeout = timeout;
+  }
+
+  async acquire(): Promise<Lease> {
+    const client = await this.#connect();
+    // A connection cut between two statements is reported by an event; the next statement reports it too.
+    client.on("error", ignore);
+    return {
+      client,
+      release: (broken) => {
+        client.off("error", ignore);
+        client.release(broken);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = null;
+    pool?.off("error", ignore);
+    if (this.#owned) {
+      await pool?.end();
+    }
+  }
+
+  async #connect(): Promise<PoolClient> {
+    if (this.#pool === null) {
+      this.#pool = this.#open();
+      // Idle clients that the server cuts off report it here, and the pool replaces them.
+      this.#pool.on("error", ignore);
+    }
+    const pool = this.#pool;
+    const connecting = pool.connect();
+    const timer = new AbortController();
+    const expired = sleep(this.#timeout, null, { signal: timer.signal }).catch(() => null);
+    try {
+      const client = await Promise.race([connecting, expired]);
+      if (client !== null) {
+        return client;
+      }
+    } catch (cause) {
+      if (cause instanceof Error && cause.message.startsWith("timeout exceeded")) {
+        throw new ConnectionWaitError(isExhausted(pool), this.#timeout, { cause });
+      }
+      throw cause;
+    } finally {
+      timer.abort();
+    }
+    // The pool still hands the client out when there is one.
+    connecting.then((late) => late.release(), ignore);
+    throw new ConnectionWaitError(isExhausted(pool), this.#timeout);
+  }
+}
+
+function isExhausted({ idleCount, totalCount, options }: Pool): boolean {
+  return idleCount === 0 && totalCount >= options.max;
+}
+
+/** One client of the caller's own, used by one operation after the other. */
+export class SingleConnection implements PostgresConnections {
+  readonly #client: ClientBase;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(client: ClientBase) {
+    this.#client = client;
+  }
+
+  async acquire(): Promise<Lease> {
+    const previous = this.#last;
+    let release = ignore;
+    this.#last = new Promise((resolve) => {
+      release = resolve;
+    });
+    await previous;
+    this.#client.on("error", ignore);
+    return {
+      client: this.#client,
+      release: () => {
+        this.#client.off("error", ignore);
+        release();
+      },
+    };
+  }
+
+  async close(): Promise<void> {}
+}

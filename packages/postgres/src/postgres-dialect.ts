@@ -1,0 +1,86 @@
+import { planSchema, tableNames, type DdlSpelling, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
+import { sql, type Column, type SQL } from "drizzle-orm";
+import { getTableConfig, PgDialect } from "drizzle-orm/pg-core";
+import { sessionTables, type PostgresTableOptions } from "./schema.ts";
+
+/** What Postgres finds of the tables, and of what their names and queries rest on. */
+export interface FoundPostgresSchema extends FoundSchema {
+  /** Whether the schema of the tables exists. */
+  readonly schemaExists: boolean;
+  /** The collations there are of `foldingCollations`. */
+  readonly collations: ReadonlySet<string>;
+}
+
+/**
+ * Collations by whose rules `lower` does what JavaScript's `toLowerCase` does, the best first. A database's own collation
+ * may be `C`, which folds ASCII alone. Builds without ICU have the others, from Postgres 17 on, or the system's.
+ */
+export const foldingCollations = ["und-x-icu", "pg_unicode_fast", "pg_c_utf8", "C.utf8", "en_US.utf8"] as const;
+
+/** What Postgres spells in its own way. */
+export class PostgresDialect implements SqlDialect {
+  readonly tables: ReturnType<typeof sessionTables>;
+  readonly names: SqlDialect["names"];
+  /** Where the tables are; null for wherever the search path leads. */
+  readonly schema: string | null;
+  // Not plain FOR UPDATE: a run that Agno inserts holds a key-share lock on its session, and need not wait.
+  readonly lockRows = sql`for no key update`;
+  readonly textType = sql`text`;
+  readonly #dialect = new PgDialect();
+  #folding: string = foldingCollations[0];
+
+  constructor(options: PostgresTableOptions) {
+    this.tables = sessionTables(options);
+    this.names = tableNames(options);
+    this.schema = options.schema ?? null;
+  }
+
+  /** Takes the best collation found. Statements are rendered after the schema was looked at. */
+  useCollations(found: ReadonlySet<string>): void {
+    this.#folding = foldingCollations.find((name) => found.has(name)) ?? "default";
+  }
+
+  render(query: SQL): { sql: string; params: unknown[] } {
+    return this.#dialect.sqlToQuery(query);
+  }
+
+  byBytes(ids: Column): SQL {
+    return sql`${ids} collate "C"`;
+  }
+
+  /** Through `->`, which `json` columns of older tables have as well as `jsonb`. */
+  nameContains(sessionData: Column, folded: SQL): SQL {
+    const name = sql`(${sessionData} -> 'session_name')`;
+    const text = sql`lower((${sessionData} ->> 'session_name') collate ${sql.identifier(this.#folding)})`;
+    return sql`(${name}::text like '"%' and strpos(${text}, ${folded}) > 0)`;
+  }
+
+  accepts(wanted: Column, foundType: string): boolean {
+    switch (wanted.getSQLType()) {
+      case "jsonb":
+        return foundType === "jsonb" || foundType === "json";
+      case "bigint":
+        return foundType === "bigint" || foundType === "integer";
+      default:
+        return foundType === "text" || foundType.startsWith("character varying");
+    }
+  }
+
+  plan(found: FoundPostgresSchema, { indexes }: { readonly indexes: boolean }): string[] {
+    const spelling: DdlSpelling = {
+      quote: (identifier) => this.#dialect.escapeName(identifier),
+      // Of an index, so columns are named without their table.
+      inline: (expression) => this.#dialect.sqlToQuery(expression.inlineParams(), "indexes").sql,
+    };
+    const statements = planSchema(found, {
+      ...spelling,
+      indexes,
+      tables: [this.tables.sessions, this.tables.runs].map((table) => getTableConfig(table)),
+      versions: getTableConfig(this.tables.versions),
+    });
+    // Not IF NOT EXISTS, which needs the right to create schemas even where there is nothing to create.
+    return this.schema === null || found.schemaExists || statements.length === 0
+      ? statements
+      : [`CREATE SCHEMA ${spelling.quote(this.schema)}`, ...statements];
+  }
+}

@@ -1,0 +1,187 @@
+import { InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
+import {
+  runAsync,
+  type ClassifiedError,
+  type FoundSchema,
+  type SqlConnection,
+  type SqlDriver,
+  type Statement,
+  type StatementResult,
+  type Steps,
+} from "@sessiondb/drizzle";
+import type { ClientBase, QueryArrayConfig, QueryConfig } from "pg";
+import type { Lease, PostgresConnections } from "./postgres-connections.ts";
+import type { FoundPostgresSchema, PostgresDialect } from "./postgres-dialect.ts";
+import { classifyPostgresError, isConnectionLost, PostgresFailure, type FailedAt } from "./postgres-errors.ts";
+import { inspectSchema } from "./postgres-inspection.ts";
+
+export interface PostgresDriverOptions {
+  readonly connections: PostgresConnections;
+  readonly dialect: PostgresDialect;
+  /** Host and database, for messages. */
+  readonly place: string;
+  /** Whether all happens inside of a transaction that the caller began, and ends. */
+  readonly inTransaction: boolean;
+  /** Milliseconds. */
+  readonly retryTimeout: number;
+  /** Milliseconds. */
+  readonly statementTimeout: number;
+  /** The largest JSON document, in bytes. */
+  readonly payloadBytes: number;
+}
+
+type Work<Result> = (connection: SqlConnection) => Steps<Result>;
+
+/** Postgres refuses messages of 1 GiB, and all values of a statement travel in one. */
+const longestMessage = 1_000_000_000;
+
+export class PostgresDriver implements SqlDriver {
+  readonly patience: number;
+  readonly #options: PostgresDriverOptions;
+  #reached = false;
+
+  constructor(options: PostgresDriverOptions) {
+    this.#options = options;
+    // A transaction that failed is over: only who began it can begin another.
+    this.patience = options.inTransaction ? 0 : options.retryTimeout;
+  }
+
+  /** Without a transaction: what must be read at one moment is read by one statement. */
+  read<Result>(work: Work<Result>): Promise<Result> {
+    // In the caller's transaction a read that fails must not spoil it, and a savepoint keeps it sound.
+    return this.#options.inTransaction
+      ? this.write(work)
+      : this.#use((client) => runAsync(work(this.#connectionOf(client))));
+  }
+
+  single<Result>(work: Work<Result>): Promise<Result> {
+    return this.read(work);
+  }
+
+  write<Result>(work: Work<Result>): Promise<Result> {
+    return this.#transaction((client) => runAsync(work(this.#connectionOf(client))));
+  }
+
+  inspect(): Promise<FoundPostgresSchema> {
+    return this.#use((client) => this.#inspect(client));
+  }
+
+  async migrate(plan: (found: FoundSchema) => string[]): Promise<void> {
+    if (this.#options.inTransaction) {
+      throw new InvalidArgumentError("migrate", "called on the store itself, outside of your transaction");
+    }
+    const { schema, names } = this.#options.dialect;
+    await this.#transaction(async (client) => {
+      // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.
+      const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
+      await client.query(lock, [`${schema ?? ""}.${names.sessions}`]);
+      // Looked at under the lock: of processes that start together, the first creates and the others find it done.
+      for (const statement of plan(await this.#inspect(client))) {
+        await attempt("statement", () => client.query(statement), statement);
+      }
+    });
+  }
+
+  classify(error: unknown): ClassifiedError {
+    const { place, payloadBytes } = this.#options;
+    return classifyPostgresError(error, { place, payloadBytes, reached: this.#reached });
+  }
+
+  close(): Promise<void> {
+    return this.#options.connections.close();
+  }
+
+  async #inspect(client: ClientBase): Promise<FoundPostgresSchema> {
+    const { dialect } = this.#options;
+    const found = await inspectSchema(client, dialect);
+    dialect.useCollations(found.collations);
+    return found;
+  }
+
+  #connectionOf(client: ClientBase): SqlConnection {
+    return { execute: (statement, values) => this.#execute(client, statement, values) };
+  }
+
+  async #execute(client: ClientBase, statement: Statement<never>, values: unknown[]): Promise<StatementResult> {
+    this.#checkSize(values);
+    // No name: a prepared statement with a name belongs to one server connection, and a pooler changes them.
+    const query: QueryArrayConfig & { query_timeout: number } = {
+      text: statement.text,
+      values,
+      rowMode: "array",
+      types: asText,
+      query_timeout: this.#options.statementTimeout,
+    };
+    const { rows, rowCount } = await attempt("statement", () => client.query(query), values);
+    return { rows, affected: rowCount ?? 0 };
+  }
+
+  #checkSize(values: unknown[]): void {
+    let units = 0;
+    for (const value of values) {
+      units += typeof value === "string" ? value.length : 0;
+    }
+    if (units * 3 > longestMessage) {
+      const size = values.reduce<number>(
+        (sum, value) => sum + (typeof value === "string" ? Buffer.byteLength(value) : 0),
+        0,
+      );
+      if (size > longestMessage) {
+        throw new PayloadTooLargeError("All JSON of one row together", { size, limit: longestMessage });
+      }
+    }
+  }
+
+  async #transaction<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result> {
+    const [begin, commit, rollback] = this.#options.inTransaction
+      ? ["savepoint sessiondb", "release savepoint sessiondb", "rollback to savepoint sessiondb"]
+      : // READ COMMITTED, whatever the database's default: each statement sees what was committed before it.
+        ["begin isolation level read committed", "commit", "rollback"];
+    return this.#use(async (client) => {
+      await attempt("begin", () => client.query(this.#command(begin)));
+      let result: Result;
+      try {
+        result = await work(client);
+      } catch (error) {
+        if (!isConnectionLost(error)) {
+          await client.query(this.#command(rollback));
+        }
+        throw error;
+      }
+      await attempt("commit", () => client.query(this.#command(commit)));
+      return result;
+    });
+  }
+
+  #command(text: string): QueryConfig & { query_timeout: number } {
+    return { text, query_timeout: this.#options.statementTimeout };
+  }
+
+  async #use<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result> {
+    const lease: Lease = await attempt("connect", () => this.#options.connections.acquire());
+    this.#reached = true;
+    let broken = true;
+    try {
+      const result = await work(lease.client);
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = isConnectionLost(error);
+      throw error;
+    } finally {
+      lease.release(broken);
+    }
+  }
+}
+
+/** Values come as text and are decoded by their columns, whatever parsers the application has set. */
+const asText = { getTypeParser: () => (text: string) => text };
+
+/** Notes at which step an error came: a connection lost before COMMIT lost nothing, one lost during it may have. */
+async function attempt<Result>(at: FailedAt, step: () => Promise<Result>, about?: unknown): Promise<Result> {
+  try {
+    return await step();
+  } catch (cause) {
+    throw new PostgresFailure(at, { cause, about });
+  }
+}

@@ -1,0 +1,175 @@
+import {
+  skippedHistoryStatuses,
+  unixSeconds,
+  type RunListQuery,
+  type RunRow,
+  type RunsWanted,
+  type SessionRow,
+} from "@sessiondb/core";
+import {
+  allRunColumns,
+  bare,
+  byBytes,
+  following,
+  runConditions,
+  runConditionValues,
+  runSelection,
+  SessionReads,
+  sessionSelection,
+  SessionWrites,
+  Statement,
+  value,
+  type AppendOutcome,
+  type Selection,
+  type SessionWithRuns,
+  type SqlConnection,
+  type Steps,
+  type StoredRun,
+} from "@sessiondb/drizzle";
+import { asc, desc, sql, type SQL } from "drizzle-orm";
+
+/** A session's row, or a run's under names of its own; the properties of the other are null. */
+type SessionOrRun = SessionRow & { readonly [Name in keyof StoredRun as `run ${Name}`]: StoredRun[Name] | null };
+
+const list = (parts: readonly unknown[]): SQL =>
+  sql.join(
+    parts.map((part) => sql`${part}`),
+    sql`, `,
+  );
+const nulls = (selection: object): SQL => list(Object.keys(selection).map(() => sql`null`));
+
+/** The reads that take fewer round trips here, and those for which Postgres sorts a NULL `run_index` last, not first. */
+export class PostgresReads extends SessionReads {
+  /** One statement: the session's row, and a row for each run, so that nothing is repeated. */
+  override *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<SessionWithRuns | null> {
+    if (wanted === "none") {
+      return yield* super.sessionWithRuns(on, sessionId, wanted);
+    }
+    const limit = wanted === "all" ? null : wanted;
+    const rows = yield* this.rows(on, this.#sessionWithRuns(limit === null), { sessionId, limit });
+    const session = rows.find((row) => row["run runId"] === null);
+    const runs = rows.filter((row) => row["run runId"] !== null).map(runOf);
+    runs.sort(byPosition);
+    return session === undefined ? null : { session, runs: limit === null ? runs : runs.slice(-limit) };
+  }
+
+  #sessionWithRuns(all: boolean): Statement<SessionOrRun> {
+    const { sessions, runs } = this.dialect.tables;
+    return this.once(`session with ${all ? "all" : "newest"} runs`, () => {
+      const session = sessionSelection(sessions);
+      const run = runSelection(runs);
+      const runsWhere = (condition: SQL): SQL =>
+        sql`(select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${condition})`;
+      const statuses = list(skippedHistoryStatuses.map((status) => sql.raw(`'${status}'`)));
+      const ofHistory = sql`${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses}))`;
+      const newest = (index: SQL, order: SQL): SQL =>
+        runsWhere(sql` and ${runs.runIndex} is ${index} and ${ofHistory} order by ${order} limit ${value("limit")}`);
+      const age = sql`${runs.createdAt} desc, ${byBytes(this.dialect, runs.runId)} desc`;
+      // Runs without index come before all others: they are wanted only where those do not reach, and are few.
+      const parts = all
+        ? [runsWhere(sql``)]
+        : [newest(sql`not null`, sql`${runs.runIndex} desc, ${age}`), newest(sql`null`, age)];
+      const selection = {
+        ...session,
+        ...Object.fromEntries(Object.entries(run).map(([name, column]) => [`run ${name}`, column])),
+      } as Selection<SessionOrRun>;
+      return new Statement(
+        this.dialect,
+        sql`select ${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all ${sql.join(parts, sql` union all `)}`,
+        selection,
+      );
+    });
+  }
+
+  override *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
+    return (yield* super.allRuns(on, sessionId)).toSorted(byPosition);
+  }
+
+  /** Of one session: runs without index, then those with one, each read in the order of an index. */
+  override *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
+    if (query.sessionId === null) {
+      return yield* super.runs(on, query);
+    }
+    const { order, after } = query;
+    const condition = runConditions(this.dialect, query);
+    const statement = this.once(`runs of session ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
+      const { runs } = this.dialect.tables;
+      const direction = order === "asc" ? asc : desc;
+      const age = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
+      const names = ["afterRunIndex", "afterCreatedAt", "afterRunId"];
+      const part = (index: "null" | "not null", place: SQL): SQL => {
+        const rest = after === null ? sql`` : sql` and ${following([place, ...age], names, order)}`;
+        const keys = [...(index === "null" ? [] : [place]), ...age].map((key) => direction(key));
+        return sql`(select ${list(Object.values(runSelection(runs)))} from ${runs} where ${condition.where} and ${runs.runIndex} is ${sql.raw(index)}${rest} order by ${list(keys)} limit ${value("limit")})`;
+      };
+      const nullsWhere = sql.raw(order === "asc" ? "asc nulls first" : "desc nulls last");
+      const keys = sql`${bare(runs.runIndex)} ${nullsWhere}, ${direction(bare(runs.createdAt))}, ${direction(sql`${bare(runs.runId)} collate "C"`)}`;
+      return new Statement<StoredRun>(
+        this.dialect,
+        // -1 stands for no index, in a cursor too.
+        sql`select * from (${part("null", sql.raw("-1"))} union all ${part("not null", sql`${runs.runIndex}`)}) as page order by ${keys} limit ${value("limit")}`,
+        runSelection(runs),
+      );
+    });
+    return yield* this.rows(on, statement, {
+      ...runConditionValues(query),
+      afterRunIndex: after?.runIndex,
+      afterCreatedAt: after?.createdAt,
+      afterRunId: after?.runId,
+    });
+  }
+}
+
+/** The turn in one round trip. */
+export class PostgresWrites extends SessionWrites {
+  override readonly appendsInOneStatement = true;
+
+  /**
+   * One statement. Two that run at once may give their runs one index, since each sees what was committed when it began;
+   * one that begins after the other was acknowledged sorts after it.
+   */
+  override *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
+    const { sessionId, sessionType, userId: ownerId } = session;
+    const { sessions, runs } = this.dialect.tables;
+    const statement = this.once(`append ${ownerId === null ? "unowned" : "owned"}`, () => {
+      const owner = ownerId === null ? sql`is null` : sql`= ${value("ownerId")}`;
+      // A run id that is taken refuses the turn, and then the session must not look used.
+      const taken = sql`select 1 from ${runs} where ${runs.runId} = ${value("runId")} and ${runs.sessionId} <> ${value("sessionId")}`;
+      const touched = sql`update ${sessions} set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")}) where ${sessions.sessionId} = ${value("sessionId")} and ${sessions.sessionType} = ${value("sessionType")} and ${sessions.userId} ${owner} and not exists (${taken}) returning 1`;
+      const columns = allRunColumns(runs);
+      const values = Object.keys(columns).map((name) => (name === "runIndex" ? this.placeOfRun() : value(name)));
+      const names = list(Object.values(columns).map((column) => bare(column)));
+      return this.write(
+        sql`with touched as (${touched}) insert into ${runs} (${names}) select ${list(values)} from touched ${this.replaceRun()}`,
+      );
+    });
+    const values = { ...run, sessionId, sessionType, ownerId, now: unixSeconds() };
+    // Which of the two was refused, the transaction that follows finds out.
+    return (yield* this.affected(on, statement, values)) > 0 ? "stored" : "session refused";
+  }
+}
+
+function runOf(row: SessionOrRun): StoredRun {
+  return {
+    runId: row["run runId"] as string,
+    sessionId: row["run sessionId"] as string,
+    runType: row["run runType"] as string,
+    agentId: row["run agentId"],
+    teamId: row["run teamId"],
+    workflowId: row["run workflowId"],
+    userId: row["run userId"],
+    parentRunId: row["run parentRunId"],
+    status: row["run status"],
+    runIndex: row["run runIndex"],
+    runData: row["run runData"],
+    createdAt: row["run createdAt"] as number,
+  };
+}
+
+function byPosition(left: StoredRun, right: StoredRun): number {
+  return (
+    (left.runIndex ?? -1) - (right.runIndex ?? -1) ||
+    left.createdAt - right.createdAt ||
+    Buffer.compare(Buffer.from(left.runId), Buffer.from(right.runId))
+  );
+}
