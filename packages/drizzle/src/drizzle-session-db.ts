@@ -2,7 +2,6 @@ import {
   admitOwner,
   admitType,
   BaseSessionDb,
-  decodeRun,
   decodeSession,
   replacedColumns,
   RunConflictError,
@@ -36,11 +35,12 @@ import {
 } from "@sessiondb/core";
 import { LegacyRuns, mergedRuns, pageOfRuns, type CopiedBatch, type LegacySessionRuns } from "./legacy-runs.ts";
 import type { TableNames } from "./names.ts";
-import { withRetry } from "./retry.ts";
+import { callOut, withRetry } from "./retry.ts";
 import { SchemaManager, type Layout } from "./schema-manager.ts";
 import { SessionReads } from "./session-reads.ts";
 import { SessionWrites, type AppendOutcome } from "./session-writes.ts";
 import type { SqlConnection, SqlDialect, SqlDriver } from "./sql-dialect.ts";
+import { parseRun, type StoredRun } from "./sql-parts.ts";
 import type { Steps } from "./steps.ts";
 
 export interface DrizzleSessionDbOptions {
@@ -91,7 +91,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     const { session: row, runs } = found;
     return decodeSession(
       row,
-      merges ? yield* this.#runsOf(on, layout, { row, wanted: query.runs }) : runs.map(decodeRun),
+      merges ? yield* this.#runsOf(on, layout, { row, wanted: query.runs }) : this.#decode(runs),
     );
   }
 
@@ -128,9 +128,9 @@ export class DrizzleSessionDb extends BaseSessionDb {
     const legacy = layout.mergeLegacy ? yield* this.#legacy.runsOf(on, row) : [];
     if (legacy.length > 0 || !layout.runsTable) {
       const rows = layout.runsTable ? yield* this.#reads.allRuns(on, row.sessionId) : [];
-      return mergedRuns(legacy, rows.map(decodeRun), wanted);
+      return mergedRuns(legacy, this.#decode(rows), wanted);
     }
-    return (yield* this.#reads.runsOf(on, row.sessionId, wanted)).map(decodeRun);
+    return this.#decode(yield* this.#reads.runsOf(on, row.sessionId, wanted));
   }
 
   protected override writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
@@ -193,7 +193,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     if (sessionType !== null) {
       admitType(stored, sessionType);
     }
-    const columns = { ...change(stored), ...touch(stored, userId) };
+    const columns = { ...callOut(() => change(stored)), ...touch(stored, userId) };
     yield* this.#writes.updateSession(on, sessionId, columns);
     return decodeSession(withColumns(stored, columns), []);
   }
@@ -223,7 +223,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     }
     const stored = yield* this.#claim(on, session);
     const columns = {
-      ...change?.(stored ?? parseSessionRow(session)),
+      ...callOut(() => change?.(stored ?? parseSessionRow(session))),
       ...(stored !== null && touch(stored, session.userId)),
     };
     if (Object.keys(columns).length > 0) {
@@ -274,7 +274,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
   *#readRun(on: SqlConnection, layout: Layout, { runId, userId }: RunQuery): Steps<Run | null> {
     const [row] = layout.runsTable ? yield* this.#reads.runsById(on, [runId]) : [];
     if (row !== undefined) {
-      return userId === null || row.ownerId === userId ? decodeRun(row) : null;
+      return userId === null || row.ownerId === userId ? parseRun(row, this.#names.runs) : null;
     }
     const legacy = layout.mergeLegacy ? yield* this.#legacy.sessionOfRun(on, runId) : null;
     if (legacy === null || (userId !== null && legacy.session.userId !== userId)) {
@@ -300,7 +300,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     const page = rows.slice(0, query.limit);
     const last = page.at(-1);
     return {
-      items: page.map(decodeRun),
+      items: this.#decode(page),
       next: last !== undefined && rows.length > page.length ? { ...last, runIndex: last.runIndex ?? 0 } : null,
     };
   }
@@ -414,6 +414,10 @@ export class DrizzleSessionDb extends BaseSessionDb {
 
   protected override release(): Promise<void> {
     return this.#driver.close();
+  }
+
+  #decode(rows: readonly StoredRun[]): Run[] {
+    return rows.map((row) => parseRun(row, this.#names.runs));
   }
 
   async #read<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>): Promise<Result> {

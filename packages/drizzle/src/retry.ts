@@ -17,13 +17,25 @@ export interface RetryOptions {
 const firstPause = 2;
 const longestPause = 100;
 
+/** Carries what the caller's own function threw past the classification of the database's errors. */
+class CallerFault extends Error {}
+
+/** Calls a function of the caller from inside of `withRetry`: what it throws reaches the caller as it is. */
+export function callOut<Result>(call: () => Result): Result {
+  try {
+    return call();
+  } catch (cause) {
+    throw new CallerFault("The caller's function threw", { cause });
+  }
+}
+
 /**
  * Runs work, and runs it again while its failures are transient, with growing pauses of random length. Every operation
  * of the contract is safe to repeat, so this needs no knowledge of what the work is.
  */
 export async function withRetry<Result>(
   work: () => Awaited<Result> | Promise<Result>,
-  { classify, patience }: RetryOptions,
+  options: RetryOptions,
 ): Promise<Result> {
   const start = performance.now();
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
@@ -33,12 +45,15 @@ export async function withRetry<Result>(
       if (SessionDbError.isInstance(cause)) {
         throw cause;
       }
-      const { error, transient } = classify(cause);
+      if (cause instanceof CallerFault) {
+        throw cause.cause;
+      }
+      const { error, transient } = options.classify(cause);
       const waited = performance.now() - start;
       if (!transient) {
         throw error;
       }
-      if (waited >= patience) {
+      if (waited >= options.patience) {
         throw new DatabaseBusyError(`${error.message} Gave up after ${Math.round(waited)} ms.`, { cause });
       }
       await sleep(pause * (0.5 + Math.random() / 2));

@@ -15,11 +15,13 @@ import {
   chunks,
   chunkValues,
   following,
+  parseSession,
   runOrder,
   runSelection,
   sessionSelection,
   value,
   whereOf,
+  type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
 import type { Statement } from "./statement.ts";
@@ -54,7 +56,7 @@ export class SessionReads extends StatementSet {
     const statement = this.once("session", () =>
       this.select(sessionSelection(sessions), sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`),
     );
-    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+    return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
   }
 
   *lockSession(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
@@ -66,7 +68,7 @@ export class SessionReads extends StatementSet {
         sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
       ),
     );
-    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+    return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
   }
 
   *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
@@ -80,10 +82,10 @@ export class SessionReads extends StatementSet {
       const direction = sortOrder === "asc" ? asc : desc;
       return this.select(
         sessionSelection(sessions),
-        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} limit ${value("limit")} offset ${value("offset")}`,
+        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} ${this.limit("limit")} offset ${value("offset")}`,
       );
     });
-    return yield* this.rows(on, statement, {
+    return yield* this.#parsed(on, statement, {
       ...query,
       afterTimestamp: after?.timestamp,
       afterSessionId: after?.sessionId,
@@ -107,7 +109,7 @@ export class SessionReads extends StatementSet {
     const statement = this.once(`lock sessions ${shape}`, () =>
       this.select<SessionIdentity>(
         { sessionId, userId },
-        sql`${tables.sessions}${whereOf(where)} limit ${value("limit")} ${lockRows}`,
+        sql`${tables.sessions}${whereOf(where)} ${this.limit("limit")} ${lockRows}`,
       ),
     );
     return yield* this.rows(on, statement, { ...conditions, limit });
@@ -126,28 +128,40 @@ export class SessionReads extends StatementSet {
 
   /** The newest runs that history uses, oldest first. */
   *newestRuns(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
-    const newest = yield* this.rows(on, this.#newest("not null"), { sessionId, limit });
+    const newest = yield* this.#newest(on, sessionId, limit);
     if (newest.length < limit) {
       // Agno may leave run_index empty; such runs come before all others.
       const rest = { sessionId, limit: limit - newest.length };
-      newest.push(...(yield* this.rows(on, this.#newest("null"), rest)));
+      newest.push(...(yield* this.rows(on, this.#historyRuns("null", "total order"), rest)));
     }
     return newest.toReversed();
   }
 
-  /** In two statements: with "not null" the index on (session_id, run_index) is taken even where no statistics exist. */
-  #newest(runIndex: "null" | "not null"): Statement<StoredRun> {
-    const { runs } = this.dialect.tables;
-    const statuses = sql.join(
-      skippedHistoryStatuses.map((status) => sql.raw(`'${status}'`)),
-      sql`, `,
-    );
-    return this.once(`newest runs ${runIndex}`, () =>
-      this.select(
+  *#parsed(on: SqlConnection, statement: Statement<RawSession>, values: Record<string, unknown>): Steps<SessionRow[]> {
+    const { sessions } = this.dialect.names;
+    return (yield* this.rows(on, statement, values)).map((raw) => parseSession(raw, sessions));
+  }
+
+  /** By `run_index` alone, which its index gives without sorting; the other keys are asked for only where runs tie. */
+  *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
+    const rows = yield* this.rows(on, this.#historyRuns("not null", "index order"), { sessionId, limit: limit + 1 });
+    if (rows.some(({ runIndex }, index) => runIndex === rows[index + 1]?.runIndex)) {
+      return yield* this.rows(on, this.#historyRuns("not null", "total order"), { sessionId, limit });
+    }
+    return rows.slice(0, limit);
+  }
+
+  /** "not null" makes SQLite take the index on (session_id, run_index) even where it has no statistics. */
+  #historyRuns(runIndex: "null" | "not null", order: "index order" | "total order"): Statement<StoredRun> {
+    return this.once(`history runs ${runIndex} in ${order}`, () => {
+      const { runs } = this.dialect.tables;
+      const skipped = sql.raw(skippedHistoryStatuses.map((status) => `'${status}'`).join(", "));
+      const keys = order === "total order" ? runOrder(runs, "desc") : desc(runs.runIndex);
+      return this.select(
         runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runOrder(runs, "desc")} limit ${value("limit")}`,
-      ),
-    );
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${skipped})) order by ${keys} ${this.limit("limit")}`,
+      );
+    });
   }
 
   *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
@@ -164,7 +178,7 @@ export class SessionReads extends StatementSet {
         sql`${runs}${whereOf(condition.where, after && following(columns, names, order))} order by ${sql.join(
           columns.map((key) => direction(key)),
           sql`, `,
-        )} limit ${value("limit")}`,
+        )} ${this.limit("limit")}`,
       );
     });
     return yield* this.rows(on, statement, {

@@ -1,17 +1,7 @@
 import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core";
-import { inArray, sql } from "drizzle-orm";
+import { getTableColumns, inArray, sql, type Column } from "drizzle-orm";
 import type { SqlConnection } from "./sql-dialect.ts";
-import {
-  allRunColumns,
-  bare,
-  chunkPlaceholders,
-  chunks,
-  chunkValues,
-  insertValues,
-  runOrder,
-  sessionSelection,
-  value,
-} from "./sql-parts.ts";
+import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, runOrder, value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -50,7 +40,7 @@ export class SessionWrites extends StatementSet {
     const { sessions } = this.dialect.tables;
     const statement = this.once("insert session", () =>
       this.write(
-        sql`insert into ${sessions} ${insertValues(sessionSelection(sessions))} on conflict (${bare(sessions.sessionId)}) do nothing`,
+        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} on conflict (${bare(sessions.sessionId)}) do nothing`,
       ),
     );
     return (yield* this.affected(on, statement, { ...session })) > 0;
@@ -76,19 +66,15 @@ export class SessionWrites extends StatementSet {
     const { runs } = this.dialect.tables;
     const statement = this.once("put run", () => {
       const next = sql`coalesce(${value("runIndex")}, (select coalesce(max(${runs.runIndex}) + 1, 0) from ${runs} where ${runs.sessionId} = ${value("sessionId")}))`;
-      const {
-        runId: _runId,
-        sessionId: _sessionId,
-        createdAt: _createdAt,
-        runIndex,
-        ...replaced
-      } = allRunColumns(runs);
+      const columns: Record<string, Column> = getTableColumns(runs);
+      const kept = ["runId", "sessionId", "createdAt", "runIndex"];
+      const replaced = Object.entries(columns).filter(([name]) => !kept.includes(name));
       const assignments = [
-        ...Object.values(replaced).map((name) => sql`${bare(name)} = excluded.${bare(name)}`),
-        sql`${bare(runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runIndex)})`,
+        ...replaced.map(([, column]) => sql`${bare(column)} = excluded.${bare(column)}`),
+        sql`${bare(runs.runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runs.runIndex)})`,
       ];
       return this.write(
-        sql`insert into ${runs} ${insertValues(allRunColumns(runs), { runIndex: next })} on conflict (${bare(runs.runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(runs.sessionId)}`,
+        sql`insert into ${runs} ${insertValues(columns, { runIndex: next })} on conflict (${bare(runs.runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(runs.sessionId)}`,
       );
     });
     return (yield* this.affected(on, statement, { ...run })) > 0;

@@ -31,6 +31,8 @@ export interface SqlDialect {
   render(query: SQL): { sql: string; params: unknown[] };
   /** What makes a SELECT inside of a transaction lock its rows; empty where the transaction holds the only write lock. */
   readonly lockRows: SQL;
+  /** Wraps the placeholder of a LIMIT, where the bare one costs something. */
+  readonly limit?: (placeholder: SQL) => SQL;
   /** Whether the name inside of the session data contains `folded`, compared as `foldName` does. */
   nameContains(sessionData: Column, folded: SQL): SQL;
   /** Whether a column of the declared type found can stand in for the column wanted. */

@@ -12,6 +12,12 @@ export abstract class StatementSet {
     this.dialect = dialect;
   }
 
+  /** `limit :name` */
+  protected limit(name: string): SQL {
+    const placeholder = sql`${sql.placeholder(name)}`;
+    return sql`limit ${this.dialect.limit?.(placeholder) ?? placeholder}`;
+  }
+
   /** A statement rendered at its first use. `key` must tell apart whatever `make` renders differently. */
   protected once<Row>(key: string, make: () => Statement<Row>): Statement<Row> {
     let statement = this.#rendered.get(key) as Statement<Row> | undefined;
