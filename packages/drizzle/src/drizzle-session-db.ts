@@ -106,6 +106,9 @@ export class DrizzleSessionDb extends BaseSessionDb {
     layout: Layout,
     query: SessionListQuery,
   ): Steps<PageOf<Session, SessionPosition> & { total: number | null }> {
+    if (query.participantId !== null) {
+      yield* this.#requireCopiedRuns(on, layout, "Participants can be listed");
+    }
     // One row more than asked for tells whether there is a next page.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
     const page = rows.slice(0, query.limit);
@@ -233,12 +236,17 @@ export class DrizzleSessionDb extends BaseSessionDb {
   }
 
   protected override removeSessions(selection: SessionSelection): Promise<number> {
-    return this.#write((on) =>
-      "conditions" in selection ? this.#removeMatching(on, selection.conditions) : this.#removeNamed(on, selection),
+    return this.#write((on, layout) =>
+      "conditions" in selection
+        ? this.#removeMatching(on, layout, selection.conditions)
+        : this.#removeNamed(on, selection),
     );
   }
 
-  *#removeMatching(on: SqlConnection, conditions: SessionConditions): Steps<number> {
+  *#removeMatching(on: SqlConnection, layout: Layout, conditions: SessionConditions): Steps<number> {
+    if (conditions.participantId !== null) {
+      yield* this.#requireCopiedRuns(on, layout, "Sessions can be deleted by participant");
+    }
     let removed = 0;
     for (;;) {
       const batch = yield* this.#reads.lockSessions(on, conditions, deleteBatch);
@@ -259,7 +267,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     const removable: string[] = [];
     // In the order of their ids, so that two deletes of the same sessions never wait for each other.
     for (const sessionId of [...sessionIds].toSorted()) {
-      const stored = yield* this.#reads.lockSession(on, sessionId);
+      const stored = yield* this.#reads.lockIdentity(on, sessionId);
       if (stored !== null && (userId === null || !admitOwner(stored, userId))) {
         removable.push(sessionId);
       }
@@ -288,11 +296,10 @@ export class DrizzleSessionDb extends BaseSessionDb {
   }
 
   *#listRuns(on: SqlConnection, layout: Layout, query: RunListQuery): Steps<PageOf<Run, RunPosition>> {
-    if (layout.mergeLegacy && !(yield* this.#legacy.isEmpty(on))) {
-      return yield* this.#listMergedRuns(on, layout, query);
-    }
-    if (!layout.runsTable) {
-      return { items: [], next: null };
+    if (query.sessionId === null) {
+      yield* this.#requireCopiedRuns(on, layout, "Runs can be listed across sessions");
+    } else if (layout.mergeLegacy) {
+      return yield* this.#listMergedRuns(on, layout, { ...query, sessionId: query.sessionId });
     }
     // Deleting runs renumbers the others: a cursor goes on after its run's place of now.
     const after = query.after && ((yield* this.#reads.position(on, query.after.runId)) ?? query.after);
@@ -305,20 +312,33 @@ export class DrizzleSessionDb extends BaseSessionDb {
     };
   }
 
-  *#listMergedRuns(on: SqlConnection, layout: Layout, query: RunListQuery): Steps<PageOf<Run, RunPosition>> {
-    const { sessionId, userId } = query;
-    if (sessionId === null) {
-      const table = this.#names.sessions;
-      throw new SchemaMismatchError(
-        [{ table, column: "runs", wanted: "runs copied into their own table", found: "runs of Agno 2" }],
-        "Runs can be listed across sessions once migrateLegacyRuns() has copied them.",
-      );
-    }
-    const row = yield* this.#reads.session(on, sessionId);
-    if (row === null || (userId !== null && row.userId !== userId)) {
+  *#listMergedRuns(
+    on: SqlConnection,
+    layout: Layout,
+    query: RunListQuery & { sessionId: string },
+  ): Steps<PageOf<Run, RunPosition>> {
+    const row = yield* this.#reads.session(on, query.sessionId);
+    if (row === null || (query.userId !== null && row.userId !== query.userId)) {
       return { items: [], next: null };
     }
     return pageOfRuns(yield* this.#runsOf(on, layout, { row, wanted: "all" }), query);
+  }
+
+  /** Refuses what needs all runs in the runs table while some are in the column of Agno 2 alone. */
+  *#requireCopiedRuns(on: SqlConnection, layout: Layout, what: string): Steps<void> {
+    if (layout.mergeLegacy && !(layout.runsTable && (yield* this.#legacy.isEmpty(on)))) {
+      throw new SchemaMismatchError(
+        [
+          {
+            table: this.#names.sessions,
+            column: "runs",
+            wanted: "runs copied into their own table",
+            found: "runs of Agno 2",
+          },
+        ],
+        `${what} once migrateLegacyRuns() has copied them.`,
+      );
+    }
   }
 
   protected override removeRuns(selection: RunSelection): Promise<number> {
@@ -334,7 +354,7 @@ export class DrizzleSessionDb extends BaseSessionDb {
     ]);
     const removable = new Set<string>();
     for (const sessionId of [...sessionIds].toSorted()) {
-      const stored = yield* this.#reads.lockSession(on, sessionId);
+      const stored = yield* this.#reads.lockIdentity(on, sessionId);
       if (stored !== null && (userId === null || !admitOwner(stored, userId))) {
         removable.add(sessionId);
       }

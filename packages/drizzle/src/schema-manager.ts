@@ -44,8 +44,9 @@ export class SchemaManager {
   ready(): Promise<Layout> {
     this.#layout ??= this.#prepare().then(
       (layout) => {
-        // Whoever may create the runs table can do so at any time, so its absence is not remembered.
-        if (!layout.runsTable) {
+        // Whoever may create the runs table can do so at any time, so its absence is not remembered; nor are tables that
+        // the caller may still roll back.
+        if (!layout.runsTable || this.#driver.inCallersTransaction?.() === true) {
           this.#layout = null;
         }
         return layout;

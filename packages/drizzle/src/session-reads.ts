@@ -71,6 +71,19 @@ export class SessionReads extends StatementSet {
     return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
   }
 
+  /** Locks a session without looking at its documents: one that cannot be read can still be deleted. */
+  *lockIdentity(on: SqlConnection, sessionId: string): Steps<SessionIdentity | null> {
+    const { tables, lockRows } = this.dialect;
+    const { sessions } = tables;
+    const statement = this.once("lock identity", () =>
+      this.select<SessionIdentity>(
+        { sessionId: sessions.sessionId, userId: sessions.userId },
+        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
+      ),
+    );
+    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+  }
+
   *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
     const { sessions } = this.dialect.tables;
     const { shape, where } = sessionConditions(this.dialect, query);

@@ -69,6 +69,8 @@ export interface SqlDriver {
   inspect(): Promise<FoundSchema>;
   /** Runs what `plan` says of the schema found, under a lock that lets one process at a time through. */
   migrate(plan: (found: FoundSchema) => string[]): Promise<void>;
+  /** Whether a transaction of the caller's is open around the statements, which may still undo what they do. */
+  inCallersTransaction?(): boolean;
   classify(error: unknown): ClassifiedError;
   /** How long to retry transient failures, in milliseconds. */
   readonly patience: number;

@@ -1,4 +1,12 @@
-import { decodeRun, parseJson, type JsonValue, type Run, type RunRow, type SessionRow } from "@sessiondb/core";
+import {
+  CorruptDataError,
+  decodeRun,
+  parseJson,
+  type JsonValue,
+  type Run,
+  type RunRow,
+  type SessionRow,
+} from "@sessiondb/core";
 import { and, asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { Selection } from "./statement.ts";
@@ -24,7 +32,12 @@ export function parseSession(raw: RawSession, table: string): SessionRow {
 
 /** The run of a raw row. */
 export function parseRun(raw: StoredRun, table: string): Run {
-  raw.runData = parseJson(raw.runData, `${table}.run_data`, raw.runId);
+  const location = `${table}.run_data`;
+  const runData = parseJson(raw.runData, location, raw.runId);
+  if (typeof runData !== "object" || runData === null || Array.isArray(runData)) {
+    throw new CorruptDataError(location, raw.runId);
+  }
+  raw.runData = runData;
   return decodeRun(raw as StoredRun & Pick<RunRow, "runData">);
 }
 

@@ -61,6 +61,10 @@ export class SqliteDriver implements SqlDriver {
     this.#openForWriting().migrate(plan);
   }
 
+  inCallersTransaction(): boolean {
+    return this.#options.client?.inTransaction ?? false;
+  }
+
   classify(error: unknown): ClassifiedError {
     return classifySqliteError(error, this.#options.client?.name ?? this.#options.file);
   }
