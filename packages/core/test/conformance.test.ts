@@ -4,5 +4,5 @@ import { test } from "vitest";
 import { conformanceCases } from "../../conformance/src/index.ts";
 
 for (const each of conformanceCases(() => new InMemorySessionDb({ maxPayloadBytes: 16 * 1024 * 1024 }))) {
-  test(each.name, each.run);
+  test(each.name, { timeout: 30_000 }, each.run);
 }

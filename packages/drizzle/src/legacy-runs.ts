@@ -70,7 +70,11 @@ export class LegacyRuns extends StatementSet {
   }
 
   *runsOf(on: SqlConnection, session: LegacySession): Steps<Run[]> {
-    const statement = this.once("runs of", () => {
+    return this.#decode(yield* this.#rowOf(on, session));
+  }
+
+  *#rowOf(on: SqlConnection, session: LegacySession): Steps<LegacyRow> {
+    const statement = this.once("row of", () => {
       const { sessions } = this.dialect.tables;
       return this.select<{ runs: unknown }>(
         { runs: this.#column },
@@ -78,7 +82,7 @@ export class LegacyRuns extends StatementSet {
       );
     });
     const [row] = yield* this.rows(on, statement, { sessionId: session.sessionId });
-    return this.#decode({ ...session, runs: row?.runs ?? null });
+    return { ...session, runs: row?.runs ?? null };
   }
 
   /** The place of a run to be written: that of the column for a run that is there, else after all runs of both kinds. */
@@ -117,36 +121,43 @@ export class LegacyRuns extends StatementSet {
     return null;
   }
 
-  /** Takes runs out of the column for good. */
-  *remove(on: SqlConnection, row: LegacyRow, runIds: ReadonlySet<string>): Steps<void> {
+  /** Takes runs out of the column of a locked session for good. */
+  *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
     const statement = this.once("set runs", () => {
       const { sessions } = this.dialect.tables;
       return this.write(
         sql`update ${sessions} set ${sql.identifier("runs")} = ${value("json")} where ${sessions.sessionId} = ${value("sessionId")}`,
       );
     });
-    const json = withoutRuns(row, this.#location, runIds);
-    yield* this.affected(on, statement, { json, sessionId: row.sessionId });
+    const json = withoutRuns(yield* this.#rowOf(on, session), this.#location, runIds);
+    yield* this.affected(on, statement, { json, sessionId: session.sessionId });
   }
 
   /** Copies the runs of the next sessions into rows, in their merged order. */
   *copyBatch(on: SqlConnection, after: string | null, batchSize: number): Steps<CopiedBatch> {
     const statement = this.once(`batch ${after === null ? "first" : "next"}`, () => {
-      const { sessionId } = this.dialect.tables.sessions;
+      const { sessions } = this.dialect.tables;
+      const { sessionId } = sessions;
       const next = after === null ? sql`` : sql` and ${sessionId} > ${value("after")}`;
-      return this.#selectLegacy(sql`${this.#present}${next} order by ${sessionId} ${this.limit("batchSize")}`);
+      return this.select<Pick<LegacyRow, "sessionId">>(
+        { sessionId },
+        sql`${sessions} where ${this.#present}${next} order by ${sessionId} ${this.limit("batchSize")}`,
+      );
     });
-    const rows = yield* this.rows(on, statement, { after, batchSize });
+    const batch = yield* this.rows(on, statement, { after, batchSize });
     let copied = 0;
     let skipped = 0;
-    for (const row of rows) {
-      yield* this.#reads.lockSession(on, row.sessionId);
-      const outcome = yield* this.#copySession(on, row);
-      copied += outcome.copied;
-      skipped += outcome.skipped;
+    for (const { sessionId } of batch) {
+      // Read under the lock: a run deleted meanwhile must not come back.
+      const session = yield* this.#reads.lockSession(on, sessionId);
+      if (session !== null) {
+        const outcome = yield* this.#copySession(on, yield* this.#rowOf(on, session));
+        copied += outcome.copied;
+        skipped += outcome.skipped;
+      }
     }
-    const last = rows.length < batchSize ? null : (rows.at(-1)?.sessionId ?? null);
-    return { sessions: rows.length, runs: copied, skipped, lastSessionId: last };
+    const last = batch.length < batchSize ? null : (batch.at(-1)?.sessionId ?? null);
+    return { sessions: batch.length, runs: copied, skipped, lastSessionId: last };
   }
 
   *#copySession(on: SqlConnection, row: LegacyRow): Steps<{ copied: number; skipped: number }> {

@@ -86,16 +86,22 @@ export class SessionReads extends StatementSet {
 
   *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
     const { sessions } = this.dialect.tables;
-    const { shape, where } = sessionConditions(this.dialect, query);
     const { sortBy, sortOrder, after } = query;
+    const byCreation = sortBy === "createdAt";
+    const { shape, where } = sessionConditions(this.dialect, query, {
+      ordered: true,
+      after: after !== null && byCreation ? sortOrder : null,
+    });
     const statement = this.once(`sessions ${shape} by ${sortBy} ${sortOrder} ${after === null ? "" : "after"}`, () => {
       const timestamp = sessionTimestamp(sessions, sortBy);
       const rest =
         after && following([timestamp, sql`${sessions.sessionId}`], ["afterTimestamp", "afterSessionId"], sortOrder);
+      // SQLite finds no place in the index of an expression by comparing a pair.
+      const bound = sql`${timestamp} ${sortOrder === "asc" ? sql`>=` : sql`<=`} ${value("afterTimestamp")}`;
       const direction = sortOrder === "asc" ? asc : desc;
       return this.select(
         sessionSelection(sessions),
-        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} ${this.limit("limit")} offset ${value("offset")}`,
+        sql`${sessions}${whereOf(where, after && !byCreation ? bound : null, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} ${this.limit("limit")} offset ${value("offset")}`,
       );
     });
     return yield* this.#parsed(on, statement, {
@@ -180,8 +186,8 @@ export class SessionReads extends StatementSet {
   *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
     const { runs } = this.dialect.tables;
     const { sessionId, order, after } = query;
-    const condition = runConditions(this.dialect, query);
     const inSession = sessionId !== null;
+    const condition = runConditions(this.dialect, query);
     const statement = this.once(`runs ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
       const columns = [...(inSession ? [runs.runIndex] : []), runs.createdAt, runs.runId].map((key) => sql`${key}`);
       const names = [...(inSession ? ["afterRunIndex"] : []), "afterCreatedAt", "afterRunId"];

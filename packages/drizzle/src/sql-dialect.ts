@@ -33,6 +33,8 @@ export interface SqlDialect {
   readonly lockRows: SQL;
   /** Wraps the placeholder of a LIMIT, where the bare one costs something. */
   readonly limit?: (placeholder: SQL) => SQL;
+  /** Wraps a column in a condition so that no index is taken for it, where the planner lacks statistics to know better. */
+  readonly passOver?: (column: Column) => SQL;
   /** Whether the name inside of the session data contains `folded`, compared as `foldName` does. */
   nameContains(sessionData: Column, folded: SQL): SQL;
   /** Whether a column of the declared type found can stand in for the column wanted. */
