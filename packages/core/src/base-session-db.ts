@@ -141,10 +141,11 @@ export abstract class BaseSessionDb implements SessionDb {
     return this.#perform(() => this.changeSession(this.#checkScope(scope), changeOf(change, this.limits)));
   }
 
-  renameSession({ sessionName, ...scope }: SessionScope & { sessionName: string }): Promise<Session | null> {
+  renameSession(options: SessionScope & { sessionName: string }): Promise<Session | null> {
     return this.#perform(() => {
-      check.checkText(sessionName, "sessionName");
-      return this.changeSession(this.#checkScope(scope), changeOf({ sessionName }, this.limits));
+      const scope = this.#checkScope(options);
+      const sessionName = check.checkText(options.sessionName, "sessionName");
+      return this.changeSession(scope, changeOf({ sessionName }, this.limits));
     });
   }
 

@@ -129,7 +129,7 @@ function encodePatch(patch: SessionPatch, stored: SessionRow, limits: SessionDbL
     columns.sessionData = toJsonText(patchedSessionData(patch, stored), "change.sessionData");
   }
   if (patch.summary !== undefined) {
-    columns.summary = patch.summary && toJsonText(encodeSummary(patch.summary), "change.summary");
+    columns.summary = patch.summary && toJsonText(encodeSummary(patch.summary, "change.summary"), "change.summary");
   }
   for (const name of documents) {
     const document = patch[name];

@@ -3,16 +3,37 @@ export { unixSeconds } from "./clock.ts";
 export * from "./errors.ts";
 export { InMemorySessionDb, type InMemorySessionDbOptions } from "./in-memory-session-db.ts";
 export { parseJson, toJsonText, type JsonObject, type JsonValue } from "./json.ts";
+export type { HistoryTurn, MessageOptions } from "./models/history.ts";
 export type { Media } from "./models/media.ts";
-export type { Message } from "./models/messages.ts";
-export type { Metrics } from "./models/metrics.ts";
-export { decodeLegacyRuns, decodeRun, encodeRun, mergeRuns } from "./models/run-codec.ts";
+export type { Message, ToolExecution } from "./models/messages.ts";
+export type { Metrics, StepMetrics, ToolMetrics, WorkflowMetrics } from "./models/metrics.ts";
+export {
+  decodeLegacyRuns,
+  decodeRun,
+  encodeRun,
+  mergeRuns,
+  type LegacySession,
+  type StoredRun,
+} from "./models/run-codec.ts";
+export { skippedHistoryStatuses } from "./models/runs.ts";
 export type * from "./models/runs.ts";
 export { decodeSession, encodeSession } from "./models/session-codec.ts";
 export type { Session, SessionInit, SessionType } from "./models/sessions.ts";
-export { AgentSession, type AgentSessionInit } from "./models/agent-session.ts";
-export { TeamSession, type TeamSessionInit } from "./models/team-session.ts";
-export { WorkflowSession, type WorkflowSessionInit } from "./models/workflow-session.ts";
+export { AgentSession, type AgentMessageOptions, type AgentSessionInit } from "./models/agent-session.ts";
+export type { SessionFields } from "./models/session-base.ts";
+export {
+  TeamSession,
+  type TeamHistoryOptions,
+  type TeamMessageOptions,
+  type TeamSessionInit,
+} from "./models/team-session.ts";
+export {
+  WorkflowSession,
+  type WorkflowMessageOptions,
+  type WorkflowSessionInit,
+  type WorkflowTurn,
+} from "./models/workflow-session.ts";
+export type { StepOutput } from "./models/steps.ts";
 export type { SessionSummary } from "./models/summary.ts";
 export { openSessionDb, type SessionDbAdapter } from "./open-session-db.ts";
 export type * from "./queries.ts";
@@ -25,7 +46,6 @@ export {
   isHistoryRun,
   parseSessionRow,
   replacedColumns,
-  skippedHistoryStatuses,
   touchedAt,
   withColumns,
 } from "./session-rules.ts";

@@ -1,13 +1,11 @@
 import { unixSeconds } from "./clock.ts";
 import { SessionOwnershipError, SessionTypeMismatchError } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import { skippedHistoryStatuses } from "./models/runs.ts";
 import { sessionTypeOf } from "./models/session-codec.ts";
 import type { SessionRow } from "./rows.ts";
 
 // The rules of the contract that a store applies while it holds a session's lock.
-
-/** Runs that history leaves out, and with it `runsLimit`. */
-export const skippedHistoryStatuses: readonly string[] = ["PAUSED", "CANCELLED", "ERROR", "REGENERATED"];
 
 /** Whether history, and with it `runsLimit`, uses a run. A run without status counts. */
 export function isHistoryRun(run: { parentRunId?: string | null; status?: string | null }): boolean {

@@ -13,12 +13,19 @@ function roundTrip(json: JsonObject): JsonValue {
 }
 
 const runKeys = keysOf(rawSessions().flatMap(([, session]) => session.runs ?? []));
-const messageKeys = keysOf(rawSessions().flatMap(([, session]) => (session.runs ?? []).flatMap((run) => objects(run["messages"]))));
-const stepKeys = keysOf(rawSessions().flatMap(([, session]) => (session.runs ?? []).flatMap((run) => objects(run["step_results"]))));
+const messageKeys = keysOf(
+  rawSessions().flatMap(([, session]) => (session.runs ?? []).flatMap((run) => objects(run["messages"]))),
+);
+const stepKeys = keysOf(
+  rawSessions().flatMap(([, session]) => (session.runs ?? []).flatMap((run) => objects(run["step_results"]))),
+);
 
 /** JSON objects that look like runs: mostly known keys, with values that mostly, and not always, are of the right type. */
 const { run: anyRun } = fc.letrec<{ run: JsonObject; value: JsonValue; nested: JsonValue }>((tie) => ({
-  run: jsonObject([...runKeys, "queue_attempt", "followups", "workflow_agent_run", "member_responses"], tie("value")).map((json) => ({
+  run: jsonObject(
+    [...runKeys, "queue_attempt", "followups", "workflow_agent_run", "member_responses"],
+    tie("value"),
+  ).map((json) => ({
     ...json,
     run_id: "r",
   })),
@@ -101,7 +108,10 @@ describe("the shape of runs", () => {
   });
 
   test("keeps raw what its model cannot be without", () => {
-    const run = decodeRunJson({ run_id: "r", team_id: "t", messages: [{ content: "no role" }], member_responses: [{ agent_id: "a" }] }, "agent");
+    const run = decodeRunJson(
+      { run_id: "r", team_id: "t", messages: [{ content: "no role" }], member_responses: [{ agent_id: "a" }] },
+      "agent",
+    );
     expect(run).toEqual({
       runType: "team",
       runId: "r",
@@ -120,13 +130,16 @@ describe("the shape of runs", () => {
     ) as JsonObject;
     expect(canonical(roundTrip(json))).toBe(canonical(json));
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
-    const steps = JSON.parse('{"run_id":"w","workflow_id":"w","metrics":{"steps":{"__proto__":{"step_name":"s"}}}}') as JsonObject;
+    const steps = JSON.parse(
+      '{"run_id":"w","workflow_id":"w","metrics":{"steps":{"__proto__":{"step_name":"s"}}}}',
+    ) as JsonObject;
     expect(canonical(roundTrip(steps))).toBe(canonical(steps));
   });
 
   test("stays raw below the depth that the stack could not hold", () => {
     let json: JsonObject = { run_id: "leaf", team_id: "t" };
-    for (let depth = 0; depth < 20_000; depth += 1) json = { run_id: `r${depth}`, team_id: "t", member_responses: [json] };
+    for (let depth = 0; depth < 20_000; depth += 1)
+      json = { run_id: `r${depth}`, team_id: "t", member_responses: [json] };
     const run = decodeRunJson(json, "team") as Run;
     expect(encodeRunJson(run, ["run"])["run_id"]).toBe("r19999");
   });
@@ -153,20 +166,40 @@ describe("encoding", () => {
     ["an unknown property", { runType: "agent", runId: "r", run_id: "x" }, "run.run_id"],
     ["a wrong type", { runType: "agent", runId: "r", createdAt: "today" }, "run.createdAt"],
     ["a bigint", { runType: "agent", runId: "r", createdAt: 1n }, "run.createdAt"],
-    ["a nested wrong type", { runType: "agent", runId: "r", messages: [{ role: "user" }, { role: "user", images: [{ url: 1 }] }] }, "run.messages[1].images[0].url"],
+    [
+      "a nested wrong type",
+      { runType: "agent", runId: "r", messages: [{ role: "user" }, { role: "user", images: [{ url: 1 }] }] },
+      "run.messages[1].images[0].url",
+    ],
     ["no role", { runType: "agent", runId: "r", messages: [{ content: "x" }] }, "run.messages[0].role"],
     ["no run id", { runType: "agent" }, "run.runId"],
     ["a wrong list", { runType: "agent", runId: "r", messages: "hi" }, "run.messages"],
     ["a wrong item", { runType: "agent", runId: "r", messages: ["hi"] }, "run.messages"],
     ["a wrong extra", { runType: "agent", runId: "r", extra: 5 }, "run.extra"],
-    ["a nested run of no kind", { runType: "team", runId: "r", memberResponses: [{ runId: "m" }] }, "run.memberResponses[0].runType"],
-    ["a step's metrics", { runType: "workflow", runId: "r", metrics: { steps: { "a b": { stepName: 1 } } } }, 'run.metrics.steps["a b"].stepName'],
+    [
+      "a nested run of no kind",
+      { runType: "team", runId: "r", memberResponses: [{ runId: "m" }] },
+      "run.memberResponses[0].runType",
+    ],
+    [
+      "a step's metrics",
+      { runType: "workflow", runId: "r", metrics: { steps: { "a b": { stepName: 1 } } } },
+      'run.metrics.steps["a b"].stepName',
+    ],
   ])("refuses %s", (_, run, argument) => {
-    expect(() => encodeRunJson(run as Run, ["run"])).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", argument }));
+    expect(() => encodeRunJson(run as Run, ["run"])).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", argument }),
+    );
   });
 
   test("leaves undefined out and prefers a property to the extra of the same key", () => {
-    const run = { runType: "agent", runId: "r", status: "ERROR", model: undefined, extra: { status: 5, mine: 1 } } as unknown as Run;
+    const run = {
+      runType: "agent",
+      runId: "r",
+      status: "ERROR",
+      model: undefined,
+      extra: { status: 5, mine: 1 },
+    } as unknown as Run;
     expect(encodeRunJson(run, ["run"])).toEqual({ run_id: "r", status: "ERROR", mine: 1 });
   });
 });
@@ -212,5 +245,7 @@ function keysOf(list: readonly JsonObject[]): string[] {
 /** The paths of every `extra` inside a model. Raw JSON below it is left alone: it has keys of its own. */
 function extrasIn(value: unknown, path = ""): string[] {
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) => (key === "extra" ? [`${path}.${key}`] : extrasIn(item, `${path}.${key}`)));
+  return Object.entries(value).flatMap(([key, item]) =>
+    key === "extra" ? [`${path}.${key}`] : extrasIn(item, `${path}.${key}`),
+  );
 }

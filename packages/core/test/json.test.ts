@@ -36,24 +36,41 @@ describe("parseJson", () => {
   test.each([
     ["NaN", Number.NaN],
     ["-Infinity", Number.NEGATIVE_INFINITY],
-    ['{"a": NaN, "b": [Infinity, -Infinity], "c": "NaN, \\"Infinity\\"", "NaN": 1}', {
-      a: Number.NaN,
-      b: [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-      c: 'NaN, "Infinity"',
-      NaN: 1,
-    }],
-    ['{"a\\\\": NaN, "\\\\\\"": "\\\\", "z": Infinity}', { "a\\": Number.NaN, '\\"': "\\", z: Number.POSITIVE_INFINITY }],
+    [
+      '{"a": NaN, "b": [Infinity, -Infinity], "c": "NaN, \\"Infinity\\"", "NaN": 1}',
+      {
+        a: Number.NaN,
+        b: [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+        c: 'NaN, "Infinity"',
+        NaN: 1,
+      },
+    ],
+    [
+      '{"a\\\\": NaN, "\\\\\\"": "\\\\", "z": Infinity}',
+      { "a\\": Number.NaN, '\\"': "\\", z: Number.POSITIVE_INFINITY },
+    ],
     [JSON.stringify('{"a": NaN}'), { a: Number.NaN }],
   ])("reads what Python writes: %s", (stored, value) => {
     expect(parse(stored)).toEqual(value);
   });
 
-  test.each(["", " ", "{", "{a:1}", "nan", "NaNx", "1NaN", "{NaN: 1}", "{Infinity: 1}", '"NaN', "Infinit", "[1,]", "hello"])(
-    "refuses %j",
-    (stored) => {
-      expect(() => parse(stored)).toThrow(CorruptDataError);
-    },
-  );
+  test.each([
+    "",
+    " ",
+    "{",
+    "{a:1}",
+    "nan",
+    "NaNx",
+    "1NaN",
+    "{NaN: 1}",
+    "{Infinity: 1}",
+    '"NaN',
+    "Infinit",
+    "[1,]",
+    "hello",
+  ])("refuses %j", (stored) => {
+    expect(() => parse(stored)).toThrow(CorruptDataError);
+  });
 
   test("refuses bytes that are not UTF-8", () => {
     expect(() => parse(Uint8Array.of(0x22, 0xff, 0x22))).toThrow(CorruptDataError);
@@ -98,7 +115,15 @@ describe("toJsonText", () => {
     ["a Set", { a: new Set() }, "state.a"],
     ["a typed array", { a: new Uint8Array(2) }, "state.a"],
     ["a Buffer", { a: Buffer.from("x") }, "state.a"],
-    ["an instance", { a: new (class Cart {})() }, "state.a"],
+    [
+      "an instance",
+      {
+        a: new (class Cart {
+          items = [];
+        })(),
+      },
+      "state.a",
+    ],
     ["an Error", { a: new Error("x") }, "state.a"],
     ["a boxed string", { a: Object("x") as unknown }, "state.a"],
     ["undefined in a list", { a: [1, undefined] }, "state.a[1]"],
@@ -220,5 +245,7 @@ function pythonJson(value: unknown): string {
 }
 
 function toWellFormedJson(text: string): string {
-  return JSON.stringify(JSON.parse(text)).replace(/\\(u0000|ud[89a-f]..|.)/g, (escape) => (escape.length > 2 ? "\ufffd" : escape));
+  return JSON.stringify(JSON.parse(text)).replace(/\\(u0000|ud[89a-f]..|.)/g, (escape) =>
+    escape.length > 2 ? "\ufffd" : escape,
+  );
 }

@@ -1,5 +1,5 @@
 import type { RunListQuery, SessionConditions, SessionListQuery } from "@sessiondb/core";
-import { and, eq, gte, inArray, isNull, lte, or, sql, type Column, type SQL } from "drizzle-orm";
+import { and, eq, inArray, isNull, or, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 
 /** A condition with named placeholders. `shape` is the same for queries that differ in values alone. */
@@ -20,11 +20,19 @@ function all(parts: readonly (Part | false)[]): Condition {
   return { shape: given.map(({ name }) => name).join(" "), where: and(...given.map(({ where }) => where)) };
 }
 
-export function sessionConditions(dialect: SqlDialect, query: SessionConditions): Condition {
+export function sessionConditions(
+  dialect: SqlDialect,
+  query: SessionConditions,
+  { ordered, after }: ListOrder = { ordered: false, after: null },
+): Condition {
   const { sessions, runs } = dialect.tables;
-  const { sessionType, userId, participantId, componentId, sessionName, startTimestamp, endTimestamp } = query;
+  const passedOver = passOver(dialect, ordered);
+  const { sessionType, userId, participantId, componentId, sessionName } = query;
   return all([
-    sessionType !== null && { name: `type ${sessionType}`, where: eq(sessions.sessionType, value("sessionType")) },
+    sessionType !== null && {
+      name: `type ${sessionType}`,
+      where: sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
+    },
     userId !== null && { name: "user", where: eq(sessions.userId, value("userId")) },
     participantId !== null && {
       name: "participant",
@@ -32,16 +40,46 @@ export function sessionConditions(dialect: SqlDialect, query: SessionConditions)
     },
     componentId !== null && {
       name: "component",
-      where: or(...componentColumns({ sessions }, sessionType).map((column) => eq(column, value("componentId")))),
+      where: or(
+        ...componentColumns({ sessions }, sessionType).map(
+          // A user has few sessions, and a component may have nearly all of them.
+          (column) => sql`${userId === null ? column : passedOver(column)} = ${value("componentId")}`,
+        ),
+      ),
     },
     sessionName !== null &&
       sessionName !== "" && {
         name: "name",
         where: dialect.nameContains(sessions.sessionData, value("sessionName")),
       },
-    startTimestamp !== null && { name: "start", where: gte(sessions.createdAt, value("startTimestamp")) },
-    endTimestamp !== null && { name: "end", where: lte(sessions.createdAt, value("endTimestamp")) },
+    ...timeWindow(query, { createdAt: sessions.createdAt, passedOver, after }),
   ]);
+}
+
+/** What a list is ordered by, if that matters, and which way it goes on after the position of a cursor. */
+export interface ListOrder {
+  readonly ordered: boolean;
+  /** Set where a cursor bounds `created_at` on that side already. */
+  readonly after: "asc" | "desc" | null;
+}
+
+type PassOver = (column: Column) => Column | SQL;
+
+function passOver(dialect: Pick<SqlDialect, "passOver">, ordered: boolean): PassOver {
+  return (column) => (ordered ? (dialect.passOver?.(column) ?? column) : column);
+}
+
+/** Of two bounds on one side a planner may take the window's, and then walks through all the pages before the cursor. */
+function timeWindow(
+  { startTimestamp, endTimestamp }: Pick<SessionConditions, "startTimestamp" | "endTimestamp">,
+  { createdAt, passedOver, after }: { createdAt: Column; passedOver: PassOver; after: ListOrder["after"] },
+): (Part | false)[] {
+  const start = after === "asc" ? passedOver(createdAt) : createdAt;
+  const end = after === "desc" ? passedOver(createdAt) : createdAt;
+  return [
+    startTimestamp !== null && { name: "start", where: sql`${start} >= ${value("startTimestamp")}` },
+    endTimestamp !== null && { name: "end", where: sql`${end} <= ${value("endTimestamp")}` },
+  ];
 }
 
 function componentColumns(
@@ -59,8 +97,9 @@ export function sessionTimestamp(sessions: SqlDialect["tables"]["sessions"], sor
     : sql`coalesce(${sessions.updatedAt}, ${sessions.createdAt})`;
 }
 
-export function runConditions({ tables: { sessions, runs } }: SqlDialect, query: RunListQuery): Condition {
-  const { sessionId, userId, participantId, statuses, parent, startTimestamp, endTimestamp } = query;
+export function runConditions({ tables: { sessions, runs }, ...dialect }: SqlDialect, query: RunListQuery): Condition {
+  const { sessionId, userId, participantId, statuses, parent, order } = query;
+  const after = sessionId === null && query.after !== null ? order : null;
   return all([
     sessionId !== null && { name: "session", where: eq(runs.sessionId, value("sessionId")) },
     userId !== null && {
@@ -77,8 +116,7 @@ export function runConditions({ tables: { sessions, runs } }: SqlDialect, query:
     },
     parent === "none" && { name: "no parent", where: isNull(runs.parentRunId) },
     parent !== null && parent !== "none" && { name: "parent", where: eq(runs.parentRunId, value("parentRunId")) },
-    startTimestamp !== null && { name: "start", where: gte(runs.createdAt, value("startTimestamp")) },
-    endTimestamp !== null && { name: "end", where: lte(runs.createdAt, value("endTimestamp")) },
+    ...timeWindow(query, { createdAt: runs.createdAt, passedOver: passOver(dialect, true), after }),
   ]);
 }
 

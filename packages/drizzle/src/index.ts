@@ -16,16 +16,17 @@ export type {
   VersionRow,
 } from "./sql-dialect.ts";
 export {
-  allRunColumns,
   bare,
   byBytes,
   following,
   insertValues,
+  parseSession,
   runOrder,
   runSelection,
   sessionSelection,
   value,
   whereOf,
+  type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
 export { Statement, type Selection } from "./statement.ts";

@@ -1,22 +1,15 @@
 import {
-  decodeLegacyRuns,
-  decodeRun,
-  encodeRun,
   isHistoryRun,
   mergeRuns,
-  parseJson,
-  toJsonText,
-  unixSeconds,
-  type JsonValue,
   type PageOf,
   type Run,
   type RunListQuery,
   type RunPosition,
   type RunRow,
   type RunsWanted,
-  type SessionRow,
 } from "@sessiondb/core";
 import { getTableName, sql, type SQL } from "drizzle-orm";
+import { legacyRuns, rowOfLegacyRun, withoutRuns, type LegacyRow } from "./legacy-column.ts";
 import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlConnection, SqlDialect } from "./sql-dialect.ts";
@@ -24,8 +17,7 @@ import { value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
-type LegacySession = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt">;
-type LegacyRow = LegacySession & { readonly runs: unknown };
+type LegacySession = Omit<LegacyRow, "runs">;
 
 /** A session with what its column holds, as stored and decoded. */
 export interface LegacySessionRuns {
@@ -49,13 +41,14 @@ export interface CopiedBatch {
 export class LegacyRuns extends StatementSet {
   readonly #reads: SessionReads;
   readonly #writes: SessionWrites;
-  readonly #marker: string;
+  /** The column's name, and that of its row in the schema versions table once it is copied. */
+  readonly #location: string;
 
   constructor(dialect: SqlDialect, { reads, writes }: { reads: SessionReads; writes: SessionWrites }) {
     super(dialect);
     this.#reads = reads;
     this.#writes = writes;
-    this.#marker = `${dialect.names.sessions}.runs`;
+    this.#location = `${dialect.names.sessions}.runs`;
   }
 
   /** Whether all that the column holds is in the runs table too. */
@@ -64,7 +57,7 @@ export class LegacyRuns extends StatementSet {
     const statement = this.once("is copied", () =>
       this.select({ version: versions.version }, sql`${versions} where ${versions.tableName} = ${value("marker")}`),
     );
-    return (yield* this.rows(on, statement, { marker: this.#marker })).length > 0;
+    return (yield* this.rows(on, statement, { marker: this.#location })).length > 0;
   }
 
   /** Whether any session has runs in the column. */
@@ -77,7 +70,11 @@ export class LegacyRuns extends StatementSet {
   }
 
   *runsOf(on: SqlConnection, session: LegacySession): Steps<Run[]> {
-    const statement = this.once("runs of", () => {
+    return this.#decode(yield* this.#rowOf(on, session));
+  }
+
+  *#rowOf(on: SqlConnection, session: LegacySession): Steps<LegacyRow> {
+    const statement = this.once("row of", () => {
       const { sessions } = this.dialect.tables;
       return this.select<{ runs: unknown }>(
         { runs: this.#column },
@@ -85,7 +82,7 @@ export class LegacyRuns extends StatementSet {
       );
     });
     const [row] = yield* this.rows(on, statement, { sessionId: session.sessionId });
-    return decodeLegacyRuns(row?.runs ?? null, session);
+    return { ...session, runs: row?.runs ?? null };
   }
 
   /** The place of a run to be written: that of the column for a run that is there, else after all runs of both kinds. */
@@ -116,7 +113,7 @@ export class LegacyRuns extends StatementSet {
       this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`),
     );
     for (const row of yield* this.rows(on, statement, { pattern })) {
-      const runs = decodeLegacyRuns(row.runs, row);
+      const runs = this.#decode(row);
       if (runs.some((run) => run.runId === runId)) {
         return { session: row, runs };
       }
@@ -124,67 +121,66 @@ export class LegacyRuns extends StatementSet {
     return null;
   }
 
-  /** Takes runs out of the column for good. */
-  *remove(on: SqlConnection, { sessionId, runs }: LegacyRow, runIds: ReadonlySet<string>): Steps<void> {
+  /** Takes runs out of the column of a locked session for good. */
+  *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
     const statement = this.once("set runs", () => {
       const { sessions } = this.dialect.tables;
       return this.write(
         sql`update ${sessions} set ${sql.identifier("runs")} = ${value("json")} where ${sessions.sessionId} = ${value("sessionId")}`,
       );
     });
-    const entries = parseJson(runs, "runs", sessionId);
-    const rest = Array.isArray(entries) ? entries.filter((entry) => !runIds.has(runIdOf(entry) as string)) : [];
-    yield* this.affected(on, statement, { json: toJsonText(rest, "runs"), sessionId });
+    const json = withoutRuns(yield* this.#rowOf(on, session), this.#location, runIds);
+    yield* this.affected(on, statement, { json, sessionId: session.sessionId });
   }
 
   /** Copies the runs of the next sessions into rows, in their merged order. */
   *copyBatch(on: SqlConnection, after: string | null, batchSize: number): Steps<CopiedBatch> {
     const statement = this.once(`batch ${after === null ? "first" : "next"}`, () => {
-      const { sessionId } = this.dialect.tables.sessions;
+      const { sessions } = this.dialect.tables;
+      const { sessionId } = sessions;
       const next = after === null ? sql`` : sql` and ${sessionId} > ${value("after")}`;
-      return this.#selectLegacy(sql`${this.#present}${next} order by ${sessionId} limit ${value("batchSize")}`);
+      return this.select<Pick<LegacyRow, "sessionId">>(
+        { sessionId },
+        sql`${sessions} where ${this.#present}${next} order by ${sessionId} ${this.limit("batchSize")}`,
+      );
     });
-    const rows = yield* this.rows(on, statement, { after, batchSize });
+    const batch = yield* this.rows(on, statement, { after, batchSize });
     let copied = 0;
     let skipped = 0;
-    for (const row of rows) {
-      yield* this.#reads.lockSession(on, row.sessionId);
-      const outcome = yield* this.#copySession(on, row);
-      copied += outcome.copied;
-      skipped += outcome.skipped;
+    for (const { sessionId } of batch) {
+      // Read under the lock: a run deleted meanwhile must not come back.
+      const session = yield* this.#reads.lockSession(on, sessionId);
+      if (session !== null) {
+        const outcome = yield* this.#copySession(on, yield* this.#rowOf(on, session));
+        copied += outcome.copied;
+        skipped += outcome.skipped;
+      }
     }
-    const last = rows.length < batchSize ? null : (rows.at(-1)?.sessionId ?? null);
-    return { sessions: rows.length, runs: copied, skipped, lastSessionId: last };
+    const last = batch.length < batchSize ? null : (batch.at(-1)?.sessionId ?? null);
+    return { sessions: batch.length, runs: copied, skipped, lastSessionId: last };
   }
 
   *#copySession(on: SqlConnection, row: LegacyRow): Steps<{ copied: number; skipped: number }> {
-    const legacy = decodeLegacyRuns(row.runs, row);
-    const stored = new Map((yield* this.#reads.allRuns(on, row.sessionId)).map((run) => [run.runId, run]));
-    const taken = new Set(
-      (yield* this.#reads.runsById(
-        on,
-        legacy.map(({ runId }) => runId),
-      )).map(({ runId }) => runId),
-    );
-    let skipped = 0;
-    let place = 0;
+    const legacy = new Map(legacyRuns(row, this.#location).map((each) => [each.run.runId, each]));
+    const stored = yield* this.#reads.allRuns(on, row.sessionId);
+    const placeOf = new Map(stored.map(({ runId, runIndex }) => [runId, runIndex]));
+    const found = yield* this.#reads.runsById(on, [...legacy.keys()]);
+    const elsewhere = new Set(found.filter(({ sessionId }) => sessionId !== row.sessionId).map(({ runId }) => runId));
+    // In the merged order: that of the column, then the rows that are not in it.
+    const merged = new Set([...legacy.keys(), ...placeOf.keys()].filter((runId) => !elsewhere.has(runId)));
     let copied = 0;
-    for (const run of mergeRuns(legacy, [...stored.values()].map(decodeRun))) {
-      const existing = stored.get(run.runId);
-      if (existing !== undefined) {
-        if (existing.runIndex !== place) {
-          yield* this.#writes.setRunIndex(on, run.runId, place);
+    for (const [place, runId] of [...merged].entries()) {
+      const copy = legacy.get(runId);
+      if (placeOf.has(runId)) {
+        if (placeOf.get(runId) !== place) {
+          yield* this.#writes.setRunIndex(on, runId, place);
         }
-      } else if (taken.has(run.runId)) {
-        skipped += 1;
-        continue;
-      } else {
-        yield* this.#writes.putRun(on, { ...this.#encode(run, row), runIndex: place });
+      } else if (copy !== undefined) {
+        yield* this.#writes.putRun(on, rowOfLegacyRun(copy, row, place));
         copied += 1;
       }
-      place += 1;
     }
-    return { copied, skipped };
+    return { copied, skipped: elsewhere.size };
   }
 
   *markCopied(on: SqlConnection): Steps<void> {
@@ -200,14 +196,14 @@ export class LegacyRuns extends StatementSet {
       );
     });
     yield* this.affected(on, statement, {
-      marker: this.#marker,
+      marker: this.#location,
       version: "copied",
       createdAt: new Date().toISOString(),
     });
   }
 
-  #encode(run: Run, session: LegacySession): RunRow<string> {
-    return encodeRun(run, session, { now: run.createdAt ?? session.createdAt ?? unixSeconds() });
+  #decode(row: LegacyRow): Run[] {
+    return legacyRuns(row, this.#location).map(({ run }) => run);
   }
 
   #selectLegacy(where: SQL): ReturnType<typeof this.select<LegacyRow>> {
@@ -253,10 +249,6 @@ export function pageOfRuns(runs: readonly Run[], query: RunListQuery): PageOf<Ru
         ? null
         : { runIndex: last.runIndex, createdAt: last.run.createdAt ?? 0, runId: last.run.runId },
   };
-}
-
-function runIdOf(entry: JsonValue): JsonValue | undefined {
-  return typeof entry === "object" && entry !== null && !Array.isArray(entry) ? entry["run_id"] : null;
 }
 
 function meets(run: Run, { participantId, statuses, parent, startTimestamp, endTimestamp }: RunListQuery): boolean {

@@ -10,19 +10,31 @@ export interface ClassifiedError {
   readonly outcomeUnknown?: boolean;
 }
 
+/** Whether doing the work twice does what doing it once does. */
+export interface Work {
+  readonly repeatable: boolean;
+}
+
 export interface RetryOptions {
   readonly classify: (error: unknown) => ClassifiedError;
   /** How long to keep trying, in milliseconds. */
   readonly patience: number;
 }
 
-/** Whether doing the work twice does what doing it once does. */
-export interface Work {
-  readonly repeatable: boolean;
-}
-
 const firstPause = 2;
 const longestPause = 100;
+
+/** Carries what the caller's own function threw past the classification of the database's errors. */
+class CallerFault extends Error {}
+
+/** Calls a function of the caller from inside of `withRetry`: what it throws reaches the caller as it is. */
+export function callOut<Result>(call: () => Result): Result {
+  try {
+    return call();
+  } catch (cause) {
+    throw new CallerFault("The caller's function threw", { cause });
+  }
+}
 
 /**
  * Runs work, and runs it again while its failures are transient, with growing pauses of random length. Work that is not
@@ -40,6 +52,9 @@ export async function withRetry<Result>(
     } catch (cause) {
       if (SessionDbError.isInstance(cause)) {
         throw cause;
+      }
+      if (cause instanceof CallerFault) {
+        throw cause.cause;
       }
       const { error, transient, outcomeUnknown = false } = options.classify(cause);
       if (outcomeUnknown && !repeatable) {

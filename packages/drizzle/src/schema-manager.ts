@@ -22,7 +22,8 @@ export interface SchemaManagerOptions {
 }
 
 const nothing = "nothing";
-const advice = "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
+const tableAdvice = "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
+const columnAdvice = "Add what is missing, or name another table with sessionTable and runsTable.";
 
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
 export class SchemaManager {
@@ -43,8 +44,9 @@ export class SchemaManager {
   ready(): Promise<Layout> {
     this.#layout ??= this.#prepare().then(
       (layout) => {
-        // Whoever may create the runs table can do so at any time, so its absence is not remembered.
-        if (!layout.runsTable) {
+        // Whoever may create the runs table can do so at any time, so its absence is not remembered; nor are tables that
+        // the caller may still roll back.
+        if (!layout.runsTable || this.#driver.inCallersTransaction?.() === true) {
           this.#layout = null;
         }
         return layout;
@@ -79,7 +81,8 @@ export class SchemaManager {
   async #prepare(): Promise<Layout> {
     let found = await this.#inspect();
     let absent = this.#absentOf(found);
-    if (this.#autoMigrate && absent.some(({ column }) => column === null)) {
+    // Beside a table that lacks a column, which nothing here can add, no other table is made.
+    if (this.#autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
       try {
         await this.#apply({ indexes: false });
         found = await this.#inspect();
@@ -92,7 +95,7 @@ export class SchemaManager {
       }
     }
     if (!this.#isReadable(absent, found)) {
-      throw new SchemaMismatchError(absent, advice);
+      throw new SchemaMismatchError(absent, absent.every(({ column }) => column === null) ? tableAdvice : columnAdvice);
     }
     const { sessions, versions } = this.#dialect.names;
     const legacyColumn = found.tables.get(sessions)?.has("runs") ?? false;

@@ -11,16 +11,19 @@ import { asc, desc, inArray, sql, type SQL } from "drizzle-orm";
 import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
 import type { SqlConnection } from "./sql-dialect.ts";
 import {
+  beforeAll,
   byBytes,
   chunkPlaceholders,
   chunks,
   chunkValues,
   following,
+  parseSession,
   runOrder,
   runSelection,
   sessionSelection,
   value,
   whereOf,
+  type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
 import type { Statement } from "./statement.ts";
@@ -37,6 +40,10 @@ export type SessionIdentity = Pick<SessionRow, "sessionId" | "userId">;
 
 /** Every statement that reads, on every SQL database. */
 export class SessionReads extends StatementSet {
+  protected following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
+    return (this.dialect.following ?? following)(columns, names, order);
+  }
+
   /** A session with the runs wanted of its rows, or null. A dialect may spell it as one statement. */
   *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<SessionWithRuns | null> {
     const session = yield* this.session(on, sessionId);
@@ -55,7 +62,7 @@ export class SessionReads extends StatementSet {
     const statement = this.once("session", () =>
       this.select(sessionSelection(sessions), sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`),
     );
-    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+    return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
   }
 
   *lockSession(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
@@ -67,24 +74,43 @@ export class SessionReads extends StatementSet {
         sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
       ),
     );
+    return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
+  }
+
+  /** Locks a session without looking at its documents: one that cannot be read can still be deleted. */
+  *lockIdentity(on: SqlConnection, sessionId: string): Steps<SessionIdentity | null> {
+    const { tables, lockRows } = this.dialect;
+    const { sessions } = tables;
+    const statement = this.once("lock identity", () =>
+      this.select<SessionIdentity>(
+        { sessionId: sessions.sessionId, userId: sessions.userId },
+        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
+      ),
+    );
     return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
   }
 
   *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
     const { sessions } = this.dialect.tables;
-    const { shape, where } = sessionConditions(this.dialect, query);
     const { sortBy, sortOrder, after } = query;
+    const byCreation = sortBy === "createdAt";
+    const { shape, where } = sessionConditions(this.dialect, query, {
+      ordered: true,
+      after: after !== null && byCreation ? sortOrder : null,
+    });
     const statement = this.once(`sessions ${shape} by ${sortBy} ${sortOrder} ${after === null ? "" : "after"}`, () => {
       const timestamp = sessionTimestamp(sessions, sortBy);
       const id = byBytes(this.dialect, sessions.sessionId);
       const rest = after && this.following([timestamp, id], ["afterTimestamp", "afterSessionId"], sortOrder);
+      // SQLite finds no place in the index of an expression by comparing a pair.
+      const bound = sql`${timestamp} ${sortOrder === "asc" ? sql`>=` : sql`<=`} ${value("afterTimestamp")}`;
       const direction = sortOrder === "asc" ? asc : desc;
       return this.select(
         sessionSelection(sessions),
-        sql`${sessions}${whereOf(where, rest)} order by ${direction(timestamp)}, ${direction(id)} limit ${value("limit")} offset ${value("offset")}`,
+        sql`${sessions}${whereOf(where, after && !byCreation ? bound : null, rest)} order by ${direction(timestamp)}, ${direction(id)} ${this.limit("limit")} offset ${value("offset")}`,
       );
     });
-    return yield* this.rows(on, statement, {
+    return yield* this.#parsed(on, statement, {
       ...query,
       afterTimestamp: after?.timestamp,
       afterSessionId: after?.sessionId,
@@ -108,7 +134,7 @@ export class SessionReads extends StatementSet {
     const statement = this.once(`lock sessions ${shape}`, () =>
       this.select<SessionIdentity>(
         { sessionId, userId },
-        sql`${tables.sessions}${whereOf(where)} limit ${value("limit")} ${lockRows}`,
+        sql`${tables.sessions}${whereOf(where)} ${this.limit("limit")} ${lockRows}`,
       ),
     );
     return yield* this.rows(on, statement, { ...conditions, limit });
@@ -127,35 +153,47 @@ export class SessionReads extends StatementSet {
 
   /** The newest runs that history uses, oldest first. */
   *newestRuns(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
-    const newest = yield* this.rows(on, this.#newest("not null"), { sessionId, limit });
+    const newest = yield* this.#newest(on, sessionId, limit);
     if (newest.length < limit) {
       // Agno may leave run_index empty; such runs come before all others.
       const rest = { sessionId, limit: limit - newest.length };
-      newest.push(...(yield* this.rows(on, this.#newest("null"), rest)));
+      newest.push(...(yield* this.rows(on, this.#historyRuns("null", "total order"), rest)));
     }
     return newest.toReversed();
   }
 
-  /** In two statements: with "not null" the index on (session_id, run_index) is taken even where no statistics exist. */
-  #newest(runIndex: "null" | "not null"): Statement<StoredRun> {
-    const { runs } = this.dialect.tables;
-    const statuses = sql.join(
-      skippedHistoryStatuses.map((status) => sql.raw(`'${status}'`)),
-      sql`, `,
-    );
-    return this.once(`newest runs ${runIndex}`, () =>
-      this.select(
+  *#parsed(on: SqlConnection, statement: Statement<RawSession>, values: Record<string, unknown>): Steps<SessionRow[]> {
+    const { sessions } = this.dialect.names;
+    return (yield* this.rows(on, statement, values)).map((raw) => parseSession(raw, sessions));
+  }
+
+  /** By `run_index` alone, which its index gives without sorting; the other keys are asked for only where runs tie. */
+  *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
+    const rows = yield* this.rows(on, this.#historyRuns("not null", "index order"), { sessionId, limit: limit + 1 });
+    if (rows.some(({ runIndex }, index) => runIndex === rows[index + 1]?.runIndex)) {
+      return yield* this.rows(on, this.#historyRuns("not null", "total order"), { sessionId, limit });
+    }
+    return rows.slice(0, limit);
+  }
+
+  /** "not null" makes SQLite take the index on (session_id, run_index) even where it has no statistics. */
+  #historyRuns(runIndex: "null" | "not null", order: "index order" | "total order"): Statement<StoredRun> {
+    return this.once(`history runs ${runIndex} in ${order}`, () => {
+      const { runs } = this.dialect.tables;
+      const skipped = sql.raw(skippedHistoryStatuses.map((status) => `'${status}'`).join(", "));
+      const keys = order === "total order" ? runOrder(this.dialect, "desc") : desc(runs.runIndex);
+      return this.select(
         runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runOrder(this.dialect, "desc")} limit ${value("limit")}`,
-      ),
-    );
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${skipped})) order by ${keys} ${this.limit("limit")}`,
+      );
+    });
   }
 
   *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
     const { runs } = this.dialect.tables;
     const { sessionId, order, after } = query;
-    const condition = runConditions(this.dialect, query);
     const inSession = sessionId !== null;
+    const condition = runConditions(this.dialect, query);
     const statement = this.once(`runs ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
       const id = byBytes(this.dialect, runs.runId);
       const columns = [...(inSession ? [sql`${runs.runIndex}`] : []), sql`${runs.createdAt}`, id];
@@ -166,7 +204,7 @@ export class SessionReads extends StatementSet {
         sql`${runs}${whereOf(condition.where, after && this.following(columns, names, order))} order by ${sql.join(
           columns.map((key) => direction(key)),
           sql`, `,
-        )} limit ${value("limit")}`,
+        )} ${this.limit("limit")}`,
       );
     });
     return yield* this.rows(on, statement, {
@@ -208,11 +246,6 @@ export class SessionReads extends StatementSet {
   /** Where a run stands now, for a cursor that was made before others were deleted. */
   *position(on: SqlConnection, runId: string): Steps<RunPosition | null> {
     const [run] = yield* this.runsById(on, [runId]);
-    return run === undefined ? null : { runIndex: run.runIndex ?? -1, createdAt: run.createdAt, runId };
-  }
-
-  /** Rows after a position. A dialect whose indexes do not serve `(a, b) > (:a, :b)` spells it another way. */
-  protected following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
-    return following(columns, names, order);
+    return run === undefined ? null : { runIndex: run.runIndex ?? beforeAll, createdAt: run.createdAt, runId };
   }
 }

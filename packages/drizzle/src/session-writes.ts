@@ -1,17 +1,7 @@
 import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core";
-import { inArray, sql, type SQL } from "drizzle-orm";
+import { getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlConnection } from "./sql-dialect.ts";
-import {
-  allRunColumns,
-  bare,
-  chunkPlaceholders,
-  chunks,
-  chunkValues,
-  insertValues,
-  runOrder,
-  sessionSelection,
-  value,
-} from "./sql-parts.ts";
+import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, runOrder, value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -50,7 +40,7 @@ export class SessionWrites extends StatementSet {
     const { sessions } = this.dialect.tables;
     const statement = this.once("insert session", () =>
       this.write(
-        sql`insert into ${sessions} ${insertValues(sessionSelection(sessions))} on conflict (${bare(sessions.sessionId)}) do nothing`,
+        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} on conflict (${bare(sessions.sessionId)}) do nothing`,
       ),
     );
     return (yield* this.affected(on, statement, { ...session })) > 0;
@@ -76,7 +66,7 @@ export class SessionWrites extends StatementSet {
     const { runs } = this.dialect.tables;
     const statement = this.once("put run", () =>
       this.write(
-        sql`insert into ${runs} ${insertValues(allRunColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun()}`,
+        sql`insert into ${runs} ${insertValues(getTableColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun()}`,
       ),
     );
     return (yield* this.affected(on, statement, { ...run })) > 0;
@@ -91,12 +81,13 @@ export class SessionWrites extends StatementSet {
   /** What an insert does with a run that is stored: replaces it in its place, unless it is in another session. */
   protected replaceRun(): SQL {
     const { runs } = this.dialect.tables;
-    const { runId, sessionId, createdAt: _createdAt, runIndex, ...replaced } = allRunColumns(runs);
+    const kept = ["runId", "sessionId", "createdAt", "runIndex"];
+    const replaced = Object.entries<Column>(getTableColumns(runs)).filter(([name]) => !kept.includes(name));
     const assignments = [
-      ...Object.values(replaced).map((name) => sql`${bare(name)} = excluded.${bare(name)}`),
-      sql`${bare(runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runIndex)})`,
+      ...replaced.map(([, column]) => sql`${bare(column)} = excluded.${bare(column)}`),
+      sql`${bare(runs.runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runs.runIndex)})`,
     ];
-    return sql`on conflict (${bare(runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(sessionId)}`;
+    return sql`on conflict (${bare(runs.runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(runs.sessionId)}`;
   }
 
   /** Deletes sessions and their runs, also where no foreign key does it. */

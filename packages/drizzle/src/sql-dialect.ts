@@ -33,8 +33,14 @@ export interface SqlDialect {
   readonly lockRows: SQL;
   /** A column of ids as it is ordered, by its bytes, where the column itself is ordered otherwise. */
   readonly byBytes?: (ids: Column) => SQL;
+  /** `(a, b) > (:a, :b)` or its reverse, where an index does not serve that spelling. */
+  readonly following?: (columns: readonly SQL[], names: readonly string[], order: "asc" | "desc") => SQL;
   /** The type that makes text of a JSON column. Default `char`. */
   readonly textType?: SQL;
+  /** Wraps the placeholder of a LIMIT, where the bare one costs something. */
+  readonly limit?: (placeholder: SQL) => SQL;
+  /** Wraps a column in a condition so that no index is taken for it, where the planner lacks statistics to know better. */
+  readonly passOver?: (column: Column) => SQL;
   /** Whether the name inside of the session data contains `folded`, compared as `foldName` does. */
   nameContains(sessionData: Column, folded: SQL): SQL;
   /** Whether a column of the declared type found can stand in for the column wanted. */
@@ -71,6 +77,8 @@ export interface SqlDriver {
   inspect(): Promise<FoundSchema>;
   /** Runs what `plan` says of the schema found, under a lock that lets one process at a time through. */
   migrate(plan: (found: FoundSchema) => string[]): Promise<void>;
+  /** Whether a transaction of the caller's is open around the statements, which may still undo what they do. */
+  inCallersTransaction?(): boolean;
   classify(error: unknown): ClassifiedError;
   /** How long to retry transient failures, in milliseconds. */
   readonly patience: number;

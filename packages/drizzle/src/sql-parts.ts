@@ -1,10 +1,48 @@
-import type { RunRow, SessionRow } from "@sessiondb/core";
+import {
+  CorruptDataError,
+  decodeRun,
+  parseJson,
+  type JsonValue,
+  type Run,
+  type RunRow,
+  type SessionRow,
+} from "@sessiondb/core";
 import { and, asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { Selection } from "./statement.ts";
 
-/** What is read of a run: enough to decode it and to go on after it. */
-export type StoredRun = Omit<RunRow, "updatedAt">;
+/** A session as the driver gives it, its JSON columns not parsed yet. */
+export type RawSession = SessionRow<unknown>;
+
+/** What is read of a run: enough to decode it and to go on after it. Its JSON is not parsed yet. */
+export type StoredRun = Omit<RunRow<unknown>, "agentId" | "teamId" | "workflowId" | "updatedAt">;
+
+/** The session of a raw row. */
+export function parseSession(raw: RawSession, table: string): SessionRow {
+  const parse = (stored: unknown, column: string): JsonValue => parseJson(stored, `${table}.${column}`, raw.sessionId);
+  raw.sessionData = parse(raw.sessionData, "session_data");
+  raw.agentData = parse(raw.agentData, "agent_data");
+  raw.teamData = parse(raw.teamData, "team_data");
+  raw.workflowData = parse(raw.workflowData, "workflow_data");
+  raw.metadata = parse(raw.metadata, "metadata");
+  raw.summary = parse(raw.summary, "summary");
+  // In place: a row belongs to the one read that it was made for.
+  return raw as SessionRow;
+}
+
+/** The run of a raw row. */
+export function parseRun(raw: StoredRun, table: string): Run {
+  const location = `${table}.run_data`;
+  const runData = parseJson(raw.runData, location, raw.runId);
+  if (typeof runData !== "object" || runData === null || Array.isArray(runData)) {
+    throw new CorruptDataError(location, raw.runId);
+  }
+  raw.runData = runData;
+  return decodeRun(raw as StoredRun & Pick<RunRow, "runData">);
+}
+
+/** The place of a run that Agno gave no index: before all that have one. */
+export const beforeAll = -1;
 
 /** The most ids that one statement names; longer lists take several statements. */
 const idsPerStatement = 500;
@@ -15,7 +53,7 @@ export const value = (name: string): SQL => sql`${sql.placeholder(name)}`;
 /** A column without its table, as lists of columns to write want it. */
 export const bare = ({ name }: { readonly name: string }): SQL => sql`${sql.identifier(name)}`;
 
-export function sessionSelection(sessions: SqlDialect["tables"]["sessions"]): Selection<SessionRow> {
+export function sessionSelection(sessions: SqlDialect["tables"]["sessions"]): Selection<RawSession> {
   const { sessionId, sessionType, agentId, teamId, workflowId, userId } = sessions;
   const { sessionData, agentData, teamData, workflowData, metadata, summary, createdAt, updatedAt } = sessions;
   return {
@@ -37,40 +75,8 @@ export function sessionSelection(sessions: SqlDialect["tables"]["sessions"]): Se
 }
 
 export function runSelection(runs: SqlDialect["tables"]["runs"]): Selection<StoredRun> {
-  const {
-    runId,
-    sessionId,
-    runType,
-    agentId,
-    teamId,
-    workflowId,
-    userId,
-    parentRunId,
-    status,
-    runIndex,
-    runData,
-    createdAt,
-  } = runs;
-  return {
-    runId,
-    sessionId,
-    runType,
-    agentId,
-    teamId,
-    workflowId,
-    userId,
-    parentRunId,
-    status,
-    runIndex,
-    runData,
-    createdAt,
-  };
-}
-
-export function allRunColumns(runs: SqlDialect["tables"]["runs"]): {
-  [Name in keyof RunRow]-?: SqlDialect["tables"]["runs"][Name];
-} {
-  return { ...(runSelection(runs) as Omit<SqlDialect["tables"]["runs"], "updatedAt">), updatedAt: runs.updatedAt };
+  const { runId, sessionId, runType, userId, parentRunId, status, runIndex, runData, createdAt } = runs;
+  return { runId, sessionId, runType, userId, parentRunId, status, runIndex, runData, createdAt };
 }
 
 /** A column of ids as it is ordered on every database: by its bytes. */
@@ -100,12 +106,12 @@ export function whereOf(...conditions: (SQL | null | undefined)[]): SQL {
 
 /** `(a, b) values (:a, :b)`; an expression given for a column takes the place of its placeholder. */
 export function insertValues(
-  columns: Readonly<Record<string, unknown>>,
+  columns: Readonly<Record<string, Column>>,
   expressions: Readonly<Record<string, SQL>> = {},
 ): SQL {
   const names = Object.keys(columns);
   const list = sql.join(
-    Object.values(columns).map((each) => bare(each as { name: string })),
+    Object.values(columns).map((each) => bare(each)),
     sql`, `,
   );
   return sql`(${list}) values (${sql.join(

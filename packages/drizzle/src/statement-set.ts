@@ -12,6 +12,12 @@ export abstract class StatementSet {
     this.dialect = dialect;
   }
 
+  /** `limit :name` */
+  protected limit(name: string): SQL {
+    const placeholder = sql`${sql.placeholder(name)}`;
+    return sql`limit ${this.dialect.limit?.(placeholder) ?? placeholder}`;
+  }
+
   /** A statement rendered at its first use. `key` must tell apart whatever `make` renders differently. */
   protected once<Row>(key: string, make: () => Statement<Row>): Statement<Row> {
     let statement = this.#rendered.get(key) as Statement<Row> | undefined;
@@ -32,11 +38,20 @@ export abstract class StatementSet {
   }
 
   protected *rows<Row>(on: SqlConnection, statement: Statement<Row>, values: Record<string, unknown>): Steps<Row[]> {
+    return (yield* this.raw(on, statement, values)).map((row) => statement.decode(row));
+  }
+
+  /** Rows as the driver gives them, for a statement whose rows are of several kinds. */
+  protected *raw<Row>(
+    on: SqlConnection,
+    statement: Statement<Row>,
+    values: Record<string, unknown>,
+  ): Steps<unknown[][]> {
     const { rows } = (yield on.execute(
       statement as unknown as Statement<never>,
       statement.bind(values),
     )) as StatementResult;
-    return rows.map((row) => statement.decode(row));
+    return rows;
   }
 
   protected *affected(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<number> {

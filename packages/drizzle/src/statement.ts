@@ -1,40 +1,59 @@
-import { Column, fillPlaceholders, is, type SQL } from "drizzle-orm";
+import { Column, is, Param, Placeholder, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 
-/** What a SELECT gives for each property of a row: a column, or an expression whose value is taken as it comes. */
+/** What a SELECT gives for each property of a row. */
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
 
-type Decoder = ((value: unknown) => unknown) | null;
+/** Properties that some drivers give as text, since a BIGINT may be beyond what a number holds. */
+const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex"]);
+
+/** A parameter of the text: a constant, or the value of that name as the column encodes it. */
+interface Slot {
+  readonly name: string | null;
+  readonly constant: unknown;
+  readonly encode: ((value: unknown) => unknown) | null;
+}
 
 /** SQL rendered once, to be run many times. A driver may keep its prepared form beside it, by identity. */
 export class Statement<Row> {
   readonly text: string;
-  readonly #params: unknown[];
+  readonly #slots: readonly Slot[];
   readonly #names: readonly string[];
-  readonly #decoders: readonly Decoder[];
 
   constructor(dialect: Pick<SqlDialect, "render">, query: SQL, selection: Selection<Row> | null = null) {
     const { sql, params } = dialect.render(query);
     this.text = sql;
-    this.#params = params;
+    this.#slots = params.map(slotOf);
     this.#names = Object.keys(selection ?? {});
-    this.#decoders = Object.values<Column | SQL>(selection ?? {}).map((selected) =>
-      is(selected, Column) ? (value) => selected.mapFromDriverValue(value) : null,
-    );
   }
 
   /** The parameters in the order of the text. */
   bind(values: Readonly<Record<string, unknown>>): unknown[] {
-    return fillPlaceholders(this.#params, values);
+    return this.#slots.map(({ name, constant, encode }) => {
+      const given = name === null ? constant : values[name];
+      return encode === null ? given : encode(given);
+    });
   }
 
+  /** A row as the driver gives it: JSON columns are left for `parseJson`. */
   decode(values: readonly unknown[]): Row {
     const row: Record<string, unknown> = {};
-    for (let index = 0; index < this.#names.length; index += 1) {
-      const value = values[index] ?? null;
-      const decoder = this.#decoders[index] ?? null;
-      row[this.#names[index] as string] = value === null || decoder === null ? value : decoder(value);
+    const names = this.#names;
+    for (let index = 0; index < names.length; index += 1) {
+      const name = names[index] as string;
+      const value = values[index];
+      row[name] = typeof value === "string" && numeric.has(name) ? Number(value) : value;
     }
     return row as Row;
   }
+}
+
+function slotOf(param: unknown): Slot {
+  if (is(param, Placeholder)) {
+    return { name: param.name, constant: null, encode: null };
+  }
+  if (is(param, Param) && is(param.value, Placeholder)) {
+    return { name: param.value.name, constant: null, encode: (value) => param.encoder.mapToDriverValue(value) };
+  }
+  return { name: null, constant: param, encode: null };
 }

@@ -7,10 +7,10 @@ import {
   type SessionRow,
 } from "@sessiondb/core";
 import {
-  allRunColumns,
   bare,
   byBytes,
   following,
+  parseSession,
   runConditions,
   runConditionValues,
   runSelection,
@@ -20,16 +20,13 @@ import {
   Statement,
   value,
   type AppendOutcome,
-  type Selection,
+  type RawSession,
   type SessionWithRuns,
   type SqlConnection,
   type Steps,
   type StoredRun,
 } from "@sessiondb/drizzle";
-import { asc, desc, sql, type SQL } from "drizzle-orm";
-
-/** A session's row, or a run's under names of its own; the properties of the other are null. */
-type SessionOrRun = SessionRow & { readonly [Name in keyof StoredRun as `run ${Name}`]: StoredRun[Name] | null };
+import { asc, desc, getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
 
 const list = (parts: readonly unknown[]): SQL =>
   sql.join(
@@ -46,14 +43,27 @@ export class PostgresReads extends SessionReads {
       return yield* super.sessionWithRuns(on, sessionId, wanted);
     }
     const limit = wanted === "all" ? null : wanted;
-    const rows = yield* this.rows(on, this.#sessionWithRuns(limit === null), { sessionId, limit });
-    const session = rows.find((row) => row["run runId"] === null);
-    const runs = rows.filter((row) => row["run runId"] !== null).map(runOf);
-    runs.sort(byPosition);
-    return session === undefined ? null : { session, runs: limit === null ? runs : runs.slice(-limit) };
+    const statement = this.#sessionWithRuns(limit === null);
+    const rows = yield* this.raw(on, statement, { sessionId, limit });
+    const { sessions, runs } = this.dialect.tables;
+    const width = Object.keys(sessionSelection(sessions)).length;
+    const runRow = this.once(
+      "run of a session",
+      () => new Statement<StoredRun>(this.dialect, sql``, runSelection(runs)),
+    );
+    const found = rows.filter((row) => row[width] !== null).map((row) => runRow.decode(row.slice(width)));
+    const sessionRow = rows.find((row) => row[width] === null);
+    if (sessionRow === undefined) {
+      return null;
+    }
+    found.sort(byPosition);
+    return {
+      session: parseSession(statement.decode(sessionRow), this.dialect.names.sessions),
+      runs: limit === null ? found : found.slice(-limit),
+    };
   }
 
-  #sessionWithRuns(all: boolean): Statement<SessionOrRun> {
+  #sessionWithRuns(all: boolean): Statement<RawSession> {
     const { sessions, runs } = this.dialect.tables;
     return this.once(`session with ${all ? "all" : "newest"} runs`, () => {
       const session = sessionSelection(sessions);
@@ -69,14 +79,10 @@ export class PostgresReads extends SessionReads {
       const parts = all
         ? [runsWhere(sql``)]
         : [newest(sql`not null`, sql`${runs.runIndex} desc, ${age}`), newest(sql`null`, age)];
-      const selection = {
-        ...session,
-        ...Object.fromEntries(Object.entries(run).map(([name, column]) => [`run ${name}`, column])),
-      } as Selection<SessionOrRun>;
       return new Statement(
         this.dialect,
         sql`select ${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all ${sql.join(parts, sql` union all `)}`,
-        selection,
+        session,
       );
     });
   }
@@ -136,7 +142,7 @@ export class PostgresWrites extends SessionWrites {
       // A run id that is taken refuses the turn, and then the session must not look used.
       const taken = sql`select 1 from ${runs} where ${runs.runId} = ${value("runId")} and ${runs.sessionId} <> ${value("sessionId")}`;
       const touched = sql`update ${sessions} set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")}) where ${sessions.sessionId} = ${value("sessionId")} and ${sessions.sessionType} = ${value("sessionType")} and ${sessions.userId} ${owner} and not exists (${taken}) returning 1`;
-      const columns = allRunColumns(runs);
+      const columns: Record<string, Column> = getTableColumns(runs);
       const values = Object.keys(columns).map((name) => (name === "runIndex" ? this.placeOfRun() : value(name)));
       const names = list(Object.values(columns).map((column) => bare(column)));
       return this.write(
@@ -147,23 +153,6 @@ export class PostgresWrites extends SessionWrites {
     // Which of the two was refused, the transaction that follows finds out.
     return (yield* this.affected(on, statement, values)) > 0 ? "stored" : "session refused";
   }
-}
-
-function runOf(row: SessionOrRun): StoredRun {
-  return {
-    runId: row["run runId"] as string,
-    sessionId: row["run sessionId"] as string,
-    runType: row["run runType"] as string,
-    agentId: row["run agentId"],
-    teamId: row["run teamId"],
-    workflowId: row["run workflowId"],
-    userId: row["run userId"],
-    parentRunId: row["run parentRunId"],
-    status: row["run status"],
-    runIndex: row["run runIndex"],
-    runData: row["run runData"],
-    createdAt: row["run createdAt"] as number,
-  };
 }
 
 function byPosition(left: StoredRun, right: StoredRun): number {

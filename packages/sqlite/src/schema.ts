@@ -9,12 +9,14 @@ const bigint = customType<{ data: number; driverData: number }>({ dataType: () =
 
 /** A JSON column. What is bound to it as a string is JSON text already. */
 function json(table: string) {
-  return (name: string) =>
-    customType<{ data: JsonValue; driverData: unknown }>({
+  return (name: string) => {
+    const location = `${table}.${name}`;
+    return customType<{ data: JsonValue; driverData: unknown }>({
       dataType: () => "JSON",
       toDriver: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
-      fromDriver: (stored) => parseJson(stored, `${table}.${name}`, null),
+      fromDriver: (stored) => parseJson(stored, location, null),
     })(name);
+  };
 }
 
 export interface SqliteTableOptions extends TableNameOptions {

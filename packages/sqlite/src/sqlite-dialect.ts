@@ -33,6 +33,8 @@ export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
     render: (query) => dialect.sqlToQuery(query),
     // BEGIN IMMEDIATE holds the database's only write lock.
     lockRows: sql``,
+    // SQLite prepares a statement anew whenever a parameter is bound that its planner looks at, as that of a bare LIMIT.
+    limit: (placeholder) => sql`${placeholder} + 0`,
     nameContains: (sessionData: Column, folded: SQL) => sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
     accepts,
     plan: (found: FoundSchema, { indexes }) =>

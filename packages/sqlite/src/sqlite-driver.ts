@@ -34,6 +34,7 @@ export class SqliteDriver implements SqlDriver {
   readonly patience: number;
   readonly #options: SqliteDriverOptions;
   #connection: SqliteConnection | null = null;
+  #isWal = false;
 
   constructor(options: SqliteDriverOptions) {
     this.#options = options;
@@ -45,7 +46,7 @@ export class SqliteDriver implements SqlDriver {
   }
 
   async write<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
-    return this.#open().write(work);
+    return this.#openForWriting().write(work);
   }
 
   single<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
@@ -57,7 +58,11 @@ export class SqliteDriver implements SqlDriver {
   }
 
   async migrate(plan: (found: FoundSchema) => string[]): Promise<void> {
-    this.#open().migrate(plan);
+    this.#openForWriting().migrate(plan);
+  }
+
+  inCallersTransaction(): boolean {
+    return this.#options.client?.inTransaction ?? false;
   }
 
   classify(error: unknown): ClassifiedError {
@@ -75,14 +80,21 @@ export class SqliteDriver implements SqlDriver {
     this.#connection ??= new SqliteConnection(this.#options.client ?? openFile(this.#options));
     return this.#connection;
   }
+
+  /** The file keeps its journal mode, so a store that only reads must not set it. */
+  #openForWriting(): SqliteConnection {
+    const connection = this.#open();
+    if (!this.#isWal && this.#options.client === null && !this.#options.readonly) {
+      connection.client.pragma("journal_mode = wal");
+      this.#isWal = true;
+    }
+    return connection;
+  }
 }
 
 function openFile({ file, readonly, synchronous, busyTimeout }: SqliteDriverOptions): Database.Database {
   const client = new Database(file, { readonly, timeout: Math.min(blockingTimeout, busyTimeout) });
   try {
-    if (!readonly) {
-      client.pragma("journal_mode = wal");
-    }
     // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
     client.pragma(`synchronous = ${synchronous}`);
     client.pragma("foreign_keys = on");

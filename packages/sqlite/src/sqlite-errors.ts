@@ -12,6 +12,11 @@ import type { ClassifiedError } from "@sessiondb/drizzle";
 export function classifySqliteError(cause: unknown, file: string): ClassifiedError {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
   const options = { cause };
+  if (code === "SQLITE_BUSY_SNAPSHOT") {
+    // Only a transaction that the caller began for reading can meet this, and waiting does not renew its snapshot.
+    const message = `${file} has changed since the open transaction began. Roll it back and begin again, with BEGIN IMMEDIATE.`;
+    return final(new DatabaseBusyError(message, options));
+  }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return { error: new DatabaseBusyError(`${file} is locked by another connection.`, options), transient: true };
   }

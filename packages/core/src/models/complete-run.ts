@@ -9,71 +9,55 @@ export const componentIds = {
   workflow: { key: "workflow_id", name: "workflowId" },
 } as const;
 
-/** What a run and its nested runs inherit. */
-export interface RunDefaults {
-  /** Unix seconds. */
-  now: number;
-  sessionId: string;
-}
-
 /**
  * Adds to the JSON of a run what Agno always writes. It goes along the model that the JSON was encoded from, and so
  * changes only objects that the encoder made, never those the caller gave.
+ *
+ * @param parent the JSON of the run it is nested in, or what a run that is not nested takes its times and ids from.
  */
-export function completeRun(json: JsonObject, run: Run, defaults: RunDefaults): void {
-  json["session_id"] ??= defaults.sessionId;
+export function completeRun(json: JsonObject, run: Run, parent: JsonObject): void {
+  json["session_id"] ??= parent["session_id"] ?? null;
+  json["created_at"] ??= parent["created_at"] ?? null;
   json["status"] = statusOf(json["status"] ?? "COMPLETED");
-  json["created_at"] ??= defaults.now;
   json["content_type"] ??= contentTypeOf(json["content"]);
   // Agno tells nested runs apart by the presence of this key.
   json[componentIds[run.runType].key] ??= null;
   if (run.runType === "workflow") {
-    completeRuns(json["step_executor_runs"], run.stepExecutorRuns, json, defaults);
-    if (run.workflowAgentRun) completeRuns([json["workflow_agent_run"] ?? null], [run.workflowAgentRun], json, defaults);
+    completeRuns(json, json["step_executor_runs"], run.stepExecutorRuns);
+    completeRuns(json, [json["workflow_agent_run"] ?? null], run.workflowAgentRun && [run.workflowAgentRun]);
     return;
   }
-  completeMessages(json["messages"], run.messages, json);
-  completeMessages(json["additional_input"], run.additionalInput, json);
-  completeMessages(json["reasoning_messages"], run.reasoningMessages, json);
+  completeMessages(json, json["messages"], run.messages);
+  completeMessages(json, json["additional_input"], run.additionalInput);
+  completeMessages(json, json["reasoning_messages"], run.reasoningMessages);
   if (run.runType === "team") {
     json["member_responses"] ??= [];
-    completeRuns(json["member_responses"], run.memberResponses, json, defaults);
+    completeRuns(json, json["member_responses"], run.memberResponses);
   }
 }
 
-function completeRuns(
-  items: JsonValue | undefined,
-  runs: readonly Run[] | null | undefined,
-  parent: JsonObject,
-  defaults: RunDefaults,
-): void {
-  for (const [run, json] of encodedPairs(items, runs)) {
+/** Of a list and the models that it was encoded from. Without models the list is the caller's own, kept in `extra`. */
+type Models<Model> = readonly Model[] | null | undefined;
+
+function completeRuns(parent: JsonObject, list: JsonValue | undefined, runs: Models<Run>): void {
+  if (!Array.isArray(list) || !runs) return;
+  for (const [index, run] of runs.entries()) {
+    const json = list[index];
+    if (!isJsonObject(json)) continue;
     json["parent_run_id"] ??= parent["run_id"] ?? null;
-    completeRun(json, run, defaults);
+    completeRun(json, run, parent);
   }
 }
 
 /** Ids are made from the run's, so that writing a run again, as a retry or a checkpoint, keeps them. */
-function completeMessages(items: JsonValue | undefined, messages: readonly Message[] | null | undefined, run: JsonObject): void {
-  let index = 0;
-  for (const [, json] of encodedPairs(items, messages)) {
-    json["id"] ??= `${String(run["run_id"])}:${index}`;
+function completeMessages(run: JsonObject, list: JsonValue | undefined, messages: Models<Message>): void {
+  if (!Array.isArray(list) || !messages) return;
+  for (const [index, json] of list.entries()) {
+    if (!isJsonObject(json)) continue;
+    json["id"] ??= `${run["run_id"] as string}:${index}`;
     json["from_history"] ??= false;
     json["stop_after_tool_call"] ??= false;
     json["created_at"] ??= run["created_at"] ?? null;
-    index += 1;
-  }
-}
-
-/** Each model with the JSON it became. Without models the JSON is the caller's own, kept in `extra`. */
-function* encodedPairs<Model>(
-  items: JsonValue | undefined,
-  models: readonly Model[] | null | undefined,
-): Generator<[Model, JsonObject]> {
-  if (!Array.isArray(items) || !models) return;
-  for (const [index, model] of models.entries()) {
-    const json = items[index];
-    if (isJsonObject(json)) yield [model, json];
   }
 }
 

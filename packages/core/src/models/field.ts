@@ -37,7 +37,18 @@ export interface Field {
   readonly key: string;
   /** As in the model, camelCase. */
   readonly name: string;
-  readonly kind: "json" | "string" | "number" | "boolean" | "object" | "array" | "strings" | "objects" | "model" | "list" | "map";
+  readonly kind:
+    | "json"
+    | "string"
+    | "number"
+    | "boolean"
+    | "object"
+    | "array"
+    | "strings"
+    | "objects"
+    | "model"
+    | "list"
+    | "map";
   /** What `typeof` says of the values of a string, number or boolean; otherwise null. */
   readonly type: "string" | "number" | "boolean" | null;
   readonly codec: Codec<unknown>;
@@ -52,9 +63,9 @@ export function fieldOf(key: string, kind: AnyKind): Field {
   const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const type = kind === "string" || kind === "number" || kind === "boolean" ? kind : null;
   if (typeof kind === "string") return { key, name, kind, type, codec: noCodec };
-  if ("listOf" in kind) return { key, name, kind: "list", type, codec: kind.listOf as Codec<unknown> };
-  if ("mapOf" in kind) return { key, name, kind: "map", type, codec: kind.mapOf as Codec<unknown> };
-  return { key, name, kind: "model", type, codec: kind as Codec<unknown> };
+  if ("listOf" in kind) return { key, name, kind: "list", type, codec: kind.listOf };
+  if ("mapOf" in kind) return { key, name, kind: "map", type, codec: kind.mapOf };
+  return { key, name, kind: "model", type, codec: kind };
 }
 
 /** A value that is not null as the model holds it, or undefined when it is not of the field's type. */
@@ -74,13 +85,17 @@ export function decodeField(field: Field, value: JsonValue | undefined, depth: n
       return Array.isArray(value) && value.every(isString) ? value : undefined;
     case "objects":
       return Array.isArray(value) && value.every(isJsonObject) ? value : undefined;
+    case "list":
+    case "map":
+    case "model":
+      return depth < maximumDepth ? decodeModels(field, value, depth + 1) : undefined;
   }
-  if (depth >= maximumDepth) return undefined;
-  if (field.kind === "list") {
-    return Array.isArray(value) ? decodeList(field.codec, value, depth + 1) : undefined;
-  }
+}
+
+function decodeModels({ kind, codec }: Field, value: JsonValue | undefined, depth: number): unknown {
+  if (kind === "list") return Array.isArray(value) ? decodeList(codec, value, depth) : undefined;
   if (!isJsonObject(value)) return undefined;
-  return field.kind === "map" ? decodeMap(field.codec, value, depth + 1) : field.codec.decode(value, depth + 1);
+  return kind === "map" ? decodeMap(codec, value, depth) : codec.decode(value, depth);
 }
 
 /** A value that is not null as the JSON holds it, or undefined when it is not of the field's type. */

@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from "../errors.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
-import { skippedHistoryStatuses } from "../session-rules.ts";
 import type { Message } from "./messages.ts";
-import type { Run } from "./runs.ts";
+import { skippedHistoryStatuses, type Run } from "./runs.ts";
 
 // What the sessions of agents, teams and workflows share when they look back at their runs.
 
@@ -28,7 +27,7 @@ export interface HistoryTurn {
   output: string;
 }
 
-export function messagesOf(run: Run): Message[] {
+function messagesOf(run: Run): Message[] {
   return run.runType === "workflow" ? [] : (run.messages ?? []);
 }
 
@@ -84,7 +83,10 @@ export function selectToolCalls(runs: readonly Run[], count: number | undefined)
 /** The turns of completed runs. */
 export function completedTurns(runs: readonly Run[], count: number | undefined): HistoryTurn[] {
   const completed = runs.filter(({ status }) => status?.toUpperCase() === "COMPLETED");
-  return lastOf(completed, count, "numRuns").map((run) => ({ input: textOf(inputOf(run)), output: textOf(run.content) }));
+  return lastOf(completed, count, "numRuns").map((run) => ({
+    input: textOf(inputOf(run)),
+    output: textOf(run.content),
+  }));
 }
 
 export function inputOf(run: Run): JsonValue | undefined {

@@ -34,12 +34,14 @@ export function encodeRun(run: Run, session: RunSession, { now, argument = "run"
   const { key, name } = componentIds[run.runType];
   json[key] ??= session[name] ?? null;
   if (json[key] === null && (run as Partial<Record<typeof name, string | null>>)[name] === undefined) {
-    throw new InvalidArgumentError(`${argument}.${name}`, `the id of the ${run.runType}, here or on the session, or null`);
+    throw new InvalidArgumentError(
+      `${argument}.${name}`,
+      `the id of the ${run.runType}, here or on the session, or null`,
+    );
   }
   json["session_id"] = session.sessionId;
-  json["user_id"] ??= session.userId ?? null;
-  if (json["user_id"] === null) delete json["user_id"];
-  completeRun(json, run, { now, sessionId: session.sessionId });
+  if (typeof session.userId === "string") json["user_id"] ??= session.userId;
+  completeRun(json, run, { session_id: session.sessionId, created_at: now });
   return {
     runId: run.runId,
     sessionId: session.sessionId,
@@ -64,18 +66,9 @@ function textOf(value: JsonValue | undefined): string | null {
 /** What of a run's row is needed to decode it. */
 export type StoredRun = Pick<
   RunRow,
-  | "runId"
-  | "sessionId"
-  | "runType"
-  | "agentId"
-  | "teamId"
-  | "workflowId"
-  | "userId"
-  | "parentRunId"
-  | "status"
-  | "runData"
-  | "createdAt"
->;
+  "runId" | "sessionId" | "runType" | "userId" | "parentRunId" | "status" | "runData" | "createdAt"
+> &
+  Partial<Pick<RunRow, "agentId" | "teamId" | "workflowId">>;
 
 /**
  * The run of a row. What the JSON lacks is taken from the columns; the ids of run and session are always theirs. Its
@@ -94,7 +87,9 @@ export function decodeRun(row: StoredRun): Run {
   if (row.userId !== null) run.userId ??= row.userId;
   if (row.parentRunId !== null) run.parentRunId ??= row.parentRunId;
   if (row.status !== null) run.status ??= row.status;
-  run.createdAt ??= row.createdAt;
+  // A run that was written again keeps the time of its first writing, which its column alone knows. Agno's JSON may hold
+  // fractions of a second.
+  if (Math.floor(run.createdAt ?? Number.NaN) !== row.createdAt) run.createdAt = row.createdAt;
   fillComponentId(run, row);
   return run;
 }
@@ -103,21 +98,21 @@ export function decodeRun(row: StoredRun): Run {
 function fillComponentId(run: Run, row: StoredRun): void {
   switch (run.runType) {
     case "agent":
-      run.agentId ??= row.agentId;
+      run.agentId ??= row.agentId ?? null;
       break;
     case "team":
-      run.teamId ??= row.teamId;
+      run.teamId ??= row.teamId ?? null;
       break;
     case "workflow":
-      run.workflowId ??= row.workflowId;
+      run.workflowId ??= row.workflowId ?? null;
   }
 }
 
-function runTypeOfRow(row: Pick<RunRow, "runType" | "teamId" | "workflowId">): RunType {
+function runTypeOfRow(row: StoredRun): RunType {
   const stored = row.runType.toLowerCase();
   if (stored === "agent" || stored === "team" || stored === "workflow") return stored;
-  if (row.teamId !== null) return "team";
-  return row.workflowId !== null ? "workflow" : "agent";
+  if (typeof row.teamId === "string") return "team";
+  return typeof row.workflowId === "string" ? "workflow" : "agent";
 }
 
 /** The session row that holds a `runs` column. */
@@ -144,8 +139,17 @@ export function decodeLegacyRuns(stored: unknown, session: LegacySession): Run[]
     const runId = json?.["run_id"];
     if (json === null || typeof runId !== "string" || runId === "") continue;
     const run = decodeRun({
-      ...{ runId, sessionId: session.sessionId, runType: session.sessionType, userId: session.userId, runData: json },
-      ...{ agentId: null, teamId: null, workflowId: null, parentRunId: null, status: null, createdAt: session.createdAt },
+      runId,
+      sessionId: session.sessionId,
+      runType: session.sessionType,
+      userId: session.userId,
+      runData: json,
+      agentId: null,
+      teamId: null,
+      workflowId: null,
+      parentRunId: null,
+      status: null,
+      createdAt: typeof json["created_at"] === "number" ? Math.floor(json["created_at"]) : session.createdAt,
     });
     runs.set(runId, run);
   }

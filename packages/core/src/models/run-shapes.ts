@@ -8,7 +8,7 @@ import { refusal, Shape, type FieldTable } from "./shape.ts";
 import { stepOutputShape } from "./steps.ts";
 
 /** The nested runs of a run: each is of its own kind. */
-export const runCodec: Codec<Run> = {
+const runCodec: Codec<Run> = {
   decode: (json, depth) => decodeRunJson(json, "agent", depth),
   encode: encodeRunJson,
 };
@@ -99,7 +99,7 @@ const workflowRunShape = new Shape<WorkflowRun>(
  * Which kind of run the JSON is. As in Agno the mere presence of a key decides, even when it holds null; agent runs may
  * have a `workflow_id` too, so that key comes last.
  */
-export function runTypeOf(json: JsonObject, otherwise: RunType): RunType {
+function runTypeOf(json: JsonObject, otherwise: RunType): RunType {
   if (has(json, "agent_id")) return "agent";
   if (has(json, "team_id")) return "team";
   if (has(json, "agent_name")) return "agent";

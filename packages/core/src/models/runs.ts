@@ -9,6 +9,9 @@ export type RunType = "agent" | "team" | "workflow";
 
 export const runStatuses = ["PENDING", "RUNNING", "COMPLETED", "PAUSED", "CANCELLED", "ERROR", "REGENERATED"] as const;
 
+/** Runs that history leaves out, unless it is told otherwise. A run without status counts. */
+export const skippedHistoryStatuses: readonly string[] = ["PAUSED", "CANCELLED", "ERROR", "REGENERATED"];
+
 /** How far a run got. A paused run waits for a person; a regenerated one was replaced by a newer answer. */
 export type RunStatus = (typeof runStatuses)[number];
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../errors.ts";
-import { isJsonObject, type JsonObject } from "../json.ts";
+import { isJsonObject, setKey, type JsonObject } from "../json.ts";
 import type { Message } from "./messages.ts";
 import { encodeRunJson } from "./run-shapes.ts";
 import type { Run } from "./runs.ts";
@@ -117,7 +117,7 @@ export abstract class SessionBase {
 
   /** The row as Agno has it: snake_case keys, with the runs as a list. */
   toJSON(): JsonObject {
-    return {
+    const json: JsonObject = {
       session_id: this.sessionId,
       session_type: this.sessionType,
       agent_id: this.agentId,
@@ -133,8 +133,11 @@ export abstract class SessionBase {
       summary: this.summary && summaryShape.encode(this.summary, ["session", "summary"]),
       created_at: this.createdAt,
       updated_at: this.updatedAt,
-      ...this.extra,
     };
+    for (const [column, value] of Object.entries(this.extra ?? {})) {
+      if ((json[column] ?? null) === null) setKey(json, column, value);
+    }
+    return json;
   }
 }
 

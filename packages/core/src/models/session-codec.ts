@@ -9,11 +9,26 @@ import { encodeSummary, summaryShape } from "./summary.ts";
 import { TeamSession } from "./team-session.ts";
 import { WorkflowSession } from "./workflow-session.ts";
 
-const documents = { agentData: "agent_data", teamData: "team_data", workflowData: "workflow_data", metadata: "metadata" } as const;
+const documents = {
+  agentData: "agent_data",
+  teamData: "team_data",
+  workflowData: "workflow_data",
+  metadata: "metadata",
+} as const;
 
 const properties: readonly string[] = [
-  ...["sessionId", "sessionType", "agentId", "teamId", "workflowId", "userId", "sessionData", "summary", "runs"],
-  ...["createdAt", "updatedAt", "extra"],
+  "sessionId",
+  "sessionType",
+  "agentId",
+  "teamId",
+  "workflowId",
+  "userId",
+  "sessionData",
+  "summary",
+  "runs",
+  "createdAt",
+  "updatedAt",
+  "extra",
   ...Object.keys(documents),
 ];
 
@@ -30,7 +45,10 @@ export interface EncodeSessionOptions {
  *
  * @throws InvalidArgumentError for a property that a session does not have, or for what JSON cannot hold.
  */
-export function encodeSession(session: SessionInit, { now, argument = "session" }: EncodeSessionOptions): SessionRow<string> {
+export function encodeSession(
+  session: SessionInit,
+  { now, argument = "session" }: EncodeSessionOptions,
+): SessionRow<string> {
   for (const name of Object.keys(session)) {
     if (!properties.includes(name)) throw refusal([argument, name], "left out, since a session has no such property");
   }

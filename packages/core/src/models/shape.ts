@@ -1,7 +1,16 @@
 import { InvalidArgumentError } from "../errors.ts";
 import { joinPath } from "../json-check.ts";
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
-import { decodeField, encodeField, expectedOf, fieldOf, type AnyKind, type Codec, type Field, type Trail } from "./field.ts";
+import {
+  decodeField,
+  encodeField,
+  expectedOf,
+  fieldOf,
+  type AnyKind,
+  type Codec,
+  type Field,
+  type Trail,
+} from "./field.ts";
 
 type SnakeCase<Name extends string> = Name extends `${infer Head}${infer Tail}`
   ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${SnakeCase<Tail>}`

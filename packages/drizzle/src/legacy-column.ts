@@ -1,0 +1,109 @@
+import {
+  decodeLegacyRuns,
+  parseJson,
+  toJsonText,
+  type JsonValue,
+  type Run,
+  type RunRow,
+  type SessionRow,
+} from "@sessiondb/core";
+
+/** A row of a sessions table that Agno 2 made; `runs` is as the driver gives it. */
+export type LegacyRow = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt"> & {
+  readonly runs: unknown;
+};
+
+/** One run of a `runs` column, with its own JSON text: numbers beyond a double's precision live in the text alone. */
+export interface LegacyRun {
+  readonly run: Run;
+  readonly text: string;
+}
+
+/** The runs of the column; of several with one id the last, in the place of the first. */
+export function legacyRuns(row: LegacyRow, location: string): LegacyRun[] {
+  const runs = new Map<string, LegacyRun>();
+  for (const { json, text } of entriesOf(row, location)) {
+    const [run] = decodeLegacyRuns([json], row);
+    if (run !== undefined) {
+      runs.set(run.runId, { run, text });
+    }
+  }
+  return [...runs.values()];
+}
+
+/** The column without some runs; all other entries as they were, those that are no runs included. */
+export function withoutRuns(row: LegacyRow, location: string, runIds: ReadonlySet<string>): string {
+  const kept = entriesOf(row, location).filter(({ json }) => {
+    const [run] = decodeLegacyRuns([json], row);
+    return run === undefined || !runIds.has(run.runId);
+  });
+  return `[${kept.map(({ text }) => text).join(",")}]`;
+}
+
+/** The row of a run that is copied, its JSON untouched. */
+export function rowOfLegacyRun({ run, text }: LegacyRun, row: LegacyRow, runIndex: number): RunRow<string> {
+  const createdAt = Math.floor(run.createdAt ?? row.createdAt);
+  return {
+    runId: run.runId,
+    sessionId: row.sessionId,
+    runType: run.runType,
+    agentId: run.runType === "agent" ? (run.agentId ?? null) : null,
+    teamId: run.runType === "team" ? (run.teamId ?? null) : null,
+    workflowId: run.runType === "team" ? null : (run.workflowId ?? null),
+    userId: run.userId ?? null,
+    parentRunId: run.parentRunId ?? null,
+    status: run.status ?? null,
+    runIndex,
+    runData: text,
+    createdAt,
+    updatedAt: createdAt,
+  };
+}
+
+interface Entry {
+  readonly json: JsonValue;
+  readonly text: string;
+}
+
+function entriesOf({ runs, sessionId }: LegacyRow, location: string): Entry[] {
+  const list = parseJson(runs, location, sessionId);
+  if (!Array.isArray(list)) {
+    return [];
+  }
+  const texts = elementsOf(textOf(runs));
+  return list.map((json, index) => {
+    const text = texts.length === list.length ? texts[index] : undefined;
+    return { json, text: text ?? toJsonText(json, location) };
+  });
+}
+
+/** The text of the list, unwrapped from the strings it was encoded into; empty where the driver parsed it. */
+function textOf(stored: unknown): string {
+  let text = stored instanceof Uint8Array ? new TextDecoder().decode(stored) : stored;
+  while (typeof text === "string" && text.trimStart().startsWith('"')) {
+    text = JSON.parse(text) as unknown;
+  }
+  return typeof text === "string" ? text : "";
+}
+
+/** Everything of JSON that matters for finding the commas between the elements of a list. */
+const tokens = /"(?:[^"\\]|\\.)*"|[[\]{},]/gs;
+
+function elementsOf(list: string): string[] {
+  const elements: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (const { 0: token, index } of list.matchAll(tokens)) {
+    if (token === "[" || token === "{") {
+      depth += 1;
+      start = depth === 1 ? index + 1 : start;
+    } else if (depth === 1 && (token === "," || token === "]")) {
+      elements.push(list.slice(start, index).trim());
+      start = index + 1;
+      depth -= token === "]" ? 1 : 0;
+    } else if (token === "]" || token === "}") {
+      depth -= 1;
+    }
+  }
+  return elements;
+}

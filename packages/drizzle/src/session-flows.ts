@@ -1,0 +1,204 @@
+import {
+  admitOwner,
+  admitType,
+  decodeSession,
+  parseSessionRow,
+  replacedColumns,
+  RunConflictError,
+  touchedAt,
+  withColumns,
+  type PageOf,
+  type RunWrite,
+  type ScopeQuery,
+  type Session,
+  type SessionChangeFunction,
+  type SessionConditions,
+  type SessionListQuery,
+  type SessionPosition,
+  type SessionQuery,
+  type SessionRow,
+  type SessionSelection,
+  type SessionWrite,
+} from "@sessiondb/core";
+import { callOut } from "./retry.ts";
+import type { RunFlows, StatementSets } from "./run-flows.ts";
+import type { Layout } from "./schema-manager.ts";
+import type { SessionReads } from "./session-reads.ts";
+import type { SessionWrites } from "./session-writes.ts";
+import type { SqlConnection } from "./sql-dialect.ts";
+import type { Steps } from "./steps.ts";
+
+/** How many sessions a delete by filter locks at a time. */
+const deleteBatch = 500;
+
+export type SessionPageItems = PageOf<Session, SessionPosition> & { readonly total: number | null };
+
+/** The contract's operations on sessions, as steps inside of a transaction. */
+export class SessionFlows {
+  readonly #reads: SessionReads;
+  readonly #writes: SessionWrites;
+  readonly #runs: RunFlows;
+
+  constructor({ reads, writes }: StatementSets, runs: RunFlows) {
+    this.#reads = reads;
+    this.#writes = writes;
+    this.#runs = runs;
+  }
+
+  *readSession(on: SqlConnection, layout: Layout, query: SessionQuery): Steps<Session | null> {
+    const merges = layout.mergeLegacy;
+    const found = yield* this.#reads.sessionWithRuns(on, query.sessionId, merges ? "none" : query.runs);
+    if (found === null || !isVisible(found.session, query)) {
+      return null;
+    }
+    const { session: row, runs } = found;
+    return decodeSession(
+      row,
+      merges ? yield* this.#runs.runsOf(on, layout, { row, wanted: query.runs }) : this.#runs.decode(runs),
+    );
+  }
+
+  *listSessions(on: SqlConnection, layout: Layout, query: SessionListQuery): Steps<SessionPageItems> {
+    if (query.participantId !== null) {
+      yield* this.#runs.requireCopiedRuns(on, layout, "Participants can be listed");
+    }
+    // One row more than asked for tells whether there is a next page.
+    const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
+    const page = rows.slice(0, query.limit);
+    const items: Session[] = [];
+    for (const row of page) {
+      items.push(decodeSession(row, yield* this.#runs.runsOf(on, layout, { row, wanted: query.runs })));
+    }
+    const last = page.at(-1);
+    return {
+      items,
+      next: last !== undefined && rows.length > page.length ? sessionPosition(last, query.sortBy) : null,
+      total: query.includeTotal ? yield* this.#reads.countSessions(on, query) : null,
+    };
+  }
+
+  *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<Session[]> {
+    const written: Session[] = [];
+    for (const { session, runs } of writes) {
+      const stored = yield* this.#claim(on, session);
+      const columns = stored === null ? {} : { ...replacedColumns(session), ...touch(stored, session.userId) };
+      if (stored !== null) {
+        yield* this.#writes.updateSession(on, session.sessionId, columns);
+      }
+      for (const run of runs) {
+        yield* this.#runs.putRun(on, layout, run);
+      }
+      written.push(decodeSession(stored === null ? parseSessionRow(session) : withColumns(stored, columns), []));
+    }
+    return written;
+  }
+
+  *changeSession(
+    on: SqlConnection,
+    { sessionId, sessionType, userId }: ScopeQuery,
+    change: SessionChangeFunction,
+  ): Steps<Session | null> {
+    const stored = yield* this.#reads.lockSession(on, sessionId);
+    if (stored === null) {
+      return null;
+    }
+    if (userId !== null) {
+      admitOwner(stored, userId);
+    }
+    if (sessionType !== null) {
+      admitType(stored, sessionType);
+    }
+    const columns = { ...callOut(() => change(stored)), ...touch(stored, userId) };
+    yield* this.#writes.updateSession(on, sessionId, columns);
+    return decodeSession(withColumns(stored, columns), []);
+  }
+
+  /** The turn. */
+  *writeRun(on: SqlConnection, layout: Layout, { session, run, change }: RunWrite): Steps<void> {
+    if (change === null && !layout.mergeLegacy) {
+      const outcome = yield* this.#writes.appendRun(on, session, run);
+      if (outcome === "stored") {
+        return;
+      }
+      if (outcome === "run refused") {
+        throw new RunConflictError(run.runId, run.sessionId);
+      }
+    }
+    const stored = yield* this.#claim(on, session);
+    const columns = {
+      ...callOut(() => change?.(stored ?? parseSessionRow(session))),
+      ...(stored !== null && touch(stored, session.userId)),
+    };
+    if (Object.keys(columns).length > 0) {
+      yield* this.#writes.updateSession(on, session.sessionId, columns);
+    }
+    yield* this.#runs.putRun(on, layout, run);
+  }
+
+  *removeSessions(on: SqlConnection, layout: Layout, selection: SessionSelection): Steps<number> {
+    return yield* "conditions" in selection
+      ? this.#removeMatching(on, layout, selection.conditions)
+      : this.#removeNamed(on, selection);
+  }
+
+  *#removeMatching(on: SqlConnection, layout: Layout, conditions: SessionConditions): Steps<number> {
+    if (conditions.participantId !== null) {
+      yield* this.#runs.requireCopiedRuns(on, layout, "Sessions can be deleted by participant");
+    }
+    let removed = 0;
+    for (;;) {
+      const batch = yield* this.#reads.lockSessions(on, conditions, deleteBatch);
+      removed += yield* this.#writes.deleteSessions(
+        on,
+        batch.map(({ sessionId }) => sessionId),
+      );
+      if (batch.length < deleteBatch) {
+        return removed;
+      }
+    }
+  }
+
+  *#removeNamed(
+    on: SqlConnection,
+    { sessionIds, userId }: Extract<SessionSelection, { sessionIds: unknown }>,
+  ): Steps<number> {
+    const removable: string[] = [];
+    // In the order of their ids, so that two deletes of the same sessions never wait for each other.
+    for (const sessionId of [...sessionIds].toSorted()) {
+      const stored = yield* this.#reads.lockIdentity(on, sessionId);
+      if (stored !== null && (userId === null || !admitOwner(stored, userId))) {
+        removable.push(sessionId);
+      }
+    }
+    return yield* this.#writes.deleteSessions(on, removable);
+  }
+
+  /** Inserts a session and gives null, or locks and gives the stored one once it is clear that it may be written. */
+  *#claim(on: SqlConnection, session: SessionRow<string>): Steps<SessionRow | null> {
+    // Between a refused insert and the lock another process may delete the row: then it is inserted after all.
+    while (!(yield* this.#writes.insertSession(on, session))) {
+      const stored = yield* this.#reads.lockSession(on, session.sessionId);
+      if (stored !== null) {
+        admitOwner(stored, session.userId);
+        admitType(stored, session.sessionType);
+        return stored;
+      }
+    }
+    return null;
+  }
+}
+
+function isVisible(row: SessionRow, { sessionType, userId }: Pick<ScopeQuery, "sessionType" | "userId">): boolean {
+  return (sessionType === null || row.sessionType === sessionType) && (userId === null || row.userId === userId);
+}
+
+/** What every write changes of a stored session: when it was used last, and its owner if it had none. */
+function touch(stored: SessionRow, userId: string | null): Partial<SessionRow<string>> {
+  const adopted = stored.userId === null && userId !== null;
+  return { updatedAt: touchedAt(stored), ...(adopted && { userId }) };
+}
+
+function sessionPosition(row: SessionRow, sortBy: SessionListQuery["sortBy"]): SessionPosition {
+  const timestamp = sortBy === "createdAt" ? row.createdAt : (row.updatedAt ?? row.createdAt);
+  return { timestamp, sessionId: row.sessionId };
+}
