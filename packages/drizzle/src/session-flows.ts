@@ -78,8 +78,9 @@ export class SessionFlows {
   }
 
   *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<Session[]> {
-    const written: Session[] = [];
-    for (const { session, runs } of writes) {
+    const written = new Map<SessionWrite, Session>();
+    for (const write of inLockOrder(writes)) {
+      const { session, runs } = write;
       const stored = yield* this.#claim(on, session);
       const columns = stored === null ? {} : { ...replacedColumns(session), ...touch(stored, session.userId) };
       if (stored !== null) {
@@ -88,9 +89,10 @@ export class SessionFlows {
       for (const run of runs) {
         yield* this.#runs.putRun(on, layout, run);
       }
-      written.push(decodeSession(stored === null ? parseSessionRow(session) : withColumns(stored, columns), []));
+      const row = stored === null ? parseSessionRow(session) : withColumns(stored, columns);
+      written.set(write, decodeSession(row, []));
     }
-    return written;
+    return writes.map((write) => written.get(write) as Session);
   }
 
   *changeSession(
@@ -201,4 +203,11 @@ function touch(stored: SessionRow, userId: string | null): Partial<SessionRow<st
 function sessionPosition(row: SessionRow, sortBy: SessionListQuery["sortBy"]): SessionPosition {
   const timestamp = sortBy === "createdAt" ? row.createdAt : (row.updatedAt ?? row.createdAt);
   return { timestamp, sessionId: row.sessionId };
+}
+
+/** In the order of their ids, so that two calls with the same sessions wait for each other instead of both failing. */
+function inLockOrder(writes: readonly SessionWrite[]): SessionWrite[] {
+  return writes.toSorted(({ session: { sessionId: left } }, { session: { sessionId: right } }) =>
+    left < right ? -1 : left > right ? 1 : 0,
+  );
 }
