@@ -48,11 +48,8 @@ export class PostgresDialect implements SqlDialect {
     return sql`${ids} collate "C"`;
   }
 
-  /** Through `->`, which `json` columns of older tables have as well as `jsonb`. */
   nameContains(sessionData: Column, folded: SQL): SQL {
-    const name = sql`(${sessionData} -> 'session_name')`;
-    const text = sql`lower((${sessionData} ->> 'session_name') collate ${sql.identifier(this.#folding)})`;
-    return sql`(${name}::text like '"%' and strpos(${text}, ${folded}) > 0)`;
+    return sql`strpos(lower(${nameOf(sessionData)} collate ${sql.identifier(this.#folding)}), ${folded}) > 0`;
   }
 
   accepts(wanted: Column, foundType: string): boolean {
@@ -83,4 +80,17 @@ export class PostgresDialect implements SqlDialect {
       ? statements
       : [`CREATE SCHEMA ${spelling.quote(this.schema)}`, ...statements];
   }
+}
+
+/**
+ * The text of a JSON string named `session_name` inside of JSON text. It is found without parsing the text, which would
+ * fail the whole query where it is no JSON; escapes that `jsonb` refuses are no part of a name.
+ */
+const encodedName = String.raw`"session_name"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u(?!0000|[dD][89abcdefABCDEF])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*)"`;
+
+/** The name in a column of either JSON type, also where the document was encoded twice. Null when it is no string. */
+function nameOf(sessionData: Column): SQL {
+  const plain = sql`case when jsonb_typeof((${sessionData} -> 'session_name')::jsonb) = 'string' then ${sessionData} ->> 'session_name' end`;
+  const encoded = sql`('"' || substring(${sessionData} #>> '{}' from ${sql.raw(`'${encodedName}'`)}) || '"')::jsonb #>> '{}'`;
+  return sql`(case jsonb_typeof(${sessionData}::jsonb) when 'object' then ${plain} when 'string' then ${encoded} end)`;
 }
