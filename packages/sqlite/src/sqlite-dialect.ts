@@ -35,6 +35,7 @@ export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
     lockRows: sql``,
     // SQLite prepares a statement anew whenever a parameter is bound that its planner looks at, as that of a bare LIMIT.
     limit: (placeholder) => sql`${placeholder} + 0`,
+    passOver: (column) => sql`+${column}`,
     nameContains: (sessionData: Column, folded: SQL) => sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
     accepts,
     plan: (found: FoundSchema, { indexes }) =>

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
 import { DrizzleSessionDb } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
@@ -50,9 +51,10 @@ export class SqliteSessionDb extends DrizzleSessionDb {
 
 /** `sqlite:agent.db`, `sqlite:///var/lib/agent.db`, `file:agent.db` or `sqlite::memory:`. */
 export function fromUrl(url: string): SqliteSessionDb {
-  const path = /^(?:sqlite|file):(?:\/\/)?(.+)$/i.exec(url)?.[1];
+  const path = /^(?:sqlite|file):(?:\/\/)?(.*[^/])$/i.exec(url)?.[1];
   if (path === undefined || /[?#]/.test(path)) {
     throw new ConnectionStringError("An SQLite connection string is sqlite: and a path, for example sqlite:agent.db");
   }
-  return new SqliteSessionDb({ file: path });
+  // A file: URL is what tools make of a path, with its spaces and accents escaped.
+  return new SqliteSessionDb({ file: /^file:\/\/\//i.test(url) ? fileURLToPath(url) : path });
 }

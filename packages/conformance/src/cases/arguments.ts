@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import type { SessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { run, session } from "../support/data.ts";
+import { methods } from "../support/methods.ts";
+import { mistakes } from "../support/mistakes.ts";
+import { refuses, refusesArgument } from "../support/refusals.ts";
+
+// A caller without types can pass anything: each mistake is refused, and the error names the argument.
+
+const sessionMethods = ["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession"] as const;
+const otherMethods = ["deleteSession", "deleteSessions", "upsertRun", "getRun", "deleteRuns"] as const;
+
+/** Not what any method takes as its first argument. */
+const nonsense: Readonly<Record<string, unknown>> = {
+  nothing: undefined,
+  null: null,
+  text: "s",
+  "a number": 1,
+  true: true,
+};
+
+function nonsenseCases(): Cases {
+  const entries = [...sessionMethods, ...otherMethods].map((name) => [
+    `${name} refuses what is no options object`,
+    async (db: SessionDb) => {
+      await db.upsertSession(session("s", { runs: [run("r")] }));
+      const method = db as unknown as Record<string, (argument: unknown, change?: unknown) => Promise<unknown>>;
+      for (const argument of Object.values(nonsense)) {
+        await refuses(db, "INVALID_ARGUMENT", () => method[name]?.(argument, {}) ?? assert.fail(`no ${name}`));
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+function mistakeCases(): Cases {
+  const entries = Object.entries(mistakes).map(([name, { argument, values, call }]) => [
+    `${name} is checked`,
+    async (db: SessionDb) => {
+      await db.upsertSessions([session("s", { runs: [run("r")] }), session("t")]);
+      for (const value of values) {
+        await refusesArgument(db, argument, () => call(db, value));
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const argumentCases: Cases = {
+  ...nonsenseCases(),
+  ...mistakeCases(),
+
+  "options left out mean everything": async (db) => {
+    await db.upsertSession(session("s", { runs: [run("r")] }));
+    assert.equal((await db.getSessions()).sessions.length, 1);
+    assert.equal((await db.getRuns()).runs.length, 1);
+    const { sessions, runs } = await db.migrateLegacyRuns();
+    assert.ok(Number.isInteger(sessions) && Number.isInteger(runs));
+  },
+
+  "an empty list is a no-op": async (db) => {
+    await db.upsertSessions([]);
+    assert.equal(await db.deleteSessions({ sessionIds: [] }), 0);
+    assert.equal(await db.deleteRuns({ runIds: [] }), 0);
+  },
+
+  "an id named twice counts once": async (db) => {
+    await db.upsertSession(session("s", { runs: [run("r")] }));
+    assert.equal(await db.deleteRuns({ runIds: ["r", "r"] }), 1);
+    assert.equal(await db.deleteSessions({ sessionIds: ["s", "s"] }), 1);
+  },
+
+  "every method returns a promise": async (db) => {
+    for (const [name, { call }] of Object.entries(methods)) {
+      const result = call(db, { sessionId: "s", runId: "r" }, {});
+      assert.ok(result instanceof Promise, name);
+      await result;
+    }
+  },
+};

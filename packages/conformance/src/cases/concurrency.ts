@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import type { Session, SessionDb } from "@sessiondb/core";
+import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
+import { dump, stored, storedRun } from "../support/dump.ts";
+
+const many = 20;
+
+/** Calls made at once, each by one of the two handles in turn. */
+function atOnce<Result>(
+  [one, other]: readonly [SessionDb, SessionDb],
+  call: (db: SessionDb, index: number) => Promise<Result>,
+): Promise<PromiseSettledResult<Result>[]> {
+  return Promise.allSettled(Array.from({ length: many }, (_, index) => call(index % 2 === 0 ? one : other, index)));
+}
+
+function assertAllDone(results: readonly PromiseSettledResult<unknown>[]): void {
+  for (const result of results) {
+    if (result.status === "rejected") {
+      throw result.reason;
+    }
+  }
+}
+
+/** Of calls that exclude each other, one is done and the others are refused with that code. */
+function assertOneDone(results: readonly PromiseSettledResult<unknown>[], code: string): void {
+  const refused = results.filter((result) => result.status === "rejected");
+  assert.deepStrictEqual([...new Set(refused.map(({ reason }) => (reason as { code?: unknown }).code))], [code]);
+  assert.equal(results.length - refused.length, 1, "exactly one is done");
+}
+
+function increment(current: Session) {
+  const count = Number(current.sessionState["count"] ?? 0) + 1;
+  return { sessionState: { ...current.sessionState, count } };
+}
+
+/** Two handles, which may be one and the same. */
+export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: SessionDb) => Promise<void>>> = {
+  "runs of one new session all survive": async (...handles) => {
+    const [db] = handles;
+    assertAllDone(
+      await atOnce(handles, (each, index) => each.upsertRun({ session: session("s"), run: run(`r${index}`) })),
+    );
+    const ids = await runIdsIn(db, "s");
+    assert.deepStrictEqual(ids.toSorted(), Array.from({ length: many }, (_, index) => `r${index}`).toSorted());
+    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), ids, "every reader sees one order");
+    await db.upsertRun({ session: session("s"), run: run("last") });
+    assert.deepStrictEqual(await runIdsIn(db, "s"), [...ids, "last"], "what is appended later goes last");
+  },
+
+  "runs of many new sessions all survive": async (...handles) => {
+    const turn = (index: number) => ({ session: session(`s${index % 5}`), run: run(`r${index}`) });
+    assertAllDone(await atOnce(handles, (each, index) => each.upsertRun(turn(index))));
+    const { sessions, runIds } = await dump(handles[0]);
+    assert.deepStrictEqual([sessions.length, runIds.length], [5, many]);
+  },
+
+  "one run written many times is stored once": async (...handles) => {
+    const turn = (index: number) => ({ session: session("s"), run: run("r", { content: index }) });
+    assertAllDone(await atOnce(handles, (each, index) => each.upsertRun(turn(index))));
+    assert.deepStrictEqual(await runIdsIn(handles[0], "s"), ["r"]);
+    assert.equal(typeof (await storedRun(handles[0], "r")).content, "number");
+  },
+
+  "one run of two sessions is stored in one": async (...handles) => {
+    const turn = (index: number) => ({ session: session(`s${index}`), run: run("r") });
+    assertOneDone(await atOnce(handles, (each, index) => each.upsertRun(turn(index))), "RUN_CONFLICT");
+    const { sessions, runIds } = await dump(handles[0]);
+    assert.deepStrictEqual([sessions.length, runIds], [1, ["r"]], "a refused turn leaves no session");
+  },
+
+  "counters add up in updateSession": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s"));
+    assertAllDone(await atOnce(handles, (each) => each.updateSession({ sessionId: "s" }, increment)));
+    assert.equal((await stored(db, "s")).sessionState["count"], many);
+  },
+
+  "counters add up in the changes of turns": async (...handles) => {
+    const turn = (index: number) => ({ session: session("s"), run: run(`r${index}`), change: increment });
+    assertAllDone(await atOnce(handles, (each, index) => each.upsertRun(turn(index))));
+    const { sessionState, runs } = await stored(handles[0], "s");
+    assert.deepStrictEqual([sessionState["count"], runs.length], [many, many]);
+  },
+
+  "a rename and a state do not undo each other": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s"));
+    const call = (each: SessionDb, index: number): Promise<unknown> =>
+      index % 4 < 2
+        ? each.updateSession({ sessionId: "s" }, increment)
+        : each.renameSession({ sessionId: "s", sessionName: `name ${index}` });
+    assertAllDone(await atOnce(handles, call));
+    const { sessionState, sessionName } = await stored(db, "s");
+    assert.equal(sessionState["count"], many / 2);
+    assert.match(sessionName ?? "", /^name /);
+  },
+
+  "whole sessions merge their runs": async (...handles) => {
+    const whole = (index: number) => session("s", { runs: [run(`a${index}`), run(`b${index}`)] });
+    assertAllDone(await atOnce(handles, (each, index) => each.upsertSession(whole(index))));
+    const ids = await runIdsIn(handles[0], "s");
+    assert.equal(new Set(ids).size, 2 * many);
+    for (let index = 0; index < many; index += 1) {
+      assert.ok(ids.indexOf(`a${index}`) < ids.indexOf(`b${index}`), "the runs of one session keep their order");
+    }
+  },
+
+  "lists of sessions in any order do not block each other": async (...handles) => {
+    const names = ["a", "b", "c", "d"];
+    const call = (each: SessionDb, index: number) =>
+      each.upsertSessions(
+        (index % 4 < 2 ? names : names.toReversed()).map((name) => session(name, { metadata: { index } })),
+      );
+    assertAllDone(await atOnce(handles, call));
+    assert.equal((await dump(handles[0])).sessions.length, 4);
+  },
+
+  "one user adopts a session that nobody owns": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s"));
+    const call = (each: SessionDb, index: number) =>
+      each.upsertRun({ session: session("s", { userId: `user ${index}` }), run: run(`r${index}`) });
+    assertOneDone(await atOnce(handles, call), "SESSION_OWNERSHIP");
+    const { userId, runs } = await stored(db, "s");
+    assert.deepStrictEqual(
+      runs.map((each) => [each.userId, each.runId]),
+      [[userId, userId?.replace("user ", "r")]],
+    );
+  },
+
+  "one user creates a session": async (...handles) => {
+    const call = (each: SessionDb, index: number) => each.upsertSession(session("s", { userId: `user ${index}` }));
+    assertOneDone(await atOnce(handles, call), "SESSION_OWNERSHIP");
+  },
+
+  "one type wins a new session": async (...handles) => {
+    const types = ["agent", "team"] as const;
+    const call = (each: SessionDb, index: number) =>
+      each.upsertSession(session("s", { sessionType: types[index % 2] ?? "agent" }));
+    const results = await atOnce(handles, call);
+    const refused = results.filter((result) => result.status === "rejected");
+    assert.equal(refused.length, many / 2);
+    assert.ok(refused.every(({ reason }) => (reason as { code?: unknown }).code === "SESSION_TYPE_MISMATCH"));
+  },
+
+  "a session is deleted once": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s", { runs: [run("r")] }));
+    const results = await atOnce(handles, (each) => each.deleteSession({ sessionId: "s" }));
+    assertAllDone(results);
+    assert.equal(results.filter((result) => result.status === "fulfilled" && result.value).length, 1);
+  },
+
+  "runs deleted and appended at once keep one order": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s", { runs: Array.from({ length: many }, (_, index) => run(`old ${index}`)) }));
+    const call = (each: SessionDb, index: number): Promise<unknown> =>
+      index % 4 < 2
+        ? each.deleteRuns({ runIds: [`old ${index}`] })
+        : each.upsertRun({ session: session("s"), run: run(`new ${index}`) });
+    assertAllDone(await atOnce(handles, call));
+    const ids = await runIdsIn(db, "s");
+    const old = ids.filter((id) => id.startsWith("old"));
+    assert.deepStrictEqual(
+      old.toSorted((a, b) => Number(a.slice(4)) - Number(b.slice(4))),
+      old,
+    );
+    assert.equal(old.length + many / 2, ids.length);
+    await db.upsertRun({ session: session("s"), run: run("last") });
+    assert.equal((await runIdsIn(db, "s")).at(-1), "last");
+  },
+
+  "a session deleted during turns leaves no run behind": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s"));
+    const call = (each: SessionDb, index: number): Promise<unknown> =>
+      index === many / 2
+        ? each.deleteSession({ sessionId: "s" })
+        : each.upsertRun({ session: session("s"), run: run(`r${index}`) });
+    assertAllDone(await atOnce(handles, call));
+    const { sessions, runIds } = await dump(db);
+    const shown = sessions.flatMap(({ runs }) => runIdsOf(runs as Session["runs"]));
+    assert.deepStrictEqual(runIds, shown.toSorted(), "a run without its session");
+  },
+
+  "reads during writes see whole sessions": async (...handles) => {
+    const [db] = handles;
+    await db.upsertSession(session("s", { metadata: { index: 0 }, agentData: { index: 0 } }));
+    const results = await atOnce(handles, async (each, index) => {
+      await each.updateSession({ sessionId: "s" }, { metadata: { index }, agentData: { index } });
+      return each.getSession({ sessionId: "s" });
+    });
+    assertAllDone(results);
+    for (const result of results) {
+      const read = result.status === "fulfilled" ? result.value : null;
+      assert.deepStrictEqual(read?.metadata, read?.agentData);
+    }
+  },
+};

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import type { LegacyRunsProgress } from "@sessiondb/core";
+import type { Cases, OpenLegacy } from "../conformance-case.ts";
+import { run, runIdsIn, session } from "../support/data.ts";
+import { dump, dumpSessions, storedRun } from "../support/dump.ts";
+import { legacyRow, legacyRun, on } from "../support/legacy-rows.ts";
+
+const old = ["old 1", "old 2", "old 3"];
+const mine = session("s", { userId: "owner" });
+
+/** Twelve sessions with 0 to 3 runs: 18 in all. */
+const many = Array.from({ length: 12 }, (_, index) =>
+  legacyRow({
+    session_id: `s${index}`,
+    runs: Array.from({ length: index % 4 }, (_unused, which) =>
+      legacyRun(`run ${index}.${which}`, { session_id: `s${index}` }),
+    ),
+  }),
+);
+
+export const legacyMigrationCases: Cases<OpenLegacy> = {
+  "copying changes nothing that is read": on(many, async (db) => {
+    const before = await dumpSessions(db);
+    assert.equal((await db.migrateLegacyRuns()).runs, 18);
+    assert.equal((await dump(db)).runIds.length, 18);
+    assert.deepStrictEqual(await dumpSessions(db), before);
+  }),
+
+  "copying twice copies nothing twice": on(many, async (db) => {
+    await db.migrateLegacyRuns();
+    const before = await dumpSessions(db);
+    assert.equal((await db.migrateLegacyRuns()).runs, 0);
+    assert.deepStrictEqual(await dumpSessions(db), before);
+  }),
+
+  "old runs stay before the new ones": on([legacyRow()], async (db) => {
+    await db.upsertRun({ session: mine, run: run("new 1") });
+    await db.migrateLegacyRuns();
+    await db.upsertRun({ session: mine, run: run("new 2") });
+    assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new 1", "new 2"]);
+  }),
+
+  "a run written since is not overwritten": on([legacyRow()], async (db) => {
+    await db.upsertRun({ session: mine, run: run("old 2", { content: "newer" }) });
+    assert.equal((await db.migrateLegacyRuns()).runs, 2);
+    assert.equal((await storedRun(db, "old 2")).content, "newer");
+    assert.deepStrictEqual(await runIdsIn(db, "s"), old);
+  }),
+
+  "what is deleted afterwards does not come back": on([legacyRow()], async (db) => {
+    await db.migrateLegacyRuns();
+    assert.equal(await db.deleteRuns({ runIds: ["old 1"] }), 1);
+    assert.equal((await db.migrateLegacyRuns()).runs, 0);
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 2", "old 3"]);
+    assert.equal(await db.getRun({ runId: "old 1" }), null);
+  }),
+
+  "progress is told for every batch": on(many, async (db) => {
+    const told: LegacyRunsProgress[] = [];
+    const result = await db.migrateLegacyRuns({ batchSize: 5, onProgress: (progress) => told.push({ ...progress }) });
+    assert.ok(told.length >= 2, "more than one batch");
+    assert.deepStrictEqual(told.at(-1), result);
+    const rising = told.toSorted((a, b) => a.sessions - b.sessions || a.runs - b.runs);
+    assert.deepStrictEqual(told, rising, "progress never goes back");
+  }),
+
+  "batches of one": on(many, async (db) => {
+    const before = await dumpSessions(db);
+    assert.equal((await db.migrateLegacyRuns({ batchSize: 1 })).runs, 18);
+    assert.deepStrictEqual(await dumpSessions(db), before);
+  }),
+
+  "stopped between batches it goes on later": on(many, async (db) => {
+    const before = await dumpSessions(db);
+    const controller = new AbortController();
+    const stop = () => controller.abort();
+    const stopped = db.migrateLegacyRuns({ batchSize: 2, onProgress: stop, signal: controller.signal });
+    // Whether it rejects or resolves with what was done: it must not have gone on to the end.
+    await stopped.catch(() => undefined);
+    assert.deepStrictEqual(await dumpSessions(db), before, "half-way everything is read as before");
+    const { runs } = await db.migrateLegacyRuns();
+    assert.ok(runs > 0 && runs <= 18, "the rest was still to do");
+    assert.deepStrictEqual(await dumpSessions(db), before);
+  }),
+
+  "turns during the copying survive": on(many, async (db) => {
+    const turns = many.map(({ session_id: sessionId }) =>
+      db.upsertRun({ session: session(sessionId, { userId: "owner" }), run: run(`new in ${sessionId}`) }),
+    );
+    await Promise.all([db.migrateLegacyRuns({ batchSize: 1 }), ...turns]);
+    await db.migrateLegacyRuns();
+    const { runIds } = await dump(db);
+    assert.equal(runIds.length, 18 + many.length);
+    for (const { session_id: sessionId } of many) {
+      assert.equal((await runIdsIn(db, sessionId)).at(-1), `new in ${sessionId}`);
+    }
+  }),
+
+  "two copies at once copy once": on(many, async (db) => {
+    const before = await dumpSessions(db);
+    const [one, other] = await Promise.all([
+      db.migrateLegacyRuns({ batchSize: 1 }),
+      db.migrateLegacyRuns({ batchSize: 1 }),
+    ]);
+    assert.equal(one.runs + other.runs, 18);
+    assert.deepStrictEqual(await dumpSessions(db), before);
+  }),
+};

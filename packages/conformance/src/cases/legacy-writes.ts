@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import type { Cases, OpenLegacy } from "../conformance-case.ts";
+import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
+import { dump, dumpSessions, stored, storedRun } from "../support/dump.ts";
+import { legacyRow, on } from "../support/legacy-rows.ts";
+import { assertRefusal, rejection } from "../support/refusals.ts";
+
+const old = ["old 1", "old 2", "old 3"];
+const mine = session("s", { userId: "owner" });
+
+export const legacyWriteCases: Cases<OpenLegacy> = {
+  "a new run goes behind the old ones": on([legacyRow()], async (db) => {
+    await db.upsertRun({ session: mine, run: run("new 1") });
+    await db.upsertSession({ ...mine, runs: [run("new 2")] });
+    assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new 1", "new 2"]);
+    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), [...old, "new 1", "new 2"]);
+  }),
+
+  "an old run written again is replaced in its place": on([legacyRow()], async (db) => {
+    await db.upsertRun({ session: mine, run: run("old 2", { content: "second", status: "ERROR" }) });
+    await db.upsertRun({ session: mine, run: run("new") });
+    assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new"]);
+    assert.equal((await storedRun(db, "old 2")).content, "second");
+    assert.equal((await stored(db, "s")).runs[1]?.content, "second");
+    assert.equal((await stored(db, "s")).runs[0]?.content, "answer of old 1", "the others stay");
+  }),
+
+  "a session written whole keeps its old runs": on([legacyRow()], async (db) => {
+    await db.upsertSession(await stored(db, "s"));
+    await db.upsertSession({ ...mine, runs: [] });
+    const { runs } = await stored(db, "s");
+    assert.deepStrictEqual(runIdsOf(runs), old);
+    assert.deepStrictEqual(runs[0]?.extra, { future_key: ["kept"] });
+  }),
+
+  "an old run can be deleted and stays deleted": on([legacyRow()], async (db) => {
+    assert.equal(await db.deleteRuns({ runIds: ["old 2"], userId: "owner" }), 1);
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 3"]);
+    await db.upsertRun({ session: mine, run: run("new") });
+    await db.migrateLegacyRuns();
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 3", "new"]);
+  }),
+
+  "a session goes with its old runs": on([legacyRow()], async (db) => {
+    await db.upsertRun({ session: mine, run: run("new") });
+    assert.equal(await db.deleteSession({ sessionId: "s", userId: "owner" }), true);
+    assert.deepStrictEqual(await dump(db), { sessions: [], runIds: [] });
+    await db.upsertRun({ session: mine, run: run("fresh") });
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["fresh"], "a session of the same id starts empty");
+  }),
+
+  "the owner of old sessions is guarded": on([legacyRow()], async (db) => {
+    const before = await dumpSessions(db);
+    const userId = "another";
+    assert.equal(await db.getSession({ sessionId: "s", userId }), null);
+    const turn = { session: session("s", { userId }), run: run("new") };
+    assertRefusal(await rejection(() => db.upsertRun(turn)), "SESSION_OWNERSHIP");
+    assertRefusal(await rejection(() => db.deleteSession({ sessionId: "s", userId })), "SESSION_OWNERSHIP");
+    assertRefusal(await rejection(() => db.deleteRuns({ runIds: ["old 1"], userId })), "SESSION_OWNERSHIP");
+    assert.deepStrictEqual(await dumpSessions(db), before);
+  }),
+};

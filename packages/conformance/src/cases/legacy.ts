@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import type { Cases, LegacyRow, OpenLegacy } from "../conformance-case.ts";
+import { idsOf, run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
+import { plain, stored, storedRun } from "../support/dump.ts";
+import { legacyRow, legacyRun, on } from "../support/legacy-rows.ts";
+import { assertRefusal } from "../support/refusals.ts";
+
+const old = ["old 1", "old 2", "old 3"];
+const mine = session("s", { userId: "owner" });
+
+/** How Agno 2 left a list of runs in the column. */
+const wrappings: Readonly<Record<string, (runs: LegacyRow["runs"]) => LegacyRow["runs"]>> = {
+  "a list": (runs) => runs,
+  "the text of a list": (runs) => JSON.stringify(runs),
+  "the text of the text of a list": (runs) => JSON.stringify(JSON.stringify(runs)),
+};
+
+const empties: Readonly<Record<string, LegacyRow["runs"]>> = {
+  null: null,
+  "an empty list": [],
+  "the text null": "null",
+};
+
+/**
+ * What a list shows; null when the store refuses it until the runs are copied. Leaving out what it does not see would be
+ * a wrong answer.
+ */
+async function unlessNotCopied<Result>(list: () => Promise<Result>): Promise<Result | null> {
+  try {
+    return await list();
+  } catch (error) {
+    assertRefusal(error, "SCHEMA_MISMATCH");
+    return null;
+  }
+}
+
+function columnCases(): Cases<OpenLegacy> {
+  const filled = Object.entries(wrappings).map(([name, wrap]) => [
+    `runs in the column as ${name} are read`,
+    on([legacyRow({ runs: wrap(legacyRow().runs) })], async (db) =>
+      assert.deepStrictEqual(await runIdsIn(db, "s"), old),
+    ),
+  ]);
+  const empty = Object.entries(empties).map(([name, runs]) => [
+    `a column of ${name} is no run`,
+    on([legacyRow({ runs })], async (db) => {
+      assert.deepStrictEqual(await runIdsIn(db, "s"), []);
+      await db.upsertRun({ session: mine, run: run("new") });
+      assert.deepStrictEqual(await runIdsIn(db, "s"), ["new"]);
+    }),
+  ]);
+  return Object.fromEntries([...filled, ...empty]) as Cases<OpenLegacy>;
+}
+
+export const legacyCases: Cases<OpenLegacy> = {
+  ...columnCases(),
+
+  "every field of a session is read": on([legacyRow()], async (db) => {
+    const { runs: _, ...read } = plain(await stored(db, "s"));
+    assert.deepStrictEqual(read, {
+      sessionId: "s",
+      sessionType: "agent",
+      agentId: "agent",
+      teamId: null,
+      workflowId: null,
+      userId: "owner",
+      sessionData: { session_name: "Legacy", session_state: { count: 1 } },
+      agentData: { agent_id: "agent", model: { id: "gpt" } },
+      teamData: null,
+      workflowData: null,
+      metadata: { old: true },
+      summary: { summary: "so far", topics: ["old"], updatedAt: "2024-01-02T03:04:05" },
+      createdAt: start,
+      updatedAt: start + 1,
+    });
+  }),
+
+  "documents that are encoded twice are read": on(
+    [legacyRow({ session_data: JSON.stringify({ session_name: "Twice" }), metadata: JSON.stringify({ twice: true }) })],
+    async (db) => {
+      const { sessionName, metadata } = await stored(db, "s");
+      assert.deepStrictEqual([sessionName, metadata], ["Twice", { twice: true }]);
+      assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "twice" })).sessions), ["s"]);
+      assert.equal((await db.renameSession({ sessionId: "s", sessionName: "New" }))?.sessionName, "New");
+    },
+  ),
+
+  "unknown keys of runs and messages are kept": on([legacyRow()], async (db) => {
+    const [first] = (await stored(db, "s")).runs;
+    assert.deepStrictEqual(first?.extra, { future_key: ["kept"] });
+    const messages = first.runType === "workflow" ? null : first.messages;
+    assert.deepStrictEqual(messages?.[0]?.extra, { future: { key: 1 } });
+  }),
+
+  "entries that are no runs do not hide the others": on(
+    [legacyRow({ runs: [legacyRun("old 1"), 7, null, { no: "id" }, "text", legacyRun("old 2")] })],
+    async (db) => assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 2"]),
+  ),
+
+  "runsLimit counts old and new runs": on(
+    [
+      legacyRow({
+        runs: [
+          legacyRun("a"),
+          legacyRun("b", { status: "ERROR" }),
+          legacyRun("c"),
+          legacyRun("d", { parent_run_id: "c" }),
+        ],
+      }),
+    ],
+    async (db) => {
+      const newest = async (runsLimit: number) =>
+        runIdsOf((await db.getSession({ sessionId: "s", runsLimit }))?.runs ?? []);
+      assert.deepStrictEqual([await newest(1), await newest(5)], [["c"], ["a", "c"]]);
+      await db.upsertRun({ session: mine, run: run("new") });
+      assert.deepStrictEqual(
+        [await newest(2), await newest(5)],
+        [
+          ["c", "new"],
+          ["a", "c", "new"],
+        ],
+      );
+      const { sessions } = await db.getSessions({ includeRuns: true, runsLimit: 2 });
+      assert.deepStrictEqual(
+        sessions.map(({ runs }) => runIdsOf(runs)),
+        [["c", "new"]],
+      );
+    },
+  ),
+
+  "old runs are found by id and in lists": on([legacyRow()], async (db) => {
+    assert.equal((await storedRun(db, "old 2")).content, "answer of old 2");
+    assert.equal((await storedRun(db, "old 2")).sessionId, "s");
+    assert.equal(await db.getRun({ runId: "old 2", userId: "another" }), null);
+    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), old);
+    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s", limit: 2 })).runs), old.slice(0, 2));
+  }),
+
+  "old runs are listed across sessions, at the latest when they are copied": on([legacyRow()], async (db) => {
+    const list = async () => runIdsOf((await db.getRuns()).runs);
+    assert.deepStrictEqual((await unlessNotCopied(list)) ?? old, old);
+    await db.migrateLegacyRuns();
+    assert.deepStrictEqual(await list(), old);
+  }),
+
+  "participants of old runs are found, at the latest when they are copied": on(
+    [legacyRow({ runs: [legacyRun("a", { user_id: "guest" })] }), legacyRow({ session_id: "other", runs: [] })],
+    async (db) => {
+      const list = async () => idsOf((await db.getSessions({ participantId: "guest" })).sessions);
+      assert.deepStrictEqual((await unlessNotCopied(list)) ?? ["s"], ["s"]);
+      await db.migrateLegacyRuns();
+      assert.deepStrictEqual(await list(), ["s"]);
+    },
+  ),
+
+  "lists read old runs when asked": on(
+    [legacyRow(), legacyRow({ session_id: "t", runs: [legacyRun("t 1")] })],
+    async (db) => {
+      const { sessions } = await db.getSessions({ includeRuns: true, sortOrder: "asc" });
+      assert.deepStrictEqual(
+        sessions.map(({ runs }) => runIdsOf(runs)),
+        [old, ["t 1"]],
+      );
+      assert.ok((await db.getSessions()).sessions.every(({ runs }) => runs.length === 0));
+    },
+  ),
+
+  "team and workflow sessions are read": on(
+    [
+      legacyRow({
+        session_id: "t",
+        session_type: "team",
+        agent_id: null,
+        team_id: "team",
+        runs: [legacyRun("t 1", { team_id: "team" })],
+      }),
+      legacyRow({
+        session_id: "w",
+        session_type: "workflow",
+        agent_id: null,
+        workflow_id: "w",
+        runs: [{ run_id: "w 1", workflow_id: "w" }],
+      }),
+    ],
+    async (db) => {
+      assert.deepStrictEqual(
+        (await stored(db, "w")).runs.map(({ runType }) => runType),
+        ["workflow"],
+      );
+      assert.equal((await db.getSession({ sessionId: "t", sessionType: "team" }))?.runs.length, 1);
+    },
+  ),
+};

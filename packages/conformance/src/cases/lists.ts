@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import type { GetSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { combinations } from "../support/combinations.ts";
+import { idsOf, session } from "../support/data.ts";
+import { expectedIds, listedSessions, storeListed } from "../support/listed-sessions.ts";
+
+type Filter = SessionFilter & { userId?: string };
+
+/** Each filter alone: values that meet some, all and none of the sessions. */
+const singles: Readonly<Record<string, readonly Filter[]>> = {
+  sessionType: [{ sessionType: "agent" }, { sessionType: "team" }, { sessionType: "workflow" }],
+  userId: [{ userId: "alice" }, { userId: "bob" }, { userId: "nobody" }, { userId: "Alice" }],
+  participantId: [{ participantId: "alice" }, { participantId: "guest" }, { participantId: "nobody" }],
+  componentId: [
+    { componentId: "shared" },
+    { componentId: "agent-1" },
+    { componentId: "team-1" },
+    { componentId: "none" },
+  ],
+  sessionName: [{ sessionName: "trip" }, { sessionName: "TRIP TO" }, { sessionName: "none of them" }],
+  startTimestamp: [-1, 0, 1, 2, 3, 4].map((offset) => ({ startTimestamp: listedSessions.start + offset })),
+  endTimestamp: [-1, 0, 1, 2, 3, 4].map((offset) => ({ endTimestamp: listedSessions.start + offset })),
+};
+
+const orders = combinations<GetSessionsOptions>([
+  [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
+  [{ sortOrder: "desc" }, { sortOrder: "asc" }],
+]);
+
+async function check(db: SessionDb, filter: Filter, order: GetSessionsOptions): Promise<void> {
+  const expected = expectedIds(filter, order);
+  const { sessions, nextCursor, total } = await db.getSessions({ ...filter, ...order, limit: 100, includeTotal: true });
+  const asked = JSON.stringify({ ...filter, ...order });
+  assert.deepStrictEqual(idsOf(sessions), expected, asked);
+  assert.deepStrictEqual([total, nextCursor], [expected.length, null], asked);
+}
+
+function singleCases(): Cases {
+  const entries = Object.entries(singles).map(([name, filters]) => [
+    `the filter ${name}`,
+    async (db: SessionDb) => {
+      await storeListed(db);
+      for (const filter of filters) {
+        await check(db, filter, {});
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+function orderCases(): Cases {
+  const entries = orders.map((order) => [
+    `ordered by ${order.sortBy} ${order.sortOrder}`,
+    async (db: SessionDb) => {
+      await storeListed(db);
+      await check(db, {}, order);
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const listCases: Cases = {
+  ...singleCases(),
+  ...orderCases(),
+
+  "every combination of filters, in every order": async (db) => {
+    await storeListed(db);
+    const filters = combinations<Filter>([
+      [{}, { sessionType: "agent" }, { sessionType: "team" }],
+      [{}, { userId: "alice" }],
+      [{}, { participantId: "guest" }],
+      [{}, { componentId: "shared" }],
+      [{}, { sessionName: "Trip" }],
+      [{}, { startTimestamp: listedSessions.start + 1 }],
+      [{}, { endTimestamp: listedSessions.start + 2 }],
+    ]);
+    for (const [index, filter] of filters.entries()) {
+      await check(db, filter, orders[index % orders.length] ?? {});
+    }
+  },
+
+  "newest first without options": async (db) => {
+    await storeListed(db);
+    assert.deepStrictEqual(idsOf((await db.getSessions()).sessions), expectedIds({}, {}).slice(0, 50));
+  },
+
+  "50 sessions without a limit": async (db) => {
+    await db.upsertSessions(Array.from({ length: 60 }, (_, index) => session(`s${index}`)));
+    const { sessions, nextCursor } = await db.getSessions();
+    assert.deepStrictEqual([sessions.length, typeof nextCursor], [50, "string"]);
+  },
+
+  "a total only when asked, of all pages": async (db) => {
+    await storeListed(db);
+    assert.ok(!("total" in (await db.getSessions())), "no total unless asked");
+    assert.ok(!("total" in (await db.getSessions({ includeTotal: false }))));
+    const { sessions, total } = await db.getSessions({ limit: 2, page: 3, includeTotal: true });
+    assert.deepStrictEqual([sessions.length, total], [2, expectedIds({}, {}).length]);
+    assert.equal((await db.getSessions({ limit: 0, includeTotal: true })).total, expectedIds({}, {}).length);
+  },
+
+  "a limit of 0 lists nothing": async (db) => {
+    await storeListed(db);
+    assert.deepStrictEqual((await db.getSessions({ limit: 0 })).sessions, []);
+  },
+
+  "a component is found by each of its ids": async (db) => {
+    const ids = { agentId: "a", teamId: "t", workflowId: "w" };
+    await db.upsertSessions([session("s", ids), session("other", { agentId: "x" })]);
+    for (const componentId of Object.values(ids)) {
+      assert.deepStrictEqual(idsOf((await db.getSessions({ componentId })).sessions), ["s"], componentId);
+    }
+  },
+
+  "a filter left undefined is none": async (db) => {
+    await storeListed(db);
+    const filter = { sessionType: undefined, componentId: undefined, sessionName: undefined, limit: 100 };
+    const { sessions } = await db.getSessions(filter as unknown as GetSessionsOptions);
+    assert.deepStrictEqual(idsOf(sessions), expectedIds({}, {}));
+  },
+
+  "sessions of one time are ordered by the bytes of their ids": async (db) => {
+    const ids = ["B", "a", "Z", "é", "z", "10", "9", "\uff5e", "😀", "e\u0301", "_", " x"];
+    await db.upsertSessions(ids.map((sessionId): SessionInit => session(sessionId)));
+    const expected = ids.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
+    assert.deepStrictEqual(idsOf((await db.getSessions({ sortOrder: "asc" })).sessions), expected);
+    assert.deepStrictEqual(idsOf((await db.getSessions({ sortOrder: "desc" })).sessions), expected.toReversed());
+  },
+
+  "a session that was written to is the last updated": async (db) => {
+    await db.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId)));
+    await db.upsertRun({ session: session("b"), run: { runType: "agent", runId: "r", agentId: "agent" } });
+    assert.deepStrictEqual(idsOf((await db.getSessions({ sortBy: "updatedAt" })).sessions), ["b", "c", "a"]);
+    assert.deepStrictEqual(idsOf((await db.getSessions()).sessions), ["c", "b", "a"], "creation order stays");
+  },
+};

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import type { SessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { idsOf, session } from "../support/data.ts";
+
+// Names without special cases of Unicode (the Turkish i, final sigma): there languages disagree about what is right.
+const names = [
+  ["100% sure", "100 sure", "1000 pleasures", "a_b", "axb", "A_B_C", "it's", `say "hi"`, "`code`", "back\\slash"],
+  ["\\%", "\\_", "%", "_", "[a-z]", "a*b?", "^a.b$", "x'; DROP TABLE agno_sessions; --", "two  spaces", " padded "],
+  ["Ärger über Öl", "äRGER", "Straße", "ÉCOLE", "école", "ecole", "ПРИВЕТ мир", "ΑΒΓ", "Łódź", "日本語の旅"],
+  ["Trip 😀 two", "line\nbreak", "tab\there", "null", "agno", "session_name", "Ａ"],
+].flat();
+
+const searches = [
+  names,
+  ["%%", "100%", "0_s", "_b", "a%b", "\\", "'", '"', "''", "\\\\", "[", "*", ".", "sure", "SURE", "ärger", "ÄRGER"],
+  ["STRAß", "ÉCO", "éco", "привет", "αβ", "łÓ", "日本", "😀", "\n", "  ", " ", "DROP", "Ａ", "ａ", "k", "none at all"],
+].flat();
+
+async function storeNames(db: SessionDb): Promise<void> {
+  const state = { needle: "sure trip %" };
+  await db.upsertSessions([
+    ...names.map((name, index) => session(`${index}`, { sessionData: { session_name: name, session_state: state } })),
+    session("nameless", { sessionData: { session_state: state }, metadata: { session_name: "sure" } }),
+    session("empty", { sessionData: { session_name: "" } }),
+  ]);
+}
+
+async function found(db: SessionDb, sessionName: string): Promise<string[]> {
+  const { sessions } = await db.getSessions({ sessionName, limit: 100 });
+  return sessions.map((each) => each.sessionName ?? "(no name)").toSorted();
+}
+
+function expected(search: string): string[] {
+  return names.filter((name) => name.toLowerCase().includes(search.toLowerCase())).toSorted();
+}
+
+const groups: Readonly<Record<string, (search: string) => boolean>> = {
+  "a percent sign is no wildcard": (search) => search.includes("%"),
+  "an underscore is no wildcard": (search) => search.includes("_"),
+  "quotes and backslashes": (search) => /['"`\\]/.test(search),
+  "other patterns' characters": (search) => /[[\]*?^$.]/.test(search),
+  "upper and lower case beyond ASCII": (search) => /[^\0-\u007f]/.test(search),
+  "plain words": (search) => /^[\w\s]+$/.test(search),
+};
+
+function groupCases(): Cases {
+  const entries = Object.entries(groups).map(([name, belongs]) => [
+    name,
+    async (db: SessionDb) => {
+      await storeNames(db);
+      for (const search of searches.filter(belongs)) {
+        assert.deepStrictEqual(await found(db, search), expected(search), JSON.stringify(search));
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const nameSearchCases: Cases = {
+  ...groupCases(),
+
+  "a part in the middle, whatever else the session holds": async (db) => {
+    await db.upsertSessions([
+      session("found", { sessionData: { before: "x", session_name: "one needle here", after: "x" } }),
+      session("not", {
+        sessionData: { session_name: "hay", session_state: { session_name: "needle" }, note: "needle" },
+      }),
+      session("needle", { metadata: { session_name: "needle" }, sessionData: {} }),
+    ]);
+    assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "needle" })).sessions), ["found"]);
+  },
+
+  "a name that is no text is none": async (db) => {
+    await db.upsertSessions([
+      session("a", { sessionData: { session_name: 100 } }),
+      session("b", { sessionData: { session_name: { text: "100" } } }),
+      session("c", { sessionData: { session_name: null } }),
+    ]);
+    assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "100" })).sessions), []);
+    assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "null" })).sessions), []);
+  },
+
+  "the new name is found after a rename": async (db) => {
+    await db.upsertSession(session("s", { sessionData: { session_name: "before" } }));
+    await db.renameSession({ sessionId: "s", sessionName: "ÄFTER" });
+    assert.deepStrictEqual(await found(db, "before"), []);
+    assert.deepStrictEqual(await found(db, "äft"), ["ÄFTER"]);
+  },
+};

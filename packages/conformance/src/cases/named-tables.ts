@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { SessionDbError, type SessionDb } from "@sessiondb/core";
+import type { Cases, OpenNamed } from "../conformance-case.ts";
+import { idsOf, run, session } from "../support/data.ts";
+import { dump } from "../support/dump.ts";
+import { assertRefusal } from "../support/refusals.ts";
+import { usingStore } from "../support/using-store.ts";
+
+/** Names that end a quoted name, or that some database reads as something else. */
+const hostileNames: Readonly<Record<string, string>> = {
+  "a double quote": 'x" (a int); DROP TABLE plain; --',
+  "a doubled quote": 'x"" y',
+  "a single quote": "x'; DROP TABLE plain; --",
+  "a backtick": "x`; DROP TABLE plain; --",
+  "a bracket": "x]; DROP TABLE plain; --",
+  "a semicolon": "plain; DELETE FROM plain",
+  "a comment": "x /* -- */",
+  "a dot": "plain.x",
+  "a space": "my sessions",
+  "a trailing space": "plain ",
+  "a backslash": "x\\",
+  "a percent sign": "x%s%",
+  "a question mark": "x?$1:name",
+  "a dollar sign": "x$y",
+  "a line break": "x\ny",
+  "other letters": "сессии_会话_ü",
+  emoji: "sessions_😀",
+  "a reserved word": "select",
+  "upper case": "Plain",
+  "a digit first": "1plain",
+  "63 characters": "a".repeat(63),
+  "64 characters": "b".repeat(64),
+  "1000 characters": "c".repeat(1000),
+  NUL: "x\0y",
+  "a lone surrogate": "x\ud800",
+  "no name": "",
+};
+
+async function useOrRefusal(db: SessionDb): Promise<void> {
+  try {
+    await db.upsertRun({ session: session("s"), run: run("r") });
+  } catch (error) {
+    assert.ok(SessionDbError.isInstance(error), `a table name is refused with a typed error, not ${String(error)}`);
+    return;
+  }
+  assert.deepStrictEqual((await dump(db)).runIds, ["r"]);
+  assert.deepStrictEqual(await db.verifySchema(), []);
+  assert.equal(await db.deleteSessions({ filter: { componentId: "agent" } }), 1);
+}
+
+async function openOrRefusal(open: () => SessionDb | Promise<SessionDb>): Promise<SessionDb | null> {
+  try {
+    return await open();
+  } catch (error) {
+    assert.ok(SessionDbError.isInstance(error), `a table name is refused with a typed error, not ${String(error)}`);
+    return null;
+  }
+}
+
+function hostileCases(): Cases<OpenNamed> {
+  const entries = Object.entries(hostileNames).map(([what, name]) => [
+    `${what} in a table name works or is refused, and harms no other table`,
+    async (openNamed: OpenNamed) => {
+      const open = await openNamed();
+      await usingStore(
+        () => open("plain"),
+        async (plain) => {
+          await plain.upsertSession(session("bystander", { runs: [run("bystander run")] }));
+          const before = await dump(plain);
+          const hostile = await openOrRefusal(() => open(name));
+          if (hostile !== null) {
+            await usingStore(() => hostile, useOrRefusal);
+          }
+          assert.deepStrictEqual(await dump(plain), before);
+          assert.deepStrictEqual(await plain.verifySchema(), []);
+        },
+      );
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases<OpenNamed>;
+}
+
+export const namedTableCases: Cases<OpenNamed> = {
+  ...hostileCases(),
+
+  "stores of two names are apart": async (openNamed) => {
+    const open = await openNamed();
+    await usingStore(
+      () => open("first_sessions"),
+      (first) =>
+        usingStore(
+          () => open("second_sessions"),
+          async (second) => {
+            await first.upsertSession(session("s", { userId: "first", runs: [run("r")] }));
+            await second.upsertSession(session("s", { userId: "second", runs: [run("r"), run("r2")] }));
+            assert.deepStrictEqual(idsOf((await first.getSessions({ userId: "first" })).sessions), ["s"]);
+            assert.deepStrictEqual((await dump(first)).runIds, ["r"]);
+            assert.deepStrictEqual((await dump(second)).runIds, ["r", "r2"]);
+            await first.deleteSession({ sessionId: "s" });
+            assert.deepStrictEqual((await dump(second)).runIds, ["r", "r2"]);
+          },
+        ),
+    );
+  },
+
+  "the name of no table is refused": async (openNamed) => {
+    const open = await openNamed();
+    let error: unknown = null;
+    try {
+      await usingStore(
+        () => open(""),
+        (db) => db.upsertSession(session("s")).then(() => undefined),
+      );
+    } catch (caught) {
+      error = caught;
+    }
+    assertRefusal(error, "INVALID_ARGUMENT");
+  },
+};

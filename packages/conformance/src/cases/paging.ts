@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import type { GetSessionsOptions, SessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { combinations } from "../support/combinations.ts";
+import { idsOf, run, session, start } from "../support/data.ts";
+import { walk } from "../support/dump.ts";
+import { expectedIds, listedSessions, storeListed } from "../support/listed-sessions.ts";
+import { refusesArgument } from "../support/refusals.ts";
+
+const orders = combinations<GetSessionsOptions>([
+  [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
+  [{ sortOrder: "desc" }, { sortOrder: "asc" }],
+]);
+const filters: readonly GetSessionsOptions[] = [
+  {},
+  { userId: "alice" },
+  { sessionName: "trip" },
+  { sessionType: "team", startTimestamp: start + 1 },
+  { participantId: "guest" },
+  { componentId: "none" },
+];
+const sizes = [1, 2, 3, 7, 12, 36, 100];
+
+function pagesOf(
+  db: SessionDb,
+  options: GetSessionsOptions,
+  between = async (): Promise<void> => {},
+): Promise<string[]> {
+  let first = true;
+  return walk(async (cursor) => {
+    if (!first) {
+      await between();
+    }
+    first = false;
+    const { sessions, nextCursor } = await db.getSessions({ ...options, ...cursor });
+    assert.ok(nextCursor === null || sessions.length === options.limit, "only the last page is short");
+    return { items: idsOf(sessions), nextCursor };
+  });
+}
+
+function walkCases(): Cases {
+  const entries = orders.map((order) => [
+    `pages by ${order.sortBy} ${order.sortOrder} make up the whole list`,
+    async (db: SessionDb) => {
+      await storeListed(db);
+      for (const filter of filters) {
+        const expected = expectedIds(filter, order);
+        for (const limit of sizes) {
+          const options = { ...filter, ...order, limit };
+          assert.deepStrictEqual(await pagesOf(db, options), expected, JSON.stringify(options));
+        }
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+/** Sessions that come in while a list is read: before, among and after those there. */
+function intruders(round: number): ReturnType<typeof session>[] {
+  return [-1, 0, 1, 2].flatMap((offset) =>
+    ["a", "s", "z"].map((prefix) =>
+      session(`${prefix} new ${round} ${offset}`, { createdAt: start + offset, updatedAt: start + offset }),
+    ),
+  );
+}
+
+function insertCases(): Cases {
+  const entries = orders.map((order) => [
+    `inserts between pages by ${order.sortBy} ${order.sortOrder} repeat and skip nothing`,
+    async (db: SessionDb) => {
+      await storeListed(db);
+      let round = 0;
+      const ids = await pagesOf(db, { ...order, limit: 5 }, async () => {
+        round += 1;
+        // An end: a list that is added to for ever has none.
+        if (round < 8) {
+          await db.upsertSessions(intruders(round));
+        }
+      });
+      assert.equal(new Set(ids).size, ids.length, "a session comes twice");
+      const old = ids.filter((id) => !id.includes("new"));
+      assert.deepStrictEqual(old, expectedIds({}, order), "a session that was there is skipped");
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const pagingCases: Cases = {
+  ...walkCases(),
+  ...insertCases(),
+
+  "deletes between pages skip nothing": async (db) => {
+    await storeListed(db);
+    const all = expectedIds({}, {});
+    const gone = new Set<string>();
+    const seen: string[] = [];
+    let next: { cursor?: string } | null = {};
+    while (next !== null) {
+      const { sessions, nextCursor } = await db.getSessions({ limit: 4, ...next });
+      seen.push(...idsOf(sessions));
+      // The session that the cursor stands on goes too.
+      const sessionIds = [idsOf(sessions).at(-1) ?? "", seen[0] ?? ""].filter((id) => !gone.has(id));
+      await db.deleteSessions({ sessionIds });
+      sessionIds.forEach((id) => gone.add(id));
+      next = nextCursor === null ? null : { cursor: nextCursor };
+    }
+    assert.deepStrictEqual(seen, all);
+  },
+
+  "sessions touched between pages come at most twice, and the others once": async (db) => {
+    await storeListed(db);
+    const all = expectedIds({}, { sortBy: "updatedAt" });
+    let turn = 0;
+    const ids = await pagesOf(db, { sortBy: "updatedAt", limit: 6 }, async () => {
+      turn += 1;
+      const touched = all[0] ?? "";
+      const scope = { sessionId: touched };
+      await db.updateSession(scope, { metadata: { turn } });
+    });
+    assert.deepStrictEqual(ids, all, "what was read already does not come again in front");
+  },
+
+  "numbered pages": async (db) => {
+    await storeListed(db);
+    for (const order of orders) {
+      const expected = expectedIds({}, order);
+      for (const limit of [1, 5, 36, 100]) {
+        for (let page = 1; (page - 1) * limit <= listedSessions.count; page += 1) {
+          const { sessions, nextCursor } = await db.getSessions({ ...order, limit, page });
+          assert.deepStrictEqual(idsOf(sessions), expected.slice((page - 1) * limit, page * limit));
+          assert.equal(
+            nextCursor === null,
+            page * limit >= listedSessions.count,
+            "nextCursor unless it is the last page",
+          );
+        }
+      }
+    }
+  },
+
+  "a cursor goes on after a numbered page": async (db) => {
+    await storeListed(db);
+    const { nextCursor } = await db.getSessions({ limit: 5, page: 2 });
+    const { sessions } = await db.getSessions({ limit: 5, ...(nextCursor !== null && { cursor: nextCursor }) });
+    assert.deepStrictEqual(idsOf(sessions), expectedIds({}, {}).slice(10, 15));
+  },
+
+  "a page number far beyond the end": async (db) => {
+    await storeListed(db);
+    const { sessions, nextCursor } = await db.getSessions({ page: 1_000_000, limit: 1000 });
+    assert.deepStrictEqual([sessions, nextCursor], [[], null]);
+  },
+
+  "a page that the list fills exactly is the last": async (db) => {
+    await db.upsertSessions([session("a"), session("b")]);
+    assert.equal((await db.getSessions({ limit: 2 })).nextCursor, null);
+    assert.notEqual((await db.getSessions({ limit: 1 })).nextCursor, null);
+  },
+
+  "a cursor keeps the total of the list": async (db) => {
+    await storeListed(db);
+    const { nextCursor } = await db.getSessions({ limit: 30 });
+    const options = { limit: 30, includeTotal: true, ...(nextCursor !== null && { cursor: nextCursor }) };
+    assert.equal((await db.getSessions(options)).total, listedSessions.count);
+  },
+
+  "a cursor of another order is refused": async (db) => {
+    await storeListed(db);
+    for (const order of orders) {
+      const { nextCursor } = await db.getSessions({ ...order, limit: 1 });
+      const cursor = nextCursor ?? assert.fail("no cursor");
+      for (const other of orders.filter((each) => each !== order)) {
+        await refusesArgument(db, "cursor", () => db.getSessions({ ...other, limit: 1, cursor }));
+      }
+    }
+  },
+
+  "a cursor of runs is none of sessions": async (db) => {
+    await db.upsertSession(session("s", { runs: [run("a"), run("b")] }));
+    await db.upsertSession(session("t"));
+    const runCursor = (await db.getRuns({ limit: 1 })).nextCursor ?? assert.fail("no cursor");
+    await refusesArgument(db, "cursor", () => db.getSessions({ cursor: runCursor }));
+    const sessionCursor = (await db.getSessions({ limit: 1 })).nextCursor ?? assert.fail("no cursor");
+    await refusesArgument(db, "cursor", () => db.getRuns({ cursor: sessionCursor }));
+  },
+
+  "a cursor opens no other user's list": async (db) => {
+    await storeListed(db);
+    const { nextCursor } = await db.getSessions({ limit: 1 });
+    const cursor = nextCursor ?? assert.fail("no cursor");
+    const { sessions } = await db.getSessions({ userId: "alice", limit: 100, cursor });
+    assert.ok(sessions.every(({ userId }) => userId === "alice"));
+  },
+
+  "ids of any text in a cursor": async (db) => {
+    const ids = ["é 😀", "' OR 1=1", "日本", "a b", '"', "\\", "%", "\n", "z".repeat(100)];
+    await db.upsertSessions(ids.map((sessionId) => session(sessionId)));
+    const all = await pagesOf(db, { limit: 1 });
+    assert.deepStrictEqual(all.toSorted(), ids.toSorted());
+  },
+};

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import type { SessionDb } from "@sessiondb/core";
+import type { Cases, OpenShared } from "../conformance-case.ts";
+import { idsOf, run, session } from "../support/data.ts";
+import { dump } from "../support/dump.ts";
+import { usingHandles, usingStore } from "../support/using-store.ts";
+import { concurrencyCases } from "./concurrency.ts";
+
+function concurrent(): Cases<OpenShared> {
+  const entries = Object.entries(concurrencyCases).map(([name, check]) => [
+    name,
+    async (openShared: OpenShared) => usingHandles(await openShared(), check),
+  ]);
+  return Object.fromEntries(entries) as Cases<OpenShared>;
+}
+
+export const sharedCases: Cases<OpenShared> = {
+  ...concurrent(),
+
+  "what one writes the other reads": async (openShared) => {
+    await usingHandles(await openShared(), async (one, other) => {
+      await one.upsertRun({ session: session("s", { userId: "owner" }), run: run("a") });
+      await other.upsertRun({ session: session("s", { userId: "owner" }), run: run("b") });
+      assert.deepStrictEqual(await dump(one), await dump(other));
+      assert.deepStrictEqual((await dump(one)).runIds, ["a", "b"]);
+      await one.deleteSession({ sessionId: "s" });
+      assert.equal(await other.getSession({ sessionId: "s" }), null);
+    });
+  },
+
+  "what is written outlives the close": async (openShared) => {
+    const open = await openShared();
+    let written: unknown;
+    await usingStore(open, async (db) => {
+      await db.upsertSession(session("s", { userId: "owner", runs: [run("a"), run("b")] }));
+      await db.upsertRun({
+        session: session("s", { userId: "owner" }),
+        run: run("c"),
+        change: { sessionName: "kept" },
+      });
+      written = await dump(db);
+    });
+    await usingStore(open, async (db) => assert.deepStrictEqual(await dump(db), written));
+  },
+
+  "closing does not lose what was under way": async (openShared) => {
+    const open = await openShared();
+    let writes: Promise<unknown> = Promise.resolve();
+    await usingStore(open, async (db) => {
+      const turn = (index: number) => ({ session: session("s"), run: run(`r${index}`) });
+      writes = Promise.all(Array.from({ length: 10 }, (_, index) => db.upsertRun(turn(index))));
+    });
+    await writes;
+    await usingStore(open, async (db) => assert.equal((await dump(db)).runIds.length, 10));
+  },
+
+  "closing one leaves the other open": async (openShared) => {
+    await usingHandles(await openShared(), async (one, other) => {
+      await one.upsertSession(session("s"));
+      await one.close();
+      assert.deepStrictEqual(idsOf((await other.getSessions()).sessions), ["s"]);
+    });
+  },
+
+  "many handles may start at once": async (openShared) => {
+    const open = await openShared();
+    const handles = await Promise.all(Array.from({ length: 6 }, async (): Promise<SessionDb> => open()));
+    try {
+      await Promise.all(handles.map((db, index) => db.upsertRun({ session: session("s"), run: run(`r${index}`) })));
+      assert.equal((await dump(handles[0] ?? assert.fail())).runIds.length, 6);
+    } finally {
+      await Promise.all(handles.map((db) => db.close()));
+    }
+  },
+
+  "a cursor of one is good for the other": async (openShared) => {
+    await usingHandles(await openShared(), async (one, other) => {
+      await one.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId)));
+      const { nextCursor } = await one.getSessions({ limit: 1 });
+      const { sessions } = await other.getSessions({ limit: 1, cursor: nextCursor ?? assert.fail("no cursor") });
+      assert.deepStrictEqual(idsOf(sessions), ["b"]);
+    });
+  },
+
+  "a second handle finds nothing to migrate": async (openShared) => {
+    await usingHandles(await openShared(), async (one, other) => {
+      await one.migrate();
+      assert.deepStrictEqual([await other.planMigration(), await other.verifySchema()], [[], []]);
+    });
+  },
+};

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import type { SessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { idsOf, run, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { stored, storedRun } from "../support/dump.ts";
+import { refusesArgument } from "../support/refusals.ts";
+
+const times: Readonly<Record<string, number>> = {
+  "the epoch": 0,
+  "a time before the epoch": -86_400,
+  "the last second of 32 bits": 2 ** 31 - 1,
+  "a time beyond 32 bits": 2 ** 32 + 1,
+  "the year 5000": 95_617_584_000,
+};
+
+const brokenTimes: Readonly<Record<string, unknown>> = {
+  milliseconds: 1_700_000_000_000,
+  "a fraction": 1.5,
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  "a Date": new Date(0),
+  text: "1700000000",
+};
+
+function timeCases(): Cases {
+  const entries = Object.entries(times).map(([name, time]) => [
+    `${name} is stored`,
+    async (db: SessionDb) => {
+      await db.upsertSession(session("s", { createdAt: time, updatedAt: time, runs: [run("r", { createdAt: time })] }));
+      const { createdAt, updatedAt } = await stored(db, "s");
+      assert.deepStrictEqual([createdAt, updatedAt], [time, time]);
+      assert.equal((await storedRun(db, "r")).createdAt, time);
+      const around = { startTimestamp: time, endTimestamp: time };
+      assert.deepStrictEqual(idsOf((await db.getSessions(around)).sessions), ["s"], "and found");
+      assert.deepStrictEqual(runIdsOf((await db.getRuns(around)).runs), ["r"], "and its run is found");
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+function brokenTimeCases(): Cases {
+  const entries = Object.entries(brokenTimes).map(([name, time]) => [
+    `${name} is refused`,
+    async (db: SessionDb) => {
+      const value = untyped(time);
+      await db.upsertSession(session("s"));
+      await refusesArgument(db, "createdAt", () => db.upsertSession(session("new", { createdAt: value })));
+      await refusesArgument(db, "updatedAt", () => db.upsertSession(session("new", { updatedAt: value })));
+      await refusesArgument(db, "createdAt", () =>
+        db.upsertRun({ session: session("s"), run: run("r", { createdAt: value }) }),
+      );
+      for (const bound of ["startTimestamp", "endTimestamp"]) {
+        await refusesArgument(db, bound, () => db.getSessions({ [bound]: value }));
+        await refusesArgument(db, bound, () => db.getRuns({ [bound]: value }));
+        await refusesArgument(db, bound, () => db.deleteSessions({ filter: { [bound]: value } }));
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+/** The clocks of store and test may be those of two machines. */
+const skew = 120;
+
+function assertNow(time: unknown, what: string): void {
+  assert.ok(Number.isInteger(time), `${what} is whole seconds`);
+  assert.ok(Math.abs((time as number) - Date.now() / 1000) < skew, `${what} is now`);
+}
+
+const touches: Readonly<Record<string, (db: SessionDb) => Promise<unknown>>> = {
+  upsertSession: (db) => db.upsertSession(session("s", { createdAt: start + 7, updatedAt: start + 7 })),
+  upsertRun: (db) => db.upsertRun({ session: session("s", { createdAt: start + 7 }), run: run("new") }),
+  updateSession: (db) => db.updateSession({ sessionId: "s" }, { metadata: { changed: true } }),
+  renameSession: (db) => db.renameSession({ sessionId: "s", sessionName: "changed" }),
+};
+
+function touchCases(): Cases {
+  const entries = Object.entries(touches).map(([name, touch]) => [
+    `${name} touches updatedAt and keeps createdAt`,
+    async (db: SessionDb) => {
+      await db.upsertSession(session("s"));
+      await touch(db);
+      const { createdAt, updatedAt } = await stored(db, "s");
+      assert.equal(createdAt, start);
+      assertNow(updatedAt, "updatedAt");
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const timestampCases: Cases = {
+  ...timeCases(),
+  ...brokenTimeCases(),
+  ...touchCases(),
+
+  "times left out are now": async (db) => {
+    await db.upsertRun({
+      session: { sessionId: "s", sessionType: "agent" },
+      run: { runType: "agent", runId: "r", agentId: null },
+    });
+    assertNow((await stored(db, "s")).createdAt, "the session's createdAt");
+    assertNow((await storedRun(db, "r")).createdAt, "the run's createdAt");
+  },
+
+  "reading touches nothing": async (db) => {
+    await db.upsertSession(session("s", { runs: [run("r")] }));
+    await db.getSession({ sessionId: "s" });
+    await db.getSessions({ includeRuns: true });
+    await db.getRuns({ sessionId: "s" });
+    await db.getRun({ runId: "r" });
+    assert.equal((await stored(db, "s")).updatedAt, start);
+  },
+};

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import type { SessionDb, SessionType } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { run, session } from "../support/data.ts";
+import { refuses } from "../support/refusals.ts";
+
+const types: readonly SessionType[] = ["agent", "team", "workflow"];
+
+const writes: Readonly<Record<string, (db: SessionDb, sessionType: SessionType) => Promise<unknown>>> = {
+  upsertSession: (db, sessionType) => db.upsertSession(session("s", { sessionType })),
+  upsertSessions: (db, sessionType) => db.upsertSessions([session("new"), session("s", { sessionType })]),
+  upsertRun: (db, sessionType) => db.upsertRun({ session: session("s", { sessionType }), run: run("new") }),
+  updateSession: (db, sessionType) => db.updateSession({ sessionId: "s", sessionType }, { metadata: {} }),
+  renameSession: (db, sessionType) => db.renameSession({ sessionId: "s", sessionType, sessionName: "new" }),
+};
+
+function writeCases(): Cases {
+  const entries = Object.entries(writes).map(([name, write]) => [
+    `${name} under another type is refused`,
+    async (db: SessionDb) => {
+      for (const stored of types) {
+        await db.deleteSession({ sessionId: "s" });
+        await db.upsertSession(session("s", { sessionType: stored }));
+        for (const sessionType of types.filter((type) => type !== stored)) {
+          await refuses(db, "SESSION_TYPE_MISMATCH", () => write(db, sessionType));
+        }
+        await write(db, stored);
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const typeMismatchCases: Cases = {
+  ...writeCases(),
+
+  "getSession under another type finds nothing": async (db) => {
+    for (const stored of types) {
+      await db.upsertSession(session(stored, { sessionType: stored }));
+    }
+    for (const stored of types) {
+      for (const sessionType of types) {
+        const read = await db.getSession({ sessionId: stored, sessionType });
+        assert.equal(read?.sessionType, stored === sessionType ? stored : undefined);
+      }
+      assert.equal((await db.getSession({ sessionId: stored }))?.sessionType, stored);
+    }
+  },
+
+  "a run of any kind fits in any session": async (db) => {
+    const turn = { runType: "team", runId: "member", teamId: "t", parentRunId: "r" } as const;
+    await db.upsertRun({ session: session("s"), run: turn });
+    assert.equal((await db.getRun({ runId: "member" }))?.runType, "team");
+  },
+};

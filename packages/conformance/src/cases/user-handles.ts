@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import type { SessionDb, UserSessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { idsOf, run, session, untyped } from "../support/data.ts";
+import { dump, stored, storedRun } from "../support/dump.ts";
+import { isNothing, methods, type Method } from "../support/methods.ts";
+import { assertRefusal, refuses, refusesArgument } from "../support/refusals.ts";
+
+async function prepare(db: SessionDb): Promise<UserSessionDb> {
+  await db.upsertSession(session("mine", { userId: "me", runs: [run("my run")] }));
+  await db.upsertSession(session("theirs", { userId: "them", agentId: "their agent", runs: [run("their run")] }));
+  await db.upsertSession(session("nobody's", { runs: [run("nobody's run")] }));
+  return db.forUser("me");
+}
+
+const mine = { sessionId: "mine", runId: "my run" };
+const theirs = { sessionId: "theirs", runId: "their run" };
+
+type Check = (db: SessionDb, method: Method, name: string) => Promise<void>;
+
+const checks: Readonly<Record<string, Check>> = {
+  "does for its user what the store does": async (db, { call, writes }) => {
+    const handle = await prepare(db);
+    const before = JSON.stringify(await dump(db));
+    assert.ok(!isNothing(await call(handle, mine, {})));
+    assert.equal(JSON.stringify(await dump(db)) !== before, writes);
+  },
+
+  "never reaches another user": async (db, { call, forOther }, name) => {
+    const handle = await prepare(db);
+    const before = await dump(db);
+    if (name === "getSessions" || name === "deleteSessions by filter") {
+      await call(handle, theirs, {});
+      const theirsOf = async () => (await dump(db)).sessions.filter(({ userId }) => userId !== "me");
+      assert.deepStrictEqual(
+        await theirsOf(),
+        before.sessions.filter(({ userId }) => userId !== "me"),
+      );
+    } else if (forOther === "refuses") {
+      await refuses(db, "SESSION_OWNERSHIP", () => call(handle, theirs, {}));
+    } else {
+      assert.ok(isNothing(await call(handle, theirs, {})));
+    }
+  },
+
+  "refuses another user's id": async (db, { call }) => {
+    const handle = await prepare(db);
+    await refusesArgument(db, "userId", () => call(handle, theirs, { userId: "them" }));
+    await refusesArgument(db, "userId", () => call(handle, mine, { userId: "them" }));
+    await refusesArgument(db, "userId", () => call(handle, mine, { userId: "" }));
+  },
+
+  "is not freed by a user id of nothing": async (db, { call, writes }) => {
+    const handle = await prepare(db);
+    const others = async () => (await dump(db)).sessions.filter(({ userId }) => userId !== "me");
+    const before = await others();
+    for (const userId of [undefined, null]) {
+      // Whether it is refused or means the handle's user: never anybody else.
+      const result = await call(handle, theirs, { userId }).catch((error: unknown) => error);
+      if (!writes && !(result instanceof Error)) {
+        assert.ok(!JSON.stringify(result).includes("their"), "it shows another user's session");
+      }
+    }
+    assert.deepStrictEqual(await others(), before);
+  },
+};
+
+function cases(): Cases {
+  const entries = Object.entries(methods).flatMap(([name, method]) =>
+    Object.entries(checks).map(([what, check]) => [`${name} ${what}`, (db: SessionDb) => check(db, method, name)]),
+  );
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const userHandleCases: Cases = {
+  ...cases(),
+
+  "what a handle writes is its user's": async (db) => {
+    const handle = db.forUser("me");
+    await handle.upsertSession(session("a"));
+    await handle.upsertSessions([session("b", { runs: [run("b1")] })]);
+    await handle.upsertRun({ session: session("c"), run: run("c1") });
+    for (const sessionId of ["a", "b", "c"]) {
+      assert.equal((await stored(db, sessionId)).userId, "me", sessionId);
+    }
+    assert.deepStrictEqual([(await storedRun(db, "b1")).userId, (await storedRun(db, "c1")).userId], ["me", "me"]);
+    assert.deepStrictEqual(idsOf((await handle.getSessions({ sortOrder: "asc" })).sessions), ["a", "b", "c"]);
+  },
+
+  "a handle writes no run for another user": async (db) => {
+    const handle = await prepare(db);
+    const turn = { session: session("mine"), run: run("new", { userId: "them" }) };
+    await refusesArgument(db, "userId", () => handle.upsertRun(turn));
+  },
+
+  "an unknown user's handle sees nothing": async (db) => {
+    await prepare(db);
+    const handle = db.forUser("stranger");
+    assert.deepStrictEqual((await handle.getSessions({ includeTotal: true })).total, 0);
+    assert.deepStrictEqual((await handle.getRuns()).runs, []);
+    assert.equal(await handle.getSession({ sessionId: "nobody's" }), null);
+  },
+
+  "a handle knows its user and keeps it": async (db) => {
+    const handle = await prepare(db);
+    assert.equal(handle.userId, "me");
+    try {
+      Object.assign(handle, { userId: "them" });
+    } catch {
+      // Refusing the assignment is fine; obeying it is not.
+    }
+    assert.equal(await handle.getSession({ sessionId: "theirs" }), null);
+    assert.deepStrictEqual(idsOf((await handle.getSessions()).sessions), ["mine"]);
+  },
+
+  "a handle offers no way to the store": async (db) => {
+    const handle = untyped(await prepare(db));
+    for (const name of ["forUser", "close", "migrate", "planMigration", "verifySchema", "migrateLegacyRuns"]) {
+      assert.equal(handle[name], undefined, name);
+    }
+    assert.ok(!Object.values(handle).includes(db), "the store is a property of the handle");
+  },
+
+  "a handle needs a user": async (db) => {
+    for (const userId of ["", undefined, null, 7, "a\0b", "\ud800"]) {
+      let error: unknown = null;
+      try {
+        db.forUser(untyped(userId));
+      } catch (caught) {
+        error = caught;
+      }
+      assertRefusal(error, "INVALID_ARGUMENT");
+    }
+  },
+
+  "a handle adopts what nobody owns by writing to it": async (db) => {
+    const handle = await prepare(db);
+    assert.equal(await handle.getSession({ sessionId: "nobody's" }), null);
+    await handle.upsertRun({ session: session("nobody's"), run: run("new") });
+    assert.equal((await stored(db, "nobody's")).userId, "me");
+  },
+};

@@ -1,0 +1,63 @@
+import type { JsonObject, SessionDb } from "@sessiondb/core";
+import type { LegacyRow, OpenLegacy } from "../conformance-case.ts";
+import { start } from "./data.ts";
+import { usingStore } from "./using-store.ts";
+
+/** A run as Agno 2 wrote it into the session's row. */
+export function legacyRun(runId: string, fields: JsonObject = {}): JsonObject {
+  return {
+    run_id: runId,
+    agent_id: "agent",
+    agent_name: "Agent",
+    session_id: "s",
+    user_id: "owner",
+    status: "COMPLETED",
+    created_at: start,
+    content: `answer of ${runId}`,
+    content_type: "str",
+    messages: [
+      {
+        id: `${runId} message`,
+        role: "user",
+        content: "hi",
+        from_history: false,
+        stop_after_tool_call: false,
+        created_at: start,
+        future: { key: 1 },
+      },
+    ],
+    metrics: { input_tokens: 1 },
+    future_key: ["kept"],
+    ...fields,
+  };
+}
+
+/** A row of Agno 2's table, of the session `s` and the user `owner` unless it says otherwise. */
+export function legacyRow(fields: Partial<LegacyRow> = {}): LegacyRow {
+  return {
+    session_id: "s",
+    session_type: "agent",
+    agent_id: "agent",
+    team_id: null,
+    workflow_id: null,
+    user_id: "owner",
+    session_data: { session_name: "Legacy", session_state: { count: 1 } },
+    agent_data: { agent_id: "agent", model: { id: "gpt" } },
+    team_data: null,
+    workflow_data: null,
+    metadata: { old: true },
+    runs: [legacyRun("old 1"), legacyRun("old 2"), legacyRun("old 3")],
+    summary: { summary: "so far", topics: ["old"], updated_at: "2024-01-02T03:04:05" },
+    created_at: start,
+    updated_at: start + 1,
+    ...fields,
+  };
+}
+
+/** Runs a check on a store that holds these rows. */
+export function on(
+  rows: readonly LegacyRow[],
+  check: (db: SessionDb) => Promise<void>,
+): (openLegacy: OpenLegacy) => Promise<void> {
+  return (openLegacy) => usingStore(() => openLegacy(rows), check);
+}

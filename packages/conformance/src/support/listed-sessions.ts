@@ -1,0 +1,78 @@
+import type { GetSessionsOptions, SessionDb, SessionFilter, SessionInit, SessionType } from "@sessiondb/core";
+import { compareBytes } from "./combinations.ts";
+import { run, session, start } from "./data.ts";
+
+// Sessions for lists, and what a list of them must show, worked out in plain JavaScript.
+
+interface Facts {
+  readonly sessionId: string;
+  readonly sessionType: SessionType;
+  readonly userId: string | null;
+  readonly componentId: string | null;
+  readonly name: string | null;
+  readonly participants: readonly string[];
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+const types: readonly SessionType[] = ["agent", "team", "workflow"];
+const users = [null, "alice", "bob"] as const;
+const names = [null, "Trip to Rome", "the TRIP", "groceries"] as const;
+const guests = [[], ["guest"], ["guest", "alice"]] as const;
+
+/** 36 sessions over four seconds of creation, so that most share theirs with others. */
+const facts: readonly Facts[] = Array.from({ length: 36 }, (_, index) => {
+  // Strides without a common factor: every filter meets sessions of every kind.
+  const sessionType = types[index % 3] ?? "agent";
+  return {
+    sessionId: `session ${String((index * 7) % 36).padStart(2, "0")}`,
+    sessionType,
+    userId: users[(index + Math.floor(index / 3)) % 3] ?? null,
+    componentId: index % 4 === 3 ? null : index % 4 === 2 ? "shared" : `${sessionType}-1`,
+    name: names[Math.floor(index / 5) % 4] ?? null,
+    participants: guests[(index + Math.floor(index / 9)) % 3] ?? [],
+    createdAt: start + (index % 4),
+    updatedAt: start + (index % 5),
+  };
+});
+
+export const listedSessions = { start, count: facts.length } as const;
+
+function toSession({ name, participants, componentId, ...rest }: Facts): SessionInit {
+  const component = { agent: "agentId", team: "teamId", workflow: "workflowId" }[rest.sessionType];
+  return session(rest.sessionId, {
+    ...rest,
+    agentId: null,
+    [component]: componentId,
+    // A search must not find what is only in the state.
+    sessionData: { session_state: { note: "trip" }, ...(name !== null && { session_name: name }) },
+    runs: participants.map((userId) => run(`${userId} in ${rest.sessionId}`, { userId })),
+  });
+}
+
+export async function storeListed(db: SessionDb): Promise<void> {
+  await db.upsertSessions(facts.map(toSession));
+}
+
+/** The ids that a list with these options shows, in its order, on all its pages. */
+export function expectedIds(filter: SessionFilter & { userId?: string }, order: GetSessionsOptions): string[] {
+  const { sortBy = "createdAt", sortOrder = "desc" } = order;
+  const direction = sortOrder === "asc" ? 1 : -1;
+  return facts
+    .filter((each) => meets(each, filter))
+    .toSorted((a, b) => direction * (a[sortBy] - b[sortBy] || compareBytes(a.sessionId, b.sessionId)))
+    .map(({ sessionId }) => sessionId);
+}
+
+function meets(each: Facts, filter: SessionFilter & { userId?: string }): boolean {
+  const { sessionType, userId, participantId, componentId, sessionName, startTimestamp, endTimestamp } = filter;
+  return (
+    (sessionType === undefined || each.sessionType === sessionType) &&
+    (userId === undefined || each.userId === userId) &&
+    (participantId === undefined || each.participants.includes(participantId)) &&
+    (componentId === undefined || each.componentId === componentId) &&
+    (sessionName === undefined || (each.name ?? "").toLowerCase().includes(sessionName.toLowerCase())) &&
+    (startTimestamp === undefined || each.createdAt >= startTimestamp) &&
+    (endTimestamp === undefined || each.createdAt <= endTimestamp)
+  );
+}

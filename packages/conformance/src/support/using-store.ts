@@ -1,0 +1,22 @@
+import type { SessionDb } from "@sessiondb/core";
+
+/** Runs a check on a store of its own, and closes it whatever happens. */
+export async function usingStore(
+  open: () => SessionDb | Promise<SessionDb>,
+  check: (db: SessionDb) => Promise<void>,
+): Promise<void> {
+  const db = await open();
+  try {
+    await check(db);
+  } finally {
+    await db.close();
+  }
+}
+
+/** {@link usingStore} for two handles. */
+export async function usingHandles(
+  open: () => SessionDb | Promise<SessionDb>,
+  check: (one: SessionDb, other: SessionDb) => Promise<void>,
+): Promise<void> {
+  await usingStore(open, (one) => usingStore(open, (other) => check(one, other)));
+}

@@ -1,0 +1,141 @@
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import Database from "better-sqlite3";
+import { describe, expect, test } from "vitest";
+import { agentRun, agentSession, query, refusal, temporaryFile } from "./support.ts";
+
+const turn = (runId: string) => ({ session: agentSession("s", { userId: "u" }), run: agentRun(runId) });
+
+describe("a client that was handed in", () => {
+  test("is never closed, and none of its settings is changed", async () => {
+    const client = new Database(temporaryFile(), { timeout: 1234 });
+    client.pragma("synchronous = off");
+    client.pragma("foreign_keys = off");
+    client.pragma("cache_size = 77");
+    const settings = () =>
+      ["journal_mode", "synchronous", "foreign_keys", "busy_timeout", "cache_size"].map((name) =>
+        client.pragma(name, { simple: true }),
+      );
+    const before = settings();
+    expect(before).toEqual(["delete", 0, 0, 1234, 77]);
+    const db = new SqliteSessionDb({ client, synchronous: "full", busyTimeout: 5 });
+    await db.upsertRun(turn("r"));
+    await db.migrate();
+    expect(await db.deleteSession({ sessionId: "s" })).toBe(true);
+    // The foreign key is off, and still no run is left behind.
+    expect(client.prepare("select count(*) from agno_runs").pluck().get()).toBe(0);
+    expect(settings()).toEqual(before);
+    await db.close();
+    expect(client.open).toBe(true);
+    expect(client.prepare("select 1").pluck().get()).toBe(1);
+    await refusal(db.getSession({ sessionId: "s" }), "CLOSED");
+    client.close();
+  });
+
+  test("can be used for other things between and beside the store's calls", async () => {
+    const client = new Database(temporaryFile());
+    client.exec("create table theirs (a)");
+    await using db = new SqliteSessionDb({ client });
+    await db.upsertRun(turn("r1"));
+    const insert = client.prepare("insert into theirs values (?)");
+    await Promise.all([db.upsertRun(turn("r2")), Promise.resolve(insert.run(1)), db.upsertRun(turn("r3"))]);
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(3);
+    expect(client.inTransaction).toBe(false);
+    client.close();
+  });
+
+  test("that its owner closed is told as an error of the database", async () => {
+    const client = new Database(temporaryFile());
+    await using db = new SqliteSessionDb({ client });
+    await db.upsertRun(turn("r"));
+    client.close();
+    await refusal(db.getSession({ sessionId: "s" }), "DATABASE_ERROR");
+    await refusal(db.upsertRun(turn("r2")), "DATABASE_ERROR");
+  });
+
+  test("carries two stores with tables of their own", async () => {
+    const client = new Database(temporaryFile());
+    await using one = new SqliteSessionDb({ client, sessionTable: "one" });
+    await using two = new SqliteSessionDb({ client, sessionTable: "two" });
+    await Promise.all([one.upsertRun(turn("r")), two.upsertRun(turn("r")), two.upsertRun(turn("r2"))]);
+    expect((await one.getSessions({ sessionName: "x" })).sessions).toEqual([]);
+    expect((await one.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+    expect((await two.getSession({ sessionId: "s" }))?.runs).toHaveLength(2);
+    await one.close();
+    expect(await two.deleteSession({ sessionId: "s" })).toBe(true);
+    client.close();
+  });
+});
+
+describe("a transaction that the caller began", () => {
+  test("takes everything with it when it is rolled back", async () => {
+    const file = temporaryFile();
+    const client = new Database(file);
+    client.pragma("journal_mode = wal");
+    await using db = new SqliteSessionDb({ client });
+    await db.upsertRun(turn("before"));
+    client.exec("begin");
+    await db.upsertRun(turn("inside"));
+    await db.updateSession({ sessionId: "s" }, { sessionName: "Inside" });
+    await db.upsertSession(agentSession("t"));
+    await db.deleteRuns({ runIds: ["before"] });
+    expect(client.inTransaction).toBe(true);
+    expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["inside"]);
+    expect(query(file, "select run_id from agno_runs")).toEqual([{ run_id: "before" }]);
+    client.exec("rollback");
+    const session = await db.getSession({ sessionId: "s" });
+    expect(session?.runs.map(({ runId }) => runId)).toEqual(["before"]);
+    expect(session?.sessionName).toBeNull();
+    expect(await db.getSession({ sessionId: "t" })).toBeNull();
+    client.close();
+  });
+
+  test("keeps what came before a call that failed, and goes on", async () => {
+    const client = new Database(temporaryFile());
+    await using db = new SqliteSessionDb({ client });
+    await db.upsertRun(turn("mine"));
+    await db.upsertSession(agentSession("theirs", { userId: "v", runs: [agentRun("taken")] }));
+    client.exec("begin");
+    await db.upsertRun(turn("inside"));
+    await refusal(
+      db.upsertSessions([agentSession("new"), agentSession("theirs", { userId: "u" })]),
+      "SESSION_OWNERSHIP",
+    );
+    await refusal(db.upsertRun(turn("taken")), "RUN_CONFLICT");
+    expect(client.inTransaction).toBe(true);
+    client.exec("commit");
+    expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["mine", "inside"]);
+    expect(await db.getSession({ sessionId: "new" })).toBeNull();
+    client.close();
+  });
+
+  test("may be rolled back with the tables that the store made inside of it", async () => {
+    const client = new Database(temporaryFile());
+    await using db = new SqliteSessionDb({ client });
+    client.exec("begin");
+    await db.upsertRun(turn("gone"));
+    client.exec("rollback");
+    expect(client.prepare("select count(*) from sqlite_master").pluck().get()).toBe(0);
+    await db.upsertRun(turn("kept"));
+    expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["kept"]);
+    client.close();
+  });
+
+  test("that can no longer be written is not waited for", async () => {
+    const file = temporaryFile();
+    const client = new Database(file);
+    client.pragma("journal_mode = wal");
+    await using db = new SqliteSessionDb({ client });
+    await db.upsertRun(turn("r1"));
+    client.exec("begin");
+    await db.getSession({ sessionId: "s" });
+    await using other = new SqliteSessionDb({ file });
+    await other.upsertRun(turn("r2"));
+    const start = performance.now();
+    // Only its owner can end the transaction that reads an old state: no patience of the store would help.
+    await refusal(db.upsertRun(turn("r3")), "DATABASE_BUSY");
+    expect(performance.now() - start).toBeLessThan(2000);
+    client.exec("rollback");
+    await db.upsertRun(turn("r3"));
+    client.close();
+  });
+});

@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { expect } from "vitest";
+import { query, temporaryFile, workerArguments } from "./support.ts";
+
+/** Kills a writing process some time after it has started, and gives the ids of the runs it had told to be stored. */
+async function killWriter(file: string, name: string, delay: number): Promise<string[]> {
+  const child = spawn(process.execPath, workerArguments("append-forever", [file, name]));
+  let output = "";
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+    child.once("close", (_, signal: NodeJS.Signals | null) => resolve(signal)),
+  );
+  await new Promise<void>((resolve) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      resolve();
+    });
+    child.once("close", () => resolve());
+  });
+  await sleep(delay);
+  child.kill("SIGKILL");
+  expect({ signal: await ended, errors }).toEqual({ signal: "SIGKILL", errors: "" });
+  // The last line may be cut off; a whole line was written after the store had acknowledged the run.
+  return output.split("\n").slice(1, -1);
+}
+
+async function expectWhole(file: string, acknowledged: readonly string[]): Promise<void> {
+  expect(query(file, "pragma integrity_check")).toEqual([{ integrity_check: "ok" }]);
+  expect(query(file, "pragma foreign_key_check")).toEqual([]);
+  await using db = new SqliteSessionDb({ file });
+  const session = await db.getSession({ sessionId: "s" });
+  const runs = session?.runs ?? [];
+  const stored = new Set(runs.map(({ runId }) => runId));
+  expect(acknowledged.filter((runId) => !stored.has(runId))).toEqual([]);
+  for (const run of runs) {
+    expect(run.content).toHaveLength(20_000);
+  }
+  // A turn is its run and what it changed of the session: both are there, or neither.
+  expect(session?.sessionState["turns"] ?? 0).toBe(runs.length);
+  const indexes = query<{ run_index: number }>(file, "select run_index from agno_runs order by run_index");
+  expect(indexes.map(({ run_index }) => run_index)).toEqual(runs.map((_, index) => index));
+}
+
+/** Every fourth round begins with a new file, so that the creation of the tables is killed as well. */
+export async function killRounds(rounds: number): Promise<void> {
+  let file = temporaryFile();
+  let acknowledged: string[] = [];
+  let total = 0;
+  for (let round = 0; round < rounds; round += 1) {
+    if (round % 4 === 0) {
+      file = temporaryFile();
+      acknowledged = [];
+    }
+    const delay = Math.random() * (round % 4 === 0 ? 30 : 150);
+    const stored = await killWriter(file, `round-${round}`, delay);
+    total += stored.length;
+    acknowledged.push(...stored);
+    await expectWhole(file, acknowledged);
+  }
+  // Had no run been acknowledged at all, nothing was tested.
+  expect(total).toBeGreaterThan(0);
+}

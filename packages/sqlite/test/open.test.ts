@@ -1,0 +1,85 @@
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { fromUrl } from "@sessiondb/sqlite";
+import { describe, expect, test } from "vitest";
+import { agentSession, runWorker, temporaryFile, temporaryFolder } from "./support.ts";
+
+describe("fromUrl", () => {
+  test.each([
+    ["sqlite: and a path", (file: string) => `sqlite:${file}`],
+    ["sqlite:// and a path", (file: string) => `sqlite://${file}`],
+    ["file: and a path", (file: string) => `file:${file}`],
+    ["a file URL", (file: string) => pathToFileURL(file).href],
+    ["a scheme in capitals", (file: string) => `SQLite:${file}`],
+    ["a relative path", (file: string) => `sqlite:${join("..", "..", "..", "..", "..", "..", "..", file)}`],
+  ])("takes %s", async (_, urlOf) => {
+    const file = temporaryFile("agent sessions.db");
+    await using db = fromUrl(urlOf(file));
+    expect(existsSync(file)).toBe(false);
+    await db.upsertSession(agentSession("s"));
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test("takes sqlite::memory:", async () => {
+    await using db = fromUrl("sqlite::memory:");
+    await db.upsertSession(agentSession("s"));
+    expect((await db.getSessions()).sessions).toHaveLength(1);
+    expect(existsSync(":memory:")).toBe(false);
+  });
+
+  test.each(["sqlite:", "sqlite://", "sqlite:///", "file:", "agent.db", "", "sqlite:a.db?mode=ro", "sqlite:a.db#x"])(
+    "refuses %j without repeating it",
+    (url) => {
+      expect(() => fromUrl(url)).toThrow(expect.objectContaining({ code: "INVALID_CONNECTION_STRING" }));
+    },
+  );
+});
+
+describe("openSessionDb", () => {
+  const open = async (url: string, cwd?: string) => JSON.parse(await runWorker("open-by-url", [url], cwd)) as unknown;
+
+  test("loads this package from where the program runs", async () => {
+    const file = temporaryFile();
+    expect(await open(`sqlite:${file}`)).toEqual({ store: "SqliteSessionDb", found: 1 });
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test("says how to install an adapter that is absent", async () => {
+    for (const [url, packageName] of [
+      ["postgres://name:secret@localhost/agents", "@sessiondb/postgres"],
+      ["mariadb://name:secret@localhost/agents", "@sessiondb/mysql"],
+    ] as const) {
+      const outcome = await open(url, temporaryFolder());
+      expect(outcome).toEqual({
+        code: "ADAPTER_NOT_INSTALLED",
+        message: `${packageName} is not installed. Run: npm install ${packageName}`,
+      });
+    }
+  });
+
+  test("refuses what names no database, without repeating it", async () => {
+    const outcome = await open("oracle://name:secret@localhost/x");
+    expect(outcome).toMatchObject({ code: "INVALID_CONNECTION_STRING" });
+    expect(JSON.stringify(outcome)).not.toContain("secret");
+  });
+
+  test("needs no package for memory:", async () => {
+    expect(await open("memory:", temporaryFolder())).toEqual({ store: "InMemorySessionDb", found: 1 });
+  });
+
+  test("takes a path relative to the working directory", async () => {
+    const file = temporaryFile("here.db");
+    const projectFolder = dirname(dirname(new URL(import.meta.url).pathname));
+    const relative = join(
+      ...projectFolder
+        .split("/")
+        .filter(Boolean)
+        .map(() => ".."),
+      dirname(file),
+      basename(file),
+    );
+    expect(await open(`sqlite:${relative}`)).toEqual({ store: "SqliteSessionDb", found: 1 });
+    expect(existsSync(file)).toBe(true);
+  });
+});

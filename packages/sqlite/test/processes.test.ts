@@ -1,0 +1,104 @@
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { expect, test } from "vitest";
+import { agentSession, query, runWorker, temporaryFile, temporaryFolder, workerArguments } from "./support.ts";
+
+const processes = ["a", "b", "c", "d"];
+const runsEach = 250;
+/** A process takes a second to start, and what happens then is the same for six of them. */
+const starters = process.env["SESSIONDB_SLOW"] === "1" ? 16 : 6;
+
+interface Place {
+  session_id: string;
+  run_id: string;
+  run_index: number;
+}
+
+const places = (file: string) =>
+  query<Place>(file, "select session_id, run_id, run_index from agno_runs order by session_id, run_index");
+
+/** The runs of one process, in the order of their places, must be in the order in which it wrote them. */
+function expectInOrder(found: readonly Place[], name: string): void {
+  const own = found.filter(({ run_id }) => run_id.startsWith(`${name}-`)).map(({ run_id }) => run_id);
+  expect(own).toEqual(Array.from({ length: runsEach }, (_, index) => `${name}-${index}`));
+}
+
+const numbers = (length: number) => Array.from({ length }, (_, index) => index);
+
+test("processes that append to one session lose no run and number them densely", { timeout: 120_000 }, async () => {
+  const file = temporaryFile();
+  await Promise.all(processes.map((name) => runWorker("append-runs", [file, "s", name, String(runsEach)])));
+  const found = places(file);
+  expect(found.map(({ run_index }) => run_index)).toEqual(numbers(processes.length * runsEach));
+  for (const name of processes) {
+    expectInOrder(found, name);
+  }
+  await using db = new SqliteSessionDb({ file });
+  const session = await db.getSession({ sessionId: "s" });
+  expect(session?.runs.map(({ runId }) => runId)).toEqual(found.map(({ run_id }) => run_id));
+});
+
+test("processes that append to sessions of their own lose no run", { timeout: 120_000 }, async () => {
+  const file = temporaryFile();
+  await Promise.all(processes.map((name) => runWorker("append-runs", [file, name, name, String(runsEach)])));
+  const found = places(file);
+  expect(found).toHaveLength(processes.length * runsEach);
+  for (const name of processes) {
+    const own = found.filter(({ session_id }) => session_id === name);
+    expect(own.map(({ run_index }) => run_index)).toEqual(numbers(runsEach));
+    expectInOrder(own, name);
+  }
+});
+
+test("counters of several processes add up", { timeout: 120_000 }, async () => {
+  const file = temporaryFile();
+  await using db = new SqliteSessionDb({ file });
+  await db.upsertSession(agentSession("s", { sessionData: { session_state: { counter: 5, kept: true } } }));
+  await Promise.all(processes.map(() => runWorker("count-up", [file, "s", "200"])));
+  const session = await db.getSession({ sessionId: "s" });
+  expect(session?.sessionState).toEqual({ counter: 805, kept: true });
+});
+
+/** Starts a worker and waits until it says that it is ready; `ended` resolves with all it printed. */
+async function startFirstOperations(folder: string, rounds: number, name: string) {
+  const child = spawn(process.execPath, workerArguments("first-operation", [folder, String(rounds), name]));
+  const lines: string[] = [];
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  await new Promise<void>((resolve) => {
+    createInterface(child.stdout).on("line", (line) => {
+      lines.push(line);
+      resolve();
+    });
+    child.once("close", () => resolve());
+  });
+  return { lines, ended, errors: () => errors };
+}
+
+test("any number of processes may start at once on a new file", { timeout: 120_000 }, async () => {
+  const folder = temporaryFolder();
+  const rounds = 6;
+  const workers = await Promise.all(
+    numbers(starters).map((index) => startFirstOperations(folder, rounds, `run-${index}`)),
+  );
+  for (const round of numbers(rounds)) {
+    writeFileSync(`${folder}/go-${round}`, "");
+  }
+  for (const worker of workers) {
+    await worker.ended;
+    expect(worker.errors()).toBe("");
+    expect(worker.lines).toEqual(["ready", ...numbers(rounds).map((round) => `done ${round}`)]);
+  }
+  for (const round of numbers(rounds)) {
+    const file = `${folder}/${round}.db`;
+    expect(places(file).map(({ run_index }) => run_index)).toEqual(numbers(starters));
+    expect(query(file, "select * from agno_schema_versions")).toHaveLength(2);
+    await using db = new SqliteSessionDb({ file, autoMigrate: false });
+    expect(await db.planMigration()).toEqual([]);
+  }
+});
