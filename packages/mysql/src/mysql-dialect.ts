@@ -1,0 +1,112 @@
+import { InvalidArgumentError } from "@sessiondb/core";
+import { planSchema, tableNames, value, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
+import { sql, type Column, type SQL } from "drizzle-orm";
+import { getTableConfig, MySqlDialect } from "drizzle-orm/mysql-core";
+import { sessionTables, type MySqlTableOptions } from "./schema.ts";
+
+/** What is found of the tables here, and of the server that has them. */
+export interface FoundMysqlSchema extends FoundSchema {
+  readonly mariadb: boolean;
+  /** False for a database that nobody has created yet. */
+  readonly database: boolean;
+  /** How the sessions table found compares ids; null without one. */
+  readonly collation: string | null;
+}
+
+/** What MySQL and MariaDB spell in their own way, apart from the statements in `MysqlReads` and `MysqlWrites`. */
+export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
+  const dialect = new MySqlDialect();
+  const tables = sessionTables(options);
+  const quote = (identifier: string): string => `\`${identifier.replaceAll("`", "``")}\``;
+  const { database } = options;
+  return {
+    tables,
+    names: checkedNames(options),
+    render: (query) => dialect.sqlToQuery(query),
+    lockRows: sql`for update`,
+    following,
+    nameContains: (sessionData: Column, folded: SQL) => {
+      // Text in the place of an object is a document that was encoded twice.
+      const inner = sql`json_unquote(${sessionData})`;
+      const data = sql`case when json_type(${sessionData}) = 'STRING' and json_valid(${inner}) then ${inner} else ${sessionData} end`;
+      const name = sql`json_extract(${data}, '$.session_name')`;
+      // A binary collation, so that accents count; lower() makes case not count.
+      return sql`(json_type(${name}) = 'STRING' and locate(${folded} collate utf8mb4_bin, lower(json_unquote(${name}))) > 0)`;
+    },
+    accepts,
+    plan: (found: FoundMysqlSchema, { indexes }) => {
+      const statements = planSchema(found, {
+        quote,
+        inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
+        text,
+        columnType: (column) => columnType(column, found),
+        tableOptions: `ENGINE=InnoDB DEFAULT CHARSET=${charset(found)} COLLATE=${collation(found)}`,
+        indexesInTable: true,
+        replace: (columns) =>
+          `ON DUPLICATE KEY UPDATE ${columns.map((name) => `${name} = VALUES(${name})`).join(", ")}`,
+        indexes,
+        tables: [tables.sessions, tables.runs].map((table) => getTableConfig(table)),
+        versions: getTableConfig(tables.versions),
+      });
+      return found.database || database === undefined
+        ? statements
+        : [`CREATE DATABASE IF NOT EXISTS ${quote(database)}`, ...statements];
+    },
+  };
+}
+
+/** `a >= :a and (a > :a or b > :b)`: MySQL finds no range of an index in a comparison of rows. */
+export function following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
+  const [column, ...moreColumns] = columns;
+  const [name = "", ...moreNames] = names;
+  const than = sql.raw(order === "asc" ? ">" : "<");
+  if (moreColumns.length === 0) {
+    return sql`${column} ${than} ${value(name)}`;
+  }
+  const next = following(moreColumns, moreNames, order);
+  return sql`${column} ${than}= ${value(name)} and (${column} ${than} ${value(name)} or (${next}))`;
+}
+
+/** Refuses names that the servers refuse, with the option's name. */
+function checkedNames(options: MySqlTableOptions): SqlDialect["names"] {
+  const names = tableNames(options);
+  const { sessions: sessionTable, runs: runsTable } = names;
+  for (const [option, name] of Object.entries({ sessionTable, runsTable, database: options.database ?? "" })) {
+    if (/\s$|[\u{10000}-\u{10ffff}]/u.test(name)) {
+      throw new InvalidArgumentError(option, "a name without space at its end and without characters beyond U+FFFF");
+    }
+  }
+  return names;
+}
+
+/** MariaDB's JSON is LONGTEXT with a check that refuses more than 31 levels of nesting; without it any depth fits. */
+function columnType(column: Column, { mariadb }: FoundMysqlSchema): string {
+  const type = column.getSQLType();
+  return mariadb && type === "json" ? "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : type;
+}
+
+/** Both tables compare ids alike, or no foreign key can connect them: the runs follow a sessions table that is there. */
+function collation({ mariadb, collation: found }: FoundMysqlSchema): string {
+  return found ?? (mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin");
+}
+
+/** A collation's name begins with its character set. */
+function charset(found: FoundMysqlSchema): string {
+  return collation(found).split("_")[0] ?? "utf8mb4";
+}
+
+// Whether a backslash escapes depends on the server's settings.
+function text(content: string): string {
+  return content.includes("\\")
+    ? `convert(x'${Buffer.from(content).toString("hex")}' using utf8mb4)`
+    : `'${content.replaceAll("'", "''")}'`;
+}
+
+function accepts(wanted: Column, foundType: string): boolean {
+  const type = foundType.toLowerCase();
+  const sqlType = wanted.getSQLType();
+  if (sqlType === "json") {
+    return type === "json";
+  }
+  return sqlType === "bigint" ? type.includes("int") : /char|text/.test(type);
+}

@@ -1,0 +1,86 @@
+import type { RunRow, SessionRow } from "@sessiondb/core";
+import {
+  bare,
+  insertValues,
+  runOrder,
+  SessionWrites,
+  step,
+  value,
+  type SqlConnection,
+  type Statement,
+  type Steps,
+} from "@sessiondb/drizzle";
+import { getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
+import { naming } from "./mysql-limits.ts";
+import type { MysqlResult } from "./mysql-connection.ts";
+
+/**
+ * `ON DUPLICATE KEY UPDATE` has no condition, and the number of rows affected does not tell an inserted row from one left
+ * as it was. So a statement that meets a row which must stay says so by `last_insert_id`: the answer to it carries that.
+ */
+const kept = sql`last_insert_id(1) = 1`;
+
+/** The writes that MySQL and MariaDB spell in their own way. */
+export class MysqlWrites extends SessionWrites {
+  override *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
+    const { sessions } = this.dialect.tables;
+    const statement = this.once("insert session", () => {
+      const createdAt = bare(sessions.createdAt);
+      return this.write(
+        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} on duplicate key update ${createdAt} = if(${kept}, ${sessions.createdAt}, ${sessions.createdAt})`,
+      );
+    });
+    return yield* naming("session", this.#changes(on, statement, { ...session }), Object.values(session));
+  }
+
+  override *updateSession(on: SqlConnection, sessionId: string, columns: Partial<SessionRow<string>>): Steps<void> {
+    yield* naming("session", super.updateSession(on, sessionId, columns), Object.values(columns));
+  }
+
+  override *putRun(on: SqlConnection, run: RunRow<string>): Steps<boolean> {
+    const { runs } = this.dialect.tables;
+    const statement = this.once("put run", () =>
+      this.write(
+        sql`insert into ${runs} ${insertValues(getTableColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun()}`,
+      ),
+    );
+    return yield* naming("run", this.#changes(on, statement, { ...run }), [run.runData]);
+  }
+
+  /** The last index comes out of a table of its own, since an insert may not read the table it writes. */
+  protected override placeOfRun(): SQL {
+    const { runs } = this.dialect.tables;
+    const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as next from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+    return sql`coalesce(${value("runIndex")}, (select next from (${last}) as last))`;
+  }
+
+  protected override replaceRun(): SQL {
+    const { runs } = this.dialect.tables;
+    const { sessionId, runIndex } = runs;
+    const unchanged = ["runId", "sessionId", "createdAt", "runIndex"];
+    const replaced = Object.entries<Column>(getTableColumns(runs)).filter(([name]) => !unchanged.includes(name));
+    const sameSession = sql`${sessionId} = values(${bare(sessionId)})`;
+    const index = sql`coalesce(${runIndex}, values(${bare(runIndex)}))`;
+    const assignments = [
+      ...replaced.map(([, column]) => sql`${bare(column)} = if(${sameSession}, values(${bare(column)}), ${column})`),
+      sql`${bare(runIndex)} = if(${sameSession}, ${index}, if(${kept}, ${runIndex}, ${runIndex}))`,
+    ];
+    return sql`on duplicate key update ${sql.join(assignments, sql`, `)}`;
+  }
+
+  override *renumberRuns(on: SqlConnection, sessionId: string): Steps<void> {
+    const { runs } = this.dialect.tables;
+    const statement = this.once("renumber runs", () => {
+      const ranked = sql`select ${runs.runId} as id, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+      return this.write(
+        sql`update ${runs} join (${ranked}) as ranked on ${runs.runId} = ranked.id set ${runs.runIndex} = ranked.place where ${runs.runIndex} is null or ${runs.runIndex} <> ranked.place`,
+      );
+    });
+    yield* this.affected(on, statement, { sessionId });
+  }
+
+  *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {
+    const { kept: refused } = (yield* step(on.execute(statement, statement.bind(values)))) as MysqlResult;
+    return !refused;
+  }
+}

@@ -1,0 +1,128 @@
+import { parseJson, type JsonValue } from "@sessiondb/core";
+import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { bigint, customType, foreignKey, index, mysqlSchema, mysqlTable, varchar } from "drizzle-orm/mysql-core";
+
+/** A JSON column. What is bound to it as a string is JSON text already. */
+function json(table: string) {
+  return (name: string) =>
+    customType<{ data: JsonValue; driverData: unknown }>({
+      dataType: () => "json",
+      toDriver: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
+      fromDriver: (stored) => parseJson(stored, `${table}.${name}`, null),
+    })(name);
+}
+
+const id = (name: string) => varchar(name, { length: 128 });
+const kind = (name: string) => varchar(name, { length: 20 });
+const seconds = (name: string) => bigint(name, { mode: "number" });
+
+export interface MySqlTableOptions extends TableNameOptions {
+  /** The database of the tables. Default: the one that the connection is set to. */
+  database?: string;
+  /**
+   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
+   * Default `"needed"`.
+   */
+  indexes?: "needed" | "agno";
+}
+
+/**
+ * The Drizzle tables of the store, column for column those of Agno 3, for queries of your own or your drizzle-kit schema.
+ */
+export function sessionTables(options: MySqlTableOptions = {}) {
+  const names = tableNames(options);
+  const agno = options.indexes === "agno";
+  const sessionJson = json(names.sessions);
+  const runJson = json(names.runs);
+  // The same builder, but for a type that says whether there is a database's name.
+  const table =
+    options.database === undefined ? mysqlTable : (mysqlSchema(options.database).table as unknown as typeof mysqlTable);
+
+  const sessions = table(
+    names.sessions,
+    {
+      sessionId: id("session_id").primaryKey(),
+      sessionType: kind("session_type").notNull(),
+      agentId: id("agent_id"),
+      teamId: id("team_id"),
+      workflowId: id("workflow_id"),
+      userId: id("user_id"),
+      sessionData: sessionJson("session_data"),
+      agentData: sessionJson("agent_data"),
+      teamData: sessionJson("team_data"),
+      workflowData: sessionJson("workflow_data"),
+      metadata: sessionJson("metadata"),
+      summary: sessionJson("summary"),
+      createdAt: seconds("created_at").notNull(),
+      updatedAt: seconds("updated_at"),
+    },
+    ({ sessionId, sessionType, userId, agentId, teamId, workflowId, createdAt, updatedAt }) => [
+      // An index name belongs to its table and has 64 characters at most, so these leave the table's name out.
+      index("idx_sessions_user_id_created_at").on(userId, createdAt, sessionId),
+      index("idx_sessions_user_id_updated_at").on(userId, updatedAt, sessionId),
+      index("idx_sessions_agent_id_created_at").on(agentId, createdAt, sessionId),
+      index("idx_sessions_team_id_created_at").on(teamId, createdAt, sessionId),
+      index("idx_sessions_workflow_id_created_at").on(workflowId, createdAt, sessionId),
+      index("idx_sessions_created_at").on(createdAt, sessionId),
+      index("idx_sessions_updated_at").on(updatedAt, sessionId),
+      ...(agno
+        ? [
+            index(`idx_${names.sessions}_session_type`).on(sessionType),
+            index(`idx_${names.sessions}_created_at`).on(createdAt),
+          ]
+        : []),
+    ],
+  );
+
+  const runs = table(
+    names.runs,
+    {
+      runId: id("run_id").primaryKey(),
+      sessionId: id("session_id").notNull(),
+      runType: kind("run_type").notNull(),
+      agentId: id("agent_id"),
+      teamId: id("team_id"),
+      workflowId: id("workflow_id"),
+      userId: id("user_id"),
+      parentRunId: id("parent_run_id"),
+      status: varchar("status", { length: 50 }),
+      runIndex: seconds("run_index"),
+      runData: runJson("run_data").notNull(),
+      createdAt: seconds("created_at").notNull(),
+      updatedAt: seconds("updated_at"),
+    },
+    ({ runId, sessionId, runType, agentId, teamId, workflowId, userId, status, runIndex, createdAt }) => {
+      const agnoColumns = { run_type: runType, session_id: sessionId, agent_id: agentId, team_id: teamId };
+      const moreAgnoColumns = { workflow_id: workflowId, user_id: userId, status, created_at: createdAt };
+      return [
+        foreignKey({ columns: [sessionId], foreignColumns: [sessions.sessionId] }).onDelete("cascade"),
+        // All of the runs' order: MySQL would sort the whole session for what an index leaves open. Never unique: Agno
+        // numbers concurrent runs alike, and here would overwrite one with the other.
+        index("idx_runs_session_id_run_index").on(sessionId, runIndex, createdAt, runId),
+        index("idx_runs_user_id_session_id").on(userId, sessionId),
+        index("idx_runs_created_at").on(createdAt, runId),
+        ...(agno
+          ? [
+              ...Object.entries({ ...agnoColumns, ...moreAgnoColumns }).map(([name, column]) =>
+                index(`idx_${names.runs}_${name}`).on(column),
+              ),
+              index(`${names.runs}_runs_session_id_run_index`).on(sessionId, runIndex),
+            ]
+          : []),
+      ];
+    },
+  );
+
+  const versions = table(
+    names.versions,
+    {
+      tableName: id("table_name").primaryKey(),
+      version: varchar("version", { length: 10 }).notNull(),
+      createdAt: id("created_at").notNull(),
+      updatedAt: id("updated_at"),
+    },
+    ({ createdAt }) => (agno ? [index(`idx_${names.versions}_created_at`).on(createdAt)] : []),
+  );
+
+  return { sessions, runs, versions };
+}
