@@ -5,6 +5,7 @@ import {
   parseSessionRow,
   replacedColumns,
   RunConflictError,
+  SessionDbError,
   touchedAt,
   withColumns,
   type PageOf,
@@ -78,9 +79,22 @@ export class SessionFlows {
   }
 
   *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<Session[]> {
-    const written = new Map<SessionWrite, Session>();
+    const outcomes = new Map<SessionWrite, Session | SessionDbError>();
     for (const write of inLockOrder(writes)) {
-      const { session, runs } = write;
+      outcomes.set(write, yield* this.#writeSession(on, layout, write));
+    }
+    return writes.map((write) => {
+      const outcome = outcomes.get(write) as Session | SessionDbError;
+      // Of several refusals the first in the caller's order is the one to tell. All is undone.
+      if (SessionDbError.isInstance(outcome)) {
+        throw outcome;
+      }
+      return outcome;
+    });
+  }
+
+  *#writeSession(on: SqlConnection, layout: Layout, { session, runs }: SessionWrite): Steps<Session | SessionDbError> {
+    try {
       const stored = yield* this.#claim(on, session);
       const columns = stored === null ? {} : { ...replacedColumns(session), ...touch(stored, session.userId) };
       if (stored !== null) {
@@ -89,10 +103,13 @@ export class SessionFlows {
       for (const run of runs) {
         yield* this.#runs.putRun(on, layout, run);
       }
-      const row = stored === null ? parseSessionRow(session) : withColumns(stored, columns);
-      written.set(write, decodeSession(row, []));
+      return decodeSession(stored === null ? parseSessionRow(session) : withColumns(stored, columns), []);
+    } catch (error) {
+      if (SessionDbError.isInstance(error)) {
+        return error;
+      }
+      throw error;
     }
-    return writes.map((write) => written.get(write) as Session);
   }
 
   *changeSession(

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { LegacyRow } from "@sessiondb/conformance";
+import type { AgentRun, AgentSessionInit } from "@sessiondb/core";
 import pg from "pg";
 import { afterAll, inject } from "vitest";
 import { PostgresSessionDb, type PostgresSessionDbOptions } from "../src/index.ts";
@@ -91,4 +92,12 @@ const documents: readonly string[] = [
 
 function isDocument(_row: LegacyRow, name: string): boolean {
   return documents.includes(name);
+}
+
+export function agentRun(runId: string, fields: Partial<AgentRun> = {}): AgentRun {
+  return { runType: "agent", runId, agentId: "agent-1", status: "COMPLETED", content: `Answer of ${runId}`, ...fields };
+}
+
+export function agentSession(sessionId: string, fields: Partial<AgentSessionInit> = {}): AgentSessionInit {
+  return { sessionId, sessionType: "agent", agentId: "agent-1", ...fields };
 }

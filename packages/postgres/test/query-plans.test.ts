@@ -1,0 +1,118 @@
+import type { GetRunsOptions } from "@sessiondb/core";
+import type pg from "pg";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import type { PostgresSessionDb } from "../src/index.ts";
+import { fillTables, filters, plansOf, roundTrips } from "./plans.ts";
+import { agentRun, Sandbox } from "./support.ts";
+
+/** The lists that sort what a condition has selected; any other is read in the order of an index. */
+const sorted = new Set(["participant", "component", "user and component"]);
+/** What an index for it would cost on every turn is more than sorting one component's sessions. */
+const sortedByUpdate = new Set([...sorted, "agent component", "team component", "workflow component"]);
+
+describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
+  const sandbox = new Sandbox("postgres");
+  const schema = sandbox.schema();
+  let client: pg.Client;
+  beforeAll(async () => {
+    client = await sandbox.connect();
+    await fillTables(client, { schema });
+  }, 120_000);
+  afterAll(() => client.end());
+
+  const lists = Object.keys(filters).flatMap((name) =>
+    (["createdAt", "updatedAt"] as const).flatMap((sortBy) =>
+      (["desc", "asc"] as const).map((sortOrder) => [name, sortBy, sortOrder] as const),
+    ),
+  );
+
+  test.each(lists)("sessions by %s, %s %s", async (name, sortBy, sortOrder) => {
+    const options = { ...filters[name], sortBy, sortOrder, limit: 5 };
+    const plans = await plansOf(client, schema, async (db) => {
+      const { nextCursor } = await db.getSessions(options);
+      await db.getSessions({ ...options, cursor: nextCursor ?? "" });
+    });
+    expect(plans).toHaveLength(2);
+    for (const { text, steps } of plans) {
+      expect(steps).not.toContain("Seq Scan");
+      expect(text.includes("agno_runs")).toBe("participantId" in options);
+      if (!(sortBy === "createdAt" ? sorted : sortedByUpdate).has(name)) {
+        expect(steps).not.toMatch(/^ *(-> +)?Sort/m);
+      }
+    }
+  });
+
+  test.each<[string, GetRunsOptions]>([
+    ["a session", { sessionId: "s1" }],
+    ["a session, backwards", { sessionId: "s1", order: "desc" }],
+    ["a session, some statuses", { sessionId: "s1", status: ["COMPLETED", "ERROR"] }],
+    ["a session, no members", { sessionId: "s1", parentRunId: null }],
+    ["a session of a user", { sessionId: "s1", userId: "u1" }],
+    ["all sessions", {}],
+    ["all sessions, backwards", { order: "desc" }],
+    ["all sessions, since", { startTimestamp: 1_700_000_500 }],
+    ["a user's sessions", { userId: "u1" }],
+    ["a participant", { participantId: "u1" }],
+  ])("runs of %s", async (_, options) => {
+    const plans = await plansOf(client, schema, async (db) => {
+      const { nextCursor } = await db.getRuns({ ...options, limit: 5 });
+      await db.getRuns({ ...options, limit: 5, cursor: nextCursor ?? "" });
+    });
+    expect(plans).toHaveLength(3);
+    for (const { steps } of plans) {
+      expect(steps).not.toContain("Seq Scan");
+    }
+  });
+
+  const one = (db: PostgresSessionDb, more: object = {}) => db.getSession({ sessionId: "s1", ...more });
+  const session = { sessionType: "team", sessionId: "s1", userId: "u1" } as const;
+
+  test.each<[string, (db: PostgresSessionDb) => Promise<unknown>, number]>([
+    ["a session without runs", (db) => one(db, { includeRuns: false }), 1],
+    ["a session", (db) => one(db), 1],
+    ["a session's newest runs", (db) => one(db, { runsLimit: 10 }), 1],
+    ["a run", (db) => db.getRun({ runId: "rs1" }), 1],
+    ["a turn", (db) => db.upsertRun({ session, run: agentRun("new") }), 1],
+    ["a turn that replaces its run", (db) => db.upsertRun({ session, run: agentRun("new") }), 1],
+    ["a change", (db) => db.updateSession({ sessionId: "s1" }, { sessionState: {} }), 4],
+    ["a turn with a change", (db) => db.upsertRun({ session, run: agentRun("new"), change: { sessionState: {} } }), 6],
+    ["the first turn", (db) => db.upsertRun({ session: { ...session, sessionId: "new" }, run: agentRun("first") }), 6],
+  ])("%s: by an index, in a fixed number of round trips", async (_, work, wanted) => {
+    const { statements } = await roundTrips(client, async (recording) => {
+      const { PostgresSessionDb: Store } = await import("../src/index.ts");
+      await work(new Store({ client: recording, schema }));
+    });
+    expect(statements.map(({ text }) => text)).toHaveLength(wanted);
+    for (const { steps } of await plansOf(client, schema, work)) {
+      expect(steps).not.toContain("Seq Scan");
+    }
+  });
+
+  test("a session without runs touches no run", async () => {
+    const [plan] = await plansOf(client, schema, (db) => one(db, { includeRuns: false }));
+    expect(plan?.steps).not.toContain("agno_runs");
+  });
+
+  test("the newest runs are read from the end of their index", async () => {
+    const [plan] = await plansOf(client, schema, (db) => one(db, { runsLimit: 10 }));
+    expect(plan?.steps).toMatch(/Index Scan Backward using idx_agno_runs_session_id_run_index/);
+    const text = `explain (analyze, costs off, timing off, summary off) ${plan?.text}`;
+    const { rows } = await client.query<[string]>({ text, values: ["s1", "s1", 10, "s1", 10], rowMode: "array" });
+    const read = rows
+      .map(([step]) => /run_index on .*rows=(\d+)/.exec(step)?.[1])
+      .filter((count) => count !== undefined);
+    expect(read.map(Number).every((count) => count <= 12)).toBe(true);
+  });
+
+  test("deletes find what they delete by an index", async () => {
+    const plans = await plansOf(client, schema, async (db) => {
+      await db.deleteRuns({ runIds: ["rs4"] });
+      await db.deleteSession({ sessionId: "s4" });
+      await db.deleteSessions({ filter: {}, userId: "u2" });
+      await db.deleteSessions({ filter: { participantId: "u3" } });
+    });
+    for (const { text, steps } of plans) {
+      expect(steps, text).not.toContain("Seq Scan");
+    }
+  });
+});
