@@ -1,7 +1,8 @@
 import { PayloadTooLargeError } from "@sessiondb/core";
 import type { SqlConnection, Statement, StatementResult } from "@sessiondb/drizzle";
 import type { Connection, ResultSetHeader } from "mysql2/promise";
-import { endsConnection } from "./mysql-errors.ts";
+import { endsConnection, NoAnswerError } from "./mysql-errors.ts";
+import { within } from "./within.ts";
 
 export interface MysqlResult extends StatementResult {
   /** Whether an insert met a row that it had to leave as it was; see `MysqlWrites`. */
@@ -37,21 +38,23 @@ export class MysqlConnection implements SqlConnection {
 
   async query(sql: string, values: unknown[] = [], timeout = this.#timeout): Promise<MysqlResult> {
     this.#checkSize(values);
-    try {
-      const [result] = await this.connection.execute({ sql, values, rowsAsArray: true, timeout });
-      return Array.isArray(result)
-        ? { rows: result as unknown[][], affected: 0, kept: false }
-        : { rows: [], affected: (result as ResultSetHeader).affectedRows, kept: result.insertId > 0 };
-    } catch (cause) {
-      this.broken ||= endsConnection(cause);
-      throw cause;
-    }
+    const [result] = await this.#answer(this.connection.execute({ sql, values, rowsAsArray: true }), timeout);
+    return Array.isArray(result)
+      ? { rows: result as unknown[][], affected: 0, kept: false }
+      : { rows: [], affected: (result as ResultSetHeader).affectedRows, kept: result.insertId > 0 };
   }
 
   /** Runs a statement that takes no parameters and cannot be prepared. */
   async command(sql: string, timeout = this.#timeout): Promise<void> {
+    await this.#answer(this.connection.query(sql), timeout);
+  }
+
+  /** mysql2's own timeout does not cover the preparing of a statement. */
+  async #answer<Answer>(answer: Promise<Answer>, timeout: number): Promise<Answer> {
     try {
-      await this.connection.query({ sql, timeout });
+      return await within(answer, timeout, () => {
+        throw new NoAnswerError();
+      });
     } catch (cause) {
       this.broken ||= endsConnection(cause);
       throw cause;

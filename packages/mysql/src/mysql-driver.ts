@@ -11,6 +11,7 @@ import type { Pool, PoolConnection } from "mysql2/promise";
 import { MysqlConnection, packetReserve, type ServerLimits } from "./mysql-connection.ts";
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
+import { within } from "./within.ts";
 import { inspect, migrate, type MysqlLocation } from "./mysql-schema.ts";
 
 export interface MysqlPool {
@@ -155,25 +156,5 @@ export class MysqlDriver implements SqlDriver {
         `No connection to ${server} became free within ${connectionTimeout} ms: the pool's are all in use.`,
       );
     });
-  }
-}
-
-/** The promise's value, or what `late` gives when it takes longer than that many milliseconds. */
-async function within<Value>(promise: Promise<Value>, milliseconds: number, late: () => Value): Promise<Value>;
-async function within<Value>(promise: Promise<Value>, milliseconds: number, late: () => null): Promise<Value | null>;
-async function within<Value>(
-  promise: Promise<Value>,
-  milliseconds: number,
-  late: () => Value | null,
-): Promise<Value | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<"late">((resolve) => {
-    timer = setTimeout(resolve, milliseconds, "late");
-  });
-  try {
-    const first = await Promise.race([promise.then((value) => ({ value })), timeout]);
-    return first === "late" ? late() : first.value;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -10,6 +10,9 @@ import {
 } from "@sessiondb/core";
 import type { ClassifiedError } from "@sessiondb/drizzle";
 
+/** A statement was not answered in time: the connection may still be at it, and cannot be used again. */
+export class NoAnswerError extends Error {}
+
 /** An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 itself a `code` alone. */
 interface DriverError {
   readonly errno: number;
@@ -55,7 +58,7 @@ export function classifyMysqlError(cause: unknown, server: string): ClassifiedEr
   const driverError = read(cause);
   const { code, message } = driverError;
   const options = { cause };
-  if (code === "PROTOCOL_SEQUENCE_TIMEOUT") {
+  if (cause instanceof NoAnswerError) {
     return final(new DatabaseUnreachableError(`${server} did not answer in time.`, options));
   }
   switch (kindOf(cause)) {
@@ -91,7 +94,7 @@ export function endsConnection(cause: unknown): boolean {
     kind === "unreachable" ||
     // After a failover the pool must find the new primary.
     kind === "readOnly" ||
-    read(cause).code === "PROTOCOL_SEQUENCE_TIMEOUT" ||
+    cause instanceof NoAnswerError ||
     (typeof cause === "object" && cause !== null && "fatal" in cause && cause.fatal === true)
   );
 }

@@ -37,21 +37,28 @@ export class MysqlWrites extends SessionWrites {
     yield* naming("session", super.updateSession(on, sessionId, columns), Object.values(columns));
   }
 
+  /**
+   * An INSERT of a SELECT, not of VALUES: in that the servers would read the last index with locks that reach into the
+   * next session's runs, and writers to different sessions would wait for each other.
+   */
   override *putRun(on: SqlConnection, run: RunRow<string>): Steps<boolean> {
     const { runs } = this.dialect.tables;
-    const statement = this.once("put run", () =>
-      this.write(
-        sql`insert into ${runs} ${insertValues(getTableColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun()}`,
-      ),
-    );
+    const statement = this.once("put run", () => {
+      const columns = Object.entries<Column>(getTableColumns(runs));
+      const names = sql.join(
+        columns.map(([, column]) => bare(column)),
+        sql`, `,
+      );
+      const values = sql.join(
+        columns.map(([name]) => (name === "runIndex" ? sql`coalesce(${value(name)}, last.next)` : value(name))),
+        sql`, `,
+      );
+      const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as next from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+      return this.write(
+        sql`insert into ${runs} (${names}) select ${values} from (${last}) as last ${this.replaceRun()}`,
+      );
+    });
     return yield* naming("run", this.#changes(on, statement, { ...run }), [run.runData]);
-  }
-
-  /** The last index comes out of a table of its own, since an insert may not read the table it writes. */
-  protected override placeOfRun(): SQL {
-    const { runs } = this.dialect.tables;
-    const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as next from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
-    return sql`coalesce(${value("runIndex")}, (select next from (${last}) as last))`;
   }
 
   protected override replaceRun(): SQL {

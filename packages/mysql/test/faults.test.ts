@@ -1,0 +1,196 @@
+import { createServer, type AddressInfo } from "node:net";
+import { createPool } from "mysql2/promise";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import { expect, test } from "vitest";
+import { refusal, run, session } from "./models.ts";
+import { Proxy } from "./proxy.ts";
+import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
+
+const timeout = 60_000;
+
+async function runIds(db: MySqlSessionDb, sessionId = "s"): Promise<string[]> {
+  return ((await db.getSession({ sessionId }))?.runs ?? []).map(({ runId }) => runId);
+}
+
+onEachServer((server) => {
+  test("connections that were cut while they rested are replaced", { timeout }, async () => {
+    await using proxy = new Proxy(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: await proxy.listen() });
+    await Promise.all(["a", "b", "c", "d"].map((id) => db.upsertRun({ session: session("s"), run: run(id) })));
+    proxy.cutAll();
+    await db.upsertRun({ session: session("s"), run: run("e") });
+    expect(await runIds(db)).toHaveLength(5);
+  });
+
+  test("connections that the server killed while they rested are replaced", { timeout }, async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url });
+    await db.upsertRun({ session: session("s"), run: run("a") });
+    const ids = await query<{ id: number }>(
+      server.url,
+      "select id from information_schema.processlist where db = ?",
+      new URL(url).pathname.slice(1),
+    );
+    expect(ids.length).toBeGreaterThan(0);
+    for (const { id } of ids) {
+      await query(server.url, `kill ${id}`);
+    }
+    await db.upsertRun({ session: session("s"), run: run("b") });
+    expect(await runIds(db)).toEqual(["a", "b"]);
+  });
+
+  test("a connection cut in the middle of a transaction makes the turn start over", { timeout }, async () => {
+    await using proxy = new Proxy(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: await proxy.listen() });
+    await db.upsertRun({ session: session("s"), run: run("a") });
+    for (const at of [1, 2, 3, 4]) {
+      const start = proxy.commands;
+      let cuts = 0;
+      proxy.onRequest = () => {
+        if (cuts > 0 || proxy.commands - start !== at) {
+          return "pass";
+        }
+        cuts += 1;
+        return "cut";
+      };
+      await db.upsertRun({ session: session("s"), run: run(`cut at ${at}`) });
+      expect(cuts).toBe(1);
+    }
+    expect(await runIds(db)).toEqual(["a", "cut at 1", "cut at 2", "cut at 3", "cut at 4"]);
+  });
+
+  test("a turn whose reply was lost is stored once", { timeout }, async () => {
+    await using proxy = new Proxy(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: await proxy.listen() });
+    await db.upsertRun({ session: session("s"), run: run("a") });
+    loseNextReplyTo("COMMIT", proxy);
+    await db.upsertRun({ session: session("s"), run: run("b") });
+    expect(await runIds(db)).toEqual(["a", "b"]);
+  });
+
+  test("an increment whose reply was lost is not made twice, and the error says so", { timeout }, async () => {
+    await using proxy = new Proxy(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: await proxy.listen() });
+    await db.upsertSession(session("s"));
+    loseNextReplyTo("COMMIT", proxy);
+    const change = db.updateSession({ sessionId: "s" }, ({ sessionState }) => ({
+      sessionState: { count: Number(sessionState["count"] ?? 0) + 1 },
+    }));
+    expect((await refusal(change, "DATABASE_UNREACHABLE")).message).toContain("not known");
+    expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ count: 1 });
+  });
+
+  test("an exhausted pool is an error after a bounded wait", { timeout }, async () => {
+    const url = await freshDatabase(server.url);
+    const pool = createPool({ uri: url.replace("mariadb:", "mysql:"), connectionLimit: 1 });
+    try {
+      await using db = new MySqlSessionDb({ pool, connectionTimeout: 200 });
+      await db.upsertRun({ session: session("s"), run: run("a") });
+      const held = await pool.getConnection();
+      const start = performance.now();
+      await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_BUSY");
+      expect(performance.now() - start).toBeLessThan(5000);
+      held.release();
+      await db.upsertRun({ session: session("s"), run: run("b") });
+      expect(await runIds(db)).toEqual(["a", "b"]);
+    } finally {
+      await pool.end();
+    }
+  });
+
+  test("a row that stays locked is an error after a bounded wait", { timeout }, async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url, retryTimeout: 1000 });
+    await db.upsertRun({ session: session("s"), run: run("a") });
+    await withConnection(url, async (held) => {
+      await held.query("start transaction");
+      await held.query("select * from agno_sessions for update");
+      const start = performance.now();
+      await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_BUSY");
+      expect(performance.now() - start).toBeLessThan(10_000);
+      await held.query("rollback");
+    });
+    await db.upsertRun({ session: session("s"), run: run("b") });
+  });
+
+  test("a server that stops answering is an error after a bounded wait", { timeout }, async () => {
+    await using proxy = new Proxy(await freshDatabase(server.url));
+    const url = await proxy.listen();
+    const db = new MySqlSessionDb({ url, statementTimeout: 300, connectionTimeout: 300, retryTimeout: 300 });
+    await db.upsertRun({ session: session("s"), run: run("a") });
+    proxy.onAnswer = () => "hold";
+    await refusal(db.getSession({ sessionId: "s" }), "DATABASE_UNREACHABLE");
+    await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_UNREACHABLE");
+    proxy.onAnswer = () => "pass";
+    expect(await runIds(db)).toEqual(["a"]);
+    proxy.onAnswer = () => "hold";
+    await db.close();
+  });
+
+  test("a transaction that may only read is refused as such", { timeout }, async () => {
+    const url = await freshDatabase(server.url);
+    const pool = createPool({ uri: url.replace("mariadb:", "mysql:") });
+    pool.on("connection", (connection) => void connection.query("set session transaction read only"));
+    try {
+      await using writable = new MySqlSessionDb({ url });
+      await writable.upsertRun({ session: session("s"), run: run("a") });
+      await using db = new MySqlSessionDb({ pool });
+      expect(await runIds(db)).toEqual(["a"]);
+      await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_READ_ONLY");
+    } finally {
+      await pool.end();
+    }
+  });
+
+  test("a database that is not there is named", { timeout }, async () => {
+    const url = Object.assign(new URL(server.url), { pathname: "/none_of_this_name" }).href;
+    await using db = new MySqlSessionDb({ url });
+    const error = await refusal(db.getSessions(), "DATABASE_ERROR");
+    expect(error.message).toContain("none_of_this_name");
+  });
+
+  test("a wrong password is refused, and not repeated", { timeout }, async () => {
+    const { host } = new URL(server.url);
+    await using db = new MySqlSessionDb({ url: `mysql://root:wrong-secret@${host}/test` });
+    const error = await refusal(db.getSessions(), "PERMISSION_DENIED");
+    expect(error.message).toContain(host);
+    expect(JSON.stringify(error) + error.message).not.toContain("wrong-secret");
+  });
+});
+
+test("a server that is not there is named, without the password", async () => {
+  await using db = new MySqlSessionDb({ url: "mysql://me:hidden-word@127.0.0.1:1/agents" });
+  const error = await refusal(db.getSessions(), "DATABASE_UNREACHABLE");
+  expect(error.message).toContain("127.0.0.1:1");
+  expect(error.message).toContain("agents");
+  expect(error.message).not.toContain("hidden-word");
+});
+
+test("a server that accepts and says nothing is an error after a bounded wait", async () => {
+  const mute = createServer(() => {});
+  await new Promise<void>((resolve) => {
+    mute.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = mute.address() as AddressInfo;
+  const db = new MySqlSessionDb({ url: `mysql://root@127.0.0.1:${port}/test`, connectionTimeout: 200 });
+  await refusal(db.getSessions(), "DATABASE_UNREACHABLE");
+  await db.close();
+  mute.close();
+});
+
+/** The connection on which the next such statement is sent is cut when its reply arrives. */
+function loseNextReplyTo(statement: string, proxy: Proxy): void {
+  let sent = false;
+  proxy.onRequest = (bytes) => {
+    sent ||= bytes.includes(statement);
+    return "pass";
+  };
+  proxy.onAnswer = () => {
+    if (!sent) {
+      return "pass";
+    }
+    proxy.onRequest = () => "pass";
+    proxy.onAnswer = () => "pass";
+    return "cut";
+  };
+}

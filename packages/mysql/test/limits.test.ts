@@ -1,0 +1,94 @@
+import type { JsonObject, PayloadTooLargeError } from "@sessiondb/core";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import { expect, test } from "vitest";
+import { refusal, run, session } from "./models.ts";
+import { agno3Tables } from "./agno-tables.ts";
+import { freshDatabase, freshStore, onEachServer, query, withConnection } from "./support.ts";
+
+const megabyte = 1024 * 1024;
+
+function nested(depth: number): JsonObject {
+  return Array.from({ length: depth - 1 }).reduce<JsonObject>((inner) => ({ n: inner }), {});
+}
+
+onEachServer((server) => {
+  test(
+    "more than the server's packet is refused with both sizes, and nothing is written",
+    { timeout: 60_000 },
+    async () => {
+      const [packet] = await query<{ bytes: number }>(server.url, "select @@max_allowed_packet as bytes");
+      const bytes = packet?.bytes ?? 0;
+      await using db = await freshStore(server, { maxPayloadBytes: 2 ** 30 });
+      await db.upsertRun({ session: session("s"), run: run("r") });
+      expect(db.limits.payloadBytes).toBeLessThan(bytes);
+      expect(db.limits.payloadBytes).toBeGreaterThan(bytes - megabyte);
+      const content = "x".repeat(bytes);
+      const turn = db.upsertRun({ session: session("new"), run: run("big", { content }) });
+      const error = (await refusal(turn, "PAYLOAD_TOO_LARGE")) as PayloadTooLargeError;
+      expect(error).toMatchObject({ argument: "run", limit: db.limits.payloadBytes });
+      expect(error.size).toBeGreaterThan(bytes);
+      // Documents that fit one by one, and not together.
+      const half = "x".repeat(bytes * 0.6);
+      const whole = session("new", { metadata: { half }, agentData: { half } });
+      expect(await refusal(db.upsertSession(whole), "PAYLOAD_TOO_LARGE")).toMatchObject({ argument: "session" });
+      expect(await db.getSession({ sessionId: "new" })).toBeNull();
+      expect(await query(server.url, "select 1 as alive")).toHaveLength(1);
+    },
+  );
+
+  test("the first write of a store meets the limit too", { timeout: 60_000 }, async () => {
+    const [packet] = await query<{ bytes: number }>(server.url, "select @@max_allowed_packet as bytes");
+    await using db = await freshStore(server, { maxPayloadBytes: 2 ** 30 });
+    const content = "x".repeat(packet?.bytes ?? 0);
+    await refusal(db.upsertRun({ session: session("s"), run: run("big", { content }) }), "PAYLOAD_TOO_LARGE");
+    expect(await db.getSession({ sessionId: "s" })).toBeNull();
+  });
+
+  test("nesting that the tables cannot hold is refused with both depths, and nothing is written", async () => {
+    await using db = await freshStore(server);
+    await db.upsertSession(session("deep", { metadata: nested(100) }));
+    expect((await db.getSession({ sessionId: "deep" }))?.metadata).toEqual(nested(100));
+    const deeper = db.upsertRun({ session: session("new"), run: run("r", { metadata: nested(150) }) });
+    if (server.name === "mariadb") {
+      await deeper;
+      return;
+    }
+    const error = await refusal(deeper, "INVALID_ARGUMENT");
+    expect(error.message).toContain("run must be nested at most 100 levels deep in this table, not 151");
+    expect(await db.getSession({ sessionId: "new" })).toBeNull();
+    expect(
+      await refusal(db.upsertSession(session("new", { metadata: nested(101) })), "INVALID_ARGUMENT"),
+    ).toMatchObject({ argument: "session" });
+  });
+
+  test("nesting that MariaDB's own JSON columns cannot hold is refused with both depths", async () => {
+    const url = await freshDatabase(server.url);
+    await withConnection(url, (connection) => connection.query(agno3Tables));
+    await using db = new MySqlSessionDb({ url });
+    const write = db.upsertSession(session("s", { metadata: nested(40) }));
+    if (server.name === "mysql") {
+      await write;
+      return;
+    }
+    const error = await refusal(write, "INVALID_ARGUMENT");
+    expect(error.message).toContain("at most 31 levels deep in this table, not 40");
+  });
+
+  test("ids of 128 characters are stored, whatever their bytes, and longer ones refused", async () => {
+    await using db = await freshStore(server);
+    for (const longest of ["x".repeat(128), "😀".repeat(128)]) {
+      await db.upsertRun({ session: session(longest, { userId: longest }), run: run(longest) });
+      expect((await db.getSession({ sessionId: longest }))?.runs[0]?.runId).toBe(longest);
+      const error = await refusal(db.upsertSession(session(`${longest}y`)), "INVALID_ARGUMENT");
+      expect(error.message).toContain("at most 128 characters long, not 129");
+    }
+  });
+
+  test("ids that shorter columns cut off are refused, even where the server would cut them", async () => {
+    const url = await freshDatabase(server.url);
+    await withConnection(url, (connection) => connection.query(agno3Tables.replaceAll("varchar(128)", "varchar(36)")));
+    await using db = new MySqlSessionDb({ url });
+    await refusal(db.upsertSession(session("x".repeat(40))), "INVALID_ARGUMENT");
+    expect(await db.getSessions()).toMatchObject({ sessions: [] });
+  });
+});

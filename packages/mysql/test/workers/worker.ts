@@ -1,0 +1,87 @@
+// Runs what the test asks for, one JSON line after the other: { "task": …, … } in, { "result": … } or { "error": … } out.
+import { createInterface } from "node:readline";
+import { SessionDbError, type AgentRun, type AgentSessionInit } from "@sessiondb/core";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import type { Task, TaskName } from "../workers.ts";
+
+const session = (sessionId: string): AgentSessionInit => ({ sessionType: "agent", sessionId, agentId: "agent-1" });
+const run = (runId: string): AgentRun => ({ runType: "agent", runId, status: "COMPLETED", content: `Of ${runId}` });
+const stores = new Map<string, MySqlSessionDb>();
+
+function storeOf(url: string): MySqlSessionDb {
+  const store = stores.get(url) ?? new MySqlSessionDb({ url, poolSize: 4 });
+  stores.set(url, store);
+  return store;
+}
+
+const tasks: { [Name in TaskName]: (task: Task & { task: Name }) => Promise<unknown> } = {
+  /** Several writers at once, each of which appends its runs to one session in turn. */
+  append: async ({ url, sessionId, writers, runs }) => {
+    const db = storeOf(url);
+    const write = async (writer: string): Promise<void> => {
+      for (let index = 0; index < runs; index += 1) {
+        await db.upsertRun({ session: session(sessionId), run: run(`${writer}-${index}`) });
+      }
+    };
+    await Promise.all(writers.map(write));
+  },
+  increment: async ({ url, sessionId, times }) => {
+    const db = storeOf(url);
+    await Promise.all(
+      Array.from({ length: times }, () =>
+        db.updateSession({ sessionId }, ({ sessionState }) => ({
+          sessionState: { count: Number(sessionState["count"] ?? 0) + 1 },
+        })),
+      ),
+    );
+  },
+  /** One turn in each session; how long the slowest took, in milliseconds. */
+  turns: async ({ url, sessionIds }) => {
+    const times: number[] = [];
+    for (const sessionId of sessionIds) {
+      const start = performance.now();
+      await storeOf(url).upsertRun({ session: session(sessionId), run: run(`run of ${sessionId}`) });
+      times.push(performance.now() - start);
+    }
+    return Math.max(...times);
+  },
+  /** The first operation on a store of its own. */
+  first: async ({ url, sessionId }) => {
+    await using db = new MySqlSessionDb({ url, poolSize: 1 });
+    await db.upsertRun({ session: session(sessionId), run: run(`run of ${sessionId}`) });
+  },
+  /** Whole sessions in the order given, again and again. */
+  together: async ({ url, sessionIds, times }) => {
+    for (let index = 0; index < times; index += 1) {
+      await storeOf(url).upsertSessions(sessionIds.map(session));
+    }
+  },
+  /** Turns until the time is over, whatever fails; the ids of those that were acknowledged. */
+  endure: async ({ url, sessionId, milliseconds, name }) => {
+    const acknowledged: string[] = [];
+    const errors: Record<string, number> = {};
+    const end = Date.now() + milliseconds;
+    for (let index = 0; Date.now() < end; index += 1) {
+      const runId = `${name}-${index}`;
+      try {
+        await storeOf(url).upsertRun({ session: session(sessionId), run: run(runId) });
+        acknowledged.push(runId);
+      } catch (error) {
+        const code = SessionDbError.isInstance(error) ? error.code : `not typed: ${String(error)}`;
+        errors[code] = (errors[code] ?? 0) + 1;
+      }
+    }
+    return { acknowledged, errors };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const task = JSON.parse(line) as Task;
+  try {
+    const result = (await (tasks[task.task] as (task: Task) => Promise<unknown>)(task)) ?? null;
+    process.stdout.write(`${JSON.stringify({ result })}\n`);
+  } catch (error) {
+    process.stdout.write(`${JSON.stringify({ error: error instanceof Error ? error.stack : String(error) })}\n`);
+  }
+}
+await Promise.all([...stores.values()].map((store) => store.close()));
