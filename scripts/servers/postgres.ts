@@ -20,6 +20,8 @@ export interface PostgresOptions {
 
 export interface PostgresServer extends TestServer {
   readonly port: number;
+  /** The folder of its data. */
+  readonly data: string;
   /** Ends all of the server's processes with SIGKILL. */
   readonly kill: () => Promise<void>;
   /** Starts it again after `kill`, on the same port and data, perhaps with other settings. */
@@ -73,6 +75,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   let server = await start();
   return {
     port,
+    data,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     kill: () => server.kill(),
     restart: async (settings) => {
@@ -128,7 +131,7 @@ export function asOrdinaryUser(directory: string): readonly string[] {
 function isReady(data: string, pid: number): boolean {
   const file = join(data, "postmaster.pid");
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
-  return Number(lines[0]) === pid && lines[7]?.trim() === "ready";
+  return Number(lines[0]) === pid && ["ready", "standby"].includes(lines[7]?.trim() ?? "");
 }
 
 async function run([command = "", ...args]: readonly string[]): Promise<void> {

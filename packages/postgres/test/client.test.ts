@@ -1,0 +1,115 @@
+import { openSessionDb } from "@sessiondb/core";
+import pg from "pg";
+import { describe, expect, inject, test } from "vitest";
+import { fromUrl, PostgresSessionDb } from "../src/index.ts";
+import { agentRun, agentSession, Sandbox } from "./support.ts";
+
+test.each([{}, { url: "postgres://h/d", pool: new pg.Pool() }, { pool: new pg.Pool(), client: new pg.Client() }])(
+  "options that name no connection or two are refused: %#",
+  (options) => {
+    expect(() => new PostgresSessionDb(options)).toThrow(/one of url, pool and client/);
+  },
+);
+
+test.each(["", "mysql://h/d", "h/d", 7])("the connection string %j is refused and not repeated", (url) => {
+  expect(() => fromUrl(url as string)).toThrow(/postgres:\/\/user:password@host/);
+});
+
+test("a schema that cannot be a name is refused", () => {
+  expect(() => new PostgresSessionDb({ url: "postgres://h/d", schema: "" })).toThrow(/schema must be/);
+  expect(() => new PostgresSessionDb({ url: "postgres://h/d", schema: "x".repeat(64) })).toThrow(/schema must be/);
+});
+
+describe.skipIf(inject("postgres") === null)("clients", () => {
+  const sandbox = new Sandbox("postgres");
+  const { url } = sandbox;
+
+  test("openSessionDb takes the schema from the connection string", async () => {
+    const schema = sandbox.schema();
+    await using db = await openSessionDb(`${url}?schema=${schema}`);
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
+    expect(await sandbox.query(`select run_id from ${schema}.agno_runs`)).toEqual([{ run_id: "r" }]);
+  });
+
+  test("a client of one's own is used by one operation after the other, and stays open", async () => {
+    const client = await sandbox.connect();
+    const db = new PostgresSessionDb({ client, schema: sandbox.schema() });
+    await Promise.all(
+      Array.from({ length: 8 }, (_, index) => db.upsertRun({ session: agentSession("s"), run: agentRun(`r${index}`) })),
+    );
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(8);
+    await db.close();
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    await client.end();
+  });
+
+  test("inside of a transaction, what the store wrote is committed or rolled back with the rest", async () => {
+    const schema = sandbox.schema();
+    await using db = new PostgresSessionDb({ url, schema });
+    await db.upsertSession(agentSession("s"));
+    await sandbox.query(`create table ${schema}.own (id int)`);
+    const client = await sandbox.connect();
+    for (const end of ["rollback", "commit"]) {
+      await client.query("begin");
+      const within = db.withClient(client);
+      await client.query(`insert into ${schema}.own values (1)`);
+      await within.upsertRun({ session: agentSession("s"), run: agentRun(`r ${end}`) });
+      await within.upsertRun({ session: agentSession(`t ${end}`), run: agentRun(`first ${end}`) });
+      expect((await within.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+      await client.query(end);
+      await within.close();
+    }
+    await client.end();
+    expect((await db.getRuns()).runs.map(({ runId }) => runId).toSorted()).toEqual(["first commit", "r commit"]);
+    expect(await sandbox.query(`select id from ${schema}.own`)).toHaveLength(1);
+  });
+
+  test("a refusal or a failure inside of a transaction leaves it sound", async () => {
+    const schema = sandbox.schema();
+    await using db = new PostgresSessionDb({ url, schema });
+    await db.upsertSession(agentSession("s", { userId: "u" }));
+    await sandbox.query(
+      `create function ${schema}.fail() returns trigger language plpgsql as $$ begin
+         raise exception 'provoked' using errcode = '40001'; end $$`,
+      `create trigger fail before delete on ${schema}.agno_sessions for each row execute function ${schema}.fail()`,
+    );
+    const client = await sandbox.connect();
+    await client.query("begin");
+    const within = db.withClient(client);
+    await within.upsertRun({ session: agentSession("s", { userId: "u" }), run: agentRun("before") });
+    await expect(
+      within.upsertRun({ session: agentSession("s", { userId: "other" }), run: agentRun("never") }),
+    ).rejects.toMatchObject({ code: "SESSION_OWNERSHIP" });
+    // Only who began a transaction can begin it again, so this is not retried.
+    await expect(within.deleteSession({ sessionId: "s" })).rejects.toMatchObject({ code: "DATABASE_BUSY" });
+    await expect(within.migrate()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await within.upsertRun({ session: agentSession("s", { userId: "u" }), run: agentRun("after") });
+    await client.query("commit");
+    await client.end();
+    expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["before", "after"]);
+  });
+
+  test("a transaction meets no DDL", async () => {
+    await using db = new PostgresSessionDb({ url, schema: sandbox.schema() });
+    const client = await sandbox.connect();
+    await client.query("begin");
+    const within = db.withClient(client);
+    await expect(within.upsertSession(agentSession("s"))).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    await client.end();
+  });
+
+  test("the application's own type parsers are neither used nor changed", async () => {
+    const own = pg.types.getTypeParser(20);
+    pg.types.setTypeParser(20, (text) => BigInt(text));
+    pg.types.setTypeParser(3802, () => "mine");
+    try {
+      await using db = new PostgresSessionDb({ url, schema: sandbox.schema() });
+      await db.upsertRun({ session: agentSession("s", { createdAt: 5, metadata: { a: 1 } }), run: agentRun("r") });
+      expect(await db.getSession({ sessionId: "s" })).toMatchObject({ createdAt: 5, metadata: { a: 1 } });
+    } finally {
+      pg.types.setTypeParser(20, own);
+      pg.types.setTypeParser(3802, JSON.parse);
+    }
+  });
+});

@@ -1,0 +1,14 @@
+import { test } from "vitest";
+import { embeddedPostgres, installedPostgres } from "../../../scripts/servers/postgres.ts";
+import { killRounds } from "./crashes.ts";
+
+const servers = [
+  ["installed", installedPostgres()],
+  ["newer", embeddedPostgres()],
+].filter((server): server is [string, string] => server[1] !== null);
+
+test.each(servers)(
+  "a server killed under load loses nothing acknowledged, 20 times: %s",
+  { timeout: 600_000 },
+  (_, binaries) => killRounds(binaries, 20),
+);
