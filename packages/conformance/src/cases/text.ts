@@ -35,7 +35,7 @@ function contentCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** MySQL's JSON holds keys of up to 65,535 bytes; texts have no such limit. */
+/** There are databases whose JSON holds keys of up to 65,535 bytes; texts have no such limit. */
 const longestKey = 10_000;
 
 async function checkContent(db: SessionDb, text: string, expected: string): Promise<void> {
