@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientBase, Pool, PoolClient } from "pg";
 
 /** A client to use alone until it is released; one that failed is released as broken and is not used again. */
@@ -68,25 +67,30 @@ export class PoolConnections implements PostgresConnections {
       this.#pool.on("error", ignore);
     }
     const pool = this.#pool;
-    const connecting = pool.connect();
-    const timer = new AbortController();
-    const expired = sleep(this.#timeout, null, { signal: timer.signal }).catch(() => null);
-    try {
-      const client = await Promise.race([connecting, expired]);
-      if (client !== null) {
-        return client;
-      }
-    } catch (cause) {
-      if (cause instanceof Error && cause.message.startsWith("timeout exceeded")) {
-        throw new ConnectionWaitError(isExhausted(pool), this.#timeout, { cause });
-      }
-      throw cause;
-    } finally {
-      timer.abort();
-    }
-    // The pool still hands the client out when there is one.
-    connecting.then((late) => late.release(), ignore);
-    throw new ConnectionWaitError(isExhausted(pool), this.#timeout);
+    const timeout = this.#timeout;
+    return new Promise((resolve, reject) => {
+      let expired = false;
+      const timer = setTimeout(() => {
+        expired = true;
+        reject(new ConnectionWaitError(isExhausted(pool), timeout));
+      }, timeout);
+      pool.connect().then(
+        (client) => {
+          clearTimeout(timer);
+          if (expired) {
+            // The pool handed it out all the same.
+            client.release();
+          } else {
+            resolve(client);
+          }
+        },
+        (cause: unknown) => {
+          clearTimeout(timer);
+          const late = cause instanceof Error && cause.message.startsWith("timeout exceeded");
+          reject(late ? new ConnectionWaitError(isExhausted(pool), timeout, { cause }) : cause);
+        },
+      );
+    });
   }
 }
 

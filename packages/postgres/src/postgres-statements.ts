@@ -33,7 +33,36 @@ const list = (parts: readonly unknown[]): SQL =>
     parts.map((part) => sql`${part}`),
     sql`, `,
   );
-const nulls = (selection: object): SQL => list(Object.keys(selection).map(() => sql`null`));
+
+/** A row of the sessions table, or one of the runs table, which has `runData`, in the same columns. */
+type SessionOrRun = RawSession & { runData: unknown };
+
+/** What a run's row holds in the columns of a session, so that the statement has few columns to describe. */
+const runColumns: Readonly<Record<string, keyof StoredRun>> = {
+  sessionId: "sessionId",
+  sessionType: "runType",
+  agentId: "runId",
+  teamId: "parentRunId",
+  workflowId: "status",
+  userId: "userId",
+  createdAt: "createdAt",
+  updatedAt: "runIndex",
+};
+
+function runOf(row: SessionOrRun): StoredRun {
+  const { sessionId, sessionType, agentId, teamId, workflowId, userId, createdAt, updatedAt, runData } = row;
+  return {
+    runId: agentId ?? "",
+    sessionId,
+    runType: sessionType,
+    userId,
+    parentRunId: teamId,
+    status: workflowId,
+    runIndex: updatedAt,
+    runData,
+    createdAt,
+  };
+}
 
 /** The reads that take fewer round trips here, and those for which Postgres sorts a NULL `run_index` last, not first. */
 export class PostgresReads extends SessionReads {
@@ -44,45 +73,39 @@ export class PostgresReads extends SessionReads {
     }
     const limit = wanted === "all" ? null : wanted;
     const statement = this.#sessionWithRuns(limit === null);
-    const rows = yield* this.raw(on, statement, { sessionId, limit });
-    const { sessions, runs } = this.dialect.tables;
-    const width = Object.keys(sessionSelection(sessions)).length;
-    const runRow = this.once(
-      "run of a session",
-      () => new Statement<StoredRun>(this.dialect, sql``, runSelection(runs)),
-    );
-    const found = rows.filter((row) => row[width] !== null).map((row) => runRow.decode(row.slice(width)));
-    const sessionRow = rows.find((row) => row[width] === null);
-    if (sessionRow === undefined) {
+    const rows = yield* this.rows(on, statement, { sessionId, limit });
+    const session = rows.find(({ runData }) => runData === null);
+    if (session === undefined) {
       return null;
     }
-    found.sort(byPosition);
+    const runs = rows.filter(({ runData }) => runData !== null).map(runOf);
+    if (limit !== null && runs.some(({ runIndex }) => runIndex === null)) {
+      // Those without index came first, and may have kept out newer ones.
+      return yield* super.sessionWithRuns(on, sessionId, wanted);
+    }
+    runs.sort(byPosition);
     return {
-      session: parseSession(statement.decode(sessionRow), this.dialect.names.sessions),
-      runs: limit === null ? found : found.slice(-limit),
+      session: parseSession(session, this.dialect.names.sessions),
+      runs: limit === null ? runs : runs.slice(-limit),
     };
   }
 
-  #sessionWithRuns(all: boolean): Statement<RawSession> {
+  #sessionWithRuns(all: boolean): Statement<SessionOrRun> {
     const { sessions, runs } = this.dialect.tables;
     return this.once(`session with ${all ? "all" : "newest"} runs`, () => {
       const session = sessionSelection(sessions);
-      const run = runSelection(runs);
-      const runsWhere = (condition: SQL): SQL =>
-        sql`(select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${condition})`;
+      const columnOf = (name: string) => {
+        const held = runColumns[name];
+        return held === undefined ? sql`null` : sql`${runs[held]}`;
+      };
+      const columns: SQL[] = Object.keys(session).map((name) => sql`${columnOf(name)}`);
       const statuses = list(skippedHistoryStatuses.map((status) => sql.raw(`'${status}'`)));
-      const ofHistory = sql`${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses}))`;
-      const newest = (index: SQL, order: SQL): SQL =>
-        runsWhere(sql` and ${runs.runIndex} is ${index} and ${ofHistory} order by ${order} limit ${value("limit")}`);
-      const age = sql`${runs.createdAt} desc, ${byBytes(this.dialect, runs.runId)} desc`;
-      // Runs without index come before all others: they are wanted only where those do not reach, and are few.
-      const parts = all
-        ? [runsWhere(sql``)]
-        : [newest(sql`not null`, sql`${runs.runIndex} desc, ${age}`), newest(sql`null`, age)];
-      return new Statement(
+      // By run_index alone, which its index gives without sorting. Runs that tie with the last one come too.
+      const newest = sql` and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runs.runIndex} desc fetch first (${value("limit")}) rows with ties`;
+      return new Statement<SessionOrRun>(
         this.dialect,
-        sql`select ${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all ${sql.join(parts, sql` union all `)}`,
-        session,
+        sql`select ${list(Object.values(session))}, null from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all (select ${list(columns)}, ${runs.runData} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${all ? sql`` : newest})`,
+        { ...session, runData: runs.runData },
       );
     });
   }
