@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
@@ -7,7 +8,7 @@ import { defineConfig } from "vitest/config";
 const project = (root: string, name: string) => ({
   extends: true as const,
   root,
-  test: { name, globalSetup: ["test/servers.ts"].filter((file) => existsSync(`${root}/${file}`)) },
+  test: { name, globalSetup: [resolve(root, "test/servers.ts")].filter((file) => existsSync(file)) },
 });
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
 

@@ -74,22 +74,18 @@ export class PoolConnections implements PostgresConnections {
         expired = true;
         reject(new ConnectionWaitError(isExhausted(pool), timeout));
       }, timeout);
-      pool.connect().then(
-        (client) => {
-          clearTimeout(timer);
-          if (expired) {
-            // The pool handed it out all the same.
-            client.release();
-          } else {
-            resolve(client);
-          }
-        },
-        (cause: unknown) => {
-          clearTimeout(timer);
-          const late = cause instanceof Error && cause.message.startsWith("timeout exceeded");
-          reject(late ? new ConnectionWaitError(isExhausted(pool), timeout, { cause }) : cause);
-        },
-      );
+      pool.connect((error, client) => {
+        clearTimeout(timer);
+        if (expired) {
+          // The pool hands it out all the same.
+          client?.release();
+        } else if (client !== undefined) {
+          resolve(client);
+        } else {
+          const late = error?.message.startsWith("timeout exceeded") === true;
+          reject(late ? new ConnectionWaitError(isExhausted(pool), timeout, { cause: error }) : error);
+        }
+      });
     });
   }
 }

@@ -41,8 +41,18 @@ describe.skipIf(inject("postgres") === null)("sessions of Agno", () => {
         `insert into ${schema}.agno_runs (run_id, session_id, run_type, agent_id, team_id, workflow_id, user_id, parent_run_id,
            status, run_index, run_data, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)`,
         [
-          ...[run["run_id"], session.session_id, typeOf(run), run["agent_id"], run["team_id"], run["workflow_id"]],
-          ...[session["user_id"], run["parent_run_id"], run["status"], index, JSON.stringify(run), run["created_at"]],
+          run["run_id"],
+          session.session_id,
+          typeOf(run),
+          run["agent_id"],
+          run["team_id"],
+          run["workflow_id"],
+          session["user_id"],
+          run["parent_run_id"],
+          run["status"],
+          index,
+          JSON.stringify(run),
+          run["created_at"],
         ],
       );
     }
@@ -83,9 +93,7 @@ describe.skipIf(inject("postgres") === null)("sessions of Agno", () => {
       await db.migrateLegacyRuns();
       expect(await db.getSession({ sessionId: session.session_id })).toEqual(read);
       const [row] = await stored(schema);
-      for (const [index, run] of (session.runs ?? []).entries()) {
-        expect((row?.["runs"] as JsonObject[])[index]).toMatchObject(run);
-      }
+      expect(row?.["runs"]).toMatchObject(session.runs ?? []);
     },
   );
 });

@@ -100,16 +100,16 @@ describe.skipIf(inject("postgres") === null)("clients", () => {
   });
 
   test("the application's own type parsers are neither used nor changed", async () => {
-    const own = pg.types.getTypeParser(20);
-    pg.types.setTypeParser(20, (text) => BigInt(text));
-    pg.types.setTypeParser(3802, () => "mine");
+    const { INT8, JSONB } = pg.types.builtins;
+    pg.types.setTypeParser(INT8, (text) => BigInt(text));
+    pg.types.setTypeParser(JSONB, () => "mine");
     try {
       await using db = new PostgresSessionDb({ url, schema: sandbox.schema() });
       await db.upsertRun({ session: agentSession("s", { createdAt: 5, metadata: { a: 1 } }), run: agentRun("r") });
       expect(await db.getSession({ sessionId: "s" })).toMatchObject({ createdAt: 5, metadata: { a: 1 } });
     } finally {
-      pg.types.setTypeParser(20, own);
-      pg.types.setTypeParser(3802, JSON.parse);
+      pg.types.setTypeParser(INT8, (text) => text);
+      pg.types.setTypeParser(JSONB, (text) => JSON.parse(text) as unknown);
     }
   });
 });

@@ -103,9 +103,9 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
 
   test("connections cut again and again during turns lose no acknowledged run", async () => {
     const { db, proxy } = await throughProxy();
-    let running = true;
+    const stop = new AbortController();
     const cutting = (async () => {
-      while (running) {
+      while (!stop.signal.aborted) {
         await sleep(80);
         proxy.cutAll();
       }
@@ -118,7 +118,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
         }
       }),
     );
-    running = false;
+    stop.abort();
     await cutting;
     const stored = (await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId);
     expect(stored?.toSorted()).toEqual(ids.toSorted());

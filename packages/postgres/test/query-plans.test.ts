@@ -36,9 +36,8 @@ describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
     for (const { text, steps } of plans) {
       expect(steps).not.toContain("Seq Scan");
       expect(text.includes("agno_runs")).toBe("participantId" in options);
-      if (!(sortBy === "createdAt" ? sorted : sortedByUpdate).has(name)) {
-        expect(steps).not.toMatch(/^ *(-> +)?Sort/m);
-      }
+      const maySort = (sortBy === "createdAt" ? sorted : sortedByUpdate).has(name);
+      expect(maySort || !/^ *(-> +)?Sort/m.test(steps)).toBe(true);
     }
   });
 
@@ -111,8 +110,8 @@ describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
       await db.deleteSessions({ filter: {}, userId: "u2" });
       await db.deleteSessions({ filter: { participantId: "u3" } });
     });
-    for (const { text, steps } of plans) {
-      expect(steps, text).not.toContain("Seq Scan");
+    for (const { steps } of plans) {
+      expect(steps).not.toContain("Seq Scan");
     }
   });
 });

@@ -91,7 +91,9 @@ describe.skipIf(inject("postgres") === null)("roles", () => {
     );
     await using db = new PostgresSessionDb({ url: url.href, schema });
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["old"]);
-    await expect(db.renameSession({ sessionId: "s", sessionName: "x" })).rejects.toThrow();
+    await expect(db.renameSession({ sessionId: "s", sessionName: "x" })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+    });
   });
 
   test("autoMigrate: false issues no DDL even where it might", async () => {

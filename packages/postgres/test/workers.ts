@@ -26,11 +26,12 @@ export function startWorker(name: string, values: readonly (string | number)[]):
   });
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  const ended = once(child, "close").then(([status]) => {
+  const ended = (async () => {
+    const [status] = (await once(child, "close")) as [number | null];
     if (status !== 0) {
       throw new Error(`${name} ended with ${status}: ${errors}`);
     }
-  });
+  })();
   ended.catch(() => {});
   return {
     child,

@@ -6,13 +6,11 @@ import { PostgresSessionDb } from "@sessiondb/postgres";
 const [url = "", schema = "", name = ""] = process.argv.slice(2);
 
 const db = new PostgresSessionDb({ url, schema, retryTimeout: 60_000 });
-let running = true;
-process.stdin.on("data", () => {
-  running = false;
-});
+const stop = new AbortController();
+process.stdin.on("data", () => stop.abort());
 await Promise.all(
   [0, 1, 2, 3].map(async (writer) => {
-    for (let index = 0; running; index += 1) {
+    for (let index = 0; !stop.signal.aborted; index += 1) {
       const runId = `${name}.${writer}-${index}`;
       await db.upsertRun({
         session: { sessionType: "agent", sessionId: `s${writer % 2}`, agentId: "a" },
