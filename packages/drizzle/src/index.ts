@@ -17,6 +17,7 @@ export type {
 } from "./sql-dialect.ts";
 export {
   bare,
+  beforeAll,
   byBytes,
   following,
   insertValues,
