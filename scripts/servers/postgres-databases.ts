@@ -9,7 +9,7 @@ export const postgres: TestDatabase = {
   variable: "SESSIONDB_TEST_POSTGRES_URL",
   sources: [
     () => started(installedPostgres()),
-    async () => started(await unpackedPostgres()),
+    async () => startPostgres(await unpackedPostgres()),
     () => container("postgres"),
   ],
 };

@@ -10,6 +10,8 @@ import type { TestServer } from "./provision.ts";
 export interface PostgresOptions {
   /** The folder of `initdb` and `postgres`. */
   readonly binaries: string;
+  /** Where libraries are that they need and the machine may lack. */
+  readonly libraries?: string;
   /** Whether what is committed survives a crash of the machine. Default false, which is faster. */
   readonly durable?: boolean;
   /** Further settings, by name. */
@@ -32,24 +34,28 @@ const relaxed = { fsync: "off", synchronous_commit: "off", full_page_writes: "of
 
 /** Starts a private Postgres on a free loopback port, with a superuser `postgres` that needs no password. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { binaries, durable = false, initialise = ["--locale=C"] } = options;
+  const { binaries, libraries, durable = false, initialise = ["--locale=C"] } = options;
+  const environment: Record<string, string> = libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries };
   const directory = makeDirectory("pg");
   const data = join(directory, "data");
   const prefix = asOrdinaryUser(directory);
-  await run([
-    ...prefix,
-    join(binaries, "initdb"),
-    "-D",
-    data,
-    "-U",
-    "postgres",
-    "-A",
-    "trust",
-    "-E",
-    "UTF8",
-    "--no-sync",
-    ...initialise,
-  ]);
+  await run(
+    [
+      ...prefix,
+      join(binaries, "initdb"),
+      "-D",
+      data,
+      "-U",
+      "postgres",
+      "-A",
+      "trust",
+      "-E",
+      "UTF8",
+      "--no-sync",
+      ...initialise,
+    ],
+    environment,
+  );
   const port = await freePort();
 
   const start = (settings: Readonly<Record<string, string>> = {}): Promise<GuardedServer> => {
@@ -66,6 +72,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     return startGuarded({
       directory,
+      environment,
       command: [...prefix, join(binaries, "postgres"), "-D", data, ...flags],
       // Immediate shutdown: the postmaster takes its children along.
       stopSignal: "QUIT",
@@ -97,10 +104,10 @@ export function installedPostgres(): string | null {
 }
 
 /** Postgres from the packages of the Debian release this machine runs, unpacked into a cache. */
-export async function unpackedPostgres(): Promise<string> {
-  const { tree } = await unpackPackages({ packages: ["postgresql"], suite: "own" });
+export async function unpackedPostgres(): Promise<Pick<PostgresOptions, "binaries" | "libraries">> {
+  const { tree, libraries } = await unpackPackages({ packages: ["postgresql"], suite: "own" });
   const root = join(tree, "usr/lib/postgresql");
-  return join(root, readdirSync(root)[0] ?? "", "bin");
+  return { binaries: join(root, readdirSync(root)[0] ?? "", "bin"), libraries };
 }
 
 /** The newer Postgres that npm brings as an optional dependency; null where it has none for this machine. */
@@ -134,8 +141,11 @@ function isReady(data: string, pid: number): boolean {
   return Number(lines[0]) === pid && ["ready", "standby"].includes(lines[7]?.trim() ?? "");
 }
 
-async function run([command = "", ...args]: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
+async function run(
+  [command = "", ...args]: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...environment } });
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   const [status] = (await once(child, "close")) as [number | null];
