@@ -60,8 +60,8 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
       // A page that follows begins at its cursor, and not at the first page.
       expect(scans(following)).toEqual([]);
       const bound = sortBy === "createdAt" ? "(created_at,session_id)" : "<expr>";
-      const begins = following.steps[0]?.includes(`${bound}${sortOrder === "asc" ? ">" : "<"}`) && !isSorted(following);
-      expect(begins || sorts, following.steps.join("; ")).toBe(true);
+      expect(following.steps[0]).toContain(sorts ? "" : `${bound}${sortOrder === "asc" ? ">" : "<"}`);
+      expect(isSorted(following) && !sorts).toBe(false);
       const readsRuns = `${first.text} ${following.text}`.includes("agno_runs");
       expect(readsRuns).toBe("participantId" in options);
     },
@@ -101,8 +101,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     const sorts = options.sessionId === undefined && ("userId" in options || "participantId" in options);
     expect(plans.some(isSorted)).toBe(sorts);
     const bound = options.sessionId === undefined ? "(created_at,run_id)" : "run_index";
-    const begins = following?.steps[0]?.includes(`${bound}${options.order === "desc" ? "<" : ">"}`) ?? false;
-    expect(begins || sorts, following?.steps.join("; ")).toBe(true);
+    expect(following?.steps[0]).toContain(sorts ? "" : `${bound}${options.order === "desc" ? "<" : ">"}`);
   });
 
   const one = (db: SqliteSessionDb, more: object = {}) => db.getSession({ sessionId: "s1", ...more });
