@@ -122,7 +122,8 @@ class SqliteConnection implements SqlConnection {
   execute(statement: Statement<never>, values: unknown[]): StatementResult {
     let prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
-      prepared = this.client.prepare(statement.text);
+      // A client may be set to give every integer as a bigint; the rows here have none that large.
+      prepared = this.client.prepare(statement.text).safeIntegers(false);
       if (prepared.reader) {
         prepared.raw();
       }

@@ -34,6 +34,12 @@ describe("a store", () => {
     [{ file: "a.db", sessionTable: "" }],
     [{ file: "a.db", sessionTable: "x".repeat(49) }],
     [{ file: "a.db", sessionTable: "a\0b" }],
+    [{ file: "a.db", busyTimeout: Number.NaN }],
+    [{ file: "a.db", busyTimeout: -1 }],
+    [{ file: "a.db", busyTimeout: "5" as unknown as number }],
+    [{ file: "a.db", synchronous: "off" as unknown as "full" }],
+    [{ file: "a.db", indexes: "all" as unknown as "agno" }],
+    [{ file: "a.db", maxPayloadBytes: Number.NaN }],
     [{ file: "a.db", runsTable: "agno_sessions" }],
     [{ file: "a.db", runsTable: "agno_schema_versions" }],
   ])("refuses %j", (options) => {
@@ -120,7 +126,7 @@ describe("closing", () => {
   });
 });
 
-test("an open store does not keep its process alive", async () => {
+test("an open store does not keep its process alive", { timeout: 60_000 }, async () => {
   const file = temporaryFile();
   expect(await runWorker("leave-open", [file])).toBe("stored");
   expect(query(file, "select run_id from agno_runs")).toEqual([{ run_id: "r" }]);
@@ -131,7 +137,7 @@ describe("a connection that the store opened", () => {
     const pragma = vi.spyOn(Database.prototype, "pragma");
     await using db = new SqliteSessionDb({ file: temporaryFile(), ...options });
     await db.upsertRun({ session, run: agentRun("r") });
-    const [client] = pragma.mock.contexts;
+    const client = pragma.mock.contexts[0] as Database.Database | undefined;
     pragma.mockRestore();
     const read = (name: string): unknown => client?.pragma(name, { simple: true });
     return ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"].map(read);

@@ -139,6 +139,13 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     }
   });
 
+  test("the newest runs come out of their index in order", async () => {
+    const plans = await plansOf(client, (db) => db.getSession({ sessionId: "s1", runsLimit: 5 }));
+    expect(plans.at(-1)?.steps).toEqual([
+      "SEARCH agno_runs USING INDEX idx_agno_runs_session_id_run_index (session_id=? AND run_index>?)",
+    ]);
+  });
+
   test("a turn asks the index alone for the next place", async () => {
     const session = { sessionType: "team", sessionId: "s1", userId: "u1" } as const;
     const plans = await plansOf(client, (db) => db.upsertRun({ session, run: agentRun("newer", { agentId: "a" }) }));
