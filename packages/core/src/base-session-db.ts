@@ -76,6 +76,7 @@ export abstract class BaseSessionDb implements SessionDb {
   /** Deletes all or nothing. Resolves with the number of sessions deleted. */
   protected abstract removeSessions(selection: SessionSelection): Promise<number>;
 
+  /** Writes a turn. A session that is missing is stored as given; one that is there is touched and, if need be, adopted. */
   protected abstract writeRun(write: RunWrite): Promise<void>;
   protected abstract readRun(query: RunQuery): Promise<Run | null>;
   protected abstract listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>>;
