@@ -4,7 +4,9 @@ import type { Result } from "./measure.ts";
 import { benchmarkSqlite } from "./sqlite.ts";
 
 const quick = process.argv.includes("--quick");
-const results = await benchmarkSqlite(quick ? { repetitions: 30, listed: 20_000 } : { repetitions: 300, listed: 200_000 });
+const results = await benchmarkSqlite(
+  quick ? { repetitions: 30, listed: 20_000 } : { repetitions: 300, listed: 200_000 },
+);
 
 const width = Math.max(...results.map(({ name }) => name.length));
 console.log(`${"".padEnd(width)}   store µs    bare µs   ratio   aim`);
@@ -23,7 +25,9 @@ function growth(operation: string): number {
 }
 
 const growths = { upsertRun: growth("upsertRun"), getSession: growth("getSession") };
-console.log(`\n10,000 runs over 10: upsertRun ${growths.upsertRun.toFixed(2)}, getSession ${growths.getSession.toFixed(2)} (aim 1.30)`);
+console.log(
+  `\n10,000 runs over 10: upsertRun ${growths.upsertRun.toFixed(2)}, getSession ${growths.getSession.toFixed(2)} (aim 1.30)`,
+);
 
 const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
 const file = new URL("../results.json", import.meta.url);

@@ -29,7 +29,13 @@ async function makeFile(file: string, { repetitions, listed }: SqliteBenchmarkOp
     for (let index = 0; index < listed; index += 1) {
       const data = JSON.stringify(sessionOf(`listed ${index}`).sessionData);
       // 100 sessions of each user.
-      session.run(`listed ${index}`, `user ${index % Math.ceil(listed / 100)}`, data, 1_780_000_000 + index, 1_780_000_000 + index);
+      session.run(
+        `listed ${index}`,
+        `user ${index % Math.ceil(listed / 100)}`,
+        data,
+        1_780_000_000 + index,
+        1_780_000_000 + index,
+      );
     }
     for (const [sessionId, length] of sessionsToAppend(repetitions)) {
       session.run(sessionId, "user", JSON.stringify(sessionOf(sessionId).sessionData), 1_790_000_000, 1_790_000_000);

@@ -94,6 +94,6 @@ export function firstPage<Item, Position>(
 }
 
 /** By UTF-8 bytes, as a database with a binary collation compares. JavaScript's `<` differs beyond U+FFFF. */
-export function compareIds(a: string, b: string): number {
+function compareIds(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

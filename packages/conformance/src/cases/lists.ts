@@ -1,12 +1,5 @@
 import assert from "node:assert/strict";
-import type {
-  DeleteSessionsOptions,
-  GetRunsOptions,
-  GetSessionsOptions,
-  SessionDb,
-  SessionFilter,
-  SessionInit,
-} from "@sessiondb/core";
+import type { DeleteSessionsOptions, GetSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
 import { idsOf, session } from "../support/data.ts";
@@ -125,18 +118,14 @@ export const listCases: Cases = {
     await storeListed(db);
     for (const nothing of [undefined, null]) {
       for (const name of Object.keys(singles)) {
-        const filter = { [name]: nothing };
-        await refusesArgument(db, name, () => db.getSessions(filter as unknown as GetSessionsOptions));
-        await refusesArgument(db, name, () =>
-          db.deleteSessions({
-            userId: "alice",
-            filter: {},
-            ...(name === "userId" ? filter : { filter }),
-          } as unknown as DeleteSessionsOptions),
-        );
+        const filter: object = { [name]: nothing };
+        const deletion: object = { userId: "alice", filter: {}, ...(name === "userId" ? filter : { filter }) };
+        await refusesArgument(db, name, () => db.getSessions(filter));
+        await refusesArgument(db, name, () => db.deleteSessions(deletion as DeleteSessionsOptions));
       }
       for (const name of ["sessionId", "userId", "participantId", "status", "startTimestamp", "endTimestamp"]) {
-        await refusesArgument(db, name, () => db.getRuns({ [name]: nothing } as unknown as GetRunsOptions));
+        const options: object = { [name]: nothing };
+        await refusesArgument(db, name, () => db.getRuns(options));
       }
     }
   },
