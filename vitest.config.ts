@@ -16,7 +16,10 @@ export default defineConfig({
   // @sessiondb/* means the sources, so tests need no build.
   ssr: { resolve: { conditions: ["@sessiondb/source", ...defaultServerConditions] } },
   test: {
-    projects: [...packages.map((name) => project(`packages/${name}`, name)), project("examples", "examples")],
+    projects: [
+      ...packages.map((name) => project(`packages/${name}`, name)),
+      ...["examples", "docs"].map((name) => project(name, name)),
+    ],
     include: ["**/test/**/*.test.ts"],
     exclude: [
       "**/node_modules/**",

@@ -1,7 +1,8 @@
 // Tests the packages as users get them: packs each, checks the tarball with publint and attw, installs all tarballs
-// with npm in a scratch project, then type-checks and runs every program of scripts/tarball/ there. Needs a build.
+// with npm in a scratch project, then type-checks and runs every program of scripts/tarball/ there, and the conformance
+// suite as its README shows it. Needs a build.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { publicPackages, readJson, root } from "./packages.mjs";
@@ -32,13 +33,24 @@ for (const each of publicPackages) {
 // The scratch project gets what a user would install: the packages, and the drivers that are their peers.
 cpSync(join(root, "scripts/tarball"), project, { recursive: true });
 const { devDependencies } = readJson(join(root, "package.json"));
-const dependencies = { typescript: devDependencies.typescript, "@types/node": devDependencies["@types/node"] };
+const dependencies = Object.fromEntries(
+  ["typescript", "@types/node", "vite", "vitest"].map((name) => [name, devDependencies[name]]),
+);
 for (const each of publicPackages) {
   dependencies[each.manifest.name] = `file:${tarballOf(each)}`;
   for (const peer of Object.keys(each.manifest.peerDependencies ?? {})) {
     dependencies[peer] = each.manifest.devDependencies[peer];
   }
 }
+const readme = readFileSync(join(root, "packages/conformance/README.md"), "utf8");
+const snippets = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
+for (const runner of ["node:test", "vitest"]) {
+  const snippet = snippets.find((code) => code.includes(`from "${runner}"`));
+  writeFileSync(join(project, `suite.${runner.replace(":", "-")}.test.ts`), snippet);
+}
+// And the example of the README, as a reader would try it.
+const [, example] = readFileSync(join(root, "README.md"), "utf8").match(/```ts\n(.*?)```/s);
+writeFileSync(join(project, "readme.ts"), example);
 writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }));
 run("npm install --ignore-scripts --no-audit --no-fund --no-package-lock", project);
 // Compiling SQLite again would take a minute: take the binary that this repository's install made.
@@ -47,7 +59,12 @@ cpSync(join(root, "packages/sqlite", binary), join(project, binary));
 console.log("The tarballs install with npm");
 
 run("npx --no -- tsc -p .", project);
-for (const program of readdirSync(join(project, "dist")).filter((file) => file.endsWith(".js"))) {
+run("node --test dist/suite.node-test.test.js", project);
+console.log("The conformance suite runs under node:test");
+run("npx --no -- vitest run dist/suite.vitest", project);
+console.log("The conformance suite runs under vitest");
+const isProgram = (file) => file.endsWith(".js") && !file.startsWith("suite.");
+for (const program of readdirSync(join(project, "dist")).filter(isProgram)) {
   run(`node dist/${program}`, project);
-  console.log(`scripts/tarball/${program.replace(/js$/, "ts")} runs`);
+  console.log(`${program.replace(/js$/, "ts")} runs`);
 }

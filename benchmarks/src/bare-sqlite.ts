@@ -41,7 +41,7 @@ export class BareSqlite {
       touch.run(now, sessionId, "user");
       insert.run(runId, sessionId, "COMPLETED", sessionId, JSON.stringify(rowOf(runId, sessionId)), now, now);
     });
-    this.#append = append.immediate;
+    this.#append = (runId, sessionId) => append.immediate(runId, sessionId);
     const session = this.client.prepare<[string], SessionColumns>("select * from agno_sessions where session_id = ?");
     const runs = this.client.prepare<[string], RunColumns>(
       `select run_id, session_id, run_type, user_id, parent_run_id, status, run_index, run_data, created_at

@@ -1,9 +1,17 @@
 import * as check from "./arguments.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { changeOf, encodeRunWrite, encodeSessionWrite } from "./encode-writes.ts";
 import { ClosedError, InvalidArgumentError, type SchemaProblem } from "./errors.ts";
 import type { Run } from "./models/runs.ts";
 import type { Session, SessionInit } from "./models/sessions.ts";
+import {
+  checkConditions,
+  checkListQuery,
+  checkRunListQuery,
+  checkRunsWanted,
+  checkScope,
+  runCursor,
+  sessionCursor,
+} from "./query-checks.ts";
 import type {
   PageOf,
   RunListQuery,
@@ -11,10 +19,8 @@ import type {
   RunQuery,
   RunSelection,
   RunWrite,
-  RunsWanted,
   ScopeQuery,
   SessionChangeFunction,
-  SessionConditions,
   SessionListQuery,
   SessionPosition,
   SessionQuery,
@@ -32,17 +38,12 @@ import type {
   SessionChange,
   SessionDb,
   SessionDbLimits,
-  SessionFilter,
   SessionPage,
   SessionScope,
   UpsertRunOptions,
   UserSessionDb,
 } from "./session-db.ts";
-import { foldName } from "./session-rules.ts";
 import { ScopedSessionDb } from "./user-session-db.ts";
-
-const defaultPageSize = 50;
-const runPositionShape = [0, 0, ""] as const;
 
 /**
  * The half of the contract that is the same for every store: checks arguments, fills in defaults, encodes what is
@@ -75,6 +76,7 @@ export abstract class BaseSessionDb implements SessionDb {
   /** Deletes all or nothing. Resolves with the number of sessions deleted. */
   protected abstract removeSessions(selection: SessionSelection): Promise<number>;
 
+  /** Writes a turn. A session that is missing is stored as given; one that is there is touched and, if need be, adopted. */
   protected abstract writeRun(write: RunWrite): Promise<void>;
   protected abstract readRun(query: RunQuery): Promise<Run | null>;
   protected abstract listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>>;
@@ -102,16 +104,16 @@ export abstract class BaseSessionDb implements SessionDb {
 
   getSession(options: GetSessionOptions): Promise<Session | null> {
     return this.#perform(() => {
-      const scope = this.#checkScope(options);
-      return this.readSession({ ...scope, runs: this.#checkRunsWanted(options, true) });
+      const scope = checkScope(options, this.limits);
+      return this.readSession({ ...scope, runs: checkRunsWanted(options, true) });
     });
   }
 
   getSessions(options: GetSessionsOptions = {}): Promise<SessionPage> {
     return this.#perform(async () => {
-      const query = this.#checkListQuery(options);
+      const query = checkListQuery(options, this.limits);
       const { items, next, total } = await this.listSessions(query);
-      const nextCursor = next && encodeCursor(cursorOrder(query), [next.timestamp, next.sessionId]);
+      const nextCursor = next && sessionCursor(query, next);
       return { sessions: items, nextCursor, ...(total !== null && { total }) };
     });
   }
@@ -138,12 +140,12 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   updateSession(scope: SessionScope, change: SessionChange): Promise<Session | null> {
-    return this.#perform(() => this.changeSession(this.#checkScope(scope), changeOf(change, this.limits)));
+    return this.#perform(() => this.changeSession(checkScope(scope, this.limits), changeOf(change, this.limits)));
   }
 
   renameSession(options: SessionScope & { sessionName: string }): Promise<Session | null> {
     return this.#perform(() => {
-      const scope = this.#checkScope(options);
+      const scope = checkScope(options, this.limits);
       const sessionName = check.checkText(options.sessionName, "sessionName");
       return this.changeSession(scope, changeOf({ sessionName }, this.limits));
     });
@@ -151,7 +153,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   deleteSession(options: { sessionId: string; userId?: string }): Promise<boolean> {
     return this.#perform(async () => {
-      const { sessionId, userId } = this.#checkScope(options);
+      const { sessionId, userId } = checkScope(options, this.limits);
       return (await this.removeSessions({ sessionIds: [sessionId], userId })) > 0;
     });
   }
@@ -165,7 +167,7 @@ export abstract class BaseSessionDb implements SessionDb {
         return sessionIds.length === 0 ? 0 : this.removeSessions({ sessionIds, userId });
       }
       check.checkObject(options.filter, "filter");
-      const conditions = this.#checkConditions(options.filter, userId);
+      const conditions = checkConditions(options.filter, userId, { limits: this.limits, path: "filter." });
       if (Object.values(conditions).every((condition) => condition === null)) {
         throw new InvalidArgumentError("filter", "at least one condition: an empty filter would delete every session");
       }
@@ -196,9 +198,9 @@ export abstract class BaseSessionDb implements SessionDb {
 
   getRuns(options: GetRunsOptions = {}): Promise<RunPage> {
     return this.#perform(async () => {
-      const query = this.#checkRunListQuery(options);
+      const query = checkRunListQuery(options, this.limits);
       const { items, next } = await this.listRuns(query);
-      const nextCursor = next && encodeCursor(runCursorOrder(query), [next.runIndex, next.createdAt, next.runId]);
+      const nextCursor = next && runCursor(query, next);
       return { runs: items, nextCursor };
     });
   }
@@ -268,111 +270,4 @@ export abstract class BaseSessionDb implements SessionDb {
       }
     }
   }
-
-  #checkScope(scope: SessionScope): ScopeQuery {
-    check.checkObject(scope, "options");
-    return {
-      sessionId: check.checkId(scope.sessionId, "sessionId", this.limits),
-      sessionType: scope.sessionType === undefined ? null : check.checkSessionType(scope.sessionType, "sessionType"),
-      userId: check.checkUserScope(scope, this.limits),
-    };
-  }
-
-  #checkRunsWanted(options: { includeRuns?: unknown; runsLimit?: unknown }, included: boolean): RunsWanted {
-    const limit = check.checkCount(options.runsLimit, "runsLimit", { from: 0, otherwise: Number.POSITIVE_INFINITY });
-    if (!check.checkFlag(options.includeRuns, "includeRuns", included) || limit === 0) {
-      return "none";
-    }
-    return limit === Number.POSITIVE_INFINITY ? "all" : limit;
-  }
-
-  #checkConditions(filter: SessionFilter, userId: string | null): SessionConditions {
-    return {
-      sessionType: filter.sessionType === undefined ? null : check.checkSessionType(filter.sessionType, "sessionType"),
-      userId,
-      participantId: check.checkOptionalId(filter.participantId, "participantId", this.limits),
-      componentId: check.checkOptionalId(filter.componentId, "componentId", this.limits),
-      sessionName:
-        filter.sessionName === undefined ? null : foldName(check.checkText(filter.sessionName, "sessionName")),
-      startTimestamp: check.checkTimestamp(filter.startTimestamp, "startTimestamp"),
-      endTimestamp: check.checkTimestamp(filter.endTimestamp, "endTimestamp"),
-    };
-  }
-
-  #checkListQuery(options: GetSessionsOptions): SessionListQuery {
-    check.checkObject(options, "options");
-    const order = {
-      sortBy: check.checkChoice(options.sortBy, "sortBy", ["createdAt", "updatedAt"]),
-      sortOrder: check.checkChoice(options.sortOrder, "sortOrder", ["desc", "asc"]),
-    };
-    const limit = check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize });
-    const page = check.checkCount(options.page, "page", { from: 1, otherwise: 1 });
-    if (options.cursor !== undefined && options.page !== undefined) {
-      throw new InvalidArgumentError("page", "left out when a cursor is given");
-    }
-    return {
-      ...this.#checkConditions(options, check.checkUserScope(options, this.limits)),
-      ...order,
-      limit,
-      offset: (page - 1) * limit,
-      after: options.cursor === undefined ? null : sessionPosition(options.cursor, cursorOrder(order)),
-      runs: this.#checkRunsWanted(options, false),
-      includeTotal: check.checkFlag(options.includeTotal, "includeTotal", false),
-    };
-  }
-
-  #checkRunListQuery(options: GetRunsOptions): RunListQuery {
-    check.checkObject(options, "options");
-    const sessionId = check.checkOptionalId(options.sessionId, "sessionId", this.limits);
-    const order = check.checkChoice(options.order, "order", ["asc", "desc"]);
-    return {
-      sessionId,
-      userId: check.checkUserScope(options, this.limits),
-      participantId: check.checkOptionalId(options.participantId, "participantId", this.limits),
-      statuses: checkStatuses(options.status),
-      parent: this.#checkParent(options.parentRunId),
-      startTimestamp: check.checkTimestamp(options.startTimestamp, "startTimestamp"),
-      endTimestamp: check.checkTimestamp(options.endTimestamp, "endTimestamp"),
-      order,
-      limit: check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }),
-      after: options.cursor === undefined ? null : runPosition(options.cursor, runCursorOrder({ sessionId, order })),
-    };
-  }
-
-  #checkParent(parentRunId: unknown): RunListQuery["parent"] {
-    if (parentRunId === undefined) {
-      return null;
-    }
-    return parentRunId === null ? "none" : { runId: check.checkId(parentRunId, "parentRunId", this.limits) };
-  }
-}
-
-function checkStatuses(status: unknown): readonly string[] | null {
-  if (status === undefined) {
-    return null;
-  }
-  const statuses: unknown[] = Array.isArray(status) ? status : [status];
-  if (statuses.length === 0) {
-    throw new InvalidArgumentError("status", "a status, or an array with at least one");
-  }
-  return statuses.map((value) => check.checkText(value, "status").toUpperCase());
-}
-
-// A cursor carries the order of its list, so that it is refused in a list of another order.
-function cursorOrder({ sortBy, sortOrder }: Pick<SessionListQuery, "sortBy" | "sortOrder">): string {
-  return `${sortBy} ${sortOrder}`;
-}
-
-function runCursorOrder({ sessionId, order }: Pick<RunListQuery, "sessionId" | "order">): string {
-  return `${sessionId === null ? "createdAt" : "runIndex"} ${order}`;
-}
-
-function sessionPosition(cursor: unknown, order: string): SessionPosition {
-  const [timestamp, sessionId] = decodeCursor(cursor, order, [0, ""]) as [number, string];
-  return { timestamp, sessionId };
-}
-
-function runPosition(cursor: unknown, order: string): RunPosition {
-  const [runIndex, createdAt, runId] = decodeCursor(cursor, order, runPositionShape) as [number, number, string];
-  return { runIndex, createdAt, runId };
 }

@@ -15,7 +15,7 @@ export function decodeCursor(cursor: unknown, order: string, shape: readonly Cur
     cursorOrder === order &&
     parts.length === shape.length &&
     parts.every(
-      (part, index) => typeof part === typeof shape[index] && (typeof part === "string" || Number.isSafeInteger(part)),
+      (part, index) => typeof part === typeof shape[index] && (typeof part === "string" || Number.isFinite(part)),
     );
   if (!fits) {
     throw new InvalidArgumentError("cursor", "the nextCursor of a page that was asked for with the same options");

@@ -1,6 +1,15 @@
 import { BaseSessionDb } from "./base-session-db.ts";
 import { RunConflictError } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import {
+  compareRuns,
+  compareSessions,
+  firstPage,
+  isVisible,
+  meetsConditions,
+  meetsRunConditions,
+  sessionPosition,
+} from "./list-rules.ts";
 import { decodeRun } from "./models/run-codec.ts";
 import type { Run } from "./models/runs.ts";
 import { decodeSession } from "./models/session-codec.ts";
@@ -11,8 +20,8 @@ import type {
   RunPosition,
   RunQuery,
   RunSelection,
-  RunWrite,
   RunsWanted,
+  RunWrite,
   ScopeQuery,
   SessionChangeFunction,
   SessionConditions,
@@ -23,33 +32,29 @@ import type {
   SessionWrite,
 } from "./queries.ts";
 import type { RunRow, SessionRow } from "./rows.ts";
-import {
-  admitOwner,
-  admitType,
-  foldName,
-  isHistoryRun,
-  parseSessionRow,
-  replacedColumns,
-  touchedAt,
-} from "./session-rules.ts";
+import { admitOwner, admitType, isHistoryRun, parseSessionRow, replacedColumns, touchedAt } from "./session-rules.ts";
 
 export interface InMemorySessionDbOptions {
   /** The largest JSON document, in bytes of UTF-8. Default 64 MiB. */
   maxPayloadBytes?: number;
 }
 
+/** A session's row and its runs in order: the `runIndex` of a run is its place in the list. */
 interface StoredSession {
-  readonly row: SessionRow<string>;
-  readonly runs: ReadonlyMap<string, RunRow<string>>;
+  row: SessionRow<string>;
+  runs: StoredRun[];
 }
+
+type StoredRun = RunRow<string> & { runIndex: number };
 
 /**
  * The contract in its plainest form: for tests, for trying things out, and to read before writing an adapter. Nothing
  * outlives the process. Rows are kept as the JSON text a database would hold, so callers never share objects with it.
+ * No method waits for anything, so no two of them interleave.
  */
 export class InMemorySessionDb extends BaseSessionDb {
-  #sessions = new Map<string, StoredSession>();
-  readonly #sessionOfRun = new Map<string, string>();
+  readonly #sessions = new Map<string, StoredSession>();
+  readonly #runs = new Map<string, StoredRun>();
 
   constructor({ maxPayloadBytes = 64 * 1024 * 1024 }: InMemorySessionDbOptions = {}) {
     super({ idLength: 255, payloadBytes: maxPayloadBytes });
@@ -57,258 +62,218 @@ export class InMemorySessionDb extends BaseSessionDb {
 
   protected override async readSession(query: SessionQuery): Promise<Session | null> {
     const stored = this.#sessions.get(query.sessionId);
-    return stored !== undefined && isVisible(stored.row, query) ? withRuns(stored, query.runs) : null;
+    return stored !== undefined && isVisible(stored.row, query) ? decode(stored, query.runs) : null;
   }
 
   protected override async listSessions(
     query: SessionListQuery,
   ): Promise<PageOf<Session, SessionPosition> & { total: number | null }> {
-    const direction = query.sortOrder === "asc" ? 1 : -1;
-    const matching = [...this.#sessions.values()].filter((stored) => meets(stored, query));
-    const positions = new Map(matching.map((stored) => [stored, positionOf(stored.row, query.sortBy)]));
-    const compare = (a: SessionPosition, b: SessionPosition): number =>
-      direction * (a.timestamp - b.timestamp || compareIds(a.sessionId, b.sessionId));
-    const ordered = [...positions].toSorted(([, a], [, b]) => compare(a, b));
+    const positionOf = ({ row }: StoredSession): SessionPosition => sessionPosition(row, query.sortBy);
+    const compare = compareSessions(query);
     const { after } = query;
-    const rest = ordered.filter(([, position]) => after === null || compare(position, after) > 0).slice(query.offset);
-    const page = rest.slice(0, query.limit);
+    const matching = this.#matching(query);
+    const rest = matching
+      .filter((stored) => after === null || compare(positionOf(stored), after) > 0)
+      .toSorted((a, b) => compare(positionOf(a), positionOf(b)))
+      .slice(query.offset);
+    const { items, next } = firstPage(rest, query.limit, positionOf);
     return {
-      items: page.map(([stored]) => withRuns(stored, query.runs)),
-      next: rest.length > page.length ? (page.at(-1)?.[1] ?? null) : null,
+      items: items.map((stored) => decode(stored, query.runs)),
+      next,
       total: query.includeTotal ? matching.length : null,
     };
   }
 
   protected override async writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
-    return this.#allOrNothing(() => writes.map((write) => this.#writeSession(write)));
+    // A later write may be of a session that an earlier one creates, so all are tried on a copy of what they concern.
+    const draft = new InMemorySessionDb();
+    for (const stored of this.#concernedBy(writes)) {
+      draft.#put({ row: stored.row, runs: [...stored.runs] });
+    }
+    const written = writes.map(({ session, runs }) => {
+      const existing = draft.#admitted(session);
+      const stored = existing ?? draft.#put({ row: session, runs: [] });
+      if (existing !== undefined) {
+        update(existing, session.userId, replacedColumns(session));
+      }
+      for (const run of runs) {
+        draft.#putRun(stored, run);
+      }
+      return decode(stored, "none");
+    });
+    for (const stored of draft.#sessions.values()) {
+      this.#put(stored);
+    }
+    return written;
   }
 
-  protected override async changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null> {
-    const stored = this.#sessions.get(scope.sessionId);
+  protected override async changeSession(
+    { sessionId, sessionType, userId }: ScopeQuery,
+    change: SessionChangeFunction,
+  ): Promise<Session | null> {
+    const stored = this.#sessions.get(sessionId);
     if (stored === undefined) {
       return null;
     }
-    if (scope.userId !== null) {
-      admitOwner(stored.row, scope.userId);
+    if (userId !== null) {
+      admitOwner(stored.row, userId);
     }
-    if (scope.sessionType !== null) {
-      admitType(stored.row, scope.sessionType);
+    if (sessionType !== null) {
+      admitType(stored.row, sessionType);
     }
-    return this.#put({ ...stored, row: changed(stored.row, scope.userId, change) });
+    update(stored, userId, change(parseSessionRow(stored.row)));
+    return decode(stored, "none");
   }
 
   protected override async removeSessions(selection: SessionSelection): Promise<number> {
-    const removed = "conditions" in selection ? this.#matching(selection.conditions) : this.#named(selection);
+    const removed =
+      "conditions" in selection
+        ? this.#matching(selection.conditions)
+        : selection.sessionIds
+            .flatMap((sessionId) => this.#sessions.get(sessionId) ?? [])
+            .filter((stored) => mayDelete(stored, selection.userId));
     for (const { row, runs } of removed) {
       this.#sessions.delete(row.sessionId);
-      for (const runId of runs.keys()) {
-        this.#sessionOfRun.delete(runId);
+      for (const { runId } of runs) {
+        this.#runs.delete(runId);
       }
     }
     return removed.length;
   }
 
   protected override async writeRun({ session, run, change }: RunWrite): Promise<void> {
-    const stored = this.#sessions.get(session.sessionId);
-    if (stored !== undefined) {
-      admitOwner(stored.row, session.userId);
-      admitType(stored.row, session.sessionType);
+    const existing = this.#admitted(session);
+    this.#checkRun(run);
+    const columns = change?.(parseSessionRow(existing?.row ?? session)) ?? {};
+    const stored = existing ?? this.#put({ row: { ...session, ...columns }, runs: [] });
+    if (existing !== undefined) {
+      update(existing, session.userId, columns);
     }
-    const runs = this.#withRun(stored?.runs ?? new Map(), run);
-    const row =
-      stored === undefined && change === null ? session : changed(stored?.row ?? session, session.userId, change);
-    this.#put({ row, runs });
+    this.#putRun(stored, run);
   }
 
   protected override async readRun({ runId, userId }: RunQuery): Promise<Run | null> {
-    const stored = this.#sessions.get(this.#sessionOfRun.get(runId) ?? "");
-    const run = stored?.runs.get(runId);
-    return run === undefined || (userId !== null && stored?.row.userId !== userId) ? null : decode(run);
+    const run = this.#runs.get(runId);
+    const owner = run && this.#sessions.get(run.sessionId)?.row.userId;
+    return run === undefined || (userId !== null && owner !== userId) ? null : decodeStored(run);
   }
 
   protected override async listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>> {
-    const direction = query.order === "asc" ? 1 : -1;
-    const compare = (a: RunPosition, b: RunPosition): number =>
-      direction *
-      ((query.sessionId === null ? 0 : a.runIndex - b.runIndex) ||
-        a.createdAt - b.createdAt ||
-        compareIds(a.runId, b.runId));
-    const matching = [...this.#sessions.values()]
+    const compare = compareRuns(query);
+    // Deleting runs renumbers the others: a cursor goes on after its run's place of now.
+    const after = query.after && (this.#runs.get(query.after.runId) ?? query.after);
+    const rest = [...this.#sessions.values()]
       .filter(({ row }) => query.sessionId === null || row.sessionId === query.sessionId)
       .filter(({ row }) => query.userId === null || row.userId === query.userId)
-      .flatMap(({ runs }) => [...runs.values()])
-      .filter((run) => meetsRunConditions(run, query))
-      .toSorted((a, b) => compare(runPosition(a), runPosition(b)));
-    const after = query.after && this.#currentPosition(query.after);
-    const rest = matching.filter((run) => after === null || compare(runPosition(run), after) > 0);
-    const page = rest.slice(0, query.limit);
-    const last = page.at(-1);
-    return { items: page.map(decode), next: last && rest.length > page.length ? runPosition(last) : null };
+      .flatMap(({ runs }) => runs)
+      .filter((run) => meetsRunConditions(run, query) && (after === null || compare(run, after) > 0))
+      .toSorted(compare);
+    const { items, next } = firstPage(rest, query.limit, (run) => run);
+    return { items: items.map(decodeStored), next };
   }
 
   protected override async removeRuns({ runIds, userId }: RunSelection): Promise<number> {
-    const found = runIds.filter((runId) => {
-      const stored = this.#sessions.get(this.#sessionOfRun.get(runId) ?? "");
-      if (stored === undefined || userId === null) {
-        return stored !== undefined;
+    const found = runIds.flatMap((runId) => this.#runs.get(runId) ?? []);
+    const sessionIds = new Set(found.map(({ sessionId }) => sessionId));
+    const concerned = [...sessionIds].flatMap((sessionId) => this.#sessions.get(sessionId) ?? []);
+    const wanted = new Set(runIds);
+    let removed = 0;
+    for (const stored of concerned.filter((each) => mayDelete(each, userId))) {
+      const kept = stored.runs.filter(({ runId }) => !wanted.has(runId));
+      removed += stored.runs.length - kept.length;
+      for (const { runId } of stored.runs) {
+        this.#runs.delete(runId);
       }
-      return !admitOwner(stored.row, userId);
-    });
-    for (const runId of found) {
-      const stored = this.#sessions.get(this.#sessionOfRun.get(runId) ?? "");
-      if (stored !== undefined) {
-        const rest = inOrder(stored.runs).filter((run) => run.runId !== runId);
-        const runs = new Map(rest.map((run, runIndex) => [run.runId, { ...run, runIndex }]));
-        this.#sessions.set(stored.row.sessionId, { ...stored, runs });
-        this.#sessionOfRun.delete(runId);
-      }
+      this.#put({ row: stored.row, runs: kept.map((run, runIndex) => ({ ...run, runIndex })) });
     }
-    return found.length;
+    return removed;
   }
 
   protected override async release(): Promise<void> {
     this.#sessions.clear();
-    this.#sessionOfRun.clear();
+    this.#runs.clear();
   }
 
-  #writeSession({ session, runs }: SessionWrite): Session {
+  /** The stored session, if there is one, once it is clear that it may be written. */
+  #admitted(session: SessionRow<string>): StoredSession | undefined {
     const stored = this.#sessions.get(session.sessionId);
     if (stored !== undefined) {
       admitOwner(stored.row, session.userId);
       admitType(stored.row, session.sessionType);
     }
-    const merged = runs.reduce((merging, run) => this.#withRun(merging, run), stored?.runs ?? new Map());
-    const row = stored === undefined ? session : replaced(stored.row, session);
-    return this.#put({ row, runs: merged });
+    return stored;
   }
 
-  #put(stored: StoredSession): Session {
+  #checkRun({ runId, sessionId }: RunRow<string>): void {
+    if ((this.#runs.get(runId)?.sessionId ?? sessionId) !== sessionId) {
+      throw new RunConflictError(runId, sessionId);
+    }
+  }
+
+  /** Puts a run in the place of the one with its id, which keeps its time of creation, or at the end. */
+  #putRun(stored: StoredSession, run: RunRow<string>): void {
+    this.#checkRun(run);
+    const { runIndex, createdAt } = this.#runs.get(run.runId) ?? { ...run, runIndex: stored.runs.length };
+    const placed = { ...run, runIndex, createdAt };
+    stored.runs[runIndex] = placed;
+    this.#runs.set(run.runId, placed);
+  }
+
+  #put(stored: StoredSession): StoredSession {
     this.#sessions.set(stored.row.sessionId, stored);
-    for (const runId of stored.runs.keys()) {
-      this.#sessionOfRun.set(runId, stored.row.sessionId);
+    for (const run of stored.runs) {
+      this.#runs.set(run.runId, run);
     }
-    return withRuns(stored, "none");
+    return stored;
   }
 
-  #withRun(runs: StoredSession["runs"], run: RunRow<string>): Map<string, RunRow<string>> {
-    if ((this.#sessionOfRun.get(run.runId) ?? run.sessionId) !== run.sessionId) {
-      throw new RunConflictError(run.runId, run.sessionId);
-    }
-    const { runIndex, createdAt } = runs.get(run.runId) ?? {
-      runIndex: Math.max(-1, ...[...runs.values()].map((other) => other.runIndex ?? 0)) + 1,
-      createdAt: run.createdAt,
-    };
-    return new Map(runs).set(run.runId, { ...run, runIndex, createdAt });
-  }
-
-  #allOrNothing<Result>(write: () => Result): Result {
-    const before = new Map(this.#sessions);
-    const runsBefore = new Map(this.#sessionOfRun);
-    try {
-      return write();
-    } catch (error) {
-      this.#sessions = before;
-      this.#sessionOfRun.clear();
-      for (const [runId, sessionId] of runsBefore) {
-        this.#sessionOfRun.set(runId, sessionId);
-      }
-      throw error;
-    }
+  /** The stored sessions that writes name, or whose runs they name. */
+  #concernedBy(writes: readonly SessionWrite[]): StoredSession[] {
+    const sessionIds = writes.flatMap(({ session, runs }) => [
+      session.sessionId,
+      ...runs.flatMap(({ runId }) => this.#runs.get(runId)?.sessionId ?? []),
+    ]);
+    return [...new Set(sessionIds)].flatMap((sessionId) => this.#sessions.get(sessionId) ?? []);
   }
 
   #matching(conditions: SessionConditions): StoredSession[] {
-    return [...this.#sessions.values()].filter((stored) => meets(stored, conditions));
-  }
-
-  #named({ sessionIds, userId }: { sessionIds: readonly string[]; userId: string | null }): StoredSession[] {
-    return sessionIds
-      .map((sessionId) => this.#sessions.get(sessionId))
-      .filter((stored) => stored !== undefined)
-      .filter(({ row }) => userId === null || !admitOwner(row, userId));
-  }
-
-  /** Deleting runs renumbers the others: a cursor goes on after its run's place of now. */
-  #currentPosition(position: RunPosition): RunPosition {
-    const run = this.#sessions.get(this.#sessionOfRun.get(position.runId) ?? "")?.runs.get(position.runId);
-    return run === undefined ? position : runPosition(run);
+    return [...this.#sessions.values()].filter((stored) => {
+      const sessionName = conditions.sessionName === null ? null : decode(stored, "none").sessionName;
+      const participantIds = stored.runs.map(({ userId }) => userId);
+      return meetsConditions({ row: stored.row, sessionName, participantIds }, conditions);
+    });
   }
 }
 
-function isVisible(
-  row: SessionRow<string>,
-  { sessionType, userId }: Pick<ScopeQuery, "sessionType" | "userId">,
-): boolean {
-  return (sessionType === null || row.sessionType === sessionType) && (userId === null || row.userId === userId);
+/** Every write to a stored session touches it, and gives it an owner if it had none. */
+function update(stored: StoredSession, userId: string | null, columns: Partial<SessionRow<string>>): void {
+  const { row } = stored;
+  stored.row = { ...row, ...columns, userId: row.userId ?? userId, updatedAt: touchedAt(row) };
 }
 
-function meets({ row, runs }: StoredSession, conditions: SessionConditions): boolean {
-  const { participantId, componentId, sessionName, startTimestamp, endTimestamp } = conditions;
-  return (
-    isVisible(row, conditions) &&
-    (participantId === null || [...runs.values()].some((run) => run.userId === participantId)) &&
-    (componentId === null || componentIds(row, conditions.sessionType).includes(componentId)) &&
-    (sessionName === null || foldName(withRuns({ row, runs }, "none").sessionName ?? "").includes(sessionName)) &&
-    (startTimestamp === null || row.createdAt >= startTimestamp) &&
-    (endTimestamp === null || row.createdAt <= endTimestamp)
-  );
+/** Deleting is not adopting: what nobody owns is not this user's to delete. */
+function mayDelete({ row }: StoredSession, userId: string | null): boolean {
+  return userId === null || !admitOwner(row, userId);
 }
 
-function componentIds(row: SessionRow<string>, sessionType: SessionConditions["sessionType"]): (string | null)[] {
-  const ids = { agent: row.agentId, team: row.teamId, workflow: row.workflowId };
-  return sessionType === null ? Object.values(ids) : [ids[sessionType]];
+function decode({ row, runs }: StoredSession, wanted: RunsWanted): Session {
+  return decodeSession(parseSessionRow(row), chosen(runs, wanted).map(decodeStored));
 }
 
-function meetsRunConditions(run: RunRow<string>, query: RunListQuery): boolean {
-  const { participantId, statuses, parent, startTimestamp, endTimestamp } = query;
-  return (
-    (participantId === null || run.userId === participantId) &&
-    (statuses === null || (run.status !== null && statuses.includes(run.status))) &&
-    (parent === null || run.parentRunId === (parent === "none" ? null : parent.runId)) &&
-    (startTimestamp === null || run.createdAt >= startTimestamp) &&
-    (endTimestamp === null || run.createdAt <= endTimestamp)
-  );
+function chosen(runs: readonly StoredRun[], wanted: RunsWanted): readonly StoredRun[] {
+  if (wanted === "none" || wanted === "all") {
+    return wanted === "none" ? [] : runs;
+  }
+  const newest: StoredRun[] = [];
+  for (let place = runs.length - 1; place >= 0 && newest.length < wanted; place -= 1) {
+    const run = runs[place];
+    if (run !== undefined && isHistoryRun(run)) {
+      newest.push(run);
+    }
+  }
+  return newest.toReversed();
 }
 
-function positionOf(row: SessionRow<string>, sortBy: "createdAt" | "updatedAt"): SessionPosition {
-  const timestamp = sortBy === "createdAt" ? row.createdAt : (row.updatedAt ?? row.createdAt);
-  return { timestamp, sessionId: row.sessionId };
-}
-
-function runPosition({ runIndex, createdAt, runId }: RunRow<string>): RunPosition {
-  return { runIndex: runIndex ?? 0, createdAt, runId };
-}
-
-function inOrder(runs: StoredSession["runs"]): RunRow<string>[] {
-  return [...runs.values()].toSorted(
-    (a, b) => (a.runIndex ?? 0) - (b.runIndex ?? 0) || a.createdAt - b.createdAt || compareIds(a.runId, b.runId),
-  );
-}
-
-/** By UTF-8 bytes, as a database with a binary collation compares. JavaScript's `<` differs beyond U+FFFF. */
-function compareIds(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-function replaced(stored: SessionRow<string>, session: SessionRow<string>): SessionRow<string> {
-  const userId = stored.userId ?? session.userId;
-  return { ...stored, ...replacedColumns(session), userId, updatedAt: touchedAt(stored) };
-}
-
-function changed(
-  stored: SessionRow<string>,
-  userId: string | null,
-  change: SessionChangeFunction | null,
-): SessionRow<string> {
-  const columns = change === null ? {} : change(parseSessionRow(stored));
-  return { ...stored, ...columns, userId: stored.userId ?? userId, updatedAt: touchedAt(stored) };
-}
-
-function withRuns({ row, runs }: StoredSession, wanted: RunsWanted): Session {
-  const all = wanted === "none" ? [] : inOrder(runs);
-  const chosen = typeof wanted === "number" ? all.filter(isHistoryRun).slice(-wanted) : all;
-  return decodeSession(parseSessionRow(row), chosen.map(decode));
-}
-
-function decode(run: RunRow<string>): Run {
+function decodeStored(run: StoredRun): Run {
   return decodeRun({ ...run, runData: parseJson(run.runData, "runData", run.runId) });
 }

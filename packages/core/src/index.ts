@@ -2,6 +2,16 @@ export { BaseSessionDb } from "./base-session-db.ts";
 export { unixSeconds } from "./clock.ts";
 export * from "./errors.ts";
 export { InMemorySessionDb, type InMemorySessionDbOptions } from "./in-memory-session-db.ts";
+export {
+  compareRuns,
+  compareSessions,
+  firstPage,
+  isVisible,
+  meetsConditions,
+  meetsRunConditions,
+  sessionPosition,
+  type ListedSession,
+} from "./list-rules.ts";
 export { parseJson, toJsonText, type JsonObject, type JsonValue } from "./json.ts";
 export type { HistoryTurn, MessageOptions } from "./models/history.ts";
 export type { Media } from "./models/media.ts";

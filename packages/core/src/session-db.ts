@@ -11,7 +11,7 @@ import type { SessionSummary } from "./models/summary.ts";
  * - Ids are 1 to `limits.idLength` characters, compared byte for byte: case, accents and trailing spaces count.
  * - A `userId` argument confines the call to sessions that user owns. Leaving it out means "any user" and is for trusted
  *   code alone; giving it as `undefined`, `null` or `""` MUST be an `InvalidArgumentError`, since a missing scope is never
- *   "everyone". Request code gets `forUser(userId)`.
+ *   "everyone". The same goes for every other condition of a list or a filter. Request code gets `forUser(userId)`.
  * - `null` means absent. Misuse and refusals reject with a `SessionDbError`; nothing is half-written.
  * - Every write is atomic and safe to repeat. Timestamps are integer Unix seconds.
  * - NUL and lone surrogates inside stored text become U+FFFD; in an id they are an error.
@@ -30,13 +30,16 @@ export interface SessionDb extends AsyncDisposable {
   /**
    * One page of the sessions that meet every given condition, newest first by default, without runs by default. Pages
    * that follow `nextCursor` MUST NOT repeat or skip a session because of equal timestamps or concurrent inserts.
+   *
+   * @throws SchemaMismatchError for `participantId` while runs of Agno 2 are not copied yet (see `migrateLegacyRuns`).
    */
   getSessions(options?: GetSessionsOptions): Promise<SessionPage>;
 
   /**
    * Writes a whole session: an import, or a first write. The fields given replace the stored ones; the runs given are
    * added or replaced by run id, in their order; no stored run is ever removed. Resolves with the session as stored,
-   * its `runs` left empty. Of an existing session the type, the owner and `createdAt` stay, and `updatedAt` becomes now.
+   * its `runs` left empty. Of an existing session the type, the owner, `createdAt` and whatever is null or left out
+   * stay (clear a field with `updateSession`), and `updatedAt` becomes now, if that is not earlier than it was.
    *
    * @throws SessionOwnershipError when the stored session has an owner and `session.userId` is not that owner. A stored
    * session without owner is adopted by `session.userId`.
@@ -80,7 +83,7 @@ export interface SessionDb extends AsyncDisposable {
 
   /**
    * Stores one turn: creates the session row from `session` if it is missing, then adds the run, or replaces the stored
-   * run of that `runId` in its place. Of an existing session only `updatedAt` changes, plus an absent owner and what
+   * run of that `runId`, which keeps its place and its `createdAt`. Of an existing session only `updatedAt` changes, plus an absent owner and what
    * `change` says (see `updateSession`; applied in the same transaction). A sequential append MUST sort after every run
    * committed before it; concurrent appends from any number of processes MUST all survive. The cost MUST NOT grow with
    * the session, and no other run is read or rewritten.
@@ -99,6 +102,8 @@ export interface SessionDb extends AsyncDisposable {
   /**
    * One page of runs: of one session in the session's order, or across sessions by `createdAt` and run id. Member runs
    * and every status are included unless filtered out.
+   *
+   * @throws SchemaMismatchError without `sessionId` while runs of Agno 2 are not copied yet (see `migrateLegacyRuns`).
    */
   getRuns(options?: GetRunsOptions): Promise<RunPage>;
 
@@ -183,7 +188,7 @@ export interface SessionFilter {
   participantId?: string;
   /** The id of the agent, team or workflow. */
   componentId?: string;
-  /** A part of the session's name, in any case; `%` and `_` are ordinary characters. */
+  /** A part of the session's name, in any case; `%` and `_` are ordinary characters, and `""` is part of every name. */
   sessionName?: string;
   /** Created at or after, in Unix seconds. */
   startTimestamp?: number;
@@ -193,7 +198,7 @@ export interface SessionFilter {
 
 export interface GetSessionsOptions extends SessionFilter {
   userId?: string;
-  /** Default `createdAt`. A session without `updatedAt` sorts by `createdAt`. Ties are broken by session id. */
+  /** Default `createdAt`. A session without `updatedAt` sorts by `createdAt`. Ties go by session id, in the same direction. */
   sortBy?: "createdAt" | "updatedAt";
   /** Default `desc`. */
   sortOrder?: SortOrder;

@@ -41,6 +41,10 @@ export interface DrizzleSessionDbOptions {
   readonly writes?: SessionWrites;
 }
 
+// Rendering a statement takes longer than running it, so stores of one dialect share theirs: a file for each agent is common.
+const readsOf = new WeakMap<SqlDialect, SessionReads>();
+const writesOf = new WeakMap<SqlDialect, SessionWrites>();
+
 /**
  * The contract over two tables of an SQL database: each operation is a flow of statements, run by a driver in a
  * transaction, and again when it fails in a way that passes. The rules are in the flows, once; a dialect adds what it
@@ -57,7 +61,8 @@ export class DrizzleSessionDb extends BaseSessionDb {
 
   constructor({ driver, dialect, limits, autoMigrate, ...statements }: DrizzleSessionDbOptions) {
     super(limits);
-    const { reads = new SessionReads(dialect), writes = new SessionWrites(dialect) } = statements;
+    const reads = statements.reads ?? shared(readsOf, dialect, SessionReads);
+    const writes = statements.writes ?? shared(writesOf, dialect, SessionWrites);
     const { names } = dialect;
     this.#driver = driver;
     this.#writes = writes;
@@ -184,4 +189,14 @@ export class DrizzleSessionDb extends BaseSessionDb {
     }
     return layout;
   }
+}
+
+function shared<Statements>(
+  cache: WeakMap<SqlDialect, Statements>,
+  dialect: SqlDialect,
+  Statements: new (dialect: SqlDialect) => Statements,
+): Statements {
+  const statements = cache.get(dialect) ?? new Statements(dialect);
+  cache.set(dialect, statements);
+  return statements;
 }

@@ -1,5 +1,7 @@
 import {
+  firstPage,
   isHistoryRun,
+  meetsRunConditions,
   mergeRuns,
   type PageOf,
   type Run,
@@ -236,28 +238,22 @@ export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted:
 
 /** One page of a session's merged runs; a position's `runIndex` is the place in the merged order. */
 export function pageOfRuns(runs: readonly Run[], query: RunListQuery): PageOf<Run, RunPosition> {
-  const places = runs.map((run, runIndex) => ({ run, runIndex }));
+  const places = runs.map((run, runIndex) => ({
+    run,
+    runId: run.runId,
+    runIndex,
+    userId: run.userId ?? null,
+    status: run.status ?? null,
+    parentRunId: run.parentRunId ?? null,
+    createdAt: run.createdAt ?? 0,
+  }));
   const ordered = query.order === "asc" ? places : places.toReversed();
-  const start = ordered.findIndex(({ run }) => run.runId === query.after?.runId) + 1;
-  const rest = ordered.slice(start).filter(({ run }) => meets(run, query));
-  const page = rest.slice(0, query.limit);
-  const last = page.at(-1);
-  return {
-    items: page.map(({ run }) => run),
-    next:
-      last === undefined || rest.length === page.length
-        ? null
-        : { runIndex: last.runIndex, createdAt: last.run.createdAt ?? 0, runId: last.run.runId },
-  };
-}
-
-function meets(run: Run, { participantId, statuses, parent, startTimestamp, endTimestamp }: RunListQuery): boolean {
-  const createdAt = run.createdAt ?? 0;
-  return (
-    (participantId === null || run.userId === participantId) &&
-    (statuses === null || statuses.includes(run.status ?? "")) &&
-    (parent === null || (run.parentRunId ?? null) === (parent === "none" ? null : parent.runId)) &&
-    (startTimestamp === null || createdAt >= startTimestamp) &&
-    (endTimestamp === null || createdAt <= endTimestamp)
-  );
+  const start = ordered.findIndex(({ runId }) => runId === query.after?.runId) + 1;
+  const rest = ordered.slice(start).filter((place) => meetsRunConditions(place, query));
+  const { items, next } = firstPage(rest, query.limit, ({ runIndex, createdAt, runId }) => ({
+    runIndex,
+    createdAt,
+    runId,
+  }));
+  return { items: items.map(({ run }) => run), next };
 }

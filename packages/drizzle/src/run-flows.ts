@@ -1,5 +1,6 @@
 import {
   admitOwner,
+  firstPage,
   RunConflictError,
   SchemaMismatchError,
   type PageOf,
@@ -90,12 +91,8 @@ export class RunFlows {
     // Deleting runs renumbers the others: a cursor goes on after its run's place of now.
     const after = query.after && ((yield* this.#reads.position(on, query.after.runId)) ?? query.after);
     const rows = yield* this.#reads.runs(on, { ...query, after, limit: query.limit + 1 });
-    const page = rows.slice(0, query.limit);
-    const last = page.at(-1);
-    return {
-      items: this.decode(page),
-      next: last !== undefined && rows.length > page.length ? { ...last, runIndex: last.runIndex ?? beforeAll } : null,
-    };
+    const { items, next } = firstPage(rows, query.limit, (row) => ({ ...row, runIndex: row.runIndex ?? beforeAll }));
+    return { items: this.decode(items), next };
   }
 
   /** Refuses what needs all runs in the runs table while some are in the column of Agno 2 alone. */

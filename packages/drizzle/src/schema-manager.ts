@@ -137,10 +137,13 @@ export class SchemaManager {
   }
 
   #inspect(): Promise<FoundSchema> {
-    return withRetry(() => this.#driver.inspect(), this.#driver);
+    return withRetry(() => this.#driver.inspect(Object.values(this.#dialect.names)), this.#driver);
   }
 
   #apply(options: { indexes: boolean }): Promise<void> {
-    return withRetry(() => this.#driver.migrate((found) => this.#dialect.plan(found, options)), this.#driver);
+    return withRetry(
+      () => this.#driver.migrate(Object.values(this.#dialect.names), (found) => this.#dialect.plan(found, options)),
+      this.#driver,
+    );
   }
 }

@@ -2,8 +2,11 @@ import {
   admitOwner,
   admitType,
   decodeSession,
+  firstPage,
+  isVisible,
   parseSessionRow,
   replacedColumns,
+  sessionPosition,
   RunConflictError,
   SessionDbError,
   touchedAt,
@@ -65,17 +68,13 @@ export class SessionFlows {
     }
     // One row more than asked for tells whether there is a next page.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
-    const page = rows.slice(0, query.limit);
+    const page = firstPage(rows, query.limit, (row) => sessionPosition(row, query.sortBy));
     const items: Session[] = [];
-    for (const row of page) {
+    for (const row of page.items) {
       items.push(decodeSession(row, yield* this.#runs.runsOf(on, layout, { row, wanted: query.runs })));
     }
-    const last = page.at(-1);
-    return {
-      items,
-      next: last !== undefined && rows.length > page.length ? sessionPosition(last, query.sortBy) : null,
-      total: query.includeTotal ? yield* this.#reads.countSessions(on, query) : null,
-    };
+    const total = query.includeTotal ? yield* this.#reads.countSessions(on, query) : null;
+    return { items, next: page.next, total };
   }
 
   *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<Session[]> {
@@ -207,19 +206,10 @@ export class SessionFlows {
   }
 }
 
-function isVisible(row: SessionRow, { sessionType, userId }: Pick<ScopeQuery, "sessionType" | "userId">): boolean {
-  return (sessionType === null || row.sessionType === sessionType) && (userId === null || row.userId === userId);
-}
-
 /** What every write changes of a stored session: when it was used last, and its owner if it had none. */
 function touch(stored: SessionRow, userId: string | null): Partial<SessionRow<string>> {
   const adopted = stored.userId === null && userId !== null;
   return { updatedAt: touchedAt(stored), ...(adopted && { userId }) };
-}
-
-function sessionPosition(row: SessionRow, sortBy: SessionListQuery["sortBy"]): SessionPosition {
-  const timestamp = sortBy === "createdAt" ? row.createdAt : (row.updatedAt ?? row.createdAt);
-  return { timestamp, sessionId: row.sessionId };
 }
 
 /** In the order of their ids, so that two calls with the same sessions wait for each other instead of both failing. */

@@ -60,7 +60,7 @@ export interface SqlConnection {
   execute(statement: Statement<never>, values: unknown[]): Awaitable<StatementResult>;
 }
 
-/** The tables of a database as found, each with its columns' declared types, and the names of all indexes on them. */
+/** Tables of a database as found, each with its columns' declared types, and the names of all indexes on them. */
 export interface FoundSchema {
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly indexes: ReadonlySet<string>;
@@ -74,9 +74,10 @@ export interface SqlDriver {
   write<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
   /** Runs one statement in a transaction of its own, at the cost of one round trip. */
   single<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result>;
-  inspect(): Promise<FoundSchema>;
+  /** What there is of the tables of these names. */
+  inspect(tables: readonly string[]): Promise<FoundSchema>;
   /** Runs what `plan` says of the schema found, under a lock that lets one process at a time through. */
-  migrate(plan: (found: FoundSchema) => string[]): Promise<void>;
+  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void>;
   /** Whether a transaction of the caller's is open around the statements, which may still undo what they do. */
   inCallersTransaction?(): boolean;
   classify(error: unknown): ClassifiedError;

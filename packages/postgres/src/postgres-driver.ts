@@ -62,11 +62,11 @@ export class PostgresDriver implements SqlDriver {
     return this.#transaction((client) => runAsync(work(this.#connectionOf(client))));
   }
 
-  inspect(): Promise<FoundPostgresSchema> {
-    return this.#use((client) => this.#inspect(client));
+  inspect(tables: readonly string[]): Promise<FoundPostgresSchema> {
+    return this.#use((client) => this.#inspect(client, tables));
   }
 
-  async migrate(plan: (found: FoundSchema) => string[]): Promise<void> {
+  async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
     if (this.#options.inTransaction) {
       throw new InvalidArgumentError("migrate", "called on the store itself, outside of your transaction");
     }
@@ -76,7 +76,7 @@ export class PostgresDriver implements SqlDriver {
       const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
       await client.query(lock, [`${schema ?? ""}.${names.sessions}`]);
       // Looked at under the lock: of processes that start together, the first creates and the others find it done.
-      for (const statement of plan(await this.#inspect(client))) {
+      for (const statement of plan(await this.#inspect(client, tables))) {
         await attempt("statement", () => client.query(statement), statement);
       }
     });
@@ -91,9 +91,9 @@ export class PostgresDriver implements SqlDriver {
     return this.#options.connections.close();
   }
 
-  async #inspect(client: ClientBase): Promise<FoundPostgresSchema> {
+  async #inspect(client: ClientBase, tables: readonly string[]): Promise<FoundPostgresSchema> {
     const { dialect } = this.#options;
-    const found = await inspectSchema(client, dialect);
+    const found = await inspectSchema(client, { tables, schema: dialect.schema });
     dialect.useCollations(found.collations);
     return found;
   }

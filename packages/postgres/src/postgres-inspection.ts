@@ -1,5 +1,5 @@
 import type { ClientBase } from "pg";
-import { foldingCollations, type FoundPostgresSchema, type PostgresDialect } from "./postgres-dialect.ts";
+import { foldingCollations, type FoundPostgresSchema } from "./postgres-dialect.ts";
 
 // One statement, so one round trip: a process that finds all in order pays no more at its start. The catalog is open to
 // every role. Kinds of relations: tables, partitioned tables, views and foreign tables.
@@ -22,10 +22,13 @@ const inspection = `
 
 type InspectedRow = ["column" | "index" | "schema" | "collation", string, string, string];
 
-export async function inspectSchema(client: ClientBase, dialect: PostgresDialect): Promise<FoundPostgresSchema> {
+export async function inspectSchema(
+  client: ClientBase,
+  { tables: names, schema }: { readonly tables: readonly string[]; readonly schema: string | null },
+): Promise<FoundPostgresSchema> {
   const { rows } = await client.query<InspectedRow>({
     text: inspection,
-    values: [Object.values(dialect.names), dialect.schema, foldingCollations],
+    values: [names, schema, foldingCollations],
     rowMode: "array",
   });
   const tables = new Map<string, Map<string, string>>();

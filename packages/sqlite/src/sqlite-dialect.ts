@@ -19,8 +19,25 @@ export function nameContains(sessionData: unknown, folded: unknown): 0 | 1 {
   }
 }
 
-/** What SQLite spells in its own way. */
+/** The dialects made last, so that a table for each tenant does not fill the memory. */
+const dialects = new Map<string, SqlDialect>();
+const mostDialects = 100;
+
+/** What SQLite spells in its own way. The same names give the same dialect, and with it its rendered statements. */
 export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
+  const { sessions, runs } = tableNames(options);
+  const key = JSON.stringify([sessions, runs, options.indexes]);
+  const dialect = dialects.get(key) ?? makeDialect(options);
+  dialects.delete(key);
+  dialects.set(key, dialect);
+  const [oldest] = dialects.keys();
+  if (dialects.size > mostDialects && oldest !== undefined) {
+    dialects.delete(oldest);
+  }
+  return dialect;
+}
+
+function makeDialect(options: SqliteTableOptions): SqlDialect {
   const dialect = new SQLiteSyncDialect();
   const tables = sessionTables(options);
   const spelling: DdlSpelling = {

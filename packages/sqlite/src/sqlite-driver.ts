@@ -53,12 +53,12 @@ export class SqliteDriver implements SqlDriver {
     return this.read(work);
   }
 
-  async inspect(): Promise<FoundSchema> {
-    return this.#open().inspect();
+  async inspect(tables: readonly string[]): Promise<FoundSchema> {
+    return this.#open().inspect(tables);
   }
 
-  async migrate(plan: (found: FoundSchema) => string[]): Promise<void> {
-    this.#openForWriting().migrate(plan);
+  async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
+    this.#openForWriting().migrate(tables, plan);
   }
 
   inCallersTransaction(): boolean {
@@ -122,7 +122,8 @@ class SqliteConnection implements SqlConnection {
   execute(statement: Statement<never>, values: unknown[]): StatementResult {
     let prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
-      prepared = this.client.prepare(statement.text);
+      // A client may be set to give every integer as a bigint; the rows here have none that large.
+      prepared = this.client.prepare(statement.text).safeIntegers(false);
       if (prepared.reader) {
         prepared.raw();
       }
@@ -142,33 +143,41 @@ class SqliteConnection implements SqlConnection {
     return this.#transaction.immediate(work) as Result;
   }
 
-  inspect(): FoundSchema {
-    const columns = this.client
-      .prepare<[], { table: string; column: string; type: string }>(
-        `select m.name as "table", c.name as "column", c.type as "type"
-         from sqlite_master as m join pragma_table_info(m.name) as c where m.type = 'table'`,
+  inspect(names: readonly string[]): FoundSchema {
+    const found = this.client
+      .prepare<string[], [table: string, kind: string, name: string, type: string]>(
+        `select m.name, 'column', c.name, c.type from sqlite_master as m join pragma_table_info(m.name) as c
+         where m.type = 'table' and m.name in (${marks(names)})
+         union all select m.tbl_name, 'index', m.name, '' from sqlite_master as m
+         where m.type = 'index' and m.tbl_name in (${marks(names)})`,
       )
-      .all();
-    const indexes = this.client
-      .prepare<[], string>("select name from sqlite_master where type = 'index'")
-      .pluck()
-      .all();
+      .raw()
+      .all(...names, ...names);
     const tables = new Map<string, Map<string, string>>();
-    for (const { table, column, type } of columns) {
-      const found = tables.get(table) ?? new Map<string, string>();
-      tables.set(table, found.set(column, type));
+    const indexes = new Set<string>();
+    for (const [table, kind, name, type] of found) {
+      if (kind === "index") {
+        indexes.add(name);
+      } else {
+        const columns = tables.get(table) ?? new Map<string, string>();
+        tables.set(table, columns.set(name, type));
+      }
     }
-    return { tables, indexes: new Set(indexes) };
+    return { tables, indexes };
   }
 
-  migrate(plan: (found: FoundSchema) => string[]): void {
+  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): void {
     this.client
       .transaction(() => {
         // Looked at under the lock: of processes that start together, the first creates and the others find it done.
-        for (const statement of plan(this.inspect())) {
+        for (const statement of plan(this.inspect(tables))) {
           this.client.exec(statement);
         }
       })
       .immediate();
   }
+}
+
+function marks(names: readonly string[]): string {
+  return names.map(() => "?").join(", ");
 }

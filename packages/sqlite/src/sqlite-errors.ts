@@ -37,7 +37,7 @@ export function classifySqliteError(cause: unknown, file: string): ClassifiedErr
   ) {
     return final(
       new DatabaseUnreachableError(
-        `${file} cannot be opened: check that its folder exists and may be written.`,
+        `${file} cannot be opened: check that it exists, or that its folder exists and may be written.`,
         options,
       ),
     );

@@ -39,13 +39,30 @@ export class SqliteSessionDb extends DrizzleSessionDb {
     if (file !== undefined && (typeof file !== "string" || file === "")) {
       throw new InvalidArgumentError("file", 'a path, or ":memory:"');
     }
-    const { readonly = false, synchronous = "full", busyTimeout = 10_000 } = options;
+    const { readonly = false, synchronous = "full", busyTimeout = 10_000, indexes = "needed" } = options;
+    const { maxPayloadBytes = 256 * 1024 * 1024 } = options;
+    checkChoice(synchronous, "synchronous", ["full", "normal"]);
+    checkChoice(indexes, "indexes", ["needed", "agno"]);
+    checkCount(busyTimeout, "busyTimeout", 0);
+    checkCount(maxPayloadBytes, "maxPayloadBytes", 1);
     super({
       driver: new SqliteDriver({ file: file ?? "", client: client ?? null, readonly, synchronous, busyTimeout }),
       dialect: sqliteDialect(options),
-      limits: { idLength: 255, payloadBytes: options.maxPayloadBytes ?? 256 * 1024 * 1024 },
+      limits: { idLength: 255, payloadBytes: maxPayloadBytes },
       autoMigrate: (options.autoMigrate ?? true) && !readonly,
     });
+  }
+}
+
+function checkChoice(value: string, argument: string, choices: readonly string[]): void {
+  if (!choices.includes(value)) {
+    throw new InvalidArgumentError(argument, choices.map((choice) => `"${choice}"`).join(" or "));
+  }
+}
+
+function checkCount(value: number, argument: string, from: number): void {
+  if (!Number.isSafeInteger(value) || value < from) {
+    throw new InvalidArgumentError(argument, `a whole number, ${from} or more`);
   }
 }
 
@@ -53,8 +70,21 @@ export class SqliteSessionDb extends DrizzleSessionDb {
 export function fromUrl(url: string): SqliteSessionDb {
   const path = /^(?:sqlite|file):(?:\/\/)?(.*[^/])$/i.exec(url)?.[1];
   if (path === undefined || /[?#]/.test(path)) {
-    throw new ConnectionStringError("An SQLite connection string is sqlite: and a path, for example sqlite:agent.db");
+    throw unusable();
   }
-  // A file: URL is what tools make of a path, with its spaces and accents escaped.
-  return new SqliteSessionDb({ file: /^file:\/\/\//i.test(url) ? fileURLToPath(url) : path });
+  return new SqliteSessionDb({ file: /^file:\/\/\//i.test(url) ? pathOf(url) : path });
+}
+
+/** A file: URL is what tools make of a path, with its spaces and accents escaped. */
+function pathOf(fileUrl: string): string {
+  try {
+    return fileURLToPath(fileUrl);
+  } catch (cause) {
+    throw unusable(cause);
+  }
+}
+
+function unusable(cause?: unknown): ConnectionStringError {
+  const message = "An SQLite connection string is sqlite: and a path, for example sqlite:agent.db";
+  return new ConnectionStringError(message, { cause });
 }

@@ -132,8 +132,15 @@ test("columns of the framework's run rows agree with what is read", async () => 
   expect(runs).toEqual(
     rows.map((row) =>
       decodeRun({
-        ...{ runId: String(row["run_id"]), sessionId: "S3", runType: String(row["run_type"]), agentId: null },
-        ...{ teamId: null, workflowId: null, userId: null, parentRunId: null, status: null },
+        runId: String(row["run_id"]),
+        sessionId: "S3",
+        runType: String(row["run_type"]),
+        agentId: null,
+        teamId: null,
+        workflowId: null,
+        userId: null,
+        parentRunId: null,
+        status: null,
         runData: JSON.parse(String(row["run_data"])) as JsonObject,
         createdAt: Number(row["created_at"]),
       }),

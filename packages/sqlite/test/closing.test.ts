@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { agentRun, agentSession, query, refusal, runWorker, temporaryFile } from "./support.ts";
 
 const session = agentSession("s");
@@ -34,6 +34,12 @@ describe("a store", () => {
     [{ file: "a.db", sessionTable: "" }],
     [{ file: "a.db", sessionTable: "x".repeat(49) }],
     [{ file: "a.db", sessionTable: "a\0b" }],
+    [{ file: "a.db", busyTimeout: Number.NaN }],
+    [{ file: "a.db", busyTimeout: -1 }],
+    [{ file: "a.db", busyTimeout: "5" as unknown as number }],
+    [{ file: "a.db", synchronous: "off" as unknown as "full" }],
+    [{ file: "a.db", indexes: "all" as unknown as "agno" }],
+    [{ file: "a.db", maxPayloadBytes: Number.NaN }],
     [{ file: "a.db", runsTable: "agno_sessions" }],
     [{ file: "a.db", runsTable: "agno_schema_versions" }],
   ])("refuses %j", (options) => {
@@ -120,15 +126,28 @@ describe("closing", () => {
   });
 });
 
-test("an open store does not keep its process alive", async () => {
+test("an open store does not keep its process alive", { timeout: 60_000 }, async () => {
   const file = temporaryFile();
   expect(await runWorker("leave-open", [file])).toBe("stored");
   expect(query(file, "select run_id from agno_runs")).toEqual([{ run_id: "r" }]);
 });
 
-test("a file that the store opened is durable and keeps its promises to other programs", async () => {
-  const file = temporaryFile();
-  await using db = new SqliteSessionDb({ file });
-  await db.upsertRun({ session, run: agentRun("r") });
-  expect(query(file, "pragma journal_mode")).toEqual([{ journal_mode: "wal" }]);
+describe("a connection that the store opened", () => {
+  const settingsOf = async (options: { synchronous?: "full" | "normal"; busyTimeout?: number }) => {
+    const pragma = vi.spyOn(Database.prototype, "pragma");
+    await using db = new SqliteSessionDb({ file: temporaryFile(), ...options });
+    await db.upsertRun({ session, run: agentRun("r") });
+    const client = pragma.mock.contexts[0] as Database.Database | undefined;
+    pragma.mockRestore();
+    const read = (name: string): unknown => client?.pragma(name, { simple: true });
+    return ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"].map(read);
+  };
+
+  test("syncs every commit to the disk, keeps foreign keys, and blocks only for moments", async () => {
+    expect(await settingsOf({})).toEqual(["wal", 2, 1, 25]);
+  });
+
+  test("syncs less when that is asked for", async () => {
+    expect(await settingsOf({ synchronous: "normal", busyTimeout: 10 })).toEqual(["wal", 1, 1, 10]);
+  });
 });

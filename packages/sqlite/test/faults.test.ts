@@ -6,6 +6,25 @@ import Database from "better-sqlite3";
 import { afterEach, describe, expect, test } from "vitest";
 import { agentRun, agentSession, hashOf, query, refusal, temporaryFile, temporaryFolder } from "./support.ts";
 
+const disks: string[] = [];
+afterEach(() => {
+  for (const folder of disks.splice(0)) {
+    execFileSync("umount", ["--lazy", folder]);
+  }
+});
+
+/** A small disk in memory, or null where mounting is not allowed. */
+function mountDisk(options: string): string | null {
+  const folder = temporaryFolder();
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder], { stdio: "ignore" });
+  } catch {
+    return null;
+  }
+  disks.push(folder);
+  return folder;
+}
+
 const session = agentSession("s");
 const turn = (runId: string, content = "Answer") => ({ session, run: agentRun(runId, { content }) });
 
@@ -42,6 +61,22 @@ describe("a database that may only be read", () => {
     expect((await db.getRuns({ sessionId: "s" })).runs).toHaveLength(1);
     await refusal(db.upsertRun(turn("second")), "DATABASE_READ_ONLY");
     client.close();
+  });
+
+  test("because of its disk is read all the same", async ({ skip }) => {
+    const disk = mountDisk("size=3m");
+    skip(disk === null, "Needs the right to mount a disk");
+    const file = join(disk ?? "", "sessions.db");
+    const client = new Database(file);
+    await using writing = new SqliteSessionDb({ client });
+    await writing.upsertRun(turn("first"));
+    client.close();
+    execFileSync("mount", ["-o", "remount,ro", disk ?? ""]);
+    await using db = new SqliteSessionDb({ file });
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+    await refusal(db.upsertRun(turn("second")), "DATABASE_READ_ONLY");
+    await using elsewhere = new SqliteSessionDb({ file: join(disk ?? "", "new.db") });
+    expect((await refusal(elsewhere.upsertRun(turn("r")), "DATABASE_UNREACHABLE")).message).toContain("may be written");
   });
 
   test("without tables is refused rather than taken for empty", async () => {
@@ -141,29 +176,11 @@ describe("a database that is full", () => {
     client.close();
   });
 
-  const mounted: string[] = [];
-  afterEach(() => {
-    for (const folder of mounted.splice(0)) {
-      execFileSync("umount", ["--lazy", folder]);
-    }
-  });
-
-  function smallDisk(): string | null {
-    const folder = temporaryFolder();
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], { stdio: "ignore" });
-    } catch {
-      return null;
-    }
-    mounted.push(folder);
-    return folder;
-  }
-
   test("by its disk keeps what it has and can be used after", async ({ skip }) => {
-    const folder = smallDisk();
-    skip(folder === null, "Needs the right to mount a small disk");
-    const file = join(folder ?? "", "sessions.db");
-    const filler = join(folder ?? "", "filler");
+    const disk = mountDisk("size=3m");
+    skip(disk === null, "Needs the right to mount a disk");
+    const file = join(disk ?? "", "sessions.db");
+    const filler = join(disk ?? "", "filler");
     writeFileSync(filler, Buffer.alloc(1_500_000));
     await using db = new SqliteSessionDb({ file });
     await db.upsertRun(turn("first"));

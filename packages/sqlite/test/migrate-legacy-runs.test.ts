@@ -144,6 +144,16 @@ describe("migrateLegacyRuns", () => {
     expect((await reader.getSession({ sessionId: "s1" }))?.runs.map(({ runId }) => runId)).toEqual(["b"]);
   });
 
+  test("may run in two stores at once", async () => {
+    const file = several();
+    await using one = new SqliteSessionDb({ file });
+    await using other = new SqliteSessionDb({ file });
+    const results = await Promise.all([one, other].map((db) => db.migrateLegacyRuns({ batchSize: 1 })));
+    expect(results.reduce((runs, result) => runs + result.runs, 0)).toBe(7);
+    expect(marker(file)).toHaveLength(1);
+    expect(runRows(file, "s4")).toEqual(["d@0", "e@1", "f@2"]);
+  });
+
   test("loses nothing when runs are written from another store meanwhile", async () => {
     const sessions = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`s${index}`, [`${index}-a`]]));
     const file = agno2File(sessions);

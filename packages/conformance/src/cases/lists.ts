@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import type { GetSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
+import type { DeleteSessionsOptions, GetSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
 import { idsOf, session } from "../support/data.ts";
+import { refusesArgument } from "../support/refusals.ts";
 import { expectedIds, listedSessions, storeListed } from "../support/listed-sessions.ts";
 
 type Filter = SessionFilter & { userId?: string };
@@ -113,11 +114,20 @@ export const listCases: Cases = {
     }
   },
 
-  "a filter left undefined is none": async (db) => {
+  "a condition that is there but holds nothing is refused": async (db) => {
     await storeListed(db);
-    const filter = { sessionType: undefined, componentId: undefined, sessionName: undefined, limit: 100 };
-    const { sessions } = await db.getSessions(filter as unknown as GetSessionsOptions);
-    assert.deepStrictEqual(idsOf(sessions), expectedIds({}, {}));
+    for (const nothing of [undefined, null]) {
+      for (const name of Object.keys(singles)) {
+        const filter: object = { [name]: nothing };
+        const deletion: object = { userId: "alice", filter: {}, ...(name === "userId" ? filter : { filter }) };
+        await refusesArgument(db, name, () => db.getSessions(filter));
+        await refusesArgument(db, name, () => db.deleteSessions(deletion as DeleteSessionsOptions));
+      }
+      for (const name of ["sessionId", "userId", "participantId", "status", "startTimestamp", "endTimestamp"]) {
+        const options: object = { [name]: nothing };
+        await refusesArgument(db, name, () => db.getRuns(options));
+      }
+    }
   },
 
   "sessions of one time are ordered by the bytes of their ids": async (db) => {

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { Message } from "./messages.ts";
-import { runStatuses, type Run } from "./runs.ts";
+import { canonicalStatus, type Run } from "./runs.ts";
 
 /** Under which key a run says what it is a run of. */
 export const componentIds = {
@@ -62,8 +62,7 @@ function completeMessages(run: JsonObject, list: JsonValue | undefined, messages
 }
 
 function statusOf(status: JsonValue): JsonValue {
-  const known = typeof status === "string" ? runStatuses.find((name) => name === status.toUpperCase()) : undefined;
-  return known ?? status;
+  return typeof status === "string" ? canonicalStatus(status) : status;
 }
 
 /** Agno puts the name of the Python type here, and shows anything but `str` as JSON. */

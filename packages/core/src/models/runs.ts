@@ -15,6 +15,11 @@ export const skippedHistoryStatuses: readonly string[] = ["PAUSED", "CANCELLED",
 /** How far a run got. A paused run waits for a person; a regenerated one was replaced by a newer answer. */
 export type RunStatus = (typeof runStatuses)[number];
 
+/** A known status in upper case, as Agno compares it; another word as it is. */
+export function canonicalStatus(status: string): string {
+  return runStatuses.find((known) => known === status.toUpperCase()) ?? status;
+}
+
 /** What a run was asked. */
 export interface RunInput {
   inputContent?: JsonValue;

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fences, root } from "./documents.ts";
+
+interface Manifest {
+  readonly name: string;
+  readonly scripts?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as Manifest;
+}
+
+const { scripts = {}, devDependencies = {} } = manifestOf(".");
+
+/** This repository's packages, and what they need beside them. */
+const installable = new Set(
+  ["core", "conformance", "drizzle", "sqlite"].flatMap((folder) => {
+    const { name, peerDependencies = {} } = manifestOf(`packages/${folder}`);
+    return [name, ...Object.keys(peerDependencies)];
+  }),
+);
+
+/** What is wrong with the commands of all `sh` blocks: each must exist. */
+export function problemsOfCommands(): string[] {
+  return fences
+    .filter(({ language }) => language === "sh")
+    .flatMap(({ document, line, text }) =>
+      text.split("\n").flatMap((command, index) =>
+        command
+          .replace(/(^|\s)#.*$/, "")
+          .split("&&")
+          .filter((part) => part.trim() !== "" && !exists(part.trim().split(/\s+/)))
+          .map((part) => `${document}:${line + index}: ${part.trim()}`),
+      ),
+    );
+}
+
+function exists(words: readonly string[]): boolean {
+  const [program, ...rest] = words;
+  const [first = "", ...others] = rest.filter((word) => !word.startsWith("-"));
+  switch (program) {
+    case "npm":
+      return first === "install"
+        ? others.every((name) => installable.has(name))
+        : Object.hasOwn(scripts, first === "run" ? (others[0] ?? "") : first);
+    case "npx":
+      return Object.hasOwn(devDependencies, first);
+    case "node":
+      return existsSync(join(root, first));
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { sessionTables, SqliteSessionDb } from "@sessiondb/sqlite";
+import Database from "better-sqlite3";
+import { getTableConfig } from "drizzle-orm/sqlite-core";
+import { expect, test } from "vitest";
+import { problemsOfCommands } from "./commands.ts";
+import { documents, fences, proseOf, root, textOf } from "./documents.ts";
+
+// The tests that run the programs are in snippets.test.ts.
+
+/** As GitHub makes them from headings. */
+function anchorsOf(document: string): string[] {
+  return [...textOf(document).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+function leadsSomewhere(document: string, link: string): boolean {
+  const [path = "", anchor] = link.split("#");
+  const target = path === "" ? document : join(dirname(document), path);
+  return existsSync(join(root, target)) && (anchor === undefined || anchorsOf(target).includes(anchor));
+}
+
+test.each(documents)("the links of %s lead somewhere", (document) => {
+  const links = [...proseOf(document).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+  expect(links.filter((link) => !/^[a-z]+:/.test(link) && !leadsSomewhere(document, link))).toEqual([]);
+});
+
+test.each(documents)("the paths that %s names exist", (document) => {
+  const paths = [...textOf(document).matchAll(/`((?:packages|docs|examples|scripts|benchmarks)\/[\w./-]+)`/g)]
+    .map(([, path = ""]) => path)
+    // What a build, the demo or a benchmark makes is not there.
+    .filter((path) => !/\/(dist|output|results)\b/.test(path));
+  expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+test("every fenced block is of a known language", () => {
+  const others = fences.filter(({ language }) => !["ts", "sh", "sql", "json", "text"].includes(language));
+  expect(others.map(({ document, line, language }) => `${document}:${line}: ${language || "none"}`)).toEqual([]);
+});
+
+test("documents keep to their length", () => {
+  const limits: Readonly<Record<string, number>> = { "README.md": 120, "CONTRIBUTING.md": 100, "ARCHITECTURE.md": 80 };
+  const limitOf = (document: string): number =>
+    limits[document] ?? (document.startsWith("docs/decisions/") ? 40 : Number.POSITIVE_INFINITY);
+  expect(documents.filter((document) => textOf(document).split("\n").length - 1 > limitOf(document))).toEqual([]);
+});
+
+test("every command exists", () => {
+  expect(problemsOfCommands()).toEqual([]);
+});
+
+test("every SQL block runs on the tables of a SQLite store", async () => {
+  const client = new Database(":memory:");
+  await using db = new SqliteSessionDb({ client });
+  await db.migrate();
+  const blocks = fences.filter(({ language }) => language === "sql");
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const { text } of blocks) client.exec(text);
+});
+
+test("every JSON block is JSON", () => {
+  for (const { text } of fences.filter(({ language }) => language === "json")) JSON.parse(text);
+});
+
+test("docs/errors.md has one heading for each code", () => {
+  const codes = [...textOf("packages/core/src/errors.ts").matchAll(/^ {2}\| "([A-Z_]+)"/gm)].map(([, code]) => code);
+  const headings = [...textOf("docs/errors.md").matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+  expect(codes.length).toBeGreaterThan(0);
+  expect(headings).toEqual(codes);
+});
+
+test("docs/storage-format.md names every table, column and index that is made", () => {
+  const text = textOf("docs/storage-format.md");
+  const names = Object.values(sessionTables()).flatMap((table) => {
+    const { name, columns, indexes } = getTableConfig(table);
+    return [name, ...columns.map((column) => column.name), ...indexes.map(({ config }) => config.name)];
+  });
+  expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+});

@@ -1,0 +1,128 @@
+import { DatabaseBusyError, DatabaseError, InvalidArgumentError } from "@sessiondb/core";
+import type { ClassifiedError } from "@sessiondb/drizzle";
+import { describe, expect, test, vi } from "vitest";
+import { callOut, withRetry } from "../src/retry.ts";
+
+// What real locks do to a store is tested with each database; here it is the bounds of the waiting alone.
+
+const classify = (cause: unknown): ClassifiedError => {
+  const transient = cause instanceof Error && cause.message === "locked";
+  return { error: new (transient ? DatabaseBusyError : DatabaseError)("The database failed.", { cause }), transient };
+};
+
+/** Fails in this way so many times, and counts the attempts. */
+function failing(times: number, error: Error): { work: () => Promise<string>; attempts: number[] } {
+  const attempts: number[] = [];
+  const work = async () => {
+    attempts.push(performance.now());
+    if (attempts.length <= times) {
+      throw error;
+    }
+    return "done";
+  };
+  return { work, attempts };
+}
+
+const locked = new Error("locked");
+
+describe("withRetry", () => {
+  test("runs work that succeeds once", async () => {
+    const { work, attempts } = failing(0, locked);
+    expect(await withRetry(work, { classify, patience: 1000 })).toBe("done");
+    expect(attempts).toHaveLength(1);
+  });
+
+  test("repeats work whose failure is transient, with pauses that grow up to a bound", async () => {
+    const longest = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const { work, attempts } = failing(9, locked);
+        expect(await withRetry(work, { classify, patience: 10_000 })).toBe("done");
+        expect(attempts).toHaveLength(10);
+        return Math.max(...attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0)));
+      }),
+    );
+    // Pauses of 2, 4, 8 … 100 ms at most. A busy machine may add to some of them, and takes nothing away.
+    expect(Math.min(...longest)).toBeGreaterThanOrEqual(45);
+    expect(Math.min(...longest)).toBeLessThan(200);
+  });
+
+  test("pauses for a random length, so that rivals do not meet again", async () => {
+    const random = vi.spyOn(Math, "random");
+    const waitedWith = async (value: number): Promise<number> => {
+      random.mockReturnValue(value);
+      const { work, attempts } = failing(7, locked);
+      await withRetry(work, { classify, patience: 10_000 });
+      return (attempts.at(-1) ?? 0) - (attempts[0] ?? 0);
+    };
+    const shortest = Math.min(await waitedWith(0), await waitedWith(0));
+    const longest = await waitedWith(0.999);
+    random.mockRestore();
+    expect(longest - shortest).toBeGreaterThan(50);
+  });
+
+  test("gives up once its patience is over, as busy, with the cause", async () => {
+    const { work, attempts } = failing(Number.POSITIVE_INFINITY, locked);
+    const start = performance.now();
+    const outcome: unknown = await withRetry(work, { classify, patience: 200 }).catch((error: unknown) => error);
+    const waited = performance.now() - start;
+    expect(outcome).toBeInstanceOf(DatabaseBusyError);
+    expect(outcome).toMatchObject({ cause: locked, message: expect.stringContaining("Gave up after") as string });
+    expect(waited).toBeGreaterThanOrEqual(200);
+    expect(waited).toBeLessThan(4000);
+    expect(attempts.length).toBeGreaterThan(3);
+  });
+
+  test("tries once without patience", async () => {
+    const { work, attempts } = failing(1, locked);
+    await expect(withRetry(work, { classify, patience: 0 })).rejects.toBeInstanceOf(DatabaseBusyError);
+    expect(attempts).toHaveLength(1);
+  });
+
+  test("translates a failure that lasts, and does not repeat it", async () => {
+    const broken = new Error("broken");
+    const { work, attempts } = failing(5, broken);
+    await expect(withRetry(work, { classify, patience: 1000 })).rejects.toMatchObject({
+      code: "DATABASE_ERROR",
+      cause: broken,
+    });
+    expect(attempts).toHaveLength(1);
+  });
+
+  test("lets the library's own errors pass as they are", async () => {
+    const refused = new InvalidArgumentError("x", "something else");
+    const { work, attempts } = failing(5, refused);
+    await expect(withRetry(work, { classify, patience: 1000 })).rejects.toBe(refused);
+    expect(attempts).toHaveLength(1);
+  });
+
+  test("classifies also what is thrown before there is a promise", async () => {
+    const work = (): Promise<never> => {
+      throw new Error("broken");
+    };
+    await expect(withRetry(work, { classify, patience: 0 })).rejects.toMatchObject({ code: "DATABASE_ERROR" });
+  });
+
+  test("calls classify as a method of its options", async () => {
+    class Options {
+      readonly patience = 0;
+      readonly #text = "mine";
+      classify(cause: unknown): ClassifiedError {
+        return { error: new DatabaseError(this.#text, { cause }), transient: false };
+      }
+    }
+    const { work } = failing(1, locked);
+    await expect(withRetry(work, new Options())).rejects.toMatchObject({ message: "mine" });
+  });
+
+  test("passes what the caller's own function threw, even if it looks like a failure of the database", async () => {
+    let calls = 0;
+    const work = async () =>
+      callOut(() => {
+        calls += 1;
+        throw locked;
+      });
+    await expect(withRetry(work, { classify, patience: 1000 })).rejects.toBe(locked);
+    expect(calls).toBe(1);
+    expect(await withRetry(async () => callOut(() => 5), { classify, patience: 0 })).toBe(5);
+  });
+});

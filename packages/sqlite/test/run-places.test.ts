@@ -1,0 +1,93 @@
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { describe, expect, test } from "vitest";
+import { runRows } from "./legacy.ts";
+import { agentRun, agentSession, query, temporaryFile } from "./support.ts";
+
+const session = agentSession("s");
+
+/** A file with runs of these ids in one session. */
+async function fileWith(runIds: readonly string[]): Promise<string> {
+  const file = temporaryFile();
+  await using db = new SqliteSessionDb({ file });
+  await db.upsertSession({ ...session, runs: runIds.map((runId) => agentRun(runId, { createdAt: 5 })) });
+  return file;
+}
+
+describe("run_index", () => {
+  test("counts from 0, and stays where it is when a run is written again", async () => {
+    const file = await fileWith(["a", "b", "c"]);
+    await using db = new SqliteSessionDb({ file });
+    await db.upsertRun({ session, run: agentRun("a", { status: "ERROR", createdAt: 9 }) });
+    await db.upsertRun({ session, run: agentRun("d") });
+    await db.upsertSession({ ...session, runs: [agentRun("e"), agentRun("b")] });
+    expect(runRows(file, "s")).toEqual(["a@0", "b@1", "c@2", "d@3", "e@4"]);
+  });
+
+  // Agno places its next run by the number of runs it has loaded: after a gap, that is in the middle of the others.
+  test.each([
+    [["a"], ["b@0", "c@1", "d@2"]],
+    [
+      ["b", "c"],
+      ["a@0", "d@1"],
+    ],
+    [["d"], ["a@0", "b@1", "c@2"]],
+    [["a", "b", "c", "d"], []],
+  ])("has no gap after %j is deleted", async (runIds, rest) => {
+    const file = await fileWith(["a", "b", "c", "d"]);
+    await using db = new SqliteSessionDb({ file });
+    expect(await db.deleteRuns({ runIds })).toBe(runIds.length);
+    expect(runRows(file, "s")).toEqual(rest);
+    await db.upsertRun({ session, run: agentRun("next") });
+    expect(runRows(file, "s")).toEqual([...rest, `next@${rest.length}`]);
+  });
+
+  test("of other sessions stays as it is", async () => {
+    const file = await fileWith(["a", "b"]);
+    await using db = new SqliteSessionDb({ file });
+    await db.upsertSession({ ...agentSession("t"), runs: [agentRun("x"), agentRun("y")] });
+    query(file, "update agno_runs set run_index = run_index + 7 where session_id = 't'");
+    await db.deleteRuns({ runIds: ["a"] });
+    expect(runRows(file, "t")).toEqual(["x@7", "y@8"]);
+  });
+
+  test("that ties, as Agno may leave it, still gives every reader one order", async () => {
+    const file = await fileWith(["a", "b", "c", "d", "e"]);
+    query(file, "update agno_runs set run_index = 1 where run_id in ('b', 'c', 'd')");
+    query(file, "update agno_runs set created_at = 1 where run_id = 'd'");
+    await using db = new SqliteSessionDb({ file });
+    const order = ["a", "d", "b", "c", "e"];
+    await expectOrder(db, order);
+    for (const direction of ["asc", "desc"] as const) {
+      const paged: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const more = cursor === null ? {} : { cursor };
+        const page = await db.getRuns({ sessionId: "s", limit: 1, order: direction, ...more });
+        paged.push(...idsOf(page.runs));
+        cursor = page.nextCursor;
+      } while (cursor !== null && paged.length < 10);
+      expect(paged).toEqual(direction === "asc" ? order : order.toReversed());
+    }
+  });
+
+  test("that is missing comes before all others, and is filled in when runs are deleted", async () => {
+    const file = await fileWith(["a", "b", "c"]);
+    query(file, "update agno_runs set run_index = null where run_id = 'c'");
+    await using db = new SqliteSessionDb({ file });
+    await expectOrder(db, ["c", "a", "b"]);
+    await db.upsertRun({ session, run: agentRun("d") });
+    await expectOrder(db, ["c", "a", "b", "d"]);
+    await db.deleteRuns({ runIds: ["a"] });
+    expect(runRows(file, "s")).toEqual(["c@0", "b@1", "d@2"]);
+  });
+});
+
+const idsOf = (runs: readonly { runId: string }[] = []): string[] => runs.map(({ runId }) => runId);
+
+async function expectOrder(db: SqliteSessionDb, order: readonly string[]): Promise<void> {
+  expect(idsOf((await db.getSession({ sessionId: "s" }))?.runs)).toEqual(order);
+  expect(idsOf((await db.getRuns({ sessionId: "s" })).runs)).toEqual(order);
+  for (const runsLimit of [1, 2, 3, 4, 5, 9]) {
+    expect(idsOf((await db.getSession({ sessionId: "s", runsLimit }))?.runs)).toEqual(order.slice(-runsLimit));
+  }
+}
