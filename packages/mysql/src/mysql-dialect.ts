@@ -9,7 +9,7 @@ export interface FoundMysqlSchema extends FoundSchema {
   readonly mariadb: boolean;
   /** False for a database that nobody has created yet. */
   readonly database: boolean;
-  /** How the sessions table found compares ids; null without one. */
+  /** How the tables found compare session ids; null without tables. */
   readonly collation: string | null;
 }
 
@@ -85,7 +85,7 @@ function columnType(column: Column, { mariadb }: FoundMysqlSchema): string {
   return mariadb && type === "json" ? "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : type;
 }
 
-/** Both tables compare ids alike, or no foreign key can connect them: the runs follow a sessions table that is there. */
+/** Both tables compare ids alike, or no foreign key can connect them: a new table follows the one that is there. */
 function collation({ mariadb, collation: found }: FoundMysqlSchema): string {
   return found ?? (mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin");
 }

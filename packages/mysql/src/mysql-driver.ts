@@ -12,7 +12,7 @@ import { MysqlConnection, packetReserve, type ServerLimits } from "./mysql-conne
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
-import { inspect, migrate, type MysqlLocation } from "./mysql-schema.ts";
+import { inspect, migrate } from "./mysql-schema.ts";
 
 export interface MysqlPool {
   readonly pool: Pool;
@@ -23,7 +23,8 @@ export interface MysqlPool {
 export interface MysqlDriverOptions {
   /** Called once, at the first use. */
   readonly open: () => MysqlPool;
-  readonly location: MysqlLocation;
+  /** The database of the tables; null for the one that connections are set to. */
+  readonly database: string | null;
   /** For error messages: host and database. */
   readonly server: string;
   /** How long to wait for locks and to retry, in milliseconds. */
@@ -99,15 +100,16 @@ export class MysqlDriver implements SqlDriver {
     return this.read(work);
   }
 
-  async inspect(): Promise<FoundSchema> {
-    const { found, packetBytes } = await this.#use((on) => inspect(on, this.#options.location));
+  async inspect(tables: readonly string[]): Promise<FoundSchema> {
+    const { database } = this.#options;
+    const { found, packetBytes } = await this.#use((on) => inspect(on, { tables, database }));
     this.#limits = { packetBytes };
     return found;
   }
 
-  migrate(plan: (found: FoundMysqlSchema) => string[]): Promise<void> {
-    const { location, patience, server } = this.#options;
-    return this.#use((on) => migrate(on, location, { plan, patience, server }));
+  migrate(tables: readonly string[], plan: (found: FoundMysqlSchema) => string[]): Promise<void> {
+    const { database, patience, server } = this.#options;
+    return this.#use((on) => migrate(on, { tables, database }, { plan, patience, server }));
   }
 
   classify(error: unknown): ClassifiedError {

@@ -1,14 +1,12 @@
 import { createHash } from "node:crypto";
 import { DatabaseBusyError, PermissionDeniedError } from "@sessiondb/core";
-import type { TableNames } from "@sessiondb/drizzle";
 import type { MysqlConnection } from "./mysql-connection.ts";
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 
-/** Where the tables are. */
+/** Which tables, and in which database: null for the one that the connection is set to. */
 export interface MysqlLocation {
-  readonly names: TableNames;
-  /** Null: the database that the connection is set to. */
+  readonly tables: readonly string[];
   readonly database: string | null;
 }
 
@@ -21,7 +19,7 @@ interface Inspection {
 const ddlTimeout = 6 * 3_600_000;
 
 /** Looks at the tables, and at the server while it is there. */
-export async function inspect(on: MysqlConnection, { names, database }: MysqlLocation): Promise<Inspection> {
+export async function inspect(on: MysqlConnection, { tables: wanted, database }: MysqlLocation): Promise<Inspection> {
   const at = database === null ? "database()" : "?";
   const parameters = database === null ? [] : [database];
   const [server] = (
@@ -32,16 +30,16 @@ export async function inspect(on: MysqlConnection, { names, database }: MysqlLoc
   ).rows;
   const [version, packetBytes, lowerCase, databases] = server as [string, unknown, unknown, unknown];
   const mariadb = version.includes("MariaDB");
-  const wanted = Object.values<string>({ ...names });
+  const marks = wanted.map(() => "?").join(", ");
   // Some systems keep table names in lower case, whatever CREATE TABLE said.
   const asked = (name: string): string =>
     Number(lowerCase) === 0 ? name : (wanted.find((each) => each.toLowerCase() === name.toLowerCase()) ?? name);
   const columns = await on.query(
-    `select table_name, column_name, data_type, collation_name from information_schema.columns where table_schema = ${at} and table_name in (?, ?, ?)`,
+    `select table_name, column_name, data_type, collation_name from information_schema.columns where table_schema = ${at} and table_name in (${marks})`,
     [...parameters, ...wanted],
   );
   const indexes = await on.query(
-    `select distinct index_name from information_schema.statistics where table_schema = ${at} and table_name in (?, ?, ?)`,
+    `select distinct index_name from information_schema.statistics where table_schema = ${at} and table_name in (${marks})`,
     [...parameters, ...wanted],
   );
   const tables = new Map<string, Map<string, string>>();
@@ -52,9 +50,7 @@ export async function inspect(on: MysqlConnection, { names, database }: MysqlLoc
     const found = tables.get(name) ?? new Map<string, string>();
     // JSON is another word for LONGTEXT on MariaDB.
     tables.set(name, found.set(column, mariadb && type === "longtext" ? "json" : type));
-    if (name === names.sessions && column === "session_id") {
-      collation = collationName;
-    }
+    collation = column === "session_id" ? collationName : collation;
   }
   return {
     packetBytes: Number(packetBytes),

@@ -1,10 +1,9 @@
 import { ConnectionStringError, InvalidArgumentError, type SessionDb, type SessionDbLimits } from "@sessiondb/core";
-import { DrizzleSessionDb, tableNames, type SqlDriver } from "@sessiondb/drizzle";
+import { DrizzleSessionDb, type SqlDriver } from "@sessiondb/drizzle";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
 import { mysqlDialect } from "./mysql-dialect.ts";
 import { MysqlDriver, type MysqlPool } from "./mysql-driver.ts";
 import { MysqlReads } from "./mysql-reads.ts";
-import type { MysqlLocation } from "./mysql-schema.ts";
 import { MysqlTransactionDriver } from "./mysql-transaction-driver.ts";
 import { MysqlWrites } from "./mysql-writes.ts";
 import type { MySqlTableOptions } from "./schema.ts";
@@ -42,7 +41,7 @@ export class MySqlSessionDb extends DrizzleSessionDb {
     const { connectionTimeout = 10_000, statementTimeout = 60_000, retryTimeout = 15_000 } = copy;
     const driver = new MysqlDriver({
       open: () => openPool(copy),
-      location: locationOf(copy),
+      database: copy.database ?? null,
       server,
       patience: retryTimeout,
       connectionTimeout,
@@ -58,9 +57,8 @@ export class MySqlSessionDb extends DrizzleSessionDb {
    * or rolled back by you. It retries nothing and issues no DDL. Closing it closes nothing.
    */
   withConnection(connection: Connection): SessionDb {
-    const { statementTimeout: timeout = 60_000 } = this.#options;
-    const location = locationOf(this.#options);
-    const driver = new MysqlTransactionDriver(connection, { location, server: this.#server, timeout });
+    const { statementTimeout: timeout = 60_000, database = null } = this.#options;
+    const driver = new MysqlTransactionDriver(connection, { database, server: this.#server, timeout });
     return new DrizzleSessionDb({
       ...partsOf(this.#options, driver, () => this.limits.payloadBytes),
       autoMigrate: false,
@@ -123,10 +121,6 @@ function serverOf({ url, database }: MySqlSessionDbOptions): string {
   const name = database ?? (parsed === null ? null : decodeURIComponent(parsed.pathname.slice(1)));
   const where = parsed === null ? "the database server" : parsed.host;
   return name === null ? where : `Database ${JSON.stringify(name)} on ${where}`;
-}
-
-function locationOf(options: MySqlSessionDbOptions): MysqlLocation {
-  return { names: tableNames(options), database: options.database ?? null };
 }
 
 function openPool(options: MySqlSessionDbOptions): MysqlPool {

@@ -10,7 +10,7 @@ import {
 import type { Connection } from "mysql2/promise";
 import { MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
-import { inspect, type MysqlLocation } from "./mysql-schema.ts";
+import { inspect } from "./mysql-schema.ts";
 
 type Work<Result> = (connection: SqlConnection) => Steps<Result>;
 
@@ -21,17 +21,17 @@ type Work<Result> = (connection: SqlConnection) => Steps<Result>;
 export class MysqlTransactionDriver implements SqlDriver {
   readonly patience = 0;
   readonly #on: MysqlConnection;
-  readonly #location: MysqlLocation;
+  readonly #database: string | null;
   readonly #server: string;
   #limits: ServerLimits | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
     connection: Connection,
-    { location, server, timeout }: { location: MysqlLocation; server: string; timeout: number },
+    { database, server, timeout }: { database: string | null; server: string; timeout: number },
   ) {
     this.#on = new MysqlConnection(connection, { timeout, limits: () => this.#limits });
-    this.#location = location;
+    this.#database = database;
     this.#server = server;
   }
 
@@ -58,9 +58,9 @@ export class MysqlTransactionDriver implements SqlDriver {
     return this.read(work);
   }
 
-  inspect(): Promise<FoundSchema> {
+  inspect(tables: readonly string[]): Promise<FoundSchema> {
     return this.#inTurn(async () => {
-      const { found, packetBytes } = await inspect(this.#on, this.#location);
+      const { found, packetBytes } = await inspect(this.#on, { tables, database: this.#database });
       this.#limits = { packetBytes };
       return found;
     });
