@@ -2,4 +2,6 @@
 import "@sessiondb/conformance";
 import "@sessiondb/core";
 import "@sessiondb/drizzle";
+import "@sessiondb/mysql";
+import "@sessiondb/postgres";
 import "@sessiondb/sqlite";

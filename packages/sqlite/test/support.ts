@@ -93,12 +93,19 @@ export function workerArguments(name: string, values: readonly string[]): string
 /** Runs a program under workers/ in a process of its own and gives what it printed; it must exit with 0. */
 export function runWorker(name: string, values: readonly string[], cwd = packageFolder): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, workerArguments(name, values), { cwd, timeout: 120_000 }, (error, stdout, stderr) => {
-      if (error === null) {
-        resolve(stdout);
-      } else {
-        reject(new Error(`${name} failed: ${stderr}`, { cause: error }));
-      }
-    });
+    // Package managers put the packages of the workspace here, which a user's process does not have.
+    const env = { ...process.env, NODE_PATH: "" };
+    execFile(
+      process.execPath,
+      workerArguments(name, values),
+      { cwd, env, timeout: 120_000 },
+      (error, stdout, stderr) => {
+        if (error === null) {
+          resolve(stdout);
+        } else {
+          reject(new Error(`${name} failed: ${stderr}`, { cause: error }));
+        }
+      },
+    );
   });
 }
