@@ -17,7 +17,7 @@ const { scripts = {}, devDependencies = {} } = manifestOf(".");
 
 /** This repository's packages, and what they need beside them. */
 const installable = new Set(
-  ["core", "conformance", "drizzle", "sqlite"].flatMap((folder) => {
+  ["core", "conformance", "drizzle", "sqlite", "postgres", "mysql"].flatMap((folder) => {
     const { name, peerDependencies = {} } = manifestOf(`packages/${folder}`);
     return [name, ...Object.keys(peerDependencies)];
   }),
@@ -39,10 +39,14 @@ export function problemsOfCommands(): string[] {
 }
 
 function exists(words: readonly string[]): boolean {
-  const [program, ...rest] = words;
+  // Settings for the program alone: NAME=value.
+  const [program, ...rest] = words.filter((word) => !/^[A-Z_]+=/.test(word));
   const [first = "", ...others] = rest.filter((word) => !word.startsWith("-"));
   switch (program) {
     case "npm":
+      if (rest[0] === "--prefix") {
+        return Object.hasOwn(manifestOf(first).scripts ?? {}, others[0] ?? "");
+      }
       return first === "install"
         ? others.every((name) => installable.has(name))
         : Object.hasOwn(scripts, first === "run" ? (others[0] ?? "") : first);

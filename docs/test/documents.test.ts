@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { sessionTables as mysqlTables } from "@sessiondb/mysql";
 import { sessionTables, SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
+import { getTableConfig as getMysqlTableConfig } from "drizzle-orm/mysql-core";
 import { getTableConfig } from "drizzle-orm/sqlite-core";
 import { expect, test } from "vitest";
 import { problemsOfCommands } from "./commands.ts";
-import { documents, fences, proseOf, root, textOf } from "./documents.ts";
+import { documents, fences, ofServers, proseOf, root, textOf } from "./documents.ts";
 
 // The tests that run the programs are in snippets.test.ts.
 
@@ -39,7 +41,7 @@ test.each(documents)("the paths that %s names exist", (document) => {
 });
 
 test("every fenced block is of a known language", () => {
-  const others = fences.filter(({ language }) => !["ts", "sh", "sql", "json", "text"].includes(language));
+  const others = fences.filter(({ language }) => !["ts", "sh", "sql", "json", "python", "text"].includes(language));
   expect(others.map(({ document, line, language }) => `${document}:${line}: ${language || "none"}`)).toEqual([]);
 });
 
@@ -58,7 +60,8 @@ test("every SQL block runs on the tables of a SQLite store", async () => {
   const client = new Database(":memory:");
   await using db = new SqliteSessionDb({ client });
   await db.migrate();
-  const blocks = fences.filter(({ language }) => language === "sql");
+  // Those of other databases run in grants.test.ts.
+  const blocks = fences.filter(({ document, language }) => language === "sql" && !ofServers.has(document));
   expect(blocks.length).toBeGreaterThan(0);
   for (const { text } of blocks) client.exec(text);
 });
@@ -80,5 +83,13 @@ test("docs/storage-format.md names every table, column and index that is made", 
     const { name, columns, indexes } = getTableConfig(table);
     return [name, ...columns.map((column) => column.name), ...indexes.map(({ config }) => config.name)];
   });
+  expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+});
+
+test("docs/mysql.md names every index that is made", () => {
+  const text = textOf("docs/mysql.md");
+  const tables = Object.values(mysqlTables()).map((table) => getMysqlTableConfig(table));
+  const names = tables.flatMap(({ indexes }) => indexes.map(({ config }) => config.name));
+  expect(names.length).toBeGreaterThan(0);
   expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });

@@ -28,6 +28,9 @@ export const documents: readonly string[] = [
   // Made by scripts.
   .filter((path) => !/(^|\/)(api|CHANGELOG)\.md$/.test(path));
 
+/** The documents about databases with a server, whose SQL is theirs. */
+export const ofServers: ReadonlySet<string> = new Set(["docs/postgres.md", "docs/mysql.md"]);
+
 function markdownIn(folder: string): string[] {
   return readdirSync(join(root, folder))
     .filter((name) => name.endsWith(".md"))

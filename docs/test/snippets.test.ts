@@ -3,10 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { databases, variables } from "./databases.ts";
 import { fences, root, type Fence } from "./documents.ts";
 
 // Every `ts` block of every document is a program: it compiles, and it runs in an empty folder of its own without a
-// word to stderr. Where a `console.log` ends in a comment, that is what it prints.
+// word to stderr. Where a `console.log` ends in a comment, that is what it prints. One that names POSTGRES_URL, MYSQL_URL
+// or MARIADB_URL runs where there is such a server.
 
 const folder = join(root, "docs/.snippets");
 const timeout = 120_000;
@@ -43,7 +45,8 @@ interface Outcome {
 
 function run(args: readonly string[], cwd = root): Promise<Outcome> {
   return new Promise((resolve) => {
-    const env = { ...process.env, NODE_OPTIONS: undefined, NODE_ENV: undefined, VITEST: undefined };
+    const unset = { NODE_OPTIONS: undefined, NODE_ENV: undefined, VITEST: undefined };
+    const env = { ...process.env, ...unset, ...databases.urls };
     const child = execFile(process.execPath, args, { cwd, env, timeout }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
@@ -66,7 +69,7 @@ async function outcomeOf(program: Fence): Promise<Outcome> {
   const { document } = program;
   const started =
     outcomes.get(document) ??
-    run([...flags, runner, ...programs.filter((each) => each.document === document && !isTest(each)).map(fileOf)]);
+    run([...flags, runner, ...programs.filter((each) => each.document === document && isRun(each)).map(fileOf)]);
   outcomes.set(document, started);
   const { code, stdout, stderr } = await started;
   return { code, stdout: partOf(stdout, file), stderr: partOf(stderr, file) };
@@ -76,13 +79,22 @@ function isTest({ text }: Fence): boolean {
   return /from "(vitest|node:test)"/.test(text);
 }
 
+function isRun(program: Fence): boolean {
+  return !isTest(program) && !lacksServer(program);
+}
+
+function lacksServer({ text }: Fence): boolean {
+  return variables.some((name) => text.includes(name) && databases.urls[name] === undefined);
+}
+
 function partOf(output: string, file: string): string {
   const start = `\0${file}\n`;
   const at = output.indexOf(start);
   return at === -1 ? "It was not run.\n" : (output.slice(at + start.length).split("\0", 1)[0] ?? "");
 }
 
-beforeAll(() => {
+beforeAll(async () => {
+  await databases.create();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
   const tsconfig = {
@@ -99,7 +111,10 @@ beforeAll(() => {
   for (const program of programs) writeFileSync(fileOf(program), programOf(program));
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await databases.drop();
+});
 
 test("all programs compile", { timeout }, async () => {
   expect(programs.length).toBeGreaterThan(0);
@@ -109,10 +124,11 @@ test("all programs compile", { timeout }, async () => {
 });
 
 describe.concurrent("the program at", () => {
-  test.each(programs.map((program) => ({ name: `${program.document}:${program.line}`, program })))(
+  test.for(programs.map((program) => ({ name: `${program.document}:${program.line}`, program })))(
     "$name",
     { timeout },
-    async ({ name, program }) => {
+    async ({ name, program }, context) => {
+      context.skip(lacksServer(program), "no such server on this machine");
       const { code, stdout, stderr } = await outcomeOf(program);
       if (code !== 0 || stderr !== "") {
         throw new Error(

@@ -24,7 +24,9 @@ async function serve(own: Pool): Promise<void> {
   const db = new MySqlSessionDb({ pool: own, sessionTable: "example_sessions" });
   // Creates what is missing. DDL commits as it goes on these servers, so do it before there is a transaction.
   await db.migrate();
-  await own.query("create table if not exists example_orders (id int primary key auto_increment, session_id varchar(128))");
+  await own.query(
+    "create table if not exists example_orders (id int primary key auto_increment, session_id varchar(128))",
+  );
 
   await db.upsertRun({
     session,

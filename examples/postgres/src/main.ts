@@ -4,7 +4,9 @@ import { serve } from "./serve.ts";
 
 const ownerUrl = process.env["DATABASE_URL"];
 if (ownerUrl === undefined || ownerUrl === "") {
-  console.error("DATABASE_URL is not set: postgres://user:password@host:5432/database, of a user who may create schemas");
+  console.error(
+    "DATABASE_URL is not set: postgres://user:password@host:5432/database, of a user who may create schemas",
+  );
   process.exit(1);
 }
 try {
