@@ -51,6 +51,6 @@ async function timeOf(work: () => unknown): Promise<number> {
   return (performance.now() - start) * 1000;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -60,7 +60,7 @@ async function tell(databaseUrl: string, own: pg.Client): Promise<void> {
 
   await agno.anotherTurn("Then where to?", "To Paris.");
   const newest = await mine.getSession({ sessionId, runsLimit: 2 });
-  console.log(`TypeScript's newest two: ${newest?.runs.map(({ content }) => String(content)).join(" | ")}`);
+  console.log(`TypeScript's newest two: ${newest?.runs.map(({ content }) => JSON.stringify(content)).join(", ")}`);
   const { rows } = await own.query<{ run_index: string }>(
     `select run_index from ${schema}.agno_runs where session_id = $1 order by run_index`,
     [sessionId],

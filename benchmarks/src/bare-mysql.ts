@@ -1,5 +1,6 @@
 import { createPool, type Pool, type RowDataPacket } from "mysql2/promise";
-import { rowOf } from "../data.ts";
+import { rowOf } from "./data.ts";
+import type { Bare } from "./turns.ts";
 
 const replaced = [
   "run_type",
@@ -13,12 +14,14 @@ const replaced = [
   "updated_at",
 ];
 
+const session =
+  "session_id, session_type, agent_id, team_id, workflow_id, user_id, session_data, agent_data, team_data, workflow_data, metadata, summary, created_at, updated_at";
+
 /**
  * The same work by hand on mysql2: prepared statements on a pool, the turn in a transaction. The turn takes its place with
- * the same guards: the session is the owner's,
- * and a run that is stored is replaced in its session alone.
+ * the same guards: the session is the owner's, and a run that is stored is replaced in its session alone.
  */
-export class BareMysql {
+export class BareMysql implements Bare {
   readonly pool: Pool;
 
   constructor(url: string) {
@@ -51,21 +54,37 @@ export class BareMysql {
     }
   }
 
+  /** One statement: the session's row, then those of the runs. */
   async read(sessionId: string): Promise<unknown> {
-    const connection = await this.pool.getConnection();
-    try {
-      const [[session]] = await connection.execute<RowDataPacket[]>(
-        "select * from agno_sessions where session_id = ?",
-        [sessionId],
-      );
-      const [runs] = await connection.execute<RowDataPacket[]>(
-        `select run_data, run_index from agno_runs where session_id = ? and parent_run_id is null
-         and (status is null or status not in ('PAUSED', 'CANCELLED', 'ERROR', 'REGENERATED')) order by run_index desc limit 10`,
-        [sessionId],
-      );
-      return { ...session, runs: runs.map((run) => run["run_data"] as unknown).toReversed() };
-    } finally {
-      connection.release();
+    const [rows] = await this.pool.execute<RowDataPacket[]>(
+      `select ${session}, null as run_data, null as run_index from agno_sessions where session_id = ?
+       union all (select ${session.replaceAll(/\w+/g, "null")}, run_data, run_index from agno_runs where session_id = ? and parent_run_id is null
+         and (status is null or status not in ('PAUSED', 'CANCELLED', 'ERROR', 'REGENERATED')) order by run_index desc limit 10)`,
+      [sessionId, sessionId],
+    );
+    const [row, ...runs] = rows.map(parsed);
+    return { ...row, runs: runs.map((run) => run["run_data"]).toReversed() };
+  }
+
+  async list(userId: string): Promise<unknown> {
+    const [rows] = await this.pool.execute<RowDataPacket[]>(
+      "select * from agno_sessions where user_id = ? order by created_at desc, session_id desc limit 51",
+      [userId],
+    );
+    return rows.map(parsed);
+  }
+}
+
+const documents = ["session_data", "agent_data", "team_data", "workflow_data", "metadata", "summary", "run_data"];
+
+/** The driver parses MySQL's JSON; what MariaDB has in its place is text. */
+function parsed(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const result = { ...row };
+  for (const name of documents) {
+    const value = result[name];
+    if (typeof value === "string") {
+      result[name] = JSON.parse(value);
     }
   }
+  return result;
 }
