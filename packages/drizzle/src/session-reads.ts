@@ -1,11 +1,4 @@
-import type {
-  RunListQuery,
-  RunPosition,
-  RunsWanted,
-  SessionConditions,
-  SessionListQuery,
-  SessionRow,
-} from "@sessiondb/core";
+import type { RunListQuery, RunsWanted, SessionConditions, SessionListQuery, SessionRow } from "@sessiondb/core";
 import { skippedHistoryStatuses } from "@sessiondb/core";
 import { asc, desc, inArray, sql } from "drizzle-orm";
 import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
@@ -234,11 +227,5 @@ export class SessionReads extends StatementSet {
     );
     const last = (yield* this.rows(on, statement, { sessionId }))[0]?.last ?? null;
     return last === null ? null : Number(last);
-  }
-
-  /** Where a run stands now, for a cursor that was made before others were deleted. */
-  *position(on: SqlConnection, runId: string): Steps<RunPosition | null> {
-    const [run] = yield* this.runsById(on, [runId]);
-    return run === undefined ? null : { runIndex: run.runIndex ?? 0, createdAt: run.createdAt, runId };
   }
 }
