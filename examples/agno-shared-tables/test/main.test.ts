@@ -35,7 +35,7 @@ describe.skipIf(inject("postgres") === null)("on a server", { timeout: 60_000 },
       "  user: Do I need an umbrella?",
       "  assistant: No umbrella needed.",
       "Agno reads 3 runs; the last one says: Rain in Rome.",
-      "TypeScript's newest two: \"Rain in Rome.\", \"To Paris.\"",
+      'TypeScript\'s newest two: "Rain in Rome.", "To Paris."',
       "places: 0, 1, 2, 3",
       "",
     ]);

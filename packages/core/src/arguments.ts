@@ -15,6 +15,18 @@ export function checkObject(value: unknown, argument: string): asserts value is 
   }
 }
 
+/**
+ * Refuses names that mean nothing to a method: taken for "left out", a misspelt `userId` would open every user's sessions.
+ */
+export function checkKeys(value: unknown, argument: string, known: readonly string[]): void {
+  checkObject(value, argument);
+  for (const name in value) {
+    if (!known.includes(name)) {
+      throw new InvalidArgumentError(`${argument}.${name}`, `left out: ${argument} may have ${known.join(", ")}`);
+    }
+  }
+}
+
 /** An id: non-empty, well-formed text without NUL, no longer than the store's column. */
 export function checkId(value: unknown, argument: string, limits: SessionDbLimits): string {
   if (typeof value !== "string" || value === "") {

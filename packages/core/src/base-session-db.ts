@@ -4,11 +4,12 @@ import { ClosedError, InvalidArgumentError, type SchemaProblem } from "./errors.
 import type { Run } from "./models/runs.ts";
 import type { Session, SessionInit } from "./models/sessions.ts";
 import {
-  checkConditions,
+  checkFilter,
   checkListQuery,
   checkRunListQuery,
   checkRunsWanted,
   checkScope,
+  runsKeys,
   runCursor,
   sessionCursor,
 } from "./query-checks.ts";
@@ -104,7 +105,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   getSession(options: GetSessionOptions): Promise<Session | null> {
     return this.#perform(() => {
-      const scope = checkScope(options, this.limits);
+      const scope = checkScope(options, this.limits, runsKeys);
       return this.readSession({ ...scope, runs: checkRunsWanted(options, true) });
     });
   }
@@ -145,7 +146,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   renameSession(options: SessionScope & { sessionName: string }): Promise<Session | null> {
     return this.#perform(() => {
-      const scope = checkScope(options, this.limits);
+      const scope = checkScope(options, this.limits, ["sessionName"]);
       const sessionName = check.checkText(options.sessionName, "sessionName");
       return this.changeSession(scope, changeOf({ sessionName }, this.limits));
     });
@@ -153,6 +154,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   deleteSession(options: { sessionId: string; userId?: string }): Promise<boolean> {
     return this.#perform(async () => {
+      check.checkKeys(options, "options", ["sessionId", "userId"]);
       const { sessionId, userId } = checkScope(options, this.limits);
       return (await this.removeSessions({ sessionIds: [sessionId], userId })) > 0;
     });
@@ -161,23 +163,21 @@ export abstract class BaseSessionDb implements SessionDb {
   deleteSessions(options: DeleteSessionsOptions): Promise<number> {
     return this.#perform(async () => {
       check.checkObject(options, "options");
+      const selection = "sessionIds" in options ? "sessionIds" : "filter";
+      check.checkKeys(options, "options", [selection, "userId"]);
       const userId = check.checkUserScope(options, this.limits);
       if ("sessionIds" in options) {
         const sessionIds = check.checkIds(options.sessionIds, "sessionIds", this.limits);
         return sessionIds.length === 0 ? 0 : this.removeSessions({ sessionIds, userId });
       }
-      check.checkObject(options.filter, "filter");
-      const conditions = checkConditions(options.filter, userId, { limits: this.limits, path: "filter." });
-      if (Object.values(conditions).every((condition) => condition === null)) {
-        throw new InvalidArgumentError("filter", "at least one condition: an empty filter would delete every session");
-      }
+      const conditions = checkFilter(options.filter, userId, this.limits);
       return this.removeSessions({ conditions });
     });
   }
 
   upsertRun(options: UpsertRunOptions): Promise<void> {
     return this.#perform(() => {
-      check.checkObject(options, "options");
+      check.checkKeys(options, "options", ["session", "run", "change"]);
       const { session, run, change } = options;
       return this.writeRun({
         ...encodeRunWrite(session, run, this.limits),
@@ -188,7 +188,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   getRun(options: { runId: string; userId?: string }): Promise<Run | null> {
     return this.#perform(() => {
-      check.checkObject(options, "options");
+      check.checkKeys(options, "options", ["runId", "userId"]);
       return this.readRun({
         runId: check.checkId(options.runId, "runId", this.limits),
         userId: check.checkUserScope(options, this.limits),
@@ -207,7 +207,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   deleteRuns(options: { runIds: readonly string[]; userId?: string }): Promise<number> {
     return this.#perform(async () => {
-      check.checkObject(options, "options");
+      check.checkKeys(options, "options", ["runIds", "userId"]);
       const userId = check.checkUserScope(options, this.limits);
       const runIds = check.checkIds(options.runIds, "runIds", this.limits);
       return runIds.length === 0 ? 0 : this.removeRuns({ runIds, userId });
@@ -228,7 +228,7 @@ export abstract class BaseSessionDb implements SessionDb {
 
   migrateLegacyRuns(options: MigrateLegacyRunsOptions = {}): Promise<LegacyRunsProgress> {
     return this.#perform(() => {
-      check.checkObject(options, "options");
+      check.checkKeys(options, "options", ["batchSize", "onProgress", "signal"]);
       const batchSize = check.checkCount(options.batchSize, "batchSize", { from: 1, otherwise: 100 });
       return this.copyLegacyRuns({ ...options, batchSize });
     });

@@ -42,7 +42,8 @@ export function encodeRunWrite(
 /** The function that a store calls under the session's lock, from what the caller of `updateSession` gave. */
 export function changeOf(change: SessionChange, limits: SessionDbLimits): SessionChangeFunction {
   if (typeof change === "function") {
-    return (stored) => encodePatch(change(decodeSession(stored, [])), stored, limits);
+    // On a copy: what the function does to the session it is shown changes neither the store nor the result.
+    return (stored) => encodePatch(change(decodeSession(structuredClone(stored), [])), stored, limits);
   }
   checkPatch(change);
   return (stored) => encodePatch(change, stored, limits);
@@ -102,6 +103,10 @@ function checkDocument(value: unknown, argument: string): void {
 }
 
 function checkPatch(patch: unknown): asserts patch is SessionPatch {
+  if (patch instanceof Promise) {
+    // Nobody else will look at it, and an unhandled rejection ends the process.
+    patch.catch(() => {});
+  }
   if (typeof patch !== "object" || patch === null || "then" in patch) {
     throw new InvalidArgumentError("change", "an object, or a synchronous function that returns one");
   }

@@ -1,5 +1,5 @@
 import { BaseSessionDb } from "./base-session-db.ts";
-import { RunConflictError } from "./errors.ts";
+import { InvalidArgumentError, RunConflictError } from "./errors.ts";
 import { parseJson } from "./json.ts";
 import {
   compareRuns,
@@ -160,8 +160,7 @@ export class InMemorySessionDb extends BaseSessionDb {
 
   protected override async listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>> {
     const compare = compareRuns(query);
-    // Deleting runs renumbers the others: a cursor goes on after its run's place of now.
-    const after = query.after && (this.#runs.get(query.after.runId) ?? query.after);
+    const after = query.after && this.#currentPlace(query, query.after);
     const rest = [...this.#sessions.values()]
       .filter(({ row }) => query.sessionId === null || row.sessionId === query.sessionId)
       .filter(({ row }) => query.userId === null || row.userId === query.userId)
@@ -192,6 +191,18 @@ export class InMemorySessionDb extends BaseSessionDb {
   protected override async release(): Promise<void> {
     this.#sessions.clear();
     this.#runs.clear();
+  }
+
+  /** Deleting runs renumbers the others: in a session a cursor goes on after its run's place of now. */
+  #currentPlace({ sessionId }: RunListQuery, after: RunPosition): RunPosition {
+    const run = this.#runs.get(after.runId);
+    if (sessionId === null) {
+      return after;
+    }
+    if (run === undefined || run.sessionId !== sessionId) {
+      throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+    }
+    return run;
   }
 
   /** The stored session, if there is one, once it is clear that it may be written. */

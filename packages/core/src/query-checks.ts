@@ -17,9 +17,18 @@ import { foldName } from "./session-rules.ts";
 // From the options of the reading methods to queries without gaps.
 
 const defaultPageSize = 50;
+/** More than there are statuses; each number of them is a statement of its own. */
+const mostStatuses = 50;
 
-export function checkScope(scope: SessionScope, limits: SessionDbLimits): ScopeQuery {
-  check.checkObject(scope, "options");
+const scopeKeys = ["sessionId", "sessionType", "userId"];
+const filterKeys = ["sessionType", "participantId", "componentId", "sessionName", "startTimestamp", "endTimestamp"];
+export const runsKeys = ["includeRuns", "runsLimit"];
+const listKeys = ["userId", "sortBy", "sortOrder", "limit", "page", "cursor", "includeTotal"];
+const runListKeys = ["sessionId", "userId", "participantId", "status", "parentRunId", "startTimestamp", "endTimestamp"];
+
+/** Checks a scope, which may come with further options of the names given. */
+export function checkScope(scope: SessionScope, limits: SessionDbLimits, more: readonly string[] = []): ScopeQuery {
+  check.checkKeys(scope, "options", [...scopeKeys, ...more]);
   return {
     sessionId: check.checkId(scope.sessionId, "sessionId", limits),
     sessionType: condition(scope, "sessionType", check.checkSessionType),
@@ -38,7 +47,7 @@ export function checkRunsWanted(
   return limit === Number.POSITIVE_INFINITY ? "all" : limit;
 }
 
-export function checkConditions(
+function checkConditions(
   filter: SessionFilter,
   userId: string | null,
   { limits, path = "" }: { limits: SessionDbLimits; path?: string },
@@ -56,14 +65,30 @@ export function checkConditions(
   };
 }
 
+/** The conditions of a delete, of which one that every session meets is none. */
+export function checkFilter(filter: SessionFilter, userId: string | null, limits: SessionDbLimits): SessionConditions {
+  check.checkKeys(filter, "filter", filterKeys);
+  const conditions = checkConditions(filter, userId, { limits, path: "filter." });
+  if (conditions.sessionName === "") {
+    throw new InvalidArgumentError("filter.sessionName", "a non-empty string");
+  }
+  if (Object.values(conditions).every((value) => value === null)) {
+    throw new InvalidArgumentError("filter", "at least one condition: an empty filter would delete every session");
+  }
+  return conditions;
+}
+
 export function checkListQuery(options: GetSessionsOptions, limits: SessionDbLimits): SessionListQuery {
-  check.checkObject(options, "options");
+  check.checkKeys(options, "options", [...filterKeys, ...listKeys, ...runsKeys]);
   const order = {
     sortBy: check.checkChoice(options.sortBy, "sortBy", ["createdAt", "updatedAt"]),
     sortOrder: check.checkChoice(options.sortOrder, "sortOrder", ["desc", "asc"]),
   };
   const limit = check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize });
   const page = check.checkCount(options.page, "page", { from: 1, otherwise: 1 });
+  if (!Number.isSafeInteger(page * limit)) {
+    throw new InvalidArgumentError("page", "a page within the first 2^53 sessions");
+  }
   if (options.cursor !== undefined && options.page !== undefined) {
     throw new InvalidArgumentError("page", "left out when a cursor is given");
   }
@@ -79,7 +104,7 @@ export function checkListQuery(options: GetSessionsOptions, limits: SessionDbLim
 }
 
 export function checkRunListQuery(options: GetRunsOptions, limits: SessionDbLimits): RunListQuery {
-  check.checkObject(options, "options");
+  check.checkKeys(options, "options", [...runListKeys, "order", "limit", "cursor"]);
   const id = (value: unknown, argument: string): string => check.checkId(value, argument, limits);
   const sessionId = condition(options, "sessionId", id);
   const order = check.checkChoice(options.order, "order", ["asc", "desc"]);
@@ -88,7 +113,7 @@ export function checkRunListQuery(options: GetRunsOptions, limits: SessionDbLimi
     userId: check.checkUserScope(options, limits),
     participantId: condition(options, "participantId", id),
     statuses: condition(options, "status", checkStatuses),
-    parent: checkParent(options.parentRunId, id),
+    parent: checkParent(options, id),
     startTimestamp: condition(options, "startTimestamp", check.checkTimestamp),
     endTimestamp: condition(options, "endTimestamp", check.checkTimestamp),
     order,
@@ -127,17 +152,20 @@ function condition<Value>(
 
 function checkStatuses(status: unknown, argument: string): readonly string[] {
   const statuses: unknown[] = Array.isArray(status) ? status : [status];
-  if (statuses.length === 0) {
-    throw new InvalidArgumentError(argument, "a status, or an array with at least one");
+  if (statuses.length === 0 || statuses.length > mostStatuses) {
+    throw new InvalidArgumentError(argument, `a status, or an array of 1 to ${mostStatuses}`);
   }
-  return statuses.map((value) => canonicalStatus(check.checkText(value, argument)));
+  return [...new Set(statuses.map((value) => canonicalStatus(check.checkText(value, argument))))];
 }
 
-function checkParent(parentRunId: unknown, id: (value: unknown, argument: string) => string): RunListQuery["parent"] {
-  if (parentRunId === undefined) {
+function checkParent(
+  options: GetRunsOptions,
+  id: (value: unknown, argument: string) => string,
+): RunListQuery["parent"] {
+  if (!("parentRunId" in options)) {
     return null;
   }
-  return parentRunId === null ? "none" : { runId: id(parentRunId, "parentRunId") };
+  return options.parentRunId === null ? "none" : { runId: id(options.parentRunId, "parentRunId") };
 }
 
 // A cursor carries the order of its list, so that it is refused in a list of another order.

@@ -22,7 +22,7 @@ export interface SessionDb extends AsyncDisposable {
   /**
    * One session with its runs in order, or null when it does not exist, is of another `sessionType`, or belongs to
    * another user than `userId`. `runsLimit: n` reads the newest n runs that history uses (no member runs, none that is
-   * paused, cancelled, failed or regenerated) at a cost that MUST NOT grow with the session. `includeRuns: false` MUST
+   * paused, cancelled, failed or regenerated) at a cost that MUST NOT grow with the runs before them. `includeRuns: false` MUST
    * NOT read any run.
    */
   getSession(options: GetSessionOptions): Promise<Session | null>;
@@ -146,7 +146,7 @@ export interface UserSessionDb {
   readonly userId: string;
   getSession(options: Omit<GetSessionOptions, "userId">): Promise<Session | null>;
   getSessions(options?: Omit<GetSessionsOptions, "userId">): Promise<SessionPage>;
-  /** `session.userId` is set to this user; another user's id there is an `InvalidArgumentError`. */
+  /** `session.userId`, and that of its runs, is set to this user; another user's id is an `InvalidArgumentError`. */
   upsertSession(session: SessionInit): Promise<Session>;
   upsertSessions(sessions: readonly SessionInit[]): Promise<void>;
   updateSession(scope: Omit<SessionScope, "userId">, change: SessionChange): Promise<Session | null>;

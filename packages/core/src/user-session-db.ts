@@ -1,3 +1,4 @@
+import { checkObject } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import type { Run } from "./models/runs.ts";
 import type { Session, SessionInit } from "./models/sessions.ts";
@@ -40,7 +41,10 @@ export class ScopedSessionDb implements UserSessionDb {
   }
 
   async upsertSessions(sessions: readonly SessionInit[]): Promise<void> {
-    return this.#db.upsertSessions(sessions.map((session) => this.#owned(session)));
+    if (!Array.isArray(sessions)) {
+      throw new InvalidArgumentError("sessions", "an array of sessions");
+    }
+    return this.#db.upsertSessions(sessions.map((session: SessionInit) => this.#owned(session)));
   }
 
   async updateSession(scope: Omit<SessionScope, "userId">, change: SessionChange): Promise<Session | null> {
@@ -59,9 +63,13 @@ export class ScopedSessionDb implements UserSessionDb {
     return this.#db.deleteSessions(this.#scoped(options));
   }
 
-  async upsertRun({ session, run, ...options }: UpsertRunOptions): Promise<void> {
-    this.#refuseOther(run.userId, "run.userId");
-    return this.#db.upsertRun({ ...options, session: this.#owned(session), run: { ...run, userId: this.userId } });
+  async upsertRun(options: UpsertRunOptions): Promise<void> {
+    checkObject(options, "options");
+    return this.#db.upsertRun({
+      ...options,
+      session: this.#owned(options.session),
+      run: this.#written(options.run, "run"),
+    });
   }
 
   async getRun(options: { runId: string }): Promise<Run | null> {
@@ -77,13 +85,25 @@ export class ScopedSessionDb implements UserSessionDb {
   }
 
   #scoped<Options extends object>(options: Options): Options & { userId: string } {
-    this.#refuseOther((options as { userId?: unknown }).userId, "userId");
+    checkObject(options, "options");
+    this.#refuseOther(options["userId"], "userId");
     return { ...options, userId: this.userId };
   }
 
   #owned(session: SessionInit): SessionInit {
+    checkObject(session, "session");
     this.#refuseOther(session.userId, "session.userId");
-    return { ...session, userId: this.userId };
+    const { runs } = session;
+    const written = Array.isArray(runs)
+      ? runs.map((run: Run, index) => this.#written(run, `session.runs[${index}]`))
+      : runs;
+    return { ...session, userId: this.userId, ...(written !== undefined && { runs: written }) };
+  }
+
+  #written(run: Run, argument: string): Run {
+    checkObject(run, argument);
+    this.#refuseOther(run.userId, `${argument}.userId`);
+    return { ...run, userId: this.userId };
   }
 
   #refuseOther(userId: unknown, argument: string): void {

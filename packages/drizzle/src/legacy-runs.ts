@@ -123,6 +123,16 @@ export class LegacyRuns extends StatementSet {
     return null;
   }
 
+  /** A session with what its column holds, or null when that is nothing. */
+  *sessionWithRuns(on: SqlConnection, sessionId: string): Steps<LegacySessionRuns | null> {
+    const statement = this.once("session with runs", () => {
+      const id = this.dialect.tables.sessions.sessionId;
+      return this.#selectLegacy(sql`${id} = ${value("sessionId")} and ${this.#present}`);
+    });
+    const [row] = yield* this.rows(on, statement, { sessionId });
+    return row === undefined ? null : { session: row, runs: this.#decode(row) };
+  }
+
   /** Takes runs out of the column of a locked session for good. */
   *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
     const statement = this.once("set runs", () => {

@@ -1,6 +1,7 @@
 import {
   admitOwner,
   firstPage,
+  InvalidArgumentError,
   RunConflictError,
   SchemaMismatchError,
   type PageOf,
@@ -88,8 +89,7 @@ export class RunFlows {
         return pageOfRuns(yield* this.runsOf(on, layout, { row, wanted: "all" }), query);
       }
     }
-    // Deleting runs renumbers the others: a cursor goes on after its run's place of now.
-    const after = query.after && ((yield* this.#reads.position(on, query.after.runId)) ?? query.after);
+    const after = query.after && (yield* this.#currentPlace(on, query, query.after));
     const rows = yield* this.#reads.runs(on, { ...query, after, limit: query.limit + 1 });
     const { items, next } = firstPage(rows, query.limit, (row) => ({ ...row, runIndex: row.runIndex ?? beforeAll }));
     return { items: this.decode(items), next };
@@ -114,7 +114,7 @@ export class RunFlows {
 
   *removeRuns(on: SqlConnection, layout: Layout, { runIds, userId }: RunSelection): Steps<number> {
     const rows = yield* this.#reads.runsById(on, runIds);
-    const legacy = layout.legacyColumn ? yield* this.#legacySessionsOf(on, runIds) : [];
+    const legacy = layout.legacyColumn ? yield* this.#legacySessionsOf(on, layout, { runIds, rows }) : [];
     const sessionIds = new Set([
       ...rows.map(({ sessionId }) => sessionId),
       ...legacy.map(({ session }) => session.sessionId),
@@ -145,15 +145,45 @@ export class RunFlows {
     return removed.size;
   }
 
-  *#legacySessionsOf(on: SqlConnection, runIds: readonly string[]): Steps<LegacySessionRuns[]> {
+  /**
+   * The sessions whose column holds any of the runs. Once all is copied, a run of the column has a row too, so just the
+   * sessions of the rows found are looked at.
+   */
+  *#legacySessionsOf(
+    on: SqlConnection,
+    layout: Layout,
+    { runIds, rows }: { runIds: readonly string[]; rows: readonly StoredRun[] },
+  ): Steps<LegacySessionRuns[]> {
     const found = new Map<string, LegacySessionRuns>();
-    for (const runId of runIds) {
+    for (const sessionId of new Set(rows.map((row) => row.sessionId))) {
+      const legacy = yield* this.#legacy.sessionWithRuns(on, sessionId);
+      if (legacy !== null) {
+        found.set(sessionId, legacy);
+      }
+    }
+    const withRow = new Set(rows.map(({ runId }) => runId));
+    for (const runId of layout.mergeLegacy ? runIds.filter((id) => !withRow.has(id)) : []) {
       const legacy = yield* this.#legacy.sessionOfRun(on, runId);
       if (legacy !== null) {
         found.set(legacy.session.sessionId, legacy);
       }
     }
     return [...found.values()];
+  }
+
+  /**
+   * Where the list goes on. Deleting runs renumbers the others, so in a session the place of the cursor's run is looked up;
+   * a run that was deleted itself has none.
+   */
+  *#currentPlace(on: SqlConnection, { sessionId }: RunListQuery, after: RunPosition): Steps<RunPosition> {
+    if (sessionId === null) {
+      return after;
+    }
+    const [run] = yield* this.#reads.runsById(on, [after.runId]);
+    if (run === undefined || run.sessionId !== sessionId) {
+      throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+    }
+    return { ...after, runIndex: run.runIndex ?? beforeAll };
   }
 
   decode(rows: readonly StoredRun[]): Run[] {

@@ -1,17 +1,9 @@
-import type {
-  RunListQuery,
-  RunPosition,
-  RunsWanted,
-  SessionConditions,
-  SessionListQuery,
-  SessionRow,
-} from "@sessiondb/core";
+import type { RunListQuery, RunsWanted, SessionConditions, SessionListQuery, SessionRow } from "@sessiondb/core";
 import { skippedHistoryStatuses } from "@sessiondb/core";
 import { asc, desc, inArray, sql, type SQL } from "drizzle-orm";
 import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
 import type { SqlConnection } from "./sql-dialect.ts";
 import {
-  beforeAll,
   byBytes,
   chunkPlaceholders,
   chunks,
@@ -241,11 +233,5 @@ export class SessionReads extends StatementSet {
     );
     const last = (yield* this.rows(on, statement, { sessionId }))[0]?.last ?? null;
     return last === null ? null : Number(last);
-  }
-
-  /** Where a run stands now, for a cursor that was made before others were deleted. */
-  *position(on: SqlConnection, runId: string): Steps<RunPosition | null> {
-    const [run] = yield* this.runsById(on, [runId]);
-    return run === undefined ? null : { runIndex: run.runIndex ?? beforeAll, createdAt: run.createdAt, runId };
   }
 }

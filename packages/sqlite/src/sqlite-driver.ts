@@ -23,11 +23,8 @@ export interface SqliteDriverOptions {
   busyTimeout: number;
 }
 
-/**
- * How long SQLite itself waits for a lock, in milliseconds. It blocks the thread while it does, so the rest of the
- * patience is spent in `withRetry`, which does not.
- */
-const blockingTimeout = 25;
+/** SQLite's own waiting for a lock blocks the thread, once for each call under way. All waiting is in `withRetry`, which does not. */
+const blockingTimeout = 0;
 
 /** One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does. */
 export class SqliteDriver implements SqlDriver {
@@ -92,8 +89,8 @@ export class SqliteDriver implements SqlDriver {
   }
 }
 
-function openFile({ file, readonly, synchronous, busyTimeout }: SqliteDriverOptions): Database.Database {
-  const client = new Database(file, { readonly, timeout: Math.min(blockingTimeout, busyTimeout) });
+function openFile({ file, readonly, synchronous }: SqliteDriverOptions): Database.Database {
+  const client = new Database(file, { readonly, timeout: blockingTimeout });
   try {
     // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
     client.pragma(`synchronous = ${synchronous}`);

@@ -32,11 +32,12 @@ export interface SqliteSessionDbOptions extends SqliteTableOptions {
 /** Session storage in one SQLite file, shared safely by any number of processes on one machine. */
 export class SqliteSessionDb extends DrizzleSessionDb {
   constructor(options: SqliteSessionDbOptions) {
+    checkOptions(options);
     const { file, client } = options;
     if ((file === undefined) === (client === undefined)) {
       throw new InvalidArgumentError("options", "an object with either file or client");
     }
-    if (file !== undefined && (typeof file !== "string" || file === "")) {
+    if (file !== undefined && (typeof file !== "string" || file === "" || file.includes("\0"))) {
       throw new InvalidArgumentError("file", 'a path, or ":memory:"');
     }
     const { readonly = false, synchronous = "full", busyTimeout = 10_000, indexes = "needed" } = options;
@@ -51,6 +52,33 @@ export class SqliteSessionDb extends DrizzleSessionDb {
       limits: { idLength: 255, payloadBytes: maxPayloadBytes },
       autoMigrate: (options.autoMigrate ?? true) && !readonly,
     });
+  }
+}
+
+const optionNames: readonly string[] = [
+  "file",
+  "client",
+  "sessionTable",
+  "runsTable",
+  "indexes",
+  "autoMigrate",
+  "readonly",
+  "synchronous",
+  "busyTimeout",
+  "maxPayloadBytes",
+];
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError("options", "an object with either file or client");
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!optionNames.includes(name)) {
+      throw new InvalidArgumentError(`options.${name}`, `left out: a store may have ${optionNames.join(", ")}`);
+    }
+    if ((name === "autoMigrate" || name === "readonly") && value !== undefined && typeof value !== "boolean") {
+      throw new InvalidArgumentError(name, "true or false");
+    }
   }
 }
 

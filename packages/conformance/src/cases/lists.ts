@@ -114,6 +114,22 @@ export const listCases: Cases = {
     }
   },
 
+  "an option that does not exist is refused": async (db) => {
+    await storeListed(db);
+    const misspelt: object = { user_id: "alice" };
+    const scope = { sessionId: "s", userID: "alice" };
+    await refusesArgument(db, "user_id", () => db.getSessions(misspelt));
+    await refusesArgument(db, "user_id", () => db.getRuns(misspelt));
+    await refusesArgument(db, "userID", () => db.getSession(scope));
+    await refusesArgument(db, "userID", () => db.updateSession(scope, {}));
+    await refusesArgument(db, "userID", () => db.deleteSession(scope));
+    const ownerInFilter: object = { userId: "alice", sessionType: "agent" };
+    await refusesArgument(db, "filter.userId", () => db.deleteSessions({ filter: ownerInFilter }));
+    await refusesArgument(db, "filter", () => db.deleteSessions({ filter: { sessionName: "" }, userId: "alice" }));
+    const both: object = { sessionIds: ["s"], filter: { sessionType: "agent" } };
+    await refusesArgument(db, "filter", () => db.deleteSessions(both as DeleteSessionsOptions));
+  },
+
   "a condition that is there but holds nothing is refused": async (db) => {
     await storeListed(db);
     for (const nothing of [undefined, null]) {

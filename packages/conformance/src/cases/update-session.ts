@@ -81,6 +81,24 @@ function refusedCases(): Cases {
 }
 
 export const updateSessionCases: Cases = {
+  "a change that rejects later is refused, and its rejection goes nowhere": async (db) => {
+    await db.upsertSession(session("s"));
+    const change = untyped(async () => {
+      throw new Error("later");
+    });
+    await refusesArgument(db, "change", () => db.updateSession({ sessionId: "s" }, change));
+  },
+
+  "what a change does to the session it is shown stays there": async (db) => {
+    await db.upsertSession(session("s", { sessionData: { session_state: { count: 1 } } }));
+    const updated = await db.updateSession({ sessionId: "s" }, ({ sessionData }) => {
+      sessionData["session_state"] = { count: 2 };
+      return { sessionName: "renamed" };
+    });
+    assert.deepStrictEqual(updated?.sessionState, { count: 1 });
+    assert.deepStrictEqual((await db.getSession({ sessionId: "s" }))?.sessionState, { count: 1 });
+  },
+
   ...patchCases(),
   ...refusedCases(),
 

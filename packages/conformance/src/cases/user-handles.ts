@@ -121,6 +121,22 @@ export const userHandleCases: Cases = {
     assert.ok(!Object.values(handle).includes(db), "the store is a property of the handle");
   },
 
+  "a handle stores no run of another user": async (db) => {
+    const handle = await prepare(db);
+    const forged = session("forged", { runs: [run("forged", { userId: "them" })] });
+    await refusesArgument(db, "userId", () => handle.upsertSession(forged));
+    await refusesArgument(db, "userId", () => handle.upsertSessions([forged]));
+    await handle.upsertSession(session("written", { runs: [run("written")] }));
+    assert.equal((await storedRun(db, "written")).userId, "me");
+  },
+
+  "a handle refuses what is no object": async (db) => {
+    const handle = await prepare(db);
+    await refuses(db, "INVALID_ARGUMENT", () => handle.getSession(untyped(undefined)));
+    await refuses(db, "INVALID_ARGUMENT", () => handle.upsertRun(untyped({})));
+    await refuses(db, "INVALID_ARGUMENT", () => handle.upsertSessions(untyped(null)));
+  },
+
   "a handle needs a user": async (db) => {
     for (const userId of ["", undefined, null, 7, "a\0b", "\ud800"]) {
       let error: unknown = null;

@@ -10,7 +10,7 @@ export const extra = { future_key: { nested: [1, "two", null, { three: false }] 
 export const media: Required<Media> = {
   id: "media-1",
   url: "https://example.com/image.png",
-  filepath: "/tmp/image.png",
+  filepath: "/images/cat.png",
   content: "aGVsbG8=",
   mediaReference: { media_id: "m-1", storage_key: "k-1" },
   format: "png",
