@@ -34,7 +34,7 @@ afterAll(async () => {
     });
   }
   made.clear();
-});
+}, 120_000);
 
 /** The URL of a new, empty database, dropped after the tests of the file. */
 export async function freshDatabase(url: string, settings = ""): Promise<string> {

@@ -57,7 +57,8 @@ describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
       const { nextCursor } = await db.getRuns({ ...options, limit: 5 });
       await db.getRuns({ ...options, limit: 5, cursor: nextCursor ?? "" });
     });
-    expect(plans).toHaveLength(3);
+    // In a session, the place of the cursor's run is looked up.
+    expect(plans).toHaveLength(options.sessionId === undefined ? 2 : 3);
     for (const { steps } of plans) {
       expect(steps).not.toContain("Seq Scan");
     }
