@@ -126,9 +126,12 @@ export class JsonFileSessionDb extends BaseSessionDb {
     });
   }
 
-  protected override writeRun({ session, run, change }: RunWrite): Promise<void> {
+  protected override writeRun({ session, run, change, onlyIfStatus }: RunWrite): Promise<void> {
     return this.#file.update((content) => {
       const existing = admitted(content, session);
+      checkRun(content, run);
+      const status = existing?.runs.find(({ runId }) => runId === run.runId)?.status ?? null;
+      if (onlyIfStatus !== null && status !== onlyIfStatus) return;
       const row = existing?.row ?? parseSessionRow(session);
       const columns = change?.(row) ?? {};
       if (existing !== undefined) update(existing, session.userId, columns);
@@ -210,9 +213,16 @@ function update(stored: StoredSession, userId: string | null, columns: Partial<S
 }
 
 /** In the place of the run with that id, which keeps its time of creation, or at the end. */
+/** A run is never moved to another session. */
+function checkRun(content: readonly StoredSession[], { runId, sessionId }: RunRow<string>): void {
+  if ((sessionOfRun(content, runId)?.row.sessionId ?? sessionId) !== sessionId) {
+    throw new RunConflictError(runId, sessionId);
+  }
+}
+
 function putRun(content: readonly StoredSession[], stored: StoredSession, written: RunRow<string>): void {
-  const { runId, sessionId } = written;
-  if ((sessionOfRun(content, runId) ?? stored) !== stored) throw new RunConflictError(runId, sessionId);
+  const { runId } = written;
+  checkRun(content, written);
   const run: RunRow = { ...written, runData: parseJson(written.runData, "runData", runId) };
   const place = stored.runs.findIndex((each) => each.runId === runId);
   const before = stored.runs[place];

@@ -65,6 +65,16 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     "upsertSession: many sessions are written all or nothing",
   ],
   [
+    "replaces a run whatever its status",
+    () => new writes.OverwritesWhatEnded(),
+    "upsertRun: with onlyIfStatus nothing is written otherwise",
+  ],
+  [
+    "looks at a run's status without a lock",
+    () => new writes.ChecksTheStatusTooEarly(),
+    "upsertRun: a run that ends is never overwritten by those who close it",
+  ],
+  [
     "puts a replaced run last",
     () => new writes.AppendsReplacedRuns(),
     "upsertRun: a run of a known id is replaced in its place",

@@ -36,6 +36,23 @@ export class LosesUpdates extends Store {
   }
 }
 
+export class OverwritesWhatEnded extends Store {
+  protected override async writeRun(write: RunWrite): Promise<void> {
+    await super.writeRun({ ...write, onlyIfStatus: null });
+  }
+}
+
+export class ChecksTheStatusTooEarly extends Store {
+  protected override async writeRun({ onlyIfStatus, ...write }: RunWrite): Promise<void> {
+    const { runId } = write.run;
+    if (onlyIfStatus !== null && (await super.readRun({ runId, userId: null }))?.status !== onlyIfStatus) {
+      return;
+    }
+    await sleep(5);
+    await super.writeRun({ ...write, onlyIfStatus: null });
+  }
+}
+
 export class MovesRuns extends Store {
   protected override async writeRun(write: RunWrite): Promise<void> {
     try {

@@ -6,11 +6,12 @@ import type { Session, SessionInit } from "./models/sessions.ts";
 import {
   checkFilter,
   checkListQuery,
+  checkOnlyIfStatus,
   checkRunListQuery,
   checkRunsWanted,
   checkScope,
-  runsKeys,
   runCursor,
+  runsKeys,
   sessionCursor,
 } from "./query-checks.ts";
 import type {
@@ -177,11 +178,12 @@ export abstract class BaseSessionDb implements SessionDb {
 
   upsertRun(options: UpsertRunOptions): Promise<void> {
     return this.#perform(() => {
-      check.checkKeys(options, "options", ["session", "run", "change"]);
+      check.checkKeys(options, "options", ["session", "run", "change", "onlyIfStatus"]);
       const { session, run, change } = options;
       return this.writeRun({
         ...encodeRunWrite(session, run, this.limits),
         change: change === undefined ? null : changeOf(change, this.limits),
+        onlyIfStatus: checkOnlyIfStatus(options),
       });
     });
   }

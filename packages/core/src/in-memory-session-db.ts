@@ -141,9 +141,12 @@ export class InMemorySessionDb extends BaseSessionDb {
     return removed.length;
   }
 
-  protected override async writeRun({ session, run, change }: RunWrite): Promise<void> {
+  protected override async writeRun({ session, run, change, onlyIfStatus }: RunWrite): Promise<void> {
     const existing = this.#admitted(session);
     this.#checkRun(run);
+    if (onlyIfStatus !== null && existing?.runs.find(({ runId }) => runId === run.runId)?.status !== onlyIfStatus) {
+      return;
+    }
     const columns = change?.(parseSessionRow(existing?.row ?? session)) ?? {};
     const stored = existing ?? this.#put({ row: { ...session, ...columns }, runs: [] });
     if (existing !== undefined) {

@@ -66,6 +66,8 @@ export interface RunWrite {
   readonly session: SessionRow<string>;
   readonly run: RunRow<string>;
   readonly change: SessionChangeFunction | null;
+  /** The status that the stored run must have for anything to be written. */
+  readonly onlyIfStatus: string | null;
 }
 
 export interface RunQuery {

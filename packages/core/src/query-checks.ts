@@ -150,6 +150,11 @@ function condition<Value>(
   return checked(value, argument);
 }
 
+/** The status that a stored run must have to be replaced, or null when any will do. */
+export function checkOnlyIfStatus(options: object): string | null {
+  return condition(options, "onlyIfStatus", (status, argument) => canonicalStatus(check.checkText(status, argument)));
+}
+
 function checkStatuses(status: unknown, argument: string): readonly string[] {
   const statuses: unknown[] = Array.isArray(status) ? status : [status];
   if (statuses.length === 0 || statuses.length > mostStatuses) {

@@ -90,6 +90,9 @@ export interface SessionDb extends AsyncDisposable {
    *
    * A run without `userId` is stored under `session.userId`; one with another user's id is that participant's turn.
    *
+   * With `onlyIfStatus` it replaces a stored run of that status or does nothing at all, which MUST be decided under the
+   * session's lock: whoever closes a run that was left behind never overwrites what its process wrote meanwhile.
+   *
    * @throws SessionOwnershipError when the stored session has an owner and `session.userId` is not that owner.
    * @throws SessionTypeMismatchError when the stored session has another type.
    * @throws RunConflictError when the run id is already stored under another session.
@@ -247,6 +250,8 @@ export interface UpsertRunOptions {
   session: SessionInit;
   run: Run;
   change?: SessionChange;
+  /** Writes only if the run is stored in the session with this status now; otherwise nothing is written. */
+  onlyIfStatus?: RunStatus;
 }
 
 export type DeleteSessionsOptions =

@@ -96,8 +96,8 @@ export class DrizzleSessionDb extends BaseSessionDb {
 
   protected override async writeRun(write: RunWrite): Promise<void> {
     const layout = await this.#writable();
-    const { session, run, change } = write;
-    if (this.#writes.appendsInOneStatement && change === null && !layout.mergeLegacy) {
+    const { session, run, change, onlyIfStatus } = write;
+    if (this.#writes.appendsInOneStatement && change === null && onlyIfStatus === null && !layout.mergeLegacy) {
       const append = (): Promise<AppendOutcome> =>
         this.#driver.single((on) => this.#writes.appendRun(on, session, run));
       if ((await withRetry(append, this.#driver)) === "stored") {

@@ -132,8 +132,12 @@ export class SessionFlows {
   }
 
   /** The turn. */
-  *writeRun(on: SqlConnection, layout: Layout, { session, run, change }: RunWrite): Steps<void> {
-    if (change === null && !layout.mergeLegacy) {
+  *writeRun(on: SqlConnection, layout: Layout, write: RunWrite): Steps<void> {
+    const { session, run, change, onlyIfStatus } = write;
+    if (onlyIfStatus !== null && !(yield* this.#hasStatus(on, layout, write))) {
+      return;
+    }
+    if (onlyIfStatus === null && change === null && !layout.mergeLegacy) {
       const outcome = yield* this.#writes.appendRun(on, session, run);
       if (outcome === "stored") {
         return;
@@ -151,6 +155,21 @@ export class SessionFlows {
       yield* this.#writes.updateSession(on, session.sessionId, columns);
     }
     yield* this.#runs.putRun(on, layout, run);
+  }
+
+  /** Whether the run is stored in the session with the status wanted, which it keeps until the transaction ends. */
+  *#hasStatus(on: SqlConnection, layout: Layout, { session, run, onlyIfStatus }: RunWrite): Steps<boolean> {
+    const stored = yield* this.#reads.lockSession(on, session.sessionId);
+    if (stored === null) {
+      return false;
+    }
+    admitOwner(stored, session.userId);
+    admitType(stored, session.sessionType);
+    const found = yield* this.#runs.readRun(on, layout, { runId: run.runId, userId: null });
+    if (found !== null && found.sessionId !== session.sessionId) {
+      throw new RunConflictError(run.runId, session.sessionId);
+    }
+    return found?.status === onlyIfStatus;
   }
 
   *removeSessions(on: SqlConnection, layout: Layout, selection: SessionSelection): Steps<number> {

@@ -66,6 +66,70 @@ export const upsertRunCases: Cases = {
     assert.deepStrictEqual([metadata ?? null, extra ?? null], [null, null]);
   },
 
+  "with onlyIfStatus a run is replaced while it has that status": async (db) => {
+    await db.upsertRun({ session: session("s"), run: run("r", { status: "RUNNING" }) });
+    const closed = run("r", { status: "ERROR", content: "closed" });
+    const change = { sessionState: { closed: true } };
+    await db.upsertRun({ session: session("s"), run: closed, change, onlyIfStatus: "RUNNING" });
+    assert.deepStrictEqual(
+      [(await storedRun(db, "r")).content, (await storedRun(db, "r")).status],
+      ["closed", "ERROR"],
+    );
+    assert.deepStrictEqual((await stored(db, "s")).sessionState, { closed: true });
+  },
+
+  "with onlyIfStatus nothing is written otherwise": async (db) => {
+    await db.upsertRun({ session: session("s"), run: run("done", { status: "COMPLETED" }) });
+    await db.upsertSession(session("other"));
+    await db.upsertRun({ session: session("third"), run: run("third") });
+    const before = await dump(db);
+    const change = { sessionState: { closed: true } };
+    for (const [sessionId, runId] of [
+      ["s", "done"],
+      ["s", "absent"],
+      ["other", "absent"],
+      ["absent", "absent"],
+    ] as const) {
+      const closed = run(runId, { status: "ERROR" });
+      await db.upsertRun({ session: session(sessionId), run: closed, change, onlyIfStatus: "RUNNING" });
+    }
+    assert.deepStrictEqual(await dump(db), before);
+    const taken = run("third", { status: "ERROR" });
+    await refuses(db, "RUN_CONFLICT", () =>
+      db.upsertRun({ session: session("s"), run: taken, onlyIfStatus: "RUNNING" }),
+    );
+    await refusesArgument(db, "onlyIfStatus", () =>
+      db.upsertRun({ session: session("s"), run: taken, onlyIfStatus: untyped(undefined) }),
+    );
+  },
+
+  "with onlyIfStatus another user's session is refused": async (db) => {
+    await db.upsertRun({ session: session("s", { userId: "owner" }), run: run("r", { status: "RUNNING" }) });
+    await refuses(db, "SESSION_OWNERSHIP", () =>
+      db.upsertRun({
+        session: session("s", { userId: "other" }),
+        run: run("r", { status: "ERROR" }),
+        onlyIfStatus: "RUNNING",
+      }),
+    );
+  },
+
+  "a run that ends is never overwritten by those who close it": async (db) => {
+    for (let round = 0; round < 5; round += 1) {
+      const runId = `r${round}`;
+      await db.upsertRun({ session: session("s"), run: run(runId, { status: "RUNNING" }) });
+      const close = () =>
+        db.upsertRun({
+          session: session("s"),
+          run: run(runId, { status: "ERROR", content: "closed" }),
+          onlyIfStatus: "RUNNING",
+        });
+      const end = db.upsertRun({ session: session("s"), run: run(runId, { status: "COMPLETED", content: "done" }) });
+      await Promise.all([close(), end, close(), close()]);
+      assert.equal((await storedRun(db, runId)).content, "done");
+    }
+  },
+
   "a run of another session is never moved": async (db) => {
     await db.upsertRun({ session: session("one"), run: run("r") });
     await refuses(db, "RUN_CONFLICT", () => db.upsertRun({ session: session("two"), run: run("r") }));
