@@ -18,6 +18,11 @@ export interface ServerLimits {
 /** How many bytes of a packet are kept free for the statement's small parameters and the protocol. */
 export const packetReserve = 64 * 1024;
 
+/** Results as the store decodes them. */
+const plainResults = { rowsAsArray: true, nestTables: false } as const;
+/** The same where the application casts values in a way of its own; a function costs a call for each value. */
+const uncastResults = { ...plainResults, typeCast: (_field: unknown, next: () => unknown) => next() };
+
 /** Runs statements on one connection of mysql2, as prepared ones: nothing is ever spliced into SQL text. */
 export class MysqlConnection implements SqlConnection {
   readonly connection: Connection;
@@ -25,11 +30,18 @@ export class MysqlConnection implements SqlConnection {
   broken = false;
   readonly #timeout: number;
   readonly #limits: () => ServerLimits | null;
+  readonly #results: typeof plainResults | typeof uncastResults;
 
   constructor(connection: Connection, { timeout, limits }: { timeout: number; limits: () => ServerLimits | null }) {
     this.connection = connection;
     this.#timeout = timeout;
     this.#limits = limits;
+    this.#results = (connection.config.typeCast ?? true) === true ? plainResults : uncastResults;
+  }
+
+  /** What stays the same each time that a pool hands the connection out. */
+  get identity(): object {
+    return (this.connection as { readonly connection?: object }).connection ?? this.connection;
   }
 
   async execute(statement: Statement<never>, values: unknown[]): Promise<MysqlResult> {
@@ -38,7 +50,7 @@ export class MysqlConnection implements SqlConnection {
 
   async query(sql: string, values: unknown[] = [], timeout = this.#timeout): Promise<MysqlResult> {
     this.#checkSize(values);
-    const [result] = await this.#answer(this.connection.execute({ sql, values, rowsAsArray: true }), timeout);
+    const [result] = await this.#answer(this.connection.execute({ ...this.#results, sql, values }), timeout);
     return Array.isArray(result)
       ? { rows: result as unknown[][], affected: 0, kept: false }
       : { rows: [], affected: (result as ResultSetHeader).affectedRows, kept: result.insertId > 0 };

@@ -13,6 +13,7 @@ import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 import { inspect, migrate } from "./mysql-schema.ts";
+import { checkSettings } from "./mysql-settings.ts";
 
 export interface MysqlPool {
   readonly pool: Pool;
@@ -136,6 +137,9 @@ export class MysqlDriver implements SqlDriver {
     const { statementTimeout: timeout } = this.#options;
     const on = new MysqlConnection(connection, { timeout, limits: () => this.#limits });
     try {
+      if (!this.#pool().owned) {
+        await checkSettings(on, "pool");
+      }
       return await work(on);
     } finally {
       if (on.broken) {

@@ -66,9 +66,15 @@ export class MySqlSessionDb extends DrizzleSessionDb {
   }
 }
 
-/** `mysql://…` or `mariadb://…`. */
+/** `mysql://…` or `mariadb://…`, as `openSessionDb` gets it. `?database=ai` says where the tables are. */
 export function fromUrl(url: string): MySqlSessionDb {
-  return new MySqlSessionDb({ url });
+  if (!URL.canParse(url)) {
+    return new MySqlSessionDb({ url });
+  }
+  const parsed = new URL(url);
+  const database = parsed.searchParams.get("database");
+  parsed.searchParams.delete("database");
+  return new MySqlSessionDb({ url: parsed.href, ...(database !== null && { database }) });
 }
 
 function partsOf(options: MySqlSessionDbOptions, driver: SqlDriver, payloadBytes: () => number) {

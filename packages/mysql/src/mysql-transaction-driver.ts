@@ -11,6 +11,7 @@ import type { Connection } from "mysql2/promise";
 import { MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 import { inspect } from "./mysql-schema.ts";
+import { checkSettings } from "./mysql-settings.ts";
 
 type Work<Result> = (connection: SqlConnection) => Steps<Result>;
 
@@ -60,6 +61,7 @@ export class MysqlTransactionDriver implements SqlDriver {
 
   inspect(tables: readonly string[]): Promise<FoundSchema> {
     return this.#inTurn(async () => {
+      await checkSettings(this.#on, "connection");
       const { found, packetBytes } = await inspect(this.#on, { tables, database: this.#database });
       this.#limits = { packetBytes };
       return found;

@@ -1,6 +1,6 @@
 import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, MySqlSessionDb, sessionTables, type MySqlSessionDbOptions } from "@sessiondb/mysql";
-import { createPool } from "mysql2/promise";
+import { createPool, type RowDataPacket } from "mysql2/promise";
 import { expect, test } from "vitest";
 import { refusal, run, session } from "./models.ts";
 import { freshDatabase, onEachServer } from "./support.ts";
@@ -12,6 +12,18 @@ onEachServer((server) => {
     await db.upsertRun({ session: session("s"), run: run("r") });
     await using again = fromUrl(url.replace(/^\w+:/, "MARIADB:"));
     expect((await again.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+  });
+
+  test("a connection string may name the database of the tables, which is created", async () => {
+    const url = await freshDatabase(server.url);
+    const database = `${new URL(url).pathname.slice(1)}_own`;
+    await using db = await openSessionDb(`${url}?database=${database}`);
+    await db.upsertRun({ session: session("s"), run: run("r") });
+    const connection = createPool({ uri: url.replace(/^\w+:/, "mysql:") });
+    const [[found]] = await connection.query<RowDataPacket[]>(`select count(*) as runs from ${database}.agno_runs`);
+    await connection.query(`drop database ${database}`);
+    await connection.end();
+    expect(found).toEqual({ runs: 1 });
   });
 
   test("nothing happens before the first operation, and nothing is left after closing", async () => {

@@ -64,7 +64,7 @@ export async function fillTables(url: string): Promise<void> {
   await connection.end();
 }
 
-/** What a store on a pool of the caller's sends to the server during some work, apart from looking at the schema. */
+/** What a store on a pool of the caller's sends to the server during some work, apart from looking at schema and settings. */
 export async function observe(
   url: string,
   work: (db: MySqlSessionDb) => Promise<unknown>,
@@ -76,7 +76,7 @@ export async function observe(
   } finally {
     await pool.end();
   }
-  return seen.filter(({ text }) => !/information_schema|set transaction/i.test(text));
+  return seen.filter(({ text }) => !/information_schema|set transaction|@@autocommit/i.test(text));
 }
 
 function observing(pool: Pool, seen: ObservedStatement[]): Pool {

@@ -10,6 +10,7 @@ import {
   type Steps,
 } from "@sessiondb/drizzle";
 import type { ClientBase, QueryArrayConfig, QueryConfig } from "pg";
+import { asText } from "./as-text.ts";
 import type { Lease, PostgresConnections } from "./postgres-connections.ts";
 import type { FoundPostgresSchema, PostgresDialect } from "./postgres-dialect.ts";
 import { classifyPostgresError, isConnectionLost, PostgresFailure, type FailedAt } from "./postgres-errors.ts";
@@ -173,9 +174,6 @@ export class PostgresDriver implements SqlDriver {
     }
   }
 }
-
-/** Values come as text and are decoded by their columns, whatever parsers the application has set. */
-const asText = { getTypeParser: () => (text: string) => text };
 
 /** Notes at which step an error came: a connection lost before COMMIT lost nothing, one lost during it may have. */
 async function attempt<Result>(at: FailedAt, step: () => Promise<Result>, about?: unknown): Promise<Result> {

@@ -1,4 +1,5 @@
 import type { ClientBase } from "pg";
+import { asText } from "./as-text.ts";
 import { foldingCollations, type FoundPostgresSchema } from "./postgres-dialect.ts";
 
 // One statement, so one round trip: a process that finds all in order pays no more at its start. The catalog is open to
@@ -30,6 +31,7 @@ export async function inspectSchema(
     text: inspection,
     values: [names, schema, foldingCollations],
     rowMode: "array",
+    types: asText,
   });
   const tables = new Map<string, Map<string, string>>();
   const indexes = new Set<string>();

@@ -1,0 +1,81 @@
+import { createPool } from "mysql2/promise";
+import { expect, test } from "vitest";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import { refusal, run, session } from "./models.ts";
+import { freshDatabase, onEachServer } from "./support.ts";
+
+onEachServer((server) => {
+  test.each([
+    "set session transaction isolation level repeatable read",
+    "set session transaction isolation level serializable",
+    "set session sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES'",
+    "set time_zone = '+05:00'",
+    "set session group_concat_max_len = 4",
+    "set session tmp_table_size = 1024",
+  ])("a pool whose connections have %s", async (statement) => {
+    const uri = (await freshDatabase(server.url)).replace(/^\w+:/, "mysql:");
+    const pool = createPool({ uri, connectionLimit: 2 });
+    pool.pool.on("connection", (connection) => connection.query(statement));
+    const other = new MySqlSessionDb({ url: uri });
+    const db = new MySqlSessionDb({ pool });
+    await db.upsertRun({ session: session("s"), run: run("a", { content: 'it\'s \\ "q" é😀' }) });
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+    await other.upsertRun({ session: session("s"), run: run("b") });
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(2);
+    await db.updateSession({ sessionId: "s" }, { sessionState: { a: 1 } });
+    expect((await other.getSession({ sessionId: "s" }))?.sessionState).toEqual({ a: 1 });
+    expect((await other.getRun({ runId: "a" }))?.content).toBe('it\'s \\ "q" é😀');
+    expect((await db.getSessions()).sessions).toHaveLength(1);
+    expect((await db.getRuns({ sessionId: "s" })).runs).toHaveLength(2);
+    await db.deleteRuns({ runIds: ["a"] });
+    expect((await other.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+    expect(await db.deleteSessions({ filter: { sessionType: "agent" } })).toBe(1);
+    await other.close();
+    await pool.end();
+  });
+  test.each([
+    { namedPlaceholders: true },
+    { rowsAsArray: true },
+    { dateStrings: true },
+    { supportBigNumbers: true, bigNumberStrings: true },
+    { typeCast: () => "x" },
+    { typeCast: false },
+    { decimalNumbers: true },
+    { multipleStatements: true },
+    { nestTables: true },
+    { jsonStrings: true },
+  ])("a pool with %o", async (options) => {
+    const uri = (await freshDatabase(server.url)).replace(/^\w+:/, "mysql:");
+    const pool = createPool({ uri, connectionLimit: 2, ...(options as object) });
+    const db = new MySqlSessionDb({ pool });
+    await db.upsertRun({
+      session: session("s", { sessionData: { session_name: "Näme 😀" } }),
+      run: run("a", { content: "é😀" }),
+    });
+    const read = await db.getSession({ sessionId: "s" });
+    expect([read?.runs[0]?.content, read?.sessionName, read?.createdAt]).toEqual([
+      "é😀",
+      "Näme 😀",
+      expect.any(Number),
+    ]);
+    expect((await db.getSessions({ sessionName: "näme" })).sessions).toHaveLength(1);
+    expect((await db.getRuns({ sessionId: "s" })).runs).toHaveLength(1);
+    await pool.end();
+  });
+
+  test.each<[string, string | object]>([
+    ["autocommit", "set autocommit = 0"],
+    ["sql_safe_updates", "set session sql_safe_updates = 1"],
+    ["sql_select_limit", "set session sql_select_limit = 1"],
+    ["utf8mb4", { charset: "latin1" }],
+  ])("a pool that would lose something is refused: %s", async (named, how) => {
+    const uri = (await freshDatabase(server.url)).replace(/^\w+:/, "mysql:");
+    const pool = createPool({ uri, connectionLimit: 1, ...(typeof how === "object" && how) });
+    if (typeof how === "string") {
+      pool.pool.on("connection", (connection) => connection.query(how));
+    }
+    const error = await refusal(new MySqlSessionDb({ pool }).getSessions(), "INVALID_ARGUMENT");
+    expect(error.message).toContain(named);
+    await pool.end();
+  });
+});
