@@ -1,4 +1,5 @@
 // Every package can be imported. Put further programs next to this one: each file is type-checked and run.
+import "@sessiondb/agent";
 import "@sessiondb/conformance";
 import "@sessiondb/core";
 import "@sessiondb/drizzle";

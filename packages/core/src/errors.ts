@@ -14,8 +14,10 @@ export type SessionDbErrorCode =
   | "PERMISSION_DENIED"
   | "RUN_CONFLICT"
   | "SCHEMA_MISMATCH"
+  | "SESSION_COMPONENT_MISMATCH"
   | "SESSION_OWNERSHIP"
-  | "SESSION_TYPE_MISMATCH";
+  | "SESSION_TYPE_MISMATCH"
+  | "STORAGE_DISABLED";
 
 const marker = Symbol.for("@sessiondb/error");
 
@@ -66,6 +68,40 @@ export class SessionOwnershipError extends SessionDbError {
       `Session ${JSON.stringify(sessionId)} belongs to another user. Write to it as its owner, or use another session id.`,
     );
     this.sessionId = sessionId;
+  }
+}
+
+/** An agent, team or workflow was to work on a session that belongs to another one. */
+export class SessionComponentMismatchError extends SessionDbError {
+  readonly code = "SESSION_COMPONENT_MISMATCH";
+  readonly sessionId: string;
+  /** The id of the component that asked. */
+  readonly expectedComponent: string;
+  readonly storedComponent: string;
+
+  constructor(
+    sessionId: string,
+    { expectedComponent, storedComponent }: { expectedComponent: string; storedComponent: string },
+  ) {
+    super(
+      `Session ${JSON.stringify(sessionId)} belongs to ${JSON.stringify(storedComponent)}, not to ` +
+        `${JSON.stringify(expectedComponent)}. Use another session id.`,
+    );
+    this.sessionId = sessionId;
+    this.expectedComponent = expectedComponent;
+    this.storedComponent = storedComponent;
+  }
+}
+
+/** Sessions were asked of an agent, team or workflow that keeps none. */
+export class SessionStorageDisabledError extends SessionDbError {
+  readonly code = "STORAGE_DISABLED";
+  /** The id of the component. */
+  readonly component: string;
+
+  constructor(component: string) {
+    super(`${JSON.stringify(component)} keeps no sessions. Give it a db, and leave sessionStorage on.`);
+    this.component = component;
   }
 }
 

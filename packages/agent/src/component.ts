@@ -1,0 +1,139 @@
+import {
+  InvalidArgumentError,
+  SessionStorageDisabledError,
+  type JsonObject,
+  type SessionDb,
+  type SessionInit,
+  type SessionType,
+} from "@sessiondb/core";
+import { ComponentDb, type DbSource } from "./component-db.ts";
+
+/** Who may take part in a session. */
+export type SessionAccess = "owner" | "shared";
+
+/** What agents, teams and workflows have in common: an identity, and where their sessions are. */
+export interface ComponentOptions {
+  /** Stored with every session. Default: the name in small letters with dashes, or the kind of component. */
+  id?: string;
+  name?: string;
+  /** Where sessions are kept. Without one nothing is kept. */
+  db?: DbSource;
+  /** Default true. `false` keeps nothing and reads nothing, though there is a `db`. */
+  sessionStorage?: boolean;
+  /**
+   * Default false. `true` gives this component a schema (Postgres), database (MySQL, MariaDB) or file (SQLite) of its own
+   * beside the one that the connection string given as `db` names. Otherwise components share tables, and each sees
+   * the sessions of its own id alone.
+   */
+  ownStorage?: boolean;
+  /** The session of a run that names none. Default: each such run begins a new one. */
+  sessionId?: string;
+  /** The user of a call that names none. Default: nobody. */
+  userId?: string;
+  /** The state that a new session begins with. */
+  sessionState?: JsonObject;
+  /** Metadata of new sessions. */
+  metadata?: JsonObject;
+  /**
+   * `owner` (the default) refuses a run of any user but the one whose session it is. `shared` lets every user who has the
+   * session's id take part; each run is stored under its user.
+   */
+  access?: SessionAccess;
+  /**
+   * What becomes of a run whose session cannot be read or written. `throw` (the default) rejects. `continue` answers all
+   * the same, without history if that could not be read, and reports the error as `storageError` of the result. Nothing
+   * stored is ever overwritten for want of reading it. Refusals (another user's session, bad arguments) always reject.
+   */
+  onStorageError?: "throw" | "continue";
+  /** Seconds after which a run that is still RUNNING is taken for that of a dead process. Default 900. */
+  staleAfter?: number;
+}
+
+/** Base of `Agent`, `Team` and `Workflow`. */
+export abstract class Component {
+  abstract readonly sessionType: SessionType;
+  readonly id: string;
+  readonly name: string | null;
+  readonly access: SessionAccess;
+  protected readonly componentOptions: ComponentOptions;
+  readonly #db: ComponentDb | null;
+
+  protected constructor(options: ComponentOptions, kind: SessionType) {
+    this.componentOptions = { ...options };
+    this.name = options.name ?? null;
+    this.id = options.id ?? idOf(options.name) ?? kind;
+    this.access = options.access ?? "owner";
+    checkOptions(options);
+    const { db, ownStorage = false, sessionStorage = true } = options;
+    this.#db = db === undefined || !sessionStorage ? null : new ComponentDb(db, ownStorage ? this.id : null);
+  }
+
+  /** Whether runs are kept. */
+  get keepsSessions(): boolean {
+    return this.#db !== null;
+  }
+
+  /**
+   * The store of this component, found at the first call and then kept.
+   *
+   * @throws SessionStorageDisabledError without a `db`, or with `sessionStorage: false`.
+   * @throws ConnectionStringError when the connection string cannot be had or understood.
+   * @throws AdapterNotInstalledError when the database's package is absent.
+   */
+  async getDb(): Promise<SessionDb> {
+    if (this.#db === null) {
+      throw new SessionStorageDisabledError(this.id);
+    }
+    return this.#db.get();
+  }
+
+  /** Closes the store if it was opened here, by connection string. */
+  async close(): Promise<void> {
+    await this.#db?.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal What a new session of this component begins with. */
+  newSession(sessionId: string, userId: string | null): SessionInit {
+    const { sessionState, metadata } = this.componentOptions;
+    return {
+      ...this.sessionIdentity(sessionId),
+      userId,
+      ...(sessionState !== undefined && { sessionData: { session_state: structuredClone(sessionState) } }),
+      ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
+    };
+  }
+
+  /** The ids and the component's own data of a session. */
+  protected abstract sessionIdentity(sessionId: string): SessionInit;
+}
+
+function idOf(name: string | undefined): string | null {
+  const id = name
+    ?.normalize("NFKD")
+    .replaceAll(/\p{M}/gu, "")
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-|-$/g, "");
+  return id === undefined || id === "" ? null : id;
+}
+
+function checkOptions({ id, name, access, onStorageError, staleAfter, sessionId, userId }: ComponentOptions): void {
+  for (const [argument, value] of Object.entries({ id, name, sessionId, userId })) {
+    if (value !== undefined && (typeof value !== "string" || value === "")) {
+      throw new InvalidArgumentError(argument, "text that is not empty, or left out");
+    }
+  }
+  if (access !== undefined && access !== "owner" && access !== "shared") {
+    throw new InvalidArgumentError("access", '"owner" or "shared"');
+  }
+  if (onStorageError !== undefined && onStorageError !== "throw" && onStorageError !== "continue") {
+    throw new InvalidArgumentError("onStorageError", '"throw" or "continue"');
+  }
+  if (staleAfter !== undefined && !(staleAfter >= 0)) {
+    throw new InvalidArgumentError("staleAfter", "a number of seconds");
+  }
+}

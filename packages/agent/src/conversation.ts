@@ -1,0 +1,298 @@
+import {
+  InvalidArgumentError,
+  unixSeconds,
+  type AgentRun,
+  type JsonObject,
+  type Run,
+  type Session,
+  type SessionSummary,
+  type TeamRun,
+} from "@sessiondb/core";
+import type { ModelMessage, ToolSet } from "ai";
+import { resumedRun, type Approval } from "./approvals.ts";
+import { ConversationRun, type PreparedRun } from "./conversation-run.ts";
+import type { ConversationOptions, RunOptions, RunResult } from "./conversation-options.ts";
+import type { EmbeddedRequest, EmbeddedResult, Executor, RunInput } from "./executor.ts";
+import { generate } from "./generation.ts";
+import {
+  checkConversationOptions,
+  historyOf,
+  historyRunsOf,
+  makesSummaries,
+  systemText,
+  userMessage,
+} from "./conversation-context.ts";
+import { makeRunContext } from "./run-context.ts";
+import { runIds } from "./run-ids.ts";
+import { RunRecord, type ChildRun, type RunOwner } from "./run-record.ts";
+import { RunState } from "./run-state.ts";
+import { RunStream } from "./run-stream.ts";
+import { SessionComponent } from "./session-component.ts";
+import { generateName } from "./session-name.ts";
+import { sessionTools } from "./session-tools.ts";
+import { SessionSummaryManager } from "./summary.ts";
+import { Turn } from "./turn.ts";
+
+/** All that a run is made from, whether it is a turn of its own or part of another run. */
+export interface RunSetup {
+  readonly runId: string;
+  readonly sessionId: string;
+  readonly userId: string | null;
+  readonly parentRunId: string | null;
+  readonly workflowStepId: string | null;
+  /** Unix seconds. */
+  readonly createdAt: number;
+  readonly input: readonly ModelMessage[];
+  readonly history: readonly ModelMessage[];
+  readonly state: RunState;
+  readonly summary: SessionSummary | null;
+  readonly signal: AbortSignal;
+  /** The runs of the session that were read, oldest first. */
+  readonly runs: readonly Run[];
+  /** Stores a run that belongs to this one. When that fails, this one ends. */
+  readonly store: (run: Run) => Promise<void>;
+  /** How many runs this one is inside of. */
+  readonly depth: number;
+  /** Gets the runs that tools of this one start, as they end. */
+  readonly children: ChildRun[];
+}
+
+const defaultStaleAfter = 900;
+
+/** What agents and teams have in common: a model that answers, with the session behind it. */
+export abstract class Conversation extends SessionComponent implements Executor {
+  protected readonly options: ConversationOptions;
+
+  protected constructor(options: ConversationOptions, kind: "agent" | "team") {
+    super(options, kind);
+    checkConversationOptions(options);
+    this.options = { ...options };
+  }
+
+  get description(): string | null {
+    return this.options.description ?? null;
+  }
+
+  /**
+   * One turn: reads the session's newest runs, asks the model, and keeps the answer. Rejects with what the model threw, or
+   * with the signal's reason; the run is stored all the same, as ERROR or CANCELLED.
+   *
+   * @throws SessionOwnershipError when the session is another user's and `access` is `owner`.
+   * @throws SessionTypeMismatchError, SessionComponentMismatchError when it is another component's.
+   * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
+   */
+  async run(input: RunInput, options: RunOptions = {}): Promise<RunResult> {
+    return this.#answer(await this.#prepareTurn(input, options));
+  }
+
+  /** The same, with the answer while it is made. Resolves once the session is read and the model asked. */
+  async stream(input: RunInput, options: RunOptions = {}): Promise<RunStream> {
+    return new RunStream(await this.#prepareTurn(input, options));
+  }
+
+  /** Runs and writes the answer to the standard output while it is made. */
+  async printResponse(input: RunInput, options: RunOptions = {}): Promise<RunResult> {
+    const stream = await this.stream(input, options);
+    for await (const text of stream.textStream) {
+      process.stdout.write(text);
+    }
+    process.stdout.write("\n");
+    return stream.result;
+  }
+
+  /**
+   * Goes on with a run that is PAUSED: runs the tools that were approved, tells the model of the others, and stores the
+   * outcome in the place of the run. Of two calls for one pause only one goes on.
+   *
+   * @throws InvalidArgumentError when the run is not there or not paused, or a call was not decided about.
+   */
+  async continueRun(
+    options: RunOptions & { runId: string; sessionId: string; approvals: readonly Approval[] },
+  ): Promise<RunResult> {
+    return this.#answer(await this.#prepareContinuation(options));
+  }
+
+  async runEmbedded(request: EmbeddedRequest): Promise<EmbeddedResult> {
+    const prepared = await this.#prepare({
+      ...request,
+      runId: crypto.randomUUID(),
+      createdAt: unixSeconds(),
+      input: [userMessage(request.input, request.context)],
+      summary: null,
+      runs: [],
+      children: [],
+    });
+    const outcome = await generate(prepared.request);
+    const run = prepared.record.ended(outcome, request.state.values);
+    await request.store(run);
+    return { run, content: outcome.output ?? run.content ?? null };
+  }
+
+  /** The component's fields of a run. */
+  protected abstract get runOwner(): RunOwner;
+
+  /** Tools and paragraphs of the system message that the kind of component adds. */
+  protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
+
+  protected override nameFor(session: Session): Promise<string> {
+    return generateName(session, { model: this.options.model, otherwise: "New session" });
+  }
+
+  protected get modelData(): JsonObject {
+    const { model } = this.options;
+    return typeof model === "string" ? { id: model } : { id: model.modelId, provider: model.provider };
+  }
+
+  async #answer(run: ConversationRun): Promise<RunResult> {
+    const answer = generate(run.prepared.request);
+    run.begin();
+    const outcome = await answer;
+    const result = await run.end(outcome);
+    if (result.status === "CANCELLED") {
+      throw outcome.error;
+    }
+    return result;
+  }
+
+  async #prepareTurn(input: RunInput, options: RunOptions): Promise<ConversationRun> {
+    const ids = runIds(options, this.options);
+    const message = userMessage(input, null);
+    const turn = await this.#openTurn(ids);
+    const introduction = this.options.introduction !== undefined && turn.isFirst ? this.#introduction(ids) : null;
+    const shown = introduction === null ? turn.runs : [...turn.runs, introduction];
+    const setup = {
+      ...ids,
+      runId: crypto.randomUUID(),
+      createdAt: unixSeconds(),
+      input: [message],
+      history: historyOf(this.options, shown),
+    };
+    return this.#conversationRun({ turn, setup, introduction, options });
+  }
+
+  async #prepareContinuation(
+    options: RunOptions & { runId: string; approvals: readonly Approval[] },
+  ): Promise<ConversationRun> {
+    const ids = runIds(options, this.options);
+    const db = await this.getDb();
+    const turn = await this.#openTurn(ids);
+    const { runId } = options;
+    const run = await db.getRun({ runId });
+    if (run === null || run.sessionId !== ids.sessionId || run.runType === "workflow" || run.status !== "PAUSED") {
+      throw new InvalidArgumentError("runId", "the id of a paused run of the session");
+    }
+    const resumed = resumedRun(run, options.approvals, unixSeconds());
+    const createdAt = run.createdAt ?? unixSeconds();
+    const history = historyOf(this.options, turn.runs);
+    // Whoever decides, the run stays that of the user who began it.
+    const userId = run.userId ?? ids.userId;
+    const setup = { ...ids, userId, runId, createdAt, input: resumed.model, history };
+    const prepared = { turn, setup, introduction: null, options, resumed: { run, ...resumed } };
+    const conversationRun = await this.#conversationRun(prepared);
+    await turn.takeOver(run);
+    return conversationRun;
+  }
+
+  async #conversationRun({
+    turn,
+    setup,
+    introduction,
+    options,
+    resumed = null,
+  }: {
+    turn: Turn;
+    setup: Pick<RunSetup, "runId" | "sessionId" | "userId" | "createdAt" | "input" | "history">;
+    introduction: Run | null;
+    options: RunOptions;
+    resumed?: (ReturnType<typeof resumedRun> & { run: AgentRun | TeamRun }) | null;
+  }): Promise<ConversationRun> {
+    const controller = new AbortController();
+    const stored = turn.session?.sessionState ?? (turn.isFirst ? (this.options.sessionState ?? {}) : {});
+    const full: RunSetup = {
+      ...setup,
+      parentRunId: null,
+      workflowStepId: null,
+      state: new RunState(stored, options.sessionState),
+      summary: turn.session?.getSummary() ?? null,
+      signal: options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal]),
+      runs: turn.runs,
+      depth: 0,
+      children: [],
+      store: async (run) => {
+        try {
+          await turn.add(run);
+        } catch (error) {
+          controller.abort(error);
+          throw error;
+        }
+      },
+    };
+    const prepared = await this.#prepare(full, resumed);
+    return new ConversationRun(prepared, { turn, controller, introduction, summarize: this.#summarizer(full) });
+  }
+
+  async #prepare(
+    setup: RunSetup,
+    resumed: (ReturnType<typeof resumedRun> & { run: AgentRun | TeamRun }) | null = null,
+  ): Promise<PreparedRun> {
+    const { runId, sessionId, userId, state, signal, input, history } = setup;
+    const { model, tools = {}, generation: settings = {} } = this.options;
+    const context = makeRunContext({ runId, sessionId, userId }, state);
+    const added = this.additions(setup);
+    const record = new RunRecord(this.runOwner, setup, { storage: this.options, resumed });
+    return {
+      runId,
+      sessionId,
+      userId,
+      record,
+      state,
+      request: {
+        model,
+        settings,
+        signal,
+        context,
+        system: await systemText(this.options, { context, added: added.instructions, summary: setup.summary }),
+        messages: [...history, ...input],
+        tools: { ...sessionTools(this.options, { component: this, context }), ...added.tools, ...tools },
+      },
+    };
+  }
+
+  #summarizer({ sessionId, summary: previous }: RunSetup): ((run: AgentRun | TeamRun) => Promise<void>) | null {
+    if (!this.keepsSessions || !makesSummaries(this.options)) {
+      return null;
+    }
+    const manager = this.options.sessionSummaryManager ?? new SessionSummaryManager();
+    return async ({ messages }) => {
+      const db = await this.getDb();
+      const summary = await manager.createSummary({
+        db,
+        sessionId,
+        previous,
+        model: this.options.model,
+        messages: messages ?? [],
+      });
+      if (summary !== null) {
+        await db.updateSession({ sessionId, sessionType: this.sessionType }, { summary });
+      }
+    };
+  }
+
+  #openTurn(ids: { sessionId: string; userId: string | null; isNew: boolean }): Promise<Turn> {
+    const { onStorageError = "throw", staleAfter = defaultStaleAfter } = this.options;
+    return Turn.open({ ...ids, component: this, runsLimit: historyRunsOf(this.options), onStorageError, staleAfter });
+  }
+
+  #introduction({ sessionId, userId }: { sessionId: string; userId: string | null }): AgentRun | TeamRun {
+    return {
+      ...this.runOwner,
+      runId: crypto.randomUUID(),
+      sessionId,
+      ...(userId !== null && { userId }),
+      status: "COMPLETED",
+      createdAt: unixSeconds(),
+      content: this.options.introduction ?? "",
+      messages: [{ role: "assistant", content: this.options.introduction ?? "" }],
+    };
+  }
+}

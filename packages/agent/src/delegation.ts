@@ -1,0 +1,182 @@
+import { InvalidArgumentError, TeamSession, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
+import { jsonSchema, tool, type ModelMessage, type ToolSet } from "ai";
+import type { RunSetup } from "./conversation.ts";
+import type { Executor } from "./executor.ts";
+import { historyMessages } from "./model-history.ts";
+
+/** How a leader works with its members, and what they get to know. */
+export interface DelegationOptions {
+  /**
+   * What becomes of several tasks that the leader gives in one step: they are done one after another (`sequential`, the
+   * default), or at once (`parallel`).
+   */
+  delegation?: "sequential" | "parallel";
+  /** Whether members are told what the user asked the team before, and what it answered. Default false. */
+  addTeamHistoryToMembers?: boolean;
+  /** How many of the newest turns they are told. Default 3. */
+  numTeamHistoryRuns?: number;
+  /** Whether members are told what others answered before them in the same run. Default false. */
+  shareMemberInteractions?: boolean;
+  /** Whether a member is shown its own earlier runs in this session, at the cost of one read. Default false. */
+  addMemberHistory?: boolean;
+}
+
+/** Deeper than that, teams within teams are a mistake. */
+const deepest = 10;
+/** Among how many of a session's newest runs a member's own are looked for, and how many of those it is shown. */
+const runsSearched = 100;
+const memberRuns = 10;
+
+/** What a delegation needs to know of its team. */
+interface DelegatingTeam {
+  readonly members: readonly Executor[];
+  readonly keepsSessions: boolean;
+  getDb(): Promise<SessionDb>;
+}
+
+interface Interaction {
+  readonly member: string;
+  readonly task: string;
+  readonly answer: string;
+}
+
+/** The tools of a leader for one run. */
+export class Delegation {
+  readonly #team: DelegatingTeam;
+  readonly #setup: RunSetup;
+  readonly #options: DelegationOptions;
+  readonly #interactions: Interaction[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(team: DelegatingTeam, setup: RunSetup, options: DelegationOptions) {
+    this.#team = team;
+    this.#setup = setup;
+    this.#options = options;
+    if (setup.depth > deepest) {
+      throw new InvalidArgumentError("members", `nested at most ${deepest} deep`);
+    }
+  }
+
+  get instructions(): string {
+    const members = this.#team.members.map(({ id, name, description }) =>
+      [`- id: ${id}`, name === null ? "" : `name: ${name}`, description === null ? "" : `description: ${description}`]
+        .filter((part) => part !== "")
+        .join(", "),
+    );
+    return `You lead a team. Delegate tasks to its members where they can do better, then answer the user yourself.\n\n<team_members>\n${members.join("\n")}\n</team_members>`;
+  }
+
+  get tools(): ToolSet {
+    const task = { type: "string", description: "What to do, with all that is needed to do it." } as const;
+    const memberId = { type: "string", description: "The id of the member." } as const;
+    return {
+      delegate_task_to_member: tool({
+        description: "Gives a task to a member of the team, and returns the member's answer.",
+        inputSchema: jsonSchema<{ member_id: string; task: string }>({
+          type: "object",
+          properties: { member_id: memberId, task },
+          required: ["member_id", "task"],
+        }),
+        execute: ({ member_id: id, task: text }, { toolCallId }) =>
+          this.#delegate(this.#memberOf(id), text, toolCallId),
+      }),
+      delegate_task_to_all_members: tool({
+        description: "Gives a task to each member of the team, and returns their answers.",
+        inputSchema: jsonSchema<{ task: string }>({ type: "object", properties: { task }, required: ["task"] }),
+        execute: async ({ task: text }, { toolCallId }) => {
+          const answers = this.#team.members.map(async (member) => {
+            const answer = await this.#delegate(member, text, toolCallId).catch((error: unknown) => errorText(error));
+            return { member_id: member.id, answer };
+          });
+          return Promise.all(answers);
+        },
+      }),
+    };
+  }
+
+  #memberOf(id: string): Executor {
+    const member = this.#team.members.find((each) => each.id === id);
+    if (member === undefined) {
+      throw new InvalidArgumentError("member_id", `one of ${this.#team.members.map((each) => each.id).join(", ")}`);
+    }
+    return member;
+  }
+
+  #delegate(member: Executor, task: string, toolCallId: string): Promise<string> {
+    const work = (): Promise<string> => this.#run(member, task, toolCallId);
+    if (this.#options.delegation === "parallel") {
+      return work();
+    }
+    const next = this.#last.then(work, work);
+    this.#last = next.catch(() => null);
+    return next;
+  }
+
+  async #run(member: Executor, task: string, toolCallId: string): Promise<string> {
+    const { sessionId, userId, runId, state, signal, store, children, depth } = this.#setup;
+    signal.throwIfAborted();
+    const { run, content } = await member.runEmbedded({
+      input: task,
+      sessionId,
+      userId,
+      parentRunId: runId,
+      workflowStepId: null,
+      state,
+      signal,
+      store,
+      depth: depth + 1,
+      history: await this.#historyOf(member),
+      context: this.#context(),
+    });
+    children.push({ toolCallId, run });
+    if (run.status !== "COMPLETED") {
+      throw new Error(`Member ${member.id} did not finish: ${textOf(content)}`);
+    }
+    const answer = textOf(content);
+    this.#interactions.push({ member: member.id, task, answer });
+    return answer;
+  }
+
+  #context(): string | null {
+    const { addTeamHistoryToMembers = false, numTeamHistoryRuns = 3, shareMemberInteractions = false } = this.#options;
+    const { sessionId, runs } = this.#setup;
+    const session = new TeamSession({ sessionId, runs });
+    const history = addTeamHistoryToMembers ? session.getTeamHistoryContext({ numRuns: numTeamHistoryRuns }) : null;
+    const said = this.#interactions.map(
+      ({ member, task, answer }) => `[${member}]\ntask: ${task}\nanswer: ${answer}\n`,
+    );
+    const shared = shareMemberInteractions && said.length > 0;
+    const parts = [
+      ...(history === null ? [] : [history]),
+      ...(shared ? [`<member_interactions>\n${said.join("\n")}</member_interactions>`] : []),
+    ];
+    return parts.length === 0 ? null : parts.join("\n\n");
+  }
+
+  async #historyOf(member: Executor): Promise<ModelMessage[]> {
+    if (this.#options.addMemberHistory !== true || !this.#team.keepsSessions) {
+      return [];
+    }
+    const db = await this.#team.getDb();
+    const { sessionId, runId } = this.#setup;
+    const { runs } = await db.getRuns({ sessionId, order: "desc", limit: runsSearched });
+    const own = runs.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(0, memberRuns);
+    // Seen by the member itself, they are no member runs.
+    return historyMessages(own.toReversed().map((run) => ({ ...run, parentRunId: null })));
+  }
+}
+
+function isOf(run: Run, { id }: Executor): boolean {
+  return (
+    (run.parentRunId ?? null) !== null &&
+    ((run.runType === "agent" && run.agentId === id) || (run.runType === "team" && run.teamId === id))
+  );
+}
+
+function textOf(content: JsonValue): string {
+  return typeof content === "string" ? content : JSON.stringify(content);
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

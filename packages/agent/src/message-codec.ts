@@ -1,0 +1,235 @@
+import { isDeepStrictEqual } from "node:util";
+import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
+import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
+import { argumentsOf, isObject, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
+import { mediaLists, mediaParts, textOfData, toMediaPart, toStoredMedia, type MediaList } from "./stored-media.ts";
+import { resultPart, storedResult } from "./tool-result-codec.ts";
+
+// The fields of a stored message are Agno's. What they cannot hold, such as the signatures of a provider or the order of
+// parts, is beside them in `provider_data.ai_sdk`, and only there is such a thing.
+
+type Part = Exclude<(UserModelMessage | AssistantModelMessage)["content"], string>[number];
+
+/** Messages of the AI SDK as Agno stores them: each result of a tool is a message of its own. */
+export function toStoredMessages(
+  messages: readonly ModelMessage[],
+  { createdAt }: { readonly createdAt: number },
+): Message[] {
+  return messages.flatMap((message): Message[] => {
+    switch (message.role) {
+      case "tool":
+        return message.content.flatMap((part) =>
+          part.type === "tool-result" ? [{ ...storedResult(part), createdAt }] : [],
+        );
+      case "system":
+        return [{ role: "system", content: message.content, createdAt }];
+      case "user":
+      case "assistant":
+        return [{ ...storedMessage(message), createdAt }];
+    }
+  });
+}
+
+/** Stored messages, by whomever they were written, as the AI SDK takes them. Never throws on what is stored. */
+export function toModelMessages(messages: readonly Message[]): ModelMessage[] {
+  const result: ModelMessage[] = [];
+  for (const message of messages.flatMap(separateResults)) {
+    const last = result.at(-1);
+    if (message.role === "tool") {
+      const part = resultPart(message);
+      if (last?.role === "tool") {
+        last.content.push(part);
+      } else {
+        result.push({ role: "tool", content: [part] });
+      }
+    } else {
+      const converted = modelMessage(message);
+      if (converted !== null) {
+        result.push(converted);
+      }
+    }
+  }
+  return result;
+}
+
+/** The calls that an assistant message makes of tools that are run here, by id. */
+export function callIds(message: Message): string[] {
+  return callsOf(message).map(({ toolCallId }) => toolCallId);
+}
+
+/** An assistant message with those of its calls that are kept; null when nothing is left of it. */
+export function withCalls(message: Message, wanted: ReadonlySet<string>): Message | null {
+  const calls = Array.isArray(message.toolCalls) ? message.toolCalls : [];
+  const parts = partsOf(message)?.filter(
+    (part) =>
+      part.type !== "tool-approval-request" &&
+      (part.type !== "tool-call" || part.providerExecuted === true || wanted.has(part.toolCallId)),
+  );
+  const result: Message = {
+    ...message,
+    toolCalls: calls.filter((call) => isObject(call) && typeof call["id"] === "string" && wanted.has(call["id"])),
+    ...(parts !== undefined && {
+      providerData: { ...message.providerData, ai_sdk: { ...kept(message), parts: parts as unknown as JsonValue[] } },
+    }),
+  };
+  const said = textOf(result.content) !== "" || mediaLists.some((list) => (result[list] ?? []).length > 0);
+  const more = parts?.some((part) => part.type !== "reasoning") === true;
+  return said || more || (result.toolCalls ?? []).length > 0 ? result : null;
+}
+
+function storedMessage(message: UserModelMessage | AssistantModelMessage): Message {
+  const { role, content } = message;
+  if (typeof content === "string") {
+    return { role, content };
+  }
+  const stored: Message = { role };
+  const references: JsonObject[] = [];
+  const texts: string[] = [];
+  const reasoning: string[] = [];
+  for (const part of content) {
+    if (part.type === "image" || part.type === "file") {
+      const { list, media } = toStoredMedia(part);
+      const place = (stored[list] ??= []).push(media) - 1;
+      references.push(jsonCopy({ ...part, image: undefined, data: undefined, media: [list, place] }));
+      continue;
+    }
+    if (part.type === "text") {
+      texts.push(part.text);
+    } else if (part.type === "reasoning") {
+      reasoning.push(part.text);
+    } else if (part.type === "tool-call" && part.providerExecuted !== true) {
+      const call = { name: part.toolName, arguments: JSON.stringify(jsonCopy({ input: part.input })["input"] ?? {}) };
+      (stored.toolCalls ??= []).push({ id: part.toolCallId, type: "function", function: call });
+    }
+    references.push(jsonCopy(part));
+  }
+  if (texts.length > 0) {
+    stored.content = texts.join(role === "user" ? "\n" : "");
+  }
+  if (reasoning.length > 0) {
+    stored.reasoningContent = reasoning.join("\n");
+  }
+  const restored = modelMessage(stored)?.content ?? [];
+  if (!isDeepStrictEqual(contentParts(restored), normalized(content)) || message.providerOptions !== undefined) {
+    const ownOptions = message.providerOptions === undefined ? {} : { options: jsonCopy(message.providerOptions) };
+    stored.providerData = { ai_sdk: { parts: references, ...ownOptions } };
+  }
+  return stored;
+}
+
+function modelMessage(message: Message): ModelMessage | null {
+  const { role } = message;
+  const text = textOf(message.content);
+  if (role === "system" || role === "developer") {
+    return { role: "system", content: text };
+  }
+  const parts = partsOf(message);
+  const options = optionsOf(message);
+  if (role === "assistant" || role === "model") {
+    const content = parts ?? assistantParts(message, text);
+    const said = content.length === 1 && content[0]?.type === "text" && parts === null ? text : content;
+    return content.length === 0 ? null : ({ role: "assistant", content: said, ...options } as ModelMessage);
+  }
+  const media = mediaParts(message);
+  const plain = media.length === 0 ? text : [...(text === "" ? [] : [{ type: "text", text }]), ...media];
+  const content = parts ?? plain;
+  return content.length === 0 && text === "" && role !== "user"
+    ? null
+    : ({ role: "user", content, ...options } as ModelMessage);
+}
+
+function assistantParts(message: Message, text: string): Part[] {
+  const { reasoningContent } = message;
+  return [
+    ...(typeof reasoningContent === "string" && reasoningContent !== ""
+      ? [{ type: "reasoning" as const, text: reasoningContent }]
+      : []),
+    ...(text === "" ? [] : [{ type: "text" as const, text }]),
+    ...mediaParts(message).filter((part) => part.type === "file"),
+    ...callsOf(message).map((call) => ({ type: "tool-call" as const, ...call })),
+  ];
+}
+
+function callsOf(message: Message): { toolCallId: string; toolName: string; input: JsonValue }[] {
+  const calls: readonly unknown[] = Array.isArray(message.toolCalls) ? message.toolCalls : [];
+  return calls.flatMap((call) => {
+    const called = isObject(call) ? call["function"] : null;
+    const [id, name] = [isObject(call) ? call["id"] : null, isObject(called) ? called["name"] : null];
+    return typeof id === "string" && typeof name === "string" && isObject(called)
+      ? [{ toolCallId: id, toolName: name, input: argumentsOf(called["arguments"]) }]
+      : [];
+  });
+}
+
+/** The parts kept beside Agno's fields; null if there are none, or none that can be understood. */
+function partsOf(message: Message): Part[] | null {
+  const parts = kept(message)?.["parts"];
+  if (!Array.isArray(parts) || !parts.every(isPart)) {
+    return null;
+  }
+  const restored = parts.map((part) => {
+    const { media, ...rest } = part;
+    if (!Array.isArray(media)) {
+      return part;
+    }
+    const list = media[0] as MediaList;
+    const found = mediaLists.includes(list) ? message[list]?.[Number(media[1])] : undefined;
+    const restoredPart = found === undefined ? null : toMediaPart(list, found);
+    return restoredPart === null ? null : mergedMedia(restoredPart, rest);
+  });
+  return restored.includes(null) ? null : (restored as unknown as Part[]);
+}
+
+/** What the part says of itself goes before what Agno's fields say, but the content is there. */
+function mergedMedia(found: object, own: JsonObject): object {
+  const data = "image" in found ? found.image : "data" in found ? found.data : "";
+  return own["type"] === "image" ? { ...own, image: data } : { ...own, data };
+}
+
+const partTypes = new Set(["text", "reasoning", "image", "file", "tool-call", "tool-result", "tool-approval-request"]);
+const partText: Readonly<Record<string, readonly string[]>> = {
+  text: ["text"],
+  reasoning: ["text"],
+  "tool-call": ["toolCallId", "toolName"],
+  "tool-result": ["toolCallId", "toolName"],
+  "tool-approval-request": ["approvalId", "toolCallId"],
+};
+
+function isPart(part: JsonValue): part is JsonObject {
+  return (
+    isObject(part) &&
+    typeof part["type"] === "string" &&
+    partTypes.has(part["type"]) &&
+    (partText[part["type"]] ?? []).every((name) => typeof part[name] === "string")
+  );
+}
+
+/** Old databases of Agno hold several results in one message. */
+export function separateResults(message: Message): Message[] {
+  if (message.role !== "tool" || (message.toolCallId ?? null) !== null || !Array.isArray(message.toolCalls)) {
+    return [message];
+  }
+  return message.toolCalls.filter(isObject).map((call): Message => ({
+    role: "tool",
+    toolCallId: typeof call["tool_call_id"] === "string" ? call["tool_call_id"] : null,
+    toolName: typeof call["tool_name"] === "string" ? call["tool_name"] : null,
+    content: call["content"] ?? null,
+  }));
+}
+
+/** Parts with URLs and bytes as text, to be compared with what can be restored. */
+function normalized(content: readonly Part[]): unknown[] {
+  const parts = content.map((part) =>
+    part.type === "image"
+      ? { ...part, image: textOfData(part.image) }
+      : part.type === "file"
+        ? { ...part, data: textOfData(part.data) }
+        : part,
+  );
+  // The AI SDK leaves keys that hold nothing.
+  return JSON.parse(JSON.stringify(parts)) as unknown[];
+}
+
+function contentParts(content: ModelMessage["content"]): unknown[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : content;
+}

@@ -1,0 +1,204 @@
+import type {
+  AgentRun,
+  ConversationRun,
+  JsonObject,
+  JsonValue,
+  Media,
+  Message,
+  Run,
+  RunStatus,
+  TeamRun,
+  ToolExecution,
+} from "@sessiondb/core";
+import type { ModelMessage } from "ai";
+import type { GenerationOutcome } from "./generation.ts";
+import { toStoredMessages } from "./message-codec.ts";
+import { jsonOf, messageOf } from "./tool-executions.ts";
+
+/** What of a run is stored. */
+export interface StorageOptions {
+  /** Images, audio, videos and files of messages and input. Default true. */
+  storeMedia?: boolean;
+  /** The results of tools and the calls they answer. Default true. The list of calls in `tools` stays in any case. */
+  storeToolMessages?: boolean;
+  /** Also a copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
+  storeHistoryMessages?: boolean;
+  /** Teams: also a copy of the members' runs within the leader's, as Agno can keep them. Default false. */
+  storeMemberResponses?: boolean;
+}
+
+/** What a run begins with. */
+export interface RunStart {
+  readonly runId: string;
+  readonly sessionId: string;
+  readonly userId: string | null;
+  readonly parentRunId: string | null;
+  readonly workflowStepId: string | null;
+  /** Unix seconds. */
+  readonly createdAt: number;
+  /** The messages that the input is. */
+  readonly input: readonly ModelMessage[];
+  /** The earlier messages that the model is shown. */
+  readonly history: readonly ModelMessage[];
+  /** The runs that tools of this one started, as they end. */
+  readonly children: readonly ChildRun[];
+}
+
+export interface ChildRun {
+  /** The call that started it. */
+  readonly toolCallId: string;
+  readonly run: Run;
+}
+
+/** The component's own fields of a run. */
+export type RunOwner =
+  | Pick<AgentRun, "runType" | "agentId" | "agentName">
+  | Pick<TeamRun, "runType" | "teamId" | "teamName">;
+
+/** What a run said and did before it paused. */
+export interface PausedRun {
+  readonly run: AgentRun | TeamRun;
+  /** With what was decided. */
+  readonly messages: readonly Message[];
+  readonly tools: readonly ToolExecution[];
+}
+
+interface RunRecordOptions {
+  readonly storage: StorageOptions;
+  /** Null for a run that does not go on after a pause. */
+  readonly resumed: PausedRun | null;
+}
+
+/** Makes the record of one run, as Agno stores it, at its start and at its end. */
+export class RunRecord {
+  readonly #owner: RunOwner;
+  readonly #start: RunStart;
+  readonly #storage: StorageOptions;
+  readonly #resumed: PausedRun | null;
+
+  constructor(owner: RunOwner, start: RunStart, { storage, resumed }: RunRecordOptions) {
+    this.#owner = owner;
+    this.#start = start;
+    this.#storage = storage;
+    this.#resumed = resumed;
+  }
+
+  /** The row that shows that the run is under way. */
+  running(): AgentRun | TeamRun {
+    return this.#run({ status: "RUNNING", messages: this.#messages([]) });
+  }
+
+  ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
+    const { status, error, text, output, reasoning, metrics, model, modelProvider } = outcome;
+    const { children } = this.#start;
+    const tools = mergedTools(this.#resumed?.tools ?? [], outcome.tools).map((tool) => {
+      const child = children.find(({ toolCallId }) => toolCallId === tool.toolCallId);
+      return child === undefined ? tool : { ...tool, childRunId: child.run.runId };
+    });
+    const responses = this.#storage.storeMemberResponses === true ? children.map(({ run }) => run) : [];
+    const content: JsonValue = output ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
+    return this.#run({
+      status,
+      content,
+      contentType: output === undefined || typeof output === "string" ? "str" : "dict",
+      reasoningContent: reasoning,
+      messages: this.#messages(outcome.messages),
+      metrics,
+      model,
+      modelProvider,
+      ...(tools.length > 0 && { tools }),
+      ...(responses.length > 0 && { memberResponses: responses }),
+      ...(status === "PAUSED" && { requirements: requirementsOf(tools, this.#start.createdAt) }),
+      ...(Object.keys(state).length > 0 && { sessionState: jsonOf(state) as JsonObject }),
+    });
+  }
+
+  #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
+    const { runId, sessionId, userId, parentRunId, workflowStepId, createdAt } = this.#start;
+    return {
+      ...this.#owner,
+      runId,
+      sessionId,
+      ...(userId !== null && { userId }),
+      ...(parentRunId !== null && { parentRunId }),
+      ...(workflowStepId !== null && { workflowStepId }),
+      createdAt,
+      input: this.#input(),
+      ...fields,
+    };
+  }
+
+  #input(): NonNullable<ConversationRun["input"]> {
+    if (this.#resumed !== null) {
+      return this.#resumed.run.input ?? {};
+    }
+    const stored = this.#stored(this.#start.input).filter(({ role }) => role === "user");
+    const media = (key: "images" | "audio" | "videos" | "files"): Media[] =>
+      stored.flatMap((message) => message[key] ?? []);
+    const lists = { images: media("images"), audios: media("audio"), videos: media("videos"), files: media("files") };
+    return {
+      inputContent: stored.map(({ content }) => (typeof content === "string" ? content : "")).join("\n"),
+      ...Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0)),
+    };
+  }
+
+  #messages(added: readonly ModelMessage[]): Message[] {
+    const { storeHistoryMessages = false, storeToolMessages = true } = this.#storage;
+    const history = storeHistoryMessages ? this.#stored(this.#start.history) : [];
+    const all = [
+      ...history.map((message) => ({ ...message, fromHistory: true })),
+      ...(this.#resumed?.messages ?? this.#stored(this.#start.input)),
+      ...this.#stored(added),
+    ];
+    return storeToolMessages ? all : withoutTools(all);
+  }
+
+  #stored(messages: readonly ModelMessage[]): Message[] {
+    const stored = toStoredMessages(messages, { createdAt: this.#start.createdAt });
+    return this.#storage.storeMedia === false ? stored.map(withoutMedia) : stored;
+  }
+}
+
+function withoutMedia(message: Message): Message {
+  const { images: _images, audio: _audio, videos: _videos, files: _files, audioOutput: _output, ...rest } = message;
+  const { ai_sdk: _parts, ...providerData } = rest.providerData ?? {};
+  return { ...rest, ...(rest.providerData && { providerData }) };
+}
+
+function withoutTools(messages: readonly Message[]): Message[] {
+  return messages.flatMap((message) => {
+    if (message.role === "tool") {
+      return [];
+    }
+    if ((message.toolCalls ?? []).length === 0) {
+      return [message];
+    }
+    const { toolCalls: _calls, providerData: _data, ...rest } = message;
+    return typeof rest.content === "string" && rest.content !== "" ? [rest] : [];
+  });
+}
+
+/** Of a call that was waiting and has its result now, the result. */
+function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecution[]): ToolExecution[] {
+  const merged = new Map(before.map((tool) => [tool.toolCallId, tool]));
+  for (const tool of after) {
+    merged.set(tool.toolCallId, { ...merged.get(tool.toolCallId), ...tool });
+  }
+  return [...merged.values()];
+}
+
+/** The calls that wait for a decision, as Agno lists them. */
+function requirementsOf(tools: readonly ToolExecution[], createdAt: number): JsonValue[] {
+  return tools
+    .filter(({ requiresConfirmation, confirmed }) => requiresConfirmation === true && (confirmed ?? null) === null)
+    .map((tool) => ({
+      id: tool.approvalId ?? tool.toolCallId ?? "",
+      created_at: new Date(createdAt * 1000).toISOString().replace("Z", "+00:00"),
+      tool_execution: {
+        tool_call_id: tool.toolCallId ?? null,
+        tool_name: tool.toolName ?? null,
+        tool_args: tool.toolArgs ?? null,
+        requires_confirmation: true,
+      },
+    }));
+}

@@ -1,0 +1,178 @@
+import {
+  createUIMessageStreamResponse,
+  streamText,
+  type InferUIMessageChunk,
+  type TextStreamPart,
+  type ToolSet,
+  type UIMessage,
+  type UIMessageStreamOptions,
+} from "ai";
+import type { RunResult } from "./conversation-options.ts";
+import type { ConversationRun } from "./conversation-run.ts";
+import { Generation, unlessAborted, type GenerationOutcome } from "./generation.ts";
+
+type AiStream = ReturnType<typeof streamText<ToolSet>>;
+type Part = TextStreamPart<ToolSet>;
+
+/**
+ * A run whose answer is read while it is made. The run goes on whether anybody reads or not; who stops reading, by leaving
+ * the loop or by a disconnect, cancels it. A stream ends when the run is stored, and fails if that fails.
+ */
+export class RunStream {
+  readonly runId: string;
+  readonly sessionId: string;
+  /**
+   * How the run ended, once it is stored; a cancelled run resolves with what had arrived. Rejects with what the model or
+   * the storage threw.
+   */
+  readonly result: Promise<RunResult>;
+  readonly #run: ConversationRun;
+  readonly #stream: AiStream;
+
+  constructor(run: ConversationRun) {
+    this.#run = run;
+    this.runId = run.prepared.runId;
+    this.sessionId = run.prepared.sessionId;
+    const { stream, outcome } = startStream(run);
+    this.#stream = stream;
+    this.result = outcome.then((ended) => run.end(ended));
+    // The streams tell of it too.
+    this.result.catch(() => {});
+  }
+
+  /** The parts of the answer as the AI SDK has them. An error of the model is a part. */
+  get fullStream(): ReadableStream<Part> {
+    return this.#guarded(this.#stream.fullStream, { failed: () => true });
+  }
+
+  /** The text of the answer, piece by piece. */
+  get textStream(): ReadableStream<string> {
+    return this.#guarded(this.#stream.textStream, { failed: () => false });
+  }
+
+  /** For the hooks of `@ai-sdk/react` and its like. */
+  toUIMessageStream(options?: UIMessageStreamOptions<UIMessage>): ReadableStream<InferUIMessageChunk<UIMessage>> {
+    return this.#guarded(this.#stream.toUIMessageStream(options), { failed: (chunk) => chunk.type === "error" });
+  }
+
+  /** An HTTP response for them. */
+  toUIMessageStreamResponse(options: ResponseInit & UIMessageStreamOptions<UIMessage> = {}): Response {
+    const { status, statusText, headers, ...rest } = options;
+    const init = {
+      ...(status !== undefined && { status }),
+      ...(statusText !== undefined && { statusText }),
+      ...(headers !== undefined && { headers }),
+    };
+    return createUIMessageStreamResponse({ ...init, stream: this.toUIMessageStream(rest) });
+  }
+
+  /** An HTTP response of plain text. */
+  toTextStreamResponse(init: ResponseInit = {}): Response {
+    const headers = new Headers(init.headers);
+    if (!headers.has("content-type")) {
+      headers.set("content-type", "text/plain; charset=utf-8");
+    }
+    return new Response(this.textStream.pipeThrough(new TextEncoderStream()), { ...init, headers });
+  }
+
+  /** Passes items on, ends when the run is stored, and cancels the run when its reader goes away. */
+  #guarded<Item>(source: ReadableStream<Item>, { failed }: { failed: (item: Item) => boolean }): ReadableStream<Item> {
+    const reader = source.getReader();
+    const ended = this.result.then(
+      () => null,
+      () => null,
+    );
+    let told = false;
+    return new ReadableStream<Item>(
+      {
+        pull: async (controller) => {
+          // A model that does not hear of the cancelling would keep its readers waiting.
+          const next = await Promise.race([reader.read(), ended.then(() => drained(reader))]);
+          if (next === null || next.done) {
+            try {
+              await this.result;
+              controller.close();
+            } catch (error) {
+              if (told) {
+                controller.close();
+              } else {
+                controller.error(error);
+              }
+            }
+            return;
+          }
+          told ||= isError(next.value) && failed(next.value);
+          controller.enqueue(next.value);
+        },
+        cancel: (reason: unknown) => {
+          this.#run.abort(reason ?? new DOMException("The reader of the run's answer went away.", "AbortError"));
+          reader.cancel(reason).catch(() => {});
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}
+
+function isError(item: unknown): boolean {
+  return typeof item === "object" && item !== null && "type" in item && item.type === "error";
+}
+
+/** What a source has ready when the run has ended; null if it gives nothing more. */
+async function drained<Item>(
+  reader: ReadableStreamDefaultReader<Item>,
+): Promise<Awaited<ReturnType<typeof reader.read>> | null> {
+  const nothing = new Promise<null>((resolve) => setImmediate(() => resolve(null)));
+  return Promise.race([reader.read(), nothing]);
+}
+
+/** How long a model has to end its stream once it was told to. */
+const abortGrace = 1000;
+
+function startStream(run: ConversationRun): { stream: AiStream; outcome: Promise<GenerationOutcome> } {
+  const { request } = run.prepared;
+  const generation = new Generation(request);
+  let finished = false;
+  const failures: unknown[] = [];
+  const stream = streamText({
+    ...generation.options,
+    onChunk: ({ chunk }: { chunk: Part }) => generation.see(chunk),
+    onError: ({ error }: { error: unknown }) => {
+      failures.push(error);
+    },
+    onFinish: () => {
+      finished = true;
+    },
+  });
+  const outcome = (async (): Promise<GenerationOutcome> => {
+    try {
+      await consume(stream, { signal: request.signal, onError: (error) => void failures.push(error) });
+      if (finished && failures.length === 0) {
+        return generation.completed(request.settings.output === undefined ? undefined : await stream.output);
+      }
+      return generation.failed(request.signal.aborted ? request.signal.reason : failures[0]);
+    } catch (error) {
+      return generation.failed(error);
+    }
+  })();
+  run.begin();
+  return { stream, outcome };
+}
+
+/** Reads a stream to its end, so that the run does not depend on its readers. */
+async function consume(
+  stream: AiStream,
+  { signal, onError }: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
+): Promise<void> {
+  const ended = Promise.resolve(stream.consumeStream({ onError }));
+  try {
+    await unlessAborted(ended, signal);
+  } catch {
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, abortGrace);
+    });
+    await Promise.race([ended, grace]);
+    clearTimeout(timer);
+  }
+}

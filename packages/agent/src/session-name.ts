@@ -1,0 +1,39 @@
+import type { Session } from "@sessiondb/core";
+import { generateText, type LanguageModel } from "ai";
+
+const mostWords = 5;
+const attempts = 3;
+/** A name says what a conversation is about; its beginning tells. */
+const mostCharacters = 4000;
+
+/** A name of a few words for a session, made by a model from its messages; `otherwise` if that makes none. */
+export async function generateName(
+  session: Session,
+  { model, otherwise }: { readonly model: LanguageModel; readonly otherwise: string },
+): Promise<string> {
+  const conversation = conversationOf(session);
+  if (conversation === "") {
+    return otherwise;
+  }
+  let name = "";
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const { text } = await generateText({
+      model,
+      system: `Name conversations. Answer with a name of at most ${mostWords} words and nothing else.`,
+      prompt: `<conversation>\n${conversation}\n</conversation>`,
+    });
+    name = text.replaceAll(/\s+/g, " ").replaceAll(/^["' ]+|["'. ]+$/g, "");
+    if (name !== "" && name.split(" ").length <= mostWords) {
+      return name;
+    }
+  }
+  return name === "" ? otherwise : name.split(" ").slice(0, mostWords).join(" ");
+}
+
+function conversationOf(session: Session): string {
+  const messages = session.sessionType === "workflow" ? [] : session.getMessages({ skipRoles: ["system", "tool"] });
+  const lines = messages.flatMap(({ role, content }) =>
+    typeof content === "string" && content !== "" ? [`${role}: ${content}`] : [],
+  );
+  return lines.join("\n").slice(0, mostCharacters);
+}

@@ -1,0 +1,183 @@
+import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
+import { jsonSchema, tool, type ToolSet } from "ai";
+import type { Component } from "./component.ts";
+import type { RunContext } from "./run-context.ts";
+
+/** By which tools a model may look into sessions, or change the state of its own. */
+export interface SessionToolOptions {
+  /** A tool by which the model changes the session state. Default false. */
+  agenticState?: boolean;
+  /** A tool that reads this session's messages. Default false. */
+  readChatHistory?: boolean;
+  /** A tool that reads the tool calls of this session. Default false. */
+  readToolCallHistory?: boolean;
+  /**
+   * Tools that list and read other sessions of the same user with this component. Runs without a user do not get them.
+   * Default false.
+   */
+  searchPastSessions?: boolean;
+}
+
+const mostSessions = 20;
+const runsInPreview = 3;
+const previewLength = 200;
+/** As much of a past session as a model may read at once. */
+const mostRuns = 50;
+
+interface Place {
+  readonly component: Component;
+  readonly context: RunContext;
+}
+
+/** The tools that are switched on, for one run. */
+export function sessionTools(options: SessionToolOptions, { component, context }: Place): ToolSet {
+  const { keepsSessions } = component;
+  const { userId } = context;
+  return {
+    ...(options.agenticState === true && { update_session_state: updateSessionState(context) }),
+    ...(options.readChatHistory === true && keepsSessions && { get_chat_history: chatHistory(component, context) }),
+    ...(options.readToolCallHistory === true &&
+      keepsSessions && { get_tool_call_history: toolCalls(component, context) }),
+    ...(options.searchPastSessions === true &&
+      keepsSessions &&
+      userId !== null && {
+        search_past_sessions: searchSessions({ component, context }, userId),
+        read_past_session: readSession({ component, context }, userId),
+      }),
+  };
+}
+
+function updateSessionState(context: RunContext): ToolSet[string] {
+  return tool({
+    description: "Changes the session state. Each key given replaces the key of that name; the others stay.",
+    inputSchema: jsonSchema<{ session_state_updates: Record<string, never> }>({
+      type: "object",
+      properties: { session_state_updates: { type: "object", description: "The keys to set, with their values." } },
+      required: ["session_state_updates"],
+    }),
+    execute: ({ session_state_updates: updates }) => {
+      if (typeof updates !== "object" || updates === null || Array.isArray(updates)) {
+        throw new InvalidArgumentError("session_state_updates", "an object");
+      }
+      const copy = structuredClone(updates);
+      context.updateSessionState((state) => ({ ...state, ...structuredClone(copy) }));
+      return { session_state: context.sessionState };
+    },
+  });
+}
+
+const countSchema = (name: string, description: string) =>
+  jsonSchema<Record<string, number | undefined>>({
+    type: "object",
+    properties: { [name]: { type: "integer", minimum: 1, description } },
+  });
+
+function chatHistory(component: Component, context: RunContext): ToolSet[string] {
+  return tool({
+    description: "Reads the messages of this conversation.",
+    inputSchema: countSchema("num_runs", "How many of the newest turns. All, if left out."),
+    execute: async ({ num_runs: runs }) => {
+      const session = await readOwn(await component.getDb(), context, runs);
+      const skipRoles = ["system", "tool"];
+      const messages = session === null ? [] : messagesOf(session, { skipRoles });
+      return messages.map(({ role, content }) => ({ role, content: content ?? null }));
+    },
+  });
+}
+
+function toolCalls(component: Component, context: RunContext): ToolSet[string] {
+  return tool({
+    description: "Reads the tool calls of this conversation, newest first.",
+    inputSchema: countSchema("num_calls", "How many of the newest calls. 3, if left out."),
+    execute: async ({ num_calls: calls = 3 }) => {
+      const session = await readOwn(await component.getDb(), context, mostRuns);
+      return session === null || session.sessionType === "workflow" ? [] : session.getToolCalls({ numCalls: calls });
+    },
+  });
+}
+
+/** What was before this run. Whose session it is, the start of the run has checked. */
+async function readOwn(
+  db: SessionDb,
+  { sessionId, runId }: RunContext,
+  runsLimit: number | undefined,
+): Promise<Session | null> {
+  // This run may be there already, or not yet.
+  const limit = runsLimit === undefined ? {} : { runsLimit: runsLimit + 1 };
+  const session = await db.getSession({ sessionId, ...limit });
+  if (session !== null) {
+    const before = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
+    session.runs = runsLimit === undefined ? before : before.slice(-runsLimit);
+  }
+  return session;
+}
+
+function searchSessions({ component, context }: Place, userId: string): ToolSet[string] {
+  return tool({
+    description: "Lists the user's other conversations, newest first, with the beginning of their newest turns.",
+    inputSchema: jsonSchema<{ session_name?: string }>({
+      type: "object",
+      properties: { session_name: { type: "string", description: "A part of the name of the conversation." } },
+    }),
+    execute: async ({ session_name: sessionName }) => {
+      const db = await component.getDb();
+      const { sessions } = await db.forUser(userId).getSessions({
+        sessionType: component.sessionType,
+        componentId: component.id,
+        ...(typeof sessionName === "string" && { sessionName }),
+        limit: mostSessions + 1,
+        includeRuns: true,
+        runsLimit: runsInPreview,
+      });
+      return sessions
+        .filter(({ sessionId, runs }) => sessionId !== context.sessionId && runs.length > 0)
+        .slice(0, mostSessions)
+        .map((session) => ({
+          session_id: session.sessionId,
+          session_name: session.sessionName,
+          created_at: new Date(session.createdAt * 1000).toISOString(),
+          messages: messagesOf(session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
+            role,
+            content: textOf(content).slice(0, previewLength),
+          })),
+        }));
+    },
+  });
+}
+
+function readSession({ component }: Place, userId: string): ToolSet[string] {
+  return tool({
+    description: "Reads one of the user's other conversations.",
+    inputSchema: jsonSchema<{ session_id: string; num_runs?: number }>({
+      type: "object",
+      properties: {
+        session_id: { type: "string" },
+        num_runs: { type: "integer", minimum: 1, description: `How many of the newest turns; at most ${mostRuns}.` },
+      },
+      required: ["session_id"],
+    }),
+    execute: async ({ session_id: sessionId, num_runs: runs = mostRuns }) => {
+      const db = await component.getDb();
+      const session = await db.forUser(userId).getSession({
+        sessionId,
+        sessionType: component.sessionType,
+        runsLimit: Math.min(Math.max(Math.trunc(runs), 1), mostRuns),
+      });
+      if (session === null || session.componentId !== component.id) {
+        return "There is no such conversation.";
+      }
+      return messagesOf(session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
+        role,
+        content: content ?? null,
+      }));
+    },
+  });
+}
+
+function messagesOf(session: Session, options: { skipRoles: string[] }): Message[] {
+  return session.sessionType === "workflow" ? [] : session.getMessages(options);
+}
+
+function textOf(content: Message["content"]): string {
+  return typeof content === "string" ? content : JSON.stringify(content ?? "");
+}

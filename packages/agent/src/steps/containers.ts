@@ -1,0 +1,195 @@
+import { InvalidArgumentError, type JsonValue, type StepOutput } from "@sessiondb/core";
+import { unlessAborted } from "../generation.ts";
+import { makeRunContext, type RunContext } from "../run-context.ts";
+import { nodesOf, type WorkflowStep } from "./nodes.ts";
+import { contentOf, runInOrder, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
+
+/** What a decision is made from. */
+export interface StepDecision extends RunContext {
+  readonly input: JsonValue;
+  /** What the step before gave. */
+  readonly previous: JsonValue;
+  readonly outputs: Readonly<Record<string, StepOutput>>;
+}
+
+function decisionOf({ scope, previous, outputs }: StepPlace): StepDecision {
+  return {
+    ...makeRunContext(scope, scope.state),
+    sessionState: scope.state.values,
+    input: scope.input,
+    previous,
+    outputs,
+  };
+}
+
+/** Steps one after another, as one step. */
+export class Sequence extends StepNode {
+  readonly name: string;
+  readonly type = "Steps";
+  readonly nodes: readonly StepNode[];
+
+  constructor(name: string, steps: readonly WorkflowStep[]) {
+    super();
+    this.name = name;
+    this.nodes = nodesOf(steps, name);
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const inside = await runInOrder(this.nodes, place);
+    return this.around(inside, contentOf(inside.at(-1)?.output));
+  }
+}
+
+/** Steps at once. Its content is the list of theirs, in their order. One that fails ends the others. */
+export class ParallelSteps extends StepNode {
+  readonly name: string;
+  readonly type = "Parallel";
+  readonly nodes: readonly StepNode[];
+
+  constructor(name: string, steps: readonly WorkflowStep[]) {
+    super();
+    this.name = name;
+    this.nodes = nodesOf(steps, name);
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([place.signal, controller.signal]);
+    let first: StepOutcome["failure"] = null;
+    const inside = await Promise.all(
+      this.nodes.map(async (node) => {
+        const outcome = await node.run({ ...place, signal });
+        if (outcome.failure !== null) {
+          first ??= outcome.failure;
+          controller.abort(outcome.failure.error);
+        }
+        return outcome;
+      }),
+    );
+    const all = this.around(
+      inside,
+      inside.map(({ output }) => contentOf(output)),
+    );
+    // Not the ones that it ended, but the one that failed says why.
+    return first === null
+      ? all
+      : this.failed((first as { error: unknown }).error, { steps: inside.map(({ output }) => output) });
+  }
+}
+
+export interface ConditionOptions {
+  when: (decision: StepDecision) => boolean | Promise<boolean>;
+  steps: readonly WorkflowStep[];
+  /** Default: nothing; what the step before gave is passed on. */
+  otherwise?: readonly WorkflowStep[];
+}
+
+export class ConditionStep extends StepNode {
+  readonly name: string;
+  readonly type = "Condition";
+  readonly nodes: readonly StepNode[];
+  readonly #options: ConditionOptions;
+  readonly #then: readonly StepNode[];
+  readonly #otherwise: readonly StepNode[];
+
+  constructor(name: string, options: ConditionOptions) {
+    super();
+    this.name = name;
+    this.#options = { ...options };
+    this.#then = nodesOf(options.steps, name);
+    this.#otherwise = options.otherwise === undefined ? [] : nodesOf(options.otherwise, name);
+    this.nodes = [...this.#then, ...this.#otherwise];
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const holds = await unlessAborted((async () => this.#options.when(decisionOf(place)))(), place.signal);
+    const inside = await runInOrder(holds ? this.#then : this.#otherwise, place);
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+  }
+}
+
+export interface LoopOptions {
+  steps: readonly WorkflowStep[];
+  /** Whether to end, from what the steps of a round gave. Default: only `maxIterations` ends it. */
+  until?: (outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>;
+  /** Default 3. */
+  maxIterations?: number;
+}
+
+export class LoopStep extends StepNode {
+  readonly name: string;
+  readonly type = "Loop";
+  readonly nodes: readonly StepNode[];
+  readonly #options: LoopOptions;
+  readonly #rounds: number;
+
+  constructor(name: string, options: LoopOptions) {
+    super();
+    const { maxIterations = 3 } = options;
+    if (!(Number.isSafeInteger(maxIterations) && maxIterations > 0)) {
+      throw new InvalidArgumentError("maxIterations", "a whole number above 0");
+    }
+    this.name = name;
+    this.nodes = nodesOf(options.steps, name);
+    this.#options = { ...options };
+    this.#rounds = maxIterations;
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const all: StepOutcome[] = [];
+    let { previous } = place;
+    for (let iteration = 1; iteration <= this.#rounds; iteration += 1) {
+      const round = await runInOrder(this.nodes, { ...place, previous });
+      all.push(...round);
+      previous = contentOf(round.at(-1)?.output);
+      if (round.some(({ failure, stop }) => failure !== null || stop)) {
+        break;
+      }
+      const outputs = round.map(({ output }) => output);
+      if ((await unlessAborted((async () => this.#options.until?.(outputs, iteration))(), place.signal)) === true) {
+        break;
+      }
+    }
+    return this.around(all, previous);
+  }
+}
+
+export interface RouterOptions {
+  /** The names of the routes to take, in order. */
+  choose: (decision: StepDecision) => string | readonly string[] | Promise<string | readonly string[]>;
+  routes: Readonly<Record<string, WorkflowStep | readonly WorkflowStep[]>>;
+}
+
+export class RouterStep extends StepNode {
+  readonly name: string;
+  readonly type = "Router";
+  readonly nodes: readonly StepNode[];
+  readonly #options: RouterOptions;
+  readonly #routes: ReadonlyMap<string, readonly StepNode[]>;
+
+  constructor(name: string, options: RouterOptions) {
+    super();
+    this.name = name;
+    this.#options = { ...options };
+    this.#routes = new Map(
+      Object.entries(options.routes).map(([route, steps]) => [
+        route,
+        nodesOf(Array.isArray(steps) ? (steps as readonly WorkflowStep[]) : [steps as WorkflowStep], name),
+      ]),
+    );
+    this.nodes = [...this.#routes.values()].flat();
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const chosen = await unlessAborted((async () => this.#options.choose(decisionOf(place)))(), place.signal);
+    const nodes = [chosen].flat().flatMap((route) => {
+      const found = this.#routes.get(route);
+      if (found === undefined) {
+        throw new InvalidArgumentError(`route of ${this.name}`, `one of ${[...this.#routes.keys()].join(", ")}`);
+      }
+      return found;
+    });
+    const inside = await runInOrder(nodes, place);
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+  }
+}

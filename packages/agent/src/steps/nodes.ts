@@ -1,0 +1,22 @@
+import { InvalidArgumentError } from "@sessiondb/core";
+import type { Executor } from "../executor.ts";
+import { SingleStep } from "./single-step.ts";
+import type { StepFunction } from "./step-input.ts";
+import { StepNode } from "./step-node.ts";
+
+/** A step of a workflow: what `step` and its like make; or a function, an agent, a team or a workflow as it is. */
+export type WorkflowStep = StepNode | StepFunction | Executor;
+
+/** Steps as nodes; one without a name is named by its place. */
+export function nodesOf(steps: readonly WorkflowStep[], within: string): StepNode[] {
+  if (!Array.isArray(steps) || steps.length === 0) {
+    throw new InvalidArgumentError(`steps of ${within}`, "a list of steps that is not empty");
+  }
+  return steps.map((each: WorkflowStep, index) => {
+    if (each instanceof StepNode) {
+      return each;
+    }
+    const own = typeof each === "function" ? each.name : (each?.name ?? each?.id);
+    return new SingleStep({ name: own === undefined || own === "" ? `step ${index + 1}` : own, run: each });
+  });
+}

@@ -1,0 +1,138 @@
+import { InvalidArgumentError, type JsonValue, type Run } from "@sessiondb/core";
+import type { EmbeddedResult, Executor } from "../executor.ts";
+import { unlessAborted } from "../generation.ts";
+import { makeRunContext } from "../run-context.ts";
+import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
+import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
+
+export interface StepOptions {
+  /** Unique within the workflow, so that later steps find its output. */
+  name: string;
+  /** What the step does: a function, an agent, a team, or a workflow. */
+  run: StepFunction | Executor;
+  /** How often to try again when it fails. Default 0. */
+  maxRetries?: number;
+  /** Whether the workflow goes on when it fails in the end. Default false. */
+  skipOnFailure?: boolean;
+  /** Whether it gets the workflow's earlier runs as text. Default: what the workflow says. */
+  addWorkflowHistory?: boolean;
+  /** How many of them. Default: what the workflow says. */
+  numHistoryRuns?: number;
+}
+
+const defaultHistoryRuns = 3;
+
+/** A step that works. */
+export class SingleStep extends StepNode {
+  readonly name: string;
+  readonly #options: StepOptions;
+
+  constructor(options: StepOptions) {
+    super();
+    const { name, run, maxRetries = 0 } = options;
+    if (typeof name !== "string" || name === "") {
+      throw new InvalidArgumentError("step.name", "text that is not empty");
+    }
+    if (typeof run !== "function" && typeof run?.runEmbedded !== "function") {
+      throw new InvalidArgumentError("step.run", "a function, an agent, a team or a workflow");
+    }
+    if (!(Number.isSafeInteger(maxRetries) && maxRetries >= 0)) {
+      throw new InvalidArgumentError("step.maxRetries", "a whole number, 0 or more");
+    }
+    this.name = name;
+    this.#options = { ...options };
+  }
+
+  override get type(): "Function" | "Step" | "Workflow" {
+    const { run } = this.#options;
+    return typeof run === "function" ? "Function" : run.sessionType === "workflow" ? "Workflow" : "Step";
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const { maxRetries = 0, skipOnFailure = false } = this.#options;
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.#attempt(place);
+      if (outcome.failure === null || place.signal.aborted) {
+        return outcome;
+      }
+      if (attempt >= maxRetries) {
+        // The step after it gets what this one got.
+        return skipOnFailure
+          ? { ...outcome, output: { ...outcome.output, content: place.previous }, failure: null }
+          : outcome;
+      }
+    }
+  }
+
+  async #attempt(place: StepPlace): Promise<StepOutcome> {
+    const { run } = this.#options;
+    try {
+      return typeof run === "function" ? await this.#call(run, place) : await this.#execute(run, place);
+    } catch (error) {
+      return this.failed(error, typeof run === "function" ? { executorType: "function", executorName: this.name } : {});
+    }
+  }
+
+  async #call(run: StepFunction, place: StepPlace): Promise<StepOutcome> {
+    const { scope, previous, outputs, signal } = place;
+    const context = makeRunContext(scope, scope.state);
+    const input: StepInput = Object.create(context, {
+      input: { value: scope.input, enumerable: true },
+      previous: { value: previous, enumerable: true },
+      outputs: { value: outputs, enumerable: true },
+      history: { value: this.#history(place), enumerable: true },
+      signal: { value: signal, enumerable: true },
+    }) as StepInput;
+    const returned = await unlessAborted((async () => run(input))(), signal);
+    const { content, stop } = returned instanceof StepResult ? returned : new StepResult({ content: returned ?? null });
+    const output = this.output({ content, stop, executorType: "function", executorName: this.name });
+    return { output, stop, failure: null };
+  }
+
+  async #execute(executor: Executor, place: StepPlace): Promise<StepOutcome> {
+    const { scope, previous, signal } = place;
+    const work: Promise<EmbeddedResult> = executor.runEmbedded({
+      input: textOf(previous),
+      sessionId: scope.sessionId,
+      userId: scope.userId,
+      parentRunId: scope.runId,
+      workflowStepId: this.name,
+      state: scope.state,
+      depth: scope.depth + 1,
+      signal,
+      history: [],
+      context: this.#history(place),
+      store: async (run) => scope.keep(run),
+    });
+    const { run, content } = await unlessAborted(work, signal);
+    const about = {
+      executorType: executor.sessionType,
+      executorName: executor.name ?? executor.id,
+      stepRunId: run.runId,
+      metrics: metricsOf(run),
+    };
+    if (run.status !== "COMPLETED") {
+      return this.failed(new Error(`${about.executorName} did not finish: ${textOf(run.content ?? null)}`), about);
+    }
+    return { output: this.output({ content, ...about }), stop: false, failure: null };
+  }
+
+  #history({ scope }: StepPlace): string | null {
+    const { addWorkflowHistory = scope.historyRuns !== null, numHistoryRuns } = this.#options;
+    return addWorkflowHistory ? scope.history(numHistoryRuns ?? scope.historyRuns ?? defaultHistoryRuns) : null;
+  }
+
+  /** How many earlier runs it may ask for. */
+  get historyRuns(): number {
+    const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
+    return addWorkflowHistory ? numHistoryRuns : 0;
+  }
+}
+
+function metricsOf(run: Run) {
+  return run.runType === "workflow" ? null : (run.metrics ?? null);
+}
+
+function textOf(content: JsonValue): string {
+  return typeof content === "string" ? content : JSON.stringify(content);
+}

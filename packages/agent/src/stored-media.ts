@@ -1,0 +1,115 @@
+import type { Media, Message } from "@sessiondb/core";
+import type { FilePart, ImagePart } from "ai";
+
+/** The lists of a stored message that hold media. */
+export type MediaList = "images" | "audio" | "videos" | "files";
+export const mediaLists = ["images", "audio", "videos", "files"] as const;
+
+type MediaPart = ImagePart | FilePart;
+
+/** Agno refuses to read a message with a file of any other type; those are stored without their type. */
+const fileTypes: ReadonlySet<string> = new Set([
+  "application/json",
+  "application/pdf",
+  "text/css",
+  "text/csv",
+  "text/html",
+  "text/javascript",
+  "text/markdown",
+  "text/plain",
+  "text/xml",
+]);
+
+/** A media part as Agno stores it: by its URL, or in base64. */
+export function toStoredMedia(part: MediaPart): { readonly list: MediaList; readonly media: Media } {
+  const mediaType = part.mediaType ?? (part.type === "image" ? undefined : "application/octet-stream");
+  const list = part.type === "image" ? "images" : listOf(mediaType ?? "");
+  const { url, content, type } = contentOf(part.type === "image" ? part.image : part.data);
+  const mimeType = mediaType ?? type;
+  const filename = part.type === "file" ? part.filename : undefined;
+  const media: Media = url === null ? { content } : { url };
+  if (mimeType !== undefined && (list !== "files" || fileTypes.has(mimeType))) {
+    const text = list === "files" && content !== null && mimeType.startsWith("text/") ? textIn(content) : null;
+    if (text !== null) {
+      // Of text files Agno keeps the text itself.
+      return { list, media: { content: text, mimeType, ...(filename !== undefined && { filename }) } };
+    }
+    if (list !== "files" || !mimeType.startsWith("text/")) {
+      media.mimeType = mimeType;
+    }
+  }
+  if (filename !== undefined) {
+    media.filename = filename;
+  }
+  return { list, media };
+}
+
+/** A stored medium as a part; null for one whose content is not here. */
+export function toMediaPart(list: MediaList, media: Media): MediaPart | null {
+  const data = dataOf(list, media);
+  if (data === null) {
+    return null;
+  }
+  const mediaType = media.mimeType ?? undefined;
+  if (list === "images") {
+    return { type: "image", image: data, ...(mediaType !== undefined && { mediaType }) };
+  }
+  const filename = media.filename ?? undefined;
+  const otherwise = { audio: "audio/wav", videos: "video/mp4", files: "application/octet-stream" }[list];
+  return { type: "file", data, mediaType: mediaType ?? otherwise, ...(filename !== undefined && { filename }) };
+}
+
+/** The media of a stored message, as parts. */
+export function mediaParts(message: Message): MediaPart[] {
+  return mediaLists.flatMap((list) => {
+    const stored = message[list];
+    return Array.isArray(stored) ? stored.flatMap((media) => toMediaPart(list, media) ?? []) : [];
+  });
+}
+
+/** Content of any kind that the AI SDK takes as text: a URL, or base64. */
+export function textOfData(data: unknown): string {
+  if (data instanceof URL) {
+    return data.href;
+  }
+  if (typeof data === "string") {
+    return data;
+  }
+  if (data instanceof ArrayBuffer) {
+    return Buffer.from(data).toString("base64");
+  }
+  return ArrayBuffer.isView(data) ? Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64") : "";
+}
+
+function contentOf(data: unknown): { url: string | null; content: string | null; type?: string } {
+  const text = textOfData(data);
+  const inline = /^data:([^;,]*)(?:;[^,]*)?;base64,/.exec(text);
+  if (inline !== null) {
+    const [head, type = ""] = inline;
+    return { url: null, content: text.slice(head.length), ...(type !== "" && { type }) };
+  }
+  return /^[a-z][a-z0-9+.-]*:/i.test(text) ? { url: text, content: null } : { url: null, content: text };
+}
+
+function dataOf(list: MediaList, media: unknown): string | null {
+  if (typeof media !== "object" || media === null) {
+    return null;
+  }
+  const { url, content, mimeType } = media as Media;
+  if (typeof content === "string" && content !== "") {
+    const isText = list === "files" && typeof mimeType === "string" && mimeType.startsWith("text/");
+    return isText ? Buffer.from(content, "utf8").toString("base64") : content;
+  }
+  return typeof url === "string" && url !== "" ? url : null;
+}
+
+/** The text that base64 holds; null for what no database keeps as text. */
+function textIn(base64: string): string | null {
+  const text = Buffer.from(base64, "base64").toString("utf8");
+  return text.includes("\0") || Buffer.from(text).toString("base64") !== base64 ? null : text;
+}
+
+function listOf(mediaType: string): MediaList {
+  const [kind] = mediaType.split("/");
+  return kind === "image" ? "images" : kind === "audio" ? "audio" : kind === "video" ? "videos" : "files";
+}

@@ -1,0 +1,142 @@
+import { InvalidArgumentError, type Message, type Session, type SessionDb, type SessionSummary } from "@sessiondb/core";
+import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
+
+export interface SessionSummaryManagerOptions {
+  /** Default: the model of the agent or team. */
+  model?: LanguageModel;
+  /** What the model is told to do, in place of the default. */
+  prompt?: string;
+  /** Only the newest n runs are summed up. Default: all. Not looked at where a summary builds on the one before. */
+  lastNRuns?: number;
+  /** At most the newest n messages. Default: all. */
+  conversationLimit?: number;
+  /**
+   * Whether a summary is made from the one before and the newest run alone, so that it costs the same in a long session as
+   * in a short one. Default false: it is made from the messages, each time anew.
+   */
+  incremental?: boolean;
+}
+
+/** What a summary is made of. */
+export interface SummaryRequest {
+  readonly db: SessionDb;
+  readonly sessionId: string;
+  /** For a manager without a model of its own. */
+  readonly model: LanguageModel;
+  /** The summary so far. */
+  readonly previous: SessionSummary | null;
+  /** The messages of the run that has just ended. */
+  readonly messages: readonly Message[];
+  readonly signal?: AbortSignal;
+}
+
+const defaultPrompt = `Sum up a conversation between a user and an assistant, for use in later conversations.
+Summary: what matters of it, in few words. Leave out what will not matter again.
+Topics: what it was about, in a word or two each.
+Do not invent anything.`;
+
+const schema = jsonSchema<{ summary: string; topics: string[] }>({
+  type: "object",
+  properties: {
+    summary: { type: "string", description: "The summary." },
+    topics: { type: "array", items: { type: "string" }, description: "What the conversation was about." },
+  },
+  required: ["summary", "topics"],
+  additionalProperties: false,
+});
+
+/** Makes the summaries of sessions, as Agno keeps them: `{ summary, topics, updated_at }`. */
+export class SessionSummaryManager {
+  readonly #options: SessionSummaryManagerOptions;
+
+  constructor(options: SessionSummaryManagerOptions = {}) {
+    for (const name of ["lastNRuns", "conversationLimit"] as const) {
+      const count = options[name];
+      if (count !== undefined && !(Number.isSafeInteger(count) && count > 0)) {
+        throw new InvalidArgumentError(name, "a whole number above 0");
+      }
+    }
+    this.#options = { ...options };
+  }
+
+  /** Null when there is nothing to sum up. Rejects with what the model or the store threw. */
+  async createSummary(request: SummaryRequest): Promise<SessionSummary | null> {
+    const { prompt = defaultPrompt, model = request.model, incremental = false } = this.#options;
+    const builtOn = incremental ? request.previous : null;
+    const lines = linesOf(await this.#messages(request));
+    if (lines.length === 0) {
+      return null;
+    }
+    const { output } = await generateText({
+      model,
+      output: Output.object({ schema, name: "SessionSummaryResponse" }),
+      system: prompt,
+      prompt: [
+        ...(builtOn === null ? [] : [`<summary_so_far>\n${builtOn.summary}\n</summary_so_far>`]),
+        `<conversation>\n${lines.join("\n")}\n</conversation>`,
+        builtOn === null
+          ? "Provide the summary of the conversation."
+          : "Provide a summary of all: what was summed up so far, and what has been said since.",
+      ].join("\n\n"),
+      ...(request.signal !== undefined && { abortSignal: request.signal }),
+    });
+    return { summary: output.summary, topics: [...output.topics], updatedAt: localTime(new Date()) };
+  }
+
+  async #messages({ db, sessionId, previous, messages }: SummaryRequest): Promise<readonly Message[]> {
+    const { lastNRuns, conversationLimit, incremental = false } = this.#options;
+    if (incremental && previous !== null) {
+      return lastMessages(messages, conversationLimit);
+    }
+    const session = await db.getSession({ sessionId, ...(lastNRuns !== undefined && { runsLimit: lastNRuns }) });
+    return messagesOf(session, conversationLimit);
+  }
+}
+
+/** How a summary is put in front of the conversation. */
+export function summaryText({ summary }: SessionSummary): string {
+  return (
+    `A brief summary of the conversation so far:\n\n<summary_of_previous_interactions>\n${summary}\n` +
+    `</summary_of_previous_interactions>\n\nThe summary may be outdated. Where the messages that follow say otherwise, they are right.`
+  );
+}
+
+function messagesOf(session: Session | null, limit: number | undefined): Message[] {
+  if (session === null || session.sessionType === "workflow") {
+    return [];
+  }
+  return session.getMessages(limit === undefined ? {} : { limit });
+}
+
+function lastMessages(messages: readonly Message[], limit: number | undefined): readonly Message[] {
+  return limit === undefined ? messages : messages.slice(-limit);
+}
+
+function linesOf(messages: readonly Message[]): string[] {
+  return messages.flatMap((message) => {
+    const text = typeof message.content === "string" ? message.content : "";
+    if (message.role === "user") {
+      const shown = text === "" ? mediaOf(message) : text;
+      return shown === "" ? [] : [`User: ${shown}`];
+    }
+    return message.role === "assistant" && text !== "" ? [`Assistant: ${text}`] : [];
+  });
+}
+
+function mediaOf(message: Message): string {
+  const kinds = [
+    [message.images, "image"],
+    [message.audio, "audio file"],
+    [message.videos, "video"],
+    [message.files, "file"],
+  ] as const;
+  const provided = kinds.flatMap(([media, kind]) =>
+    (media ?? []).length === 0 ? [] : [`${media?.length} ${kind}${media?.length === 1 ? "" : "s"}`],
+  );
+  return provided.length === 0 ? "" : `[Provided ${provided.join(", ")}]`;
+}
+
+/** ISO 8601 in local time without a zone, as Agno writes it: before Python 3.11 it reads no `Z`. */
+function localTime(date: Date): string {
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);
+}

@@ -1,0 +1,83 @@
+import { unixSeconds, type JsonValue, type ToolExecution } from "@sessiondb/core";
+import type { ModelMessage, StepResult, ToolSet } from "ai";
+import { toStoredMessages } from "./message-codec.ts";
+import { isObject } from "./stored-json.ts";
+
+interface Call {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: unknown;
+}
+
+interface Seen {
+  readonly steps: readonly StepResult<ToolSet>[];
+  /** The calls of a step that did not end. */
+  readonly unfinished: readonly Call[];
+  /** Where the results of calls are that were approved before the first step. */
+  readonly messages: readonly ModelMessage[];
+}
+
+/** The calls with their outcomes, as far as they came. */
+export function toolExecutions({ steps, unfinished, messages }: Seen): ToolExecution[] {
+  const executions = new Map<string, ToolExecution>();
+  for (const { content } of steps) {
+    for (const part of content) {
+      if (part.type === "tool-call") {
+        executions.set(part.toolCallId, executionOf(part));
+      } else if (part.type === "tool-result" && part.preliminary !== true) {
+        settle(executions, part, { result: textOf(part.output), toolCallError: false });
+      } else if (part.type === "tool-error") {
+        settle(executions, part, { result: messageOf(part.error), toolCallError: true });
+      } else if (part.type === "tool-approval-request") {
+        settle(executions, part.toolCall, { requiresConfirmation: true, approvalId: part.approvalId });
+      }
+    }
+  }
+  for (const call of unfinished) {
+    executions.set(call.toolCallId, executionOf(call));
+  }
+  for (const { role, content, toolCallId, toolName, toolCallError } of toStoredMessages(messages, { createdAt: 0 })) {
+    if (role === "tool" && toolCallId && !executions.has(toolCallId)) {
+      executions.set(toolCallId, {
+        toolCallId,
+        toolName: toolName ?? null,
+        result: content ?? null,
+        toolCallError: toolCallError === true,
+      });
+    }
+  }
+  return [...executions.values()];
+}
+
+function executionOf({ toolCallId, toolName, input }: Call): ToolExecution {
+  const toolArgs = jsonOf(input);
+  return {
+    toolCallId,
+    toolName,
+    toolArgs: isObject(toolArgs) ? toolArgs : { input: toolArgs },
+    createdAt: unixSeconds(),
+  };
+}
+
+function settle(executions: Map<string, ToolExecution>, call: Call, outcome: Partial<ToolExecution>): void {
+  executions.set(call.toolCallId, { ...(executions.get(call.toolCallId) ?? executionOf(call)), ...outcome });
+}
+
+/** As JSON would keep it: what a tool returns may be anything. */
+export function jsonOf(value: unknown): JsonValue {
+  try {
+    const text = JSON.stringify(value);
+    return text === undefined ? null : (JSON.parse(text) as JsonValue);
+  } catch {
+    return String(value);
+  }
+}
+
+/** Agno keeps the results of tools as text. */
+function textOf(output: unknown): string {
+  return typeof output === "string" ? output : JSON.stringify(jsonOf(output));
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : typeof error === "string" ? error : JSON.stringify(jsonOf(error));
+}

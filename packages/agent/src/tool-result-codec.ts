@@ -1,0 +1,72 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Message } from "@sessiondb/core";
+import type { ToolResultPart } from "ai";
+import { argumentsOf, isObject, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
+
+type ToolOutput = ToolResultPart["output"];
+
+/** The result of a tool as a message of its own. */
+export function storedResult({ toolCallId, toolName, output, providerOptions }: ToolResultPart): Message {
+  const isError = output.type === "error-text" || output.type === "error-json" || output.type === "execution-denied";
+  const stored: Message = { role: "tool", toolCallId, toolName, content: outputText(output), toolCallError: isError };
+  if (!isDeepStrictEqual(plainOutput(stored), output) || providerOptions !== undefined) {
+    // The text is there already.
+    const isJson = output.type === "json" || output.type === "error-json";
+    stored.providerData = {
+      ai_sdk: jsonCopy({ output: isJson ? { ...output, value: undefined } : output, options: providerOptions }),
+    };
+  }
+  return stored;
+}
+
+/** A stored message of a tool as the AI SDK takes it. */
+export function resultPart(message: Message): ToolResultPart {
+  const options = optionsOf(message);
+  return {
+    type: "tool-result",
+    toolCallId: typeof message.toolCallId === "string" ? message.toolCallId : "",
+    toolName: typeof message.toolName === "string" ? message.toolName : "",
+    output: keptOutput(message) ?? plainOutput(message),
+    ...options,
+  };
+}
+
+function plainOutput(message: Message): ToolOutput {
+  return { type: message.toolCallError === true ? "error-text" : "text", value: textOf(message.content) };
+}
+
+function keptOutput(message: Message): ToolOutput | null {
+  const output = kept(message)?.["output"];
+  if (!isObject(output)) {
+    return null;
+  }
+  switch (output["type"]) {
+    case "json":
+    case "error-json":
+      return { ...output, value: argumentsOf(message.content) } as ToolOutput;
+    case "execution-denied":
+      return output as ToolOutput;
+    case "content":
+      return Array.isArray(output["value"]) ? (output as ToolOutput) : null;
+    case "text":
+    case "error-text":
+      return typeof output["value"] === "string" ? (output as ToolOutput) : null;
+    default:
+      return null;
+  }
+}
+
+function outputText(output: ToolOutput): string {
+  switch (output.type) {
+    case "text":
+    case "error-text":
+      return output.value;
+    case "json":
+    case "error-json":
+      return JSON.stringify(output.value);
+    case "execution-denied":
+      return output.reason ?? "The call was denied.";
+    case "content":
+      return output.value.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join("\n");
+  }
+}

@@ -1,0 +1,219 @@
+import { setImmediate as afterOthers } from "node:timers/promises";
+import {
+  InvalidArgumentError,
+  SessionDbError,
+  unixSeconds,
+  type Run,
+  type Session,
+  type SessionChange,
+  type SessionDb,
+  type SessionInit,
+} from "@sessiondb/core";
+import { admit, isRefusal } from "./admission.ts";
+import type { Component } from "./component.ts";
+import { sessionDataAfter, storableAfter, type TurnEnd } from "./turn-end.ts";
+
+export interface TurnOptions {
+  readonly component: Component;
+  readonly sessionId: string;
+  readonly userId: string | null;
+  /** Whether the session id was made for this turn, so that there is nothing to read. */
+  readonly isNew: boolean;
+  /** How many of the newest runs to read. */
+  readonly runsLimit: number;
+  readonly onStorageError: "throw" | "continue";
+  /** Seconds. */
+  readonly staleAfter: number;
+}
+
+/** Runs are looked at for those that a dead process left, also where no history is wanted. */
+const leastRunsRead = 3;
+
+/**
+ * What one turn reads and writes: the session with its newest runs before, the run's row when it starts, and the row again
+ * when it ends, with the changes of the session's state and its metrics in the same transaction.
+ */
+export class Turn {
+  /** As it was read; null when it is new, could not be read, or is not kept. */
+  readonly session: Session | null;
+  readonly #options: TurnOptions;
+  readonly #db: SessionDb | null;
+  readonly #failures: unknown[];
+  #owner: string | null;
+  #hasStarted = false;
+  /** What kept a run that belongs to the turn from being stored. */
+  #broken: { readonly error: unknown } | null = null;
+  #started: Promise<void> = Promise.resolve();
+
+  private constructor(options: TurnOptions, { db, session, failure }: Found) {
+    this.#options = options;
+    this.#db = db;
+    this.session = session;
+    this.#owner = session?.userId ?? options.userId;
+    this.#failures = failure === null ? [] : [failure];
+  }
+
+  /** Reads the session, once. */
+  static async open(options: TurnOptions): Promise<Turn> {
+    const { component, sessionId, isNew, onStorageError } = options;
+    if (!component.keepsSessions) {
+      return new Turn(options, { db: null, session: null, failure: null });
+    }
+    let db: SessionDb | null = null;
+    try {
+      db = await component.getDb();
+      const runsLimit = Math.max(options.runsLimit, leastRunsRead);
+      const session = isNew ? null : await db.getSession({ sessionId, runsLimit });
+      if (session !== null) {
+        admit(session, options);
+      }
+      return new Turn(options, { db, session, failure: null });
+    } catch (failure) {
+      if (onStorageError === "throw" || isRefusal(failure)) {
+        throw failure;
+      }
+      return new Turn(options, { db, session: null, failure });
+    }
+  }
+
+  /** Whether the session begins with this turn. False when that is not known. */
+  get isFirst(): boolean {
+    return this.#db !== null && this.session === null && this.#failures.length === 0;
+  }
+
+  /** The runs read, oldest first. */
+  get runs(): readonly Run[] {
+    return this.session?.runs ?? [];
+  }
+
+  /** What went wrong with the storage and was passed over, the first of several; null if nothing did. */
+  get storageError(): unknown {
+    return this.#failures[0] ?? null;
+  }
+
+  /**
+   * Begins to write the run's first row, after `introduction` if there is one, and to close those that dead processes left.
+   * Nothing waits for it but what is written later.
+   */
+  start(run: Run, introduction: Run | null): Promise<void> {
+    this.#started = this.#keep(async (db) => {
+      // Once the model was asked: no write stands before its first token.
+      await afterOthers();
+      if (introduction !== null) {
+        await this.#asOwner(db, (session) => db.upsertRun({ session, run: introduction }));
+      }
+      if (!this.#hasStarted) {
+        await this.#asOwner(db, (session) => db.upsertRun({ session, run }));
+      }
+      await this.#closeStale(db);
+    });
+    // Whoever runs the model looks at it too; until then nobody may, and that must not end the process.
+    this.#started.catch(() => {});
+    return this.#started;
+  }
+
+  /**
+   * Makes a paused run this turn's, which has begun with that: of several turns that try, one succeeds.
+   *
+   * @throws InvalidArgumentError when another one has it.
+   */
+  async takeOver(run: Run): Promise<void> {
+    const db = await this.#options.component.getDb();
+    const taken = { ...run, status: "RUNNING", metadata: { ...run.metadata, continuation: crypto.randomUUID() } };
+    await this.#asOwner(db, (session) => db.upsertRun({ session, run: taken, onlyIfStatus: "PAUSED" }));
+    const stored = await db.getRun({ runId: run.runId });
+    if (stored?.metadata?.["continuation"] !== taken.metadata.continuation) {
+      throw new InvalidArgumentError("runId", "the id of a paused run: another call goes on with it");
+    }
+    this.#hasStarted = true;
+  }
+
+  /** Adds a run that belongs to the turn, such as that of a team's member, or replaces it. */
+  async add(run: Run): Promise<void> {
+    await this.#started;
+    try {
+      await this.#keep((db) => this.#asOwner(db, (session) => db.upsertRun({ session, run })));
+    } catch (error) {
+      this.#broken ??= { error };
+      throw error;
+    }
+  }
+
+  /**
+   * Writes the run's last row. A state that cannot be stored, or a run that is too large, rejects; the run is stored
+   * without it, so that it does not look as if it were still under way.
+   */
+  async end(end: TurnEnd): Promise<void> {
+    const { run, state } = end;
+    await this.#started;
+    await this.#keep(async (db) => {
+      const write = (stored: Run, change?: SessionChange): Promise<void> =>
+        this.#asOwner(db, (session) => db.upsertRun({ session, run: stored, ...(change !== undefined && { change }) }));
+      try {
+        const hasChange = state.isChanged || end.metrics.some(({ totalTokens }) => (totalTokens ?? 0) > 0);
+        await write(run, hasChange ? (session) => ({ sessionData: sessionDataAfter(session, end) }) : undefined);
+      } catch (error) {
+        const storable = storableAfter(error, run);
+        if (storable !== null) {
+          await write(storable);
+        }
+        throw error;
+      }
+    });
+    if (this.#broken !== null) {
+      throw this.#broken.error;
+    }
+  }
+
+  /** Work on the store that may fail like the rest of the turn. */
+  async #keep(work: (db: SessionDb) => Promise<void>): Promise<void> {
+    if (this.#db === null) {
+      return;
+    }
+    try {
+      await work(this.#db);
+    } catch (error) {
+      if (this.#options.onStorageError === "throw" || isRefusal(error)) {
+        throw error;
+      }
+      this.#failures.push(error);
+    }
+  }
+
+  /** A shared session is written in the name of its owner, who may have come to be known only now. */
+  async #asOwner(db: SessionDb, write: (session: SessionInit) => Promise<void>): Promise<void> {
+    const { component, sessionId } = this.#options;
+    try {
+      await write(component.newSession(sessionId, this.#owner));
+    } catch (error) {
+      if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
+        throw error;
+      }
+      this.#owner = (await db.getSession({ sessionId, includeRuns: false }))?.userId ?? null;
+      await write(component.newSession(sessionId, this.#owner));
+    }
+  }
+
+  async #closeStale(db: SessionDb): Promise<void> {
+    const before = unixSeconds() - this.#options.staleAfter;
+    for (const run of this.runs) {
+      if (run.status === "RUNNING" && (run.createdAt ?? 0) < before) {
+        const closed: Run = {
+          ...run,
+          status: "ERROR",
+          content: run.content ?? "The process of this run ended before it.",
+        };
+        // Should its process be alive after all, what it wrote meanwhile stays. What cannot be closed, the next turn tries.
+        await this.#asOwner(db, (session) => db.upsertRun({ session, run: closed, onlyIfStatus: "RUNNING" })).catch(
+          () => null,
+        );
+      }
+    }
+  }
+}
+
+interface Found {
+  readonly db: SessionDb | null;
+  readonly session: Session | null;
+  readonly failure: unknown;
+}

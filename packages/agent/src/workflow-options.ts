@@ -1,0 +1,43 @@
+import type { JsonObject, JsonValue, StepOutput, WorkflowRun } from "@sessiondb/core";
+import type { ComponentOptions } from "./component.ts";
+import type { WorkflowStep } from "./steps/nodes.ts";
+
+/** What a workflow is made from. */
+export interface WorkflowOptions extends ComponentOptions {
+  /** What the workflow is for. */
+  description?: string;
+  /** What it does, one after another; see `step`, `parallel`, `condition`, `loop` and `router`. */
+  steps: readonly WorkflowStep[];
+  /** Whether steps get the workflow's earlier runs in the session as text. Each step can say otherwise. Default false. */
+  addWorkflowHistoryToSteps?: boolean;
+  /** How many of them. Default 3. */
+  numHistoryRuns?: number;
+  /** Whether the runs of agents, teams and workflows are kept within the workflow's run. Default true. */
+  storeExecutorOutputs?: boolean;
+}
+
+/** How a run of a workflow ended. */
+export interface WorkflowRunResult {
+  readonly runId: string;
+  /** To be passed on to the next run that goes on with this session. */
+  readonly sessionId: string;
+  readonly userId: string | null;
+  /** COMPLETED; or CANCELLED, which only a stream resolves with. */
+  readonly status: "COMPLETED" | "CANCELLED";
+  /** What the last step gave. */
+  readonly content: JsonValue;
+  readonly stepResults: readonly StepOutput[];
+  /** As the run left it. */
+  readonly sessionState: JsonObject;
+  /** As it was stored. */
+  readonly run: WorkflowRun;
+  /** With `onStorageError: "continue"`, what went wrong with the storage; else null. */
+  readonly storageError: unknown;
+}
+
+/** What happens in a workflow while it runs. */
+export type WorkflowEvent =
+  | { readonly type: "workflow-started"; readonly runId: string; readonly sessionId: string }
+  | { readonly type: "step-started"; readonly name: string }
+  | { readonly type: "step-completed"; readonly name: string; readonly output: StepOutput }
+  | { readonly type: "workflow-completed"; readonly result: WorkflowRunResult };

@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import pg from "pg";
+import { afterAll, expect, inject, test } from "vitest";
+import { Agent } from "../src/index.ts";
+import { startChatServer } from "./support/chat-server.ts";
+import { scriptedModel, shown } from "./support/scripted-model.ts";
+import { startWorker } from "./support/worker.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sessiondb-agent-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const url = inject("postgres");
+const processes = 4;
+const runs = 50;
+
+test.skipIf(url === null)(
+  `${runs} runs at once on one session in ${processes} processes keep all`,
+  { timeout: 120_000 },
+  async () => {
+    const schema = `sessiondb_test_${randomBytes(6).toString("hex")}`;
+    const admin = new pg.Client({ connectionString: url ?? "" });
+    await admin.connect();
+    try {
+      const shares = [13, 13, 12, 12];
+      const workers = shares.map((share, index) => startWorker("concurrent-runs", [url ?? "", schema, share, index]));
+      await Promise.all(workers.map(({ ended }) => ended));
+      await using db = new PostgresSessionDb({ url: url ?? "", schema });
+      const session = await db.getSession({ sessionId: "s" });
+      expect(session?.runs.map(({ status }) => status)).toEqual(Array.from({ length: runs }, () => "COMPLETED"));
+      const keys = shares.flatMap((share, name) => Array.from({ length: share }, (_, index) => `${name}.${index}`));
+      expect(session?.sessionState).toEqual({ count: runs, ...Object.fromEntries(keys.map((key) => [key, true])) });
+      expect(session?.sessionData["session_metrics"]).toMatchObject({ total_tokens: runs * 30 });
+    } finally {
+      await admin.query(`drop schema if exists ${schema} cascade`);
+      await admin.end();
+    }
+  },
+);
+
+test.skipIf(url === null)("agents with storage of their own have a schema each", { timeout: 60_000 }, async () => {
+  const admin = new pg.Client({ connectionString: url ?? "" });
+  await admin.connect();
+  const ids = ["a", "b"].map((name) => `own-${name}-${randomBytes(4).toString("hex")}`);
+  try {
+    for (const id of ids) {
+      await using agent = new Agent({ id, model: scriptedModel(() => "Hi"), db: url ?? "", ownStorage: true });
+      await agent.run("Hi", { sessionId: "same" });
+    }
+    for (const id of ids) {
+      const { rows } = await admin.query(`select agent_id from ${id.replaceAll("-", "__")}.agno_sessions`);
+      expect(rows).toEqual([{ agent_id: id }]);
+    }
+  } finally {
+    for (const id of ids) {
+      await admin.query(`drop schema if exists ${id.replaceAll("-", "__")} cascade`);
+    }
+    await admin.end();
+  }
+});
+
+const rounds = 25;
+const atOnce = 5;
+
+test(
+  `a process killed in the middle of a stream, ${rounds} times, leaves a session that goes on`,
+  { timeout: 120_000 },
+  async () => {
+    await using server = await startChatServer(() => ({ text: "word ".repeat(1000), chunks: 1000, chunkDelay: 10 }));
+    const round = async (name: number): Promise<void> => {
+      const file = join(folder, `${name}.db`);
+      const worker = startWorker("stream-slowly", [server.url, file]);
+      await worker.said("streaming");
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 50));
+      worker.child.kill("SIGKILL");
+      await worker.ended;
+      await using db = new SqliteSessionDb({ file });
+      const model = scriptedModel(() => "Here I am");
+      const agent = new Agent({ id: "agent", model, db, sessionId: "s", staleAfter: 0 });
+      // A run is stale a second after it began at the earliest.
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await agent.run("Are you there?");
+      expect(shown(model.prompts[0] ?? [])).toEqual(["user: Are you there?"]);
+      expect((await agent.getSession())?.runs.map(({ status }) => status)).toEqual(["ERROR", "COMPLETED"]);
+      expect((await agent.getMessages({ skipStatuses: [] })).map(({ content }) => content)).toEqual([
+        "Tell me a long story",
+        "Are you there?",
+        "Here I am",
+      ]);
+    };
+    for (let start = 0; start < rounds; start += atOnce) {
+      await Promise.all(Array.from({ length: atOnce }, (_, index) => round(start + index)));
+    }
+  },
+);

@@ -1,0 +1,89 @@
+import { InMemorySessionDb } from "@sessiondb/core";
+import { expect, test } from "vitest";
+import { Agent, type ConversationOptions } from "../src/index.ts";
+import { scriptedModel, type Answer } from "./support/scripted-model.ts";
+
+const call = (name: string, input: object = {}): Answer => ({ calls: [{ name, input, id: name }] });
+
+/** Runs one turn in which the model calls a tool, and gives what the tool returned. */
+async function called(
+  db: InMemorySessionDb,
+  answer: Answer,
+  options: Partial<ConversationOptions> & { userId?: string } = {},
+) {
+  const model = scriptedModel([answer, "Done"]);
+  const agent = new Agent({
+    id: "agent",
+    model,
+    db,
+    sessionId: "now",
+    readChatHistory: true,
+    readToolCallHistory: true,
+    searchPastSessions: true,
+    ...options,
+  });
+  const { toolCalls } = await agent.run("Look");
+  const offered = model.doGenerateCalls[0]?.tools?.map(({ name }) => name) ?? [];
+  const [{ result } = { result: null }] = toolCalls;
+  return {
+    offered,
+    result: typeof result === "string" ? (/^[[{]/.test(result) ? (JSON.parse(result) as unknown) : result) : result,
+  };
+}
+
+async function filled(): Promise<InMemorySessionDb> {
+  const db = new InMemorySessionDb();
+  const said = (id: string, sessionId: string, userId: string) =>
+    new Agent({ id, model: scriptedModel(() => `To ${userId}`), db }).run(`From ${userId} in ${sessionId}`, {
+      sessionId,
+      userId,
+    });
+  await said("agent", "past", "ada");
+  await said("agent", "now", "ada");
+  await said("agent", "other user", "eve");
+  await said("other", "other agent", "ada");
+  return db;
+}
+
+test("the chat history can be read", async () => {
+  const { result } = await called(await filled(), call("get_chat_history"), { userId: "ada" });
+  expect(result).toEqual([
+    { role: "user", content: "From ada in now" },
+    { role: "assistant", content: "To ada" },
+  ]);
+});
+
+test("the calls of tools can be read", async () => {
+  const db = new InMemorySessionDb();
+  await called(db, call("get_chat_history"));
+  const { result } = await called(db, call("get_tool_call_history"));
+  expect(result).toMatchObject([{ function: { name: "get_chat_history" } }]);
+});
+
+test("past sessions are those of the user with this agent, but this one", async () => {
+  const db = await filled();
+  const { result } = await called(db, call("search_past_sessions"), { userId: "ada" });
+  expect(result).toMatchObject([
+    { session_id: "past", messages: [{ content: "From ada in past" }, { content: "To ada" }] },
+  ]);
+  const read = await called(db, call("read_past_session", { session_id: "past" }), { userId: "ada" });
+  expect(read.result).toMatchObject([{ content: "From ada in past" }, {}]);
+  for (const sessionId of ["other user", "other agent", "absent"]) {
+    const { result: none } = await called(db, call("read_past_session", { session_id: sessionId }), { userId: "ada" });
+    expect(none).toBe("There is no such conversation.");
+  }
+});
+
+test("past sessions are not offered without a user, nothing without storage, and no tool unasked", async () => {
+  const db = new InMemorySessionDb();
+  const nobody = await called(db, call("get_chat_history"));
+  expect(nobody.offered).toEqual(["get_chat_history", "get_tool_call_history"]);
+  const unkept = await called(db, "Nothing", { sessionStorage: false, userId: "ada" });
+  expect(unkept.offered).toEqual([]);
+  const unasked = await called(db, "Nothing", {
+    readChatHistory: false,
+    readToolCallHistory: false,
+    searchPastSessions: false,
+  });
+  expect(unasked.offered).toEqual([]);
+});

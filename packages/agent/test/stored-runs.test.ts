@@ -1,0 +1,105 @@
+import { InMemorySessionDb } from "@sessiondb/core";
+import { jsonSchema, tool } from "ai";
+import { describe, expect, test } from "vitest";
+import { Agent, type ConversationOptions } from "../src/index.ts";
+import { scriptedModel, type Script } from "./support/scripted-model.ts";
+
+const look = tool({ inputSchema: jsonSchema<object>({ type: "object" }), execute: () => "found" });
+const photo = { type: "image" as const, image: new Uint8Array([1, 2, 3]), mediaType: "image/png" };
+
+function agentOf(script: Script, options: Partial<ConversationOptions> = {}) {
+  const model = scriptedModel(script);
+  return { model, agent: new Agent({ model, db: new InMemorySessionDb(), sessionId: "s", ...options }) };
+}
+
+describe("media", () => {
+  const ask = [{ type: "text" as const, text: "What is it?" }, photo];
+
+  test("are stored, and shown again", async () => {
+    const { agent, model } = agentOf(["A cat", "Sure"]);
+    await agent.run(ask);
+    const [run] = (await agent.getSession())?.runs ?? [];
+    expect(run).toMatchObject({
+      input: { inputContent: "What is it?", images: [{ content: "AQID", mimeType: "image/png" }] },
+    });
+    await agent.run("Sure?");
+    expect(model.prompts[1]?.[0]).toMatchObject({
+      content: [{ type: "text" }, { type: "file", mediaType: "image/png" }],
+    });
+  });
+
+  test("are not stored when that is not wanted", async () => {
+    const { agent, model } = agentOf(["A cat", "Sure"], { storeMedia: false });
+    await agent.run(ask);
+    await agent.run("Sure?");
+    expect(JSON.stringify(await agent.getSession())).not.toContain("AQID");
+    expect(model.prompts[0]?.[0]?.content).toHaveLength(2);
+    expect(model.prompts[1]?.[0]).toMatchObject({ content: [{ type: "text", text: "What is it?" }] });
+  });
+});
+
+describe("messages", () => {
+  const script = [{ calls: [{ name: "look" }], text: "Wait." }, "Found", "Yes"];
+
+  test("of tools are not stored when that is not wanted, but their calls are", async () => {
+    const { agent, model } = agentOf(script, { tools: { look }, storeToolMessages: false });
+    await agent.run("Look");
+    const [run] = (await agent.getSession())?.runs ?? [];
+    expect(run).toMatchObject({
+      messages: [{ role: "user" }, { content: "Wait." }, { content: "Found" }],
+      tools: [{ result: "found" }],
+    });
+    await agent.run("Sure?");
+    expect(JSON.stringify(model.prompts[2])).not.toContain("tool-call");
+  });
+
+  test("of the history are stored when that is wanted, and not shown twice", async () => {
+    const { agent, model } = agentOf(["One", "Two", "Three"], { storeHistoryMessages: true });
+    for (const text of ["1", "2", "3"]) {
+      await agent.run(text);
+    }
+    const run = (await agent.getSession())?.runs[2];
+    expect(run?.runType === "agent" && run.messages?.map(({ fromHistory }) => fromHistory)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(model.prompts[2]).toHaveLength(5);
+  });
+
+  test("beyond the cap on calls are not shown", async () => {
+    const calls = Array.from({ length: 3 }, (_, index) => ({ calls: [{ name: "look", id: `c${index}` }] }));
+    const { agent, model } = agentOf([...calls, "Found", "Yes"], { tools: { look }, maxToolCallsFromHistory: 1 });
+    await agent.run("Look thrice");
+    await agent.run("Sure?");
+    const shownCalls = model.prompts[4]?.flatMap(({ role, content }) =>
+      role === "assistant" ? content.filter(({ type }) => type === "tool-call") : [],
+    );
+    expect(shownCalls).toMatchObject([{ toolCallId: "c2" }]);
+  });
+});
+
+describe("a run that is too large", () => {
+  test("rejects, and does not look as if it were under way", async () => {
+    const { agent } = agentOf(["x".repeat(100_000), "Short"], {
+      db: new InMemorySessionDb({ maxPayloadBytes: 20_000 }),
+    });
+    await expect(agent.run("Write a lot")).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
+    const [run] = (await agent.getSession())?.runs ?? [];
+    expect(run).toMatchObject({ status: "ERROR", content: expect.stringContaining("could not be stored") });
+    expect((await agent.run("Again")).text).toBe("Short");
+  });
+
+  test("is delivered all the same when that is wanted", async () => {
+    const db = new InMemorySessionDb({ maxPayloadBytes: 20_000 });
+    const { agent } = agentOf(["x".repeat(100_000)], { db, onStorageError: "continue" });
+    expect(await agent.run("Write a lot")).toMatchObject({
+      status: "COMPLETED",
+      storageError: { code: "PAYLOAD_TOO_LARGE" },
+    });
+    expect((await agent.getSession())?.runs).toMatchObject([{ status: "ERROR" }]);
+  });
+});

@@ -1,0 +1,69 @@
+import { InMemorySessionDb } from "@sessiondb/core";
+import { describe, expect, test } from "vitest";
+import { Agent, SessionSummaryManager } from "../src/index.ts";
+import { scriptedModel, shown } from "./support/scripted-model.ts";
+
+const summaries = () => scriptedModel((_, index) => JSON.stringify({ summary: `Summary ${index}`, topics: ["talk"] }));
+
+describe("summaries", () => {
+  test("follow a completed run, in Agno's shape, and stand before the next one", async () => {
+    const model = scriptedModel(() => "Fine");
+    const manager = new SessionSummaryManager({ model: summaries() });
+    const db = new InMemorySessionDb();
+    const agent = new Agent({ model, db, sessionId: "s", sessionSummaryManager: manager, instructions: "Be kind." });
+    expect((await agent.run("How are you?")).summaryError).toBeNull();
+    expect(await agent.getSessionSummary()).toEqual({
+      summary: "Summary 0",
+      topics: ["talk"],
+      updatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}$/),
+    });
+    await agent.run("And now?");
+    const [system] = shown(model.prompts[1] ?? []);
+    expect(system).toMatch(/^system: Be kind\.\n\n[^]*Summary 0[^]*outdated/);
+  });
+
+  test("are made from the whole session, or from the one before and the newest run", async () => {
+    const whole = summaries();
+    const built = summaries();
+    for (const [model, incremental] of [
+      [whole, false],
+      [built, true],
+    ] as const) {
+      const agent = new Agent({
+        model: scriptedModel(() => "Fine"),
+        db: new InMemorySessionDb(),
+        sessionId: "s",
+        sessionSummaryManager: new SessionSummaryManager({ model, incremental }),
+      });
+      for (const text of ["one", "two", "three"]) {
+        await agent.run(text);
+      }
+    }
+    const last = (model: ReturnType<typeof summaries>) => shown(model.prompts[2] ?? []).at(-1) ?? "";
+    expect(last(whole)).toContain("User: one");
+    expect(last(built)).not.toContain("User: one");
+    expect(last(built)).toContain("Summary 1");
+    expect(last(built)).toContain("User: three");
+  });
+
+  test("that fail leave the run and the summary before as they are", async () => {
+    const model = scriptedModel([JSON.stringify({ summary: "First", topics: [] }), new Error("no"), "not JSON"]);
+    const agent = new Agent({
+      model: scriptedModel(() => "Fine"),
+      db: new InMemorySessionDb(),
+      sessionId: "s",
+      sessionSummaryManager: new SessionSummaryManager({ model }),
+    });
+    await agent.run("one");
+    for (const text of ["two", "three"]) {
+      expect(await agent.run(text)).toMatchObject({ status: "COMPLETED", summaryError: expect.any(Error) });
+    }
+    expect((await agent.getSessionSummary())?.summary).toBe("First");
+    expect((await agent.getSession())?.runs).toHaveLength(3);
+  });
+
+  test("refuse limits that mean nothing", () => {
+    expect(() => new SessionSummaryManager({ lastNRuns: 0 })).toThrow("lastNRuns");
+    expect(() => new SessionSummaryManager({ conversationLimit: -1 })).toThrow("conversationLimit");
+  });
+});
