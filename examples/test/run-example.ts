@@ -7,10 +7,14 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs an example's program as `npm start` would, with these settings beside those of the test run. */
-export function runExample(folder: string, settings: NodeJS.ProcessEnv): Promise<Outcome> {
+/** Runs an example's program as `npm start` would, with these settings beside those of the test run, and these arguments. */
+export function runExample(
+  folder: string,
+  settings: NodeJS.ProcessEnv,
+  values: readonly string[] = [],
+): Promise<Outcome> {
   const cwd = fileURLToPath(new URL(`../${folder}`, import.meta.url));
-  const flags = ["--conditions=@sessiondb/source", "--import=tsx", "src/main.ts"];
+  const flags = ["--conditions=@sessiondb/source", "--import=tsx", "src/main.ts", ...values];
   return new Promise((resolve) => {
     const env = { ...process.env, DATABASE_URL: undefined, NODE_OPTIONS: undefined, ...settings };
     const child = execFile(process.execPath, flags, { cwd, env, timeout: 60_000 }, (_error, stdout, stderr) => {

@@ -1,0 +1,51 @@
+import type { ChatRequest, Reply } from "../../../packages/agent/test/support/chat-server.ts";
+
+const said = (request: ChatRequest, role: string): string[] =>
+  request.messages.filter((message) => message.role === role).map(({ content }) => textOf(content));
+
+/** What a model would say in the examples, by rule. */
+export function answer(request: ChatRequest): Reply {
+  const users = said(request, "user");
+  const [last = ""] = users.slice(-1);
+  if (request.response_format !== undefined) {
+    const [, about = ""] = /.*User: (.*)/s.exec(last) ?? [];
+    return { text: JSON.stringify({ summary: `About ${about.split("\n")[0]}`, topics: ["travel"] }) };
+  }
+  if (said(request, "system").some((text) => text.startsWith("Name conversations"))) {
+    return { text: "A short name" };
+  }
+  if (request.messages.at(-1)?.role === "tool") {
+    return { text: `The member said: ${said(request, "tool").at(-1)}` };
+  }
+  if (last.startsWith("Add ")) {
+    return { calls: [{ name: "addItem", input: { item: last.slice(4, -1) } }] };
+  }
+  if (last.startsWith("Have the writer")) {
+    const input = { member_id: "writer", task: "Write a line about tea." };
+    return { calls: [{ name: "delegate_task_to_member", input }] };
+  }
+  return { text: answerTo(last, users.slice(0, -1).join("\n")) };
+}
+
+function answerTo(question: string, before: string): string {
+  const known = (pattern: RegExp): string | undefined => pattern.exec(before)?.[1];
+  switch (question) {
+    case "What is my name?":
+      return known(/name is (\w+)/) === undefined ? "I do not know." : `Your name is ${known(/name is (\w+)/)}.`;
+    case "What do I like?":
+      return `You like ${known(/like (\w+)/)}.`;
+    case "I am Bob. Who brings the tea?":
+      return `${known(/I am (\w+), and I bring/)} brings it.`;
+    default:
+      return `Answer to: ${question}`;
+  }
+}
+
+function textOf(content: unknown): string {
+  if (Array.isArray(content)) {
+    return content
+      .map((part: unknown) => (typeof part === "object" && part !== null && "text" in part ? String(part.text) : ""))
+      .join("");
+  }
+  return typeof content === "string" ? content : "";
+}
