@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
+import { benchmarkAgent } from "./agent.ts";
 import type { Result } from "./measure.ts";
 import { benchmarkMysql } from "./mysql.ts";
 import { benchmarkPostgres, type ServerResults } from "./postgres.ts";
@@ -18,10 +19,12 @@ const benchmarks: Readonly<Record<string, () => Promise<ServerResults | null>>> 
   mariadb: () => benchmarkMysql("mariadb", sizes),
 };
 
+const agent = "agent";
+const names = [...Object.keys(benchmarks), agent];
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
-const unknown = named.filter((name) => !Object.hasOwn(benchmarks, name));
+const unknown = named.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
-  console.error(`There is no benchmark of ${unknown.join(", ")}, but of ${Object.keys(benchmarks).join(", ")}`);
+  console.error(`There is no benchmark of ${unknown.join(", ")}, but of ${names.join(", ")}`);
   process.exit(1);
 }
 
@@ -47,9 +50,17 @@ for (const [name, benchmark] of Object.entries(benchmarks)) {
   databases[name] = { loadBefore, results, growths, ...(throughput !== undefined && { throughput }) };
 }
 
+const agents = named.length === 0 || named.includes(agent) ? await benchmarkAgent(sizes) : [];
+for (const { database, length, reads, writes, turn, byHand, own, atMost } of agents) {
+  console.log(
+    `An agent's turn on ${database} after ${length} runs: ${reads} read, ${writes} writes; ` +
+      `${turn.toFixed(2)} ms of processor time, ${byHand.toFixed(2)} by hand, so ${own.toFixed(2)} of its own (aim ${atMost})`,
+  );
+}
+
 const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
 const file = new URL("../results.json", import.meta.url);
-writeFileSync(file, `${JSON.stringify({ quick, machine, databases }, null, 2)}\n`);
+writeFileSync(file, `${JSON.stringify({ quick, machine, databases, agents }, null, 2)}\n`);
 
 function show(name: string, results: readonly Result[]): void {
   const width = Math.max(...results.map((result) => result.name.length));
