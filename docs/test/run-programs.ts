@@ -1,9 +1,18 @@
 import { mkdtempSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 
 // Runs the programs named, one after another, each in an empty folder beside it. A line with the program's path goes
-// ahead of what it prints, on both streams.
+// ahead of what it prints, on both streams. A model that a program names by its id is the scripted one.
+
+Object.assign(globalThis, {
+  AI_SDK_DEFAULT_PROVIDER: createOpenAICompatible({
+    name: "scripted",
+    baseURL: process.env["OPENAI_BASE_URL"] ?? "",
+    supportsStructuredOutputs: true,
+  }),
+});
 
 for (const program of process.argv.slice(2)) {
   process.chdir(mkdtempSync(join(dirname(program), "run-")));

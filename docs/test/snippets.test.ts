@@ -3,12 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { answer } from "../../examples/agents/test/answers.ts";
+import { startChatServer, type ChatServer } from "../../packages/agent/test/support/chat-server.ts";
 import { databases, variables } from "./databases.ts";
 import { fences, root, type Fence } from "./documents.ts";
 
 // Every `ts` block of every document is a program: it compiles, and it runs in an empty folder of its own without a
 // word to stderr. Where a `console.log` ends in a comment, that is what it prints. One that names POSTGRES_URL, MYSQL_URL
-// or MARIADB_URL runs where there is such a server.
+// or MARIADB_URL runs where there is such a server, and a model that one names is a scripted one.
 
 const folder = join(root, "docs/.snippets");
 const timeout = 120_000;
@@ -46,7 +48,7 @@ interface Outcome {
 function run(args: readonly string[], cwd = root): Promise<Outcome> {
   return new Promise((resolve) => {
     const unset = { NODE_OPTIONS: undefined, NODE_ENV: undefined, VITEST: undefined };
-    const env = { ...process.env, ...unset, ...databases.urls };
+    const env = { ...process.env, ...unset, ...databases.urls, OPENAI_BASE_URL: models.url };
     const child = execFile(process.execPath, args, { cwd, env, timeout }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
@@ -93,7 +95,10 @@ function partOf(output: string, file: string): string {
   return at === -1 ? "It was not run.\n" : (output.slice(at + start.length).split("\0", 1)[0] ?? "");
 }
 
+let models: ChatServer;
+
 beforeAll(async () => {
+  models = await startChatServer(answer);
   await databases.create();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
@@ -113,6 +118,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
+  await models[Symbol.asyncDispose]();
   await databases.drop();
 });
 
