@@ -33,9 +33,8 @@ export abstract class SessionDbError extends Error {
     Object.defineProperty(this, marker, { value: true });
   }
 
-  override get name(): string {
-    return this.constructor.name;
-  }
+  // Written out in every class, since a bundler may shorten the names of the classes.
+  abstract override get name(): string;
 
   /** Recognises the library's errors without `instanceof`, so also those of a second copy of the package. */
   static isInstance(error: unknown): error is SessionDbError {
@@ -56,6 +55,10 @@ export class InvalidArgumentError extends SessionDbError {
     this.argument = argument;
     this.expected = expected;
   }
+
+  override get name(): string {
+    return "InvalidArgumentError";
+  }
 }
 
 /** A write named a session that belongs to another user, or named no user for a session that has an owner. */
@@ -68,6 +71,10 @@ export class SessionOwnershipError extends SessionDbError {
       `Session ${JSON.stringify(sessionId)} belongs to another user. Write to it as its owner, or use another session id.`,
     );
     this.sessionId = sessionId;
+  }
+
+  override get name(): string {
+    return "SessionOwnershipError";
   }
 }
 
@@ -91,6 +98,10 @@ export class SessionComponentMismatchError extends SessionDbError {
     this.expectedComponent = expectedComponent;
     this.storedComponent = storedComponent;
   }
+
+  override get name(): string {
+    return "SessionComponentMismatchError";
+  }
 }
 
 /** Sessions were asked of an agent, team or workflow that keeps none. */
@@ -102,6 +113,10 @@ export class SessionStorageDisabledError extends SessionDbError {
   constructor(component: string) {
     super(`${JSON.stringify(component)} keeps no sessions. Give it a db, and leave sessionStorage on.`);
     this.component = component;
+  }
+
+  override get name(): string {
+    return "SessionStorageDisabledError";
   }
 }
 
@@ -120,6 +135,10 @@ export class SessionTypeMismatchError extends SessionDbError {
     this.expectedType = expectedType;
     this.storedType = storedType;
   }
+
+  override get name(): string {
+    return "SessionTypeMismatchError";
+  }
 }
 
 /** The run id is already stored under another session. A run is never moved; give the new run an id of its own. */
@@ -134,6 +153,10 @@ export class RunConflictError extends SessionDbError {
     );
     this.runId = runId;
     this.sessionId = sessionId;
+  }
+
+  override get name(): string {
+    return "RunConflictError";
   }
 }
 
@@ -156,6 +179,10 @@ export class PayloadTooLargeError extends SessionDbError {
     this.size = size;
     this.limit = limit;
   }
+
+  override get name(): string {
+    return "PayloadTooLargeError";
+  }
 }
 
 /** A stored value cannot be read. It is left as it is: an unreadable session is never taken for a missing one. */
@@ -173,6 +200,10 @@ export class CorruptDataError extends SessionDbError {
     );
     this.location = location;
     this.id = id;
+  }
+
+  override get name(): string {
+    return "CorruptDataError";
   }
 }
 
@@ -198,6 +229,10 @@ export class SchemaMismatchError extends SessionDbError {
     super(`The tables are not as needed: ${lines.join("; ")}. ${advice}`, options);
     this.problems = problems;
   }
+
+  override get name(): string {
+    return "SchemaMismatchError";
+  }
 }
 
 /** The store was closed before the call. */
@@ -207,36 +242,64 @@ export class ClosedError extends SessionDbError {
   constructor() {
     super("The session store is closed. Open a new one.");
   }
+
+  override get name(): string {
+    return "ClosedError";
+  }
 }
 
 /** The database was locked, or kept failing in ways that pass, for longer than the store waits. Safe to try again. */
 export class DatabaseBusyError extends SessionDbError {
   readonly code = "DATABASE_BUSY";
+
+  override get name(): string {
+    return "DatabaseBusyError";
+  }
 }
 
 /** The database cannot be reached. The message names the file or host, never a password. */
 export class DatabaseUnreachableError extends SessionDbError {
   readonly code = "DATABASE_UNREACHABLE";
+
+  override get name(): string {
+    return "DatabaseUnreachableError";
+  }
 }
 
 /** The database, its file or its folder may only be read. */
 export class DatabaseReadOnlyError extends SessionDbError {
   readonly code = "DATABASE_READ_ONLY";
+
+  override get name(): string {
+    return "DatabaseReadOnlyError";
+  }
 }
 
 /** The disk or the database's own size limit is exhausted. The write was undone. */
 export class DatabaseFullError extends SessionDbError {
   readonly code = "DATABASE_FULL";
+
+  override get name(): string {
+    return "DatabaseFullError";
+  }
 }
 
 /** The database refused a statement for lack of rights. */
 export class PermissionDeniedError extends SessionDbError {
   readonly code = "PERMISSION_DENIED";
+
+  override get name(): string {
+    return "PermissionDeniedError";
+  }
 }
 
 /** Any other failure of the database; the driver's own error is the `cause`. */
 export class DatabaseError extends SessionDbError {
   readonly code = "DATABASE_ERROR";
+
+  override get name(): string {
+    return "DatabaseError";
+  }
 }
 
 /** The package of the adapter that a connection string asks for is not installed. */
@@ -248,9 +311,17 @@ export class AdapterNotInstalledError extends SessionDbError {
     super(`${packageName} is not installed. Run: npm install ${packageName}`, options);
     this.packageName = packageName;
   }
+
+  override get name(): string {
+    return "AdapterNotInstalledError";
+  }
 }
 
 /** A connection string is empty, malformed, or of a database that no adapter serves. It is not repeated: it may hold a password. */
 export class ConnectionStringError extends SessionDbError {
   readonly code = "INVALID_CONNECTION_STRING";
+
+  override get name(): string {
+    return "ConnectionStringError";
+  }
 }

@@ -45,7 +45,7 @@ export {
 } from "./models/workflow-session.ts";
 export type { StepOutput } from "./models/steps.ts";
 export type { SessionSummary } from "./models/summary.ts";
-export { openSessionDb, type SessionDbAdapter } from "./open-session-db.ts";
+export { openSessionDb, type OpenSessionDbOptions, type SessionDbAdapter } from "./open-session-db.ts";
 export type * from "./queries.ts";
 export type { RunRow, SessionRow } from "./rows.ts";
 export type * from "./session-db.ts";

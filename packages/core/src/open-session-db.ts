@@ -1,7 +1,6 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { AdapterNotInstalledError, ConnectionStringError } from "./errors.ts";
+import { checkKeys, checkObject } from "./arguments.ts";
+import { importMysql, importPostgres, importSqlite } from "./built-in-adapters.ts";
+import { ConnectionStringError, InvalidArgumentError } from "./errors.ts";
 import { InMemorySessionDb } from "./in-memory-session-db.ts";
 import type { SessionDb } from "./session-db.ts";
 
@@ -11,61 +10,74 @@ export interface SessionDbAdapter {
   fromUrl(url: string): SessionDb;
 }
 
-const adapters: Readonly<Record<string, string>> = {
-  "sqlite:": "@sessiondb/sqlite",
-  "file:": "@sessiondb/sqlite",
-  "postgres:": "@sessiondb/postgres",
-  "postgresql:": "@sessiondb/postgres",
-  "mysql:": "@sessiondb/mysql",
-  "mariadb:": "@sessiondb/mysql",
+type AdapterSource = SessionDbAdapter | (() => SessionDbAdapter | Promise<SessionDbAdapter>);
+
+export interface OpenSessionDbOptions {
+  /**
+   * Adapters by the scheme they serve, in small letters and without its colon, or functions that load them:
+   * `{ redis: () => import("@acme/redis") }`. An adapter given here replaces the built-in one of its scheme.
+   */
+  adapters?: Readonly<Record<string, AdapterSource>>;
+}
+
+const builtIn: Readonly<Record<string, SessionDbAdapter | (() => unknown)>> = {
+  sqlite: importSqlite,
+  file: importSqlite,
+  postgres: importPostgres,
+  postgresql: importPostgres,
+  mysql: importMysql,
+  mariadb: importMysql,
+  memory: { fromUrl: () => new InMemorySessionDb() },
 };
 
 /**
- * Opens a store by connection string: `sqlite:agent.db`, `sqlite::memory:`, `postgres://…`, `mysql://…` or `memory:`. The
- * adapter's package is loaded on demand, from beside this package or from the working directory's project.
+ * Opens a store by connection string: `sqlite:agent.db`, `sqlite::memory:`, `postgres://…`, `mysql://…`, `memory:`, or one
+ * that an adapter of the options serves. The package of a built-in adapter is loaded on demand, from beside this package or
+ * from the working directory's project. What a function of the options throws reaches the caller as it is.
  *
  * @throws ConnectionStringError when the string names no known database.
  * @throws AdapterNotInstalledError when the adapter's package is absent.
  */
-export async function openSessionDb(url: string): Promise<SessionDb> {
-  const scheme = typeof url === "string" ? /^[a-z]+:/i.exec(url)?.[0].toLowerCase() : undefined;
-  if (scheme === "memory:") {
-    return new InMemorySessionDb();
-  }
-  const packageName = scheme === undefined ? undefined : adapters[scheme];
-  if (packageName === undefined) {
+export async function openSessionDb(url: string, options: OpenSessionDbOptions = {}): Promise<SessionDb> {
+  checkOptions(options);
+  const sources = { ...builtIn, ...options.adapters };
+  const scheme = typeof url === "string" ? /^([^:]+):/.exec(url)?.[1]?.toLowerCase() : undefined;
+  const source = scheme !== undefined && Object.hasOwn(sources, scheme) ? sources[scheme] : undefined;
+  if (source === undefined) {
     throw new ConnectionStringError(
-      "The connection string must begin with sqlite:, postgres://, mysql:// or memory:, for example sqlite:agent.db",
+      `The connection string must begin with one of ${Object.keys(sources).join(":, ")}:, for example sqlite:agent.db. ` +
+        "For another database, pass its adapter in options.adapters.",
     );
   }
-  const adapter = (await load(packageName)) as SessionDbAdapter;
+  const adapter: unknown = isAdapter(source) ? source : await source();
+  if (!isAdapter(adapter)) {
+    throw new InvalidArgumentError(`adapters.${scheme}`, "a function that returns an adapter, which has fromUrl(url)");
+  }
   return adapter.fromUrl(url);
 }
 
-async function load(packageName: string): Promise<unknown> {
-  try {
-    return await import(packageName);
-  } catch (error) {
-    if (!isMissing(error, packageName)) {
-      throw error;
+function checkOptions(options: OpenSessionDbOptions): void {
+  checkKeys(options, "options", ["adapters"]);
+  if (options.adapters === undefined) {
+    return;
+  }
+  checkObject(options.adapters, "adapters");
+  for (const [scheme, source] of Object.entries(options.adapters)) {
+    if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {
+      throw new InvalidArgumentError(
+        "adapters",
+        `keyed by schemes in small letters without a colon, such as redis, not by ${JSON.stringify(scheme)}`,
+      );
+    }
+    if (typeof source !== "function" && !isAdapter(source)) {
+      throw new InvalidArgumentError(
+        `adapters.${scheme}`,
+        "an adapter, which has fromUrl(url), or a function that returns one",
+      );
     }
   }
-  // Package managers that keep packages apart hide the adapter from this one, but not from the project that installed it.
-  const require = createRequire(join(process.cwd(), "package.json"));
-  let file: string;
-  try {
-    file = require.resolve(packageName);
-  } catch (cause) {
-    throw new AdapterNotInstalledError(packageName, { cause });
-  }
-  return import(pathToFileURL(file).href);
 }
 
-function isMissing(error: unknown, packageName: string): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    error.code === "ERR_MODULE_NOT_FOUND" &&
-    error.message.includes(packageName)
-  );
+function isAdapter(value: unknown): value is SessionDbAdapter {
+  return typeof (value as Partial<SessionDbAdapter> | null | undefined)?.fromUrl === "function";
 }

@@ -25,7 +25,11 @@ const firstPause = 2;
 const longestPause = 100;
 
 /** Carries what the caller's own function threw past the classification of the database's errors. */
-class CallerFault extends Error {}
+class CallerFault extends Error {
+  override get name(): string {
+    return "CallerFault";
+  }
+}
 
 /** Calls a function of the caller from inside of `withRetry`: what it throws reaches the caller as it is. */
 export function callOut<Result>(call: () => Result): Result {

@@ -11,7 +11,11 @@ import {
 import type { ClassifiedError } from "@sessiondb/drizzle";
 
 /** A statement was not answered in time: the connection may still be at it, and cannot be used again. */
-export class NoAnswerError extends Error {}
+export class NoAnswerError extends Error {
+  override get name(): string {
+    return "NoAnswerError";
+  }
+}
 
 /** An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 itself a `code` alone. */
 interface DriverError {

@@ -21,6 +21,10 @@ export class ConnectionWaitError extends Error {
     super(`no connection within ${timeout} ms`, options);
     this.exhausted = exhausted;
   }
+
+  override get name(): string {
+    return "ConnectionWaitError";
+  }
 }
 
 const ignore = (): void => {};

@@ -39,6 +39,10 @@ export class PostgresFailure extends Error {
       0,
     );
   }
+
+  override get name(): string {
+    return "PostgresFailure";
+  }
 }
 
 export interface Circumstances {

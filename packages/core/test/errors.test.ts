@@ -1,0 +1,17 @@
+import * as core from "@sessiondb/core";
+import { expect, test } from "vitest";
+
+const errorClasses = Object.entries(core).flatMap(([name, value]) =>
+  typeof value === "function" && value.prototype instanceof core.SessionDbError
+    ? [{ name, prototype: value.prototype }]
+    : [],
+);
+
+test("the error classes are found", () => {
+  expect(errorClasses.length).toBeGreaterThan(15);
+});
+
+test.each(errorClasses)("the name of $name is written out", ({ name, prototype }) => {
+  // Not taken from the class, whose name a bundler may shorten.
+  expect(Object.getOwnPropertyDescriptor(prototype, "name")?.get?.call({})).toBe(name);
+});

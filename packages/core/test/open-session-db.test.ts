@@ -1,0 +1,130 @@
+import { InMemorySessionDb, openSessionDb, type OpenSessionDbOptions, type SessionDbAdapter } from "@sessiondb/core";
+import { describe, expect, test } from "vitest";
+
+// That the adapters' packages are found is tested with the packages, and in bundles by scripts/test-bundles.mjs.
+
+/** An adapter that notes what it is asked for. */
+function adapter(): SessionDbAdapter & { urls: string[] } {
+  const urls: string[] = [];
+  return {
+    urls,
+    fromUrl(url) {
+      urls.push(url);
+      return new InMemorySessionDb();
+    },
+  };
+}
+
+const invalid = (argument: string, message: RegExp | string = "") =>
+  expect.objectContaining({ code: "INVALID_ARGUMENT", argument, message: expect.stringMatching(message) });
+
+describe("adapters", () => {
+  test.each([
+    ["an adapter", (redis: SessionDbAdapter) => redis],
+    ["a function that returns one", (redis: SessionDbAdapter) => () => redis],
+    ["a function that promises one", (redis: SessionDbAdapter) => () => Promise.resolve(redis)],
+    ["a function with fromUrl", (redis: SessionDbAdapter) => Object.assign(() => redis, redis)],
+  ])("may be %s", async (_, sourceOf) => {
+    const redis = adapter();
+    await using db = await openSessionDb("redis://host/1", { adapters: { redis: sourceOf(redis) } });
+    await db.upsertSession({ sessionType: "agent", sessionId: "s", agentId: "a" });
+    expect(redis.urls).toEqual(["redis://host/1"]);
+  });
+
+  test.each(["sqlite", "file", "postgres", "postgresql", "mysql", "mariadb", "memory"])(
+    "win over the built-in adapter of %s",
+    async (scheme) => {
+      const own = adapter();
+      await using db = await openSessionDb(`${scheme}:x`, { adapters: { [scheme]: own } });
+      expect(db).toBeInstanceOf(InMemorySessionDb);
+      expect(own.urls).toEqual([`${scheme}:x`]);
+    },
+  );
+
+  test.each(["x", "acme+redis", "s3.eu-west-1", "h2"])("may serve the scheme %s, in any case", async (scheme) => {
+    const own = adapter();
+    const url = `${scheme.toUpperCase()}://host`;
+    await using db = await openSessionDb(url, { adapters: { [scheme]: own } });
+    expect(db).toBeInstanceOf(InMemorySessionDb);
+    expect(own.urls).toEqual([url]);
+  });
+
+  test("are loaded only when they are asked for", async () => {
+    const redis = () => {
+      throw new Error("not to be loaded");
+    };
+    await using db = await openSessionDb("memory:", { adapters: { redis } });
+    expect(db).toBeInstanceOf(InMemorySessionDb);
+  });
+
+  test("that cannot be loaded say why", async () => {
+    const fault = new Error("the driver is missing");
+    const redis = () => Promise.reject(fault);
+    await expect(openSessionDb("redis:x", { adapters: { redis } })).rejects.toBe(fault);
+  });
+
+  test("that a function does not return are refused", async () => {
+    for (const wrong of [null, undefined, {}, "redis", { fromUrl: "redis:" }]) {
+      const redis = () => wrong as SessionDbAdapter;
+      const opening = openSessionDb("redis:x", { adapters: { redis } });
+      await expect(opening).rejects.toThrow(invalid("adapters.redis", /^adapters.redis must be a function that/));
+    }
+  });
+});
+
+describe("the options", () => {
+  const open = (options: unknown) => openSessionDb("memory:", options as OpenSessionDbOptions);
+
+  test.each([{}, undefined, { adapters: undefined }, { adapters: {} }])("may be %j", async (options) => {
+    await using db = await open(options);
+    expect(db).toBeInstanceOf(InMemorySessionDb);
+  });
+
+  test.each([null, "redis", [], 1])("may not be %j", async (options) => {
+    await expect(open(options)).rejects.toThrow(invalid("options"));
+  });
+
+  test("have no other names", async () => {
+    await expect(open({ adapter: {} })).rejects.toThrow(invalid("options.adapter", /may have adapters$/));
+  });
+
+  test.each([null, "redis", [], 1, () => adapter()])("have no adapters such as %j", async (adapters) => {
+    await expect(open({ adapters })).rejects.toThrow(invalid("adapters"));
+  });
+
+  test.each([null, undefined, "@acme/redis", {}, { fromUrl: "redis:" }])(
+    "have no adapter such as %j",
+    async (redis) => {
+      await expect(open({ adapters: { redis } })).rejects.toThrow(invalid("adapters.redis"));
+    },
+  );
+
+  test.each(["redis:", "redis://", "Redis", "", "1st", "my_redis", "ré"])("name no scheme %j", async (scheme) => {
+    const opening = open({ adapters: { [scheme]: adapter() } });
+    await expect(opening).rejects.toThrow(invalid("adapters", new RegExp(`not by "${scheme}"$`)));
+  });
+});
+
+describe("a connection string", () => {
+  test.each(["", "agent.db", ":", "redis:x", "constructor:x", "__proto__:x", "C:\\agent.db", "secret@host:1"])(
+    "that nothing serves is refused without being repeated: %j",
+    async (url) => {
+      await expect(openSessionDb(url)).rejects.toThrow(
+        expect.objectContaining({
+          code: "INVALID_CONNECTION_STRING",
+          message: expect.not.stringMatching(/secret|redis|constructor/),
+        }),
+      );
+    },
+  );
+
+  test.each([undefined, null, 1, {}])("cannot be %j", async (url) => {
+    await expect(openSessionDb(url as string)).rejects.toMatchObject({ code: "INVALID_CONNECTION_STRING" });
+  });
+
+  test("that nothing serves is answered with the schemes that are served", async () => {
+    await expect(openSessionDb("oracle:x", { adapters: { "acme+redis": adapter() } })).rejects.toThrow(
+      "one of sqlite:, file:, postgres:, postgresql:, mysql:, mariadb:, memory:, acme+redis:, for example",
+    );
+  });
+});
