@@ -8,36 +8,49 @@ import { AdapterNotInstalledError } from "./errors.ts";
 // absent from the build. So each adapter has its own.
 
 export async function importSqlite(): Promise<unknown> {
+  let found: unknown;
   try {
     // @ts-expect-error The adapter depends on this package, not this package on the adapter.
-    return await import("@sessiondb/sqlite");
+    found = await import("@sessiondb/sqlite");
   } catch (error) {
-    return importFromProject("@sessiondb/sqlite", error);
+    found = error;
   }
+  return orFromProject("@sessiondb/sqlite", found);
 }
 
 export async function importPostgres(): Promise<unknown> {
+  let found: unknown;
   try {
     // @ts-expect-error As above.
-    return await import("@sessiondb/postgres");
+    found = await import("@sessiondb/postgres");
   } catch (error) {
-    return importFromProject("@sessiondb/postgres", error);
+    found = error;
   }
+  return orFromProject("@sessiondb/postgres", found);
 }
 
 export async function importMysql(): Promise<unknown> {
+  let found: unknown;
   try {
     // @ts-expect-error As above.
-    return await import("@sessiondb/mysql");
+    found = await import("@sessiondb/mysql");
   } catch (error) {
-    return importFromProject("@sessiondb/mysql", error);
+    found = error;
   }
+  return orFromProject("@sessiondb/mysql", found);
 }
 
-/** Package managers that keep packages apart hide the adapter from this one, but not from the project that installed it. */
-async function importFromProject(packageName: string, error: unknown): Promise<unknown> {
-  if (!isMissing(error, packageName)) {
-    throw error;
+/**
+ * What was found, if that is the adapter; if nothing was, the adapter from the project of the working directory, which sees
+ * packages that its package manager hides from this one.
+ */
+async function orFromProject(packageName: string, found: unknown): Promise<unknown> {
+  if (found instanceof Error && !isAbout(packageName, found)) {
+    throw found;
+  }
+  // Next, with webpack, puts an empty module in the place of a package that is absent.
+  if (typeof found === "object" && found !== null && "fromUrl" in found) {
+    return found;
   }
   // By the default export, since webpack tries to follow `createRequire` when it is imported by name.
   const require = nodeModule.createRequire(join(process.cwd(), "package.json"));
@@ -50,7 +63,7 @@ async function importFromProject(packageName: string, error: unknown): Promise<u
   return importFile(pathToFileURL(file).href);
 }
 
-/** Whether it is this package that is missing, and not one that it needs. Node and every bundler name it first. */
-function isMissing(error: unknown, packageName: string): boolean {
-  return error instanceof Error && /["'](.+?)["']/.exec(error.message)?.[1] === packageName;
+/** Whether it is this package that cannot be found, not one that it needs: Node, Yarn and the bundlers name that one first. */
+function isAbout(packageName: string, error: Error): boolean {
+  return /(?:["']|tried to access )([^"'\s]+)/.exec(error.message)?.[1] === packageName;
 }
