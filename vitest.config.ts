@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
@@ -12,6 +13,15 @@ const project = (root: string, name: string) => ({
 });
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
 
+// Three tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `more`: second drivers, poolers and
+// what takes long; `slow`: rounds of kills.
+const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
+const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
+  usual: { include: ["**/test/**/*.test.ts"], exclude: ["**/*.more.test.ts", "**/*.slow.test.ts"] },
+  more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
+  slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes.test.ts"], exclude: [] },
+};
+
 export default defineConfig({
   // @sessiondb/* means the sources, so tests need no build.
   ssr: { resolve: { conditions: ["@sessiondb/source", ...defaultServerConditions] } },
@@ -20,15 +30,13 @@ export default defineConfig({
       ...packages.map((name) => project(`packages/${name}`, name)),
       ...["examples", "docs"].map((name) => project(name, name)),
     ],
-    include: ["**/test/**/*.test.ts"],
-    exclude: [
-      "**/node_modules/**",
-      "**/dist/**",
-      ...(process.env["SESSIONDB_SLOW"] === "1" ? [] : ["**/*.slow.test.ts"]),
-    ],
+    include: tiers[tier]?.include ?? [],
+    exclude: ["**/node_modules/**", "**/dist/**", ...(tiers[tier]?.exclude ?? [])],
     setupFiles: [new URL("scripts/vitest-setup.ts", import.meta.url).pathname],
+    // Much of the time goes into waiting for servers and processes.
+    maxWorkers: Math.max(2, availableParallelism()),
     passWithNoTests: true,
     reporters: ["default", "json"],
-    outputFile: { json: ".test-results/vitest.json" },
+    outputFile: { json: `.test-results/${tier}.json` },
   },
 });

@@ -1,16 +1,17 @@
-// Prints the totals of the last test run, from Vitest's JSON report.
-import { existsSync } from "node:fs";
+// Prints the totals of the last test runs, from Vitest's JSON reports: one of each tier that was run.
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { readJson, root } from "./packages.mjs";
 
-const report = join(root, ".test-results/vitest.json");
-const {
-  numPassedTests = 0,
-  numFailedTests = 0,
-  numPendingTests = 0,
-  testResults = [],
-} = existsSync(report) ? readJson(report) : {};
-// A file that cannot be loaded has no tests, and is still a failure.
-const unloadable = testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
-const skipped = numPendingTests > 0 ? `, ${numPendingTests} skipped` : "";
-console.log(`Tests: ${numPassedTests} passed, ${numFailedTests + unloadable} failed${skipped}`);
+const folder = join(root, ".test-results");
+const reports = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
+let [passed, failed, pending] = [0, 0, 0];
+for (const name of reports) {
+  const report = readJson(join(folder, name));
+  passed += report.numPassedTests;
+  // A file that cannot be loaded has no tests, and is still a failure.
+  failed += report.numFailedTests;
+  failed += report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+  pending += report.numPendingTests;
+}
+console.log(`Tests: ${passed} passed, ${failed} failed${pending > 0 ? `, ${pending} skipped` : ""}`);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Agent } from "@sessiondb/agent";
-import type { AgentRun, SessionDb, SessionInit } from "@sessiondb/core";
+import type { AgentRun, SessionDb, TurnSession } from "@sessiondb/core";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { generateText, type LanguageModel, type ModelMessage } from "ai";
@@ -42,7 +42,7 @@ const model: LanguageModel = {
   doStream: () => Promise.reject(new Error("not streamed here")),
 };
 
-const session = (sessionId: string): SessionInit => ({ sessionType: "agent", sessionId, agentId: "agent" });
+const session = (sessionId: string): TurnSession => ({ sessionType: "agent", sessionId, agentId: "agent" });
 const user = "What does the fox do? ".repeat(10);
 
 function runOf(runId: string, status = "COMPLETED"): AgentRun {

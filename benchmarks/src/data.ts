@@ -1,8 +1,8 @@
-import type { AgentRun, SessionInit } from "@sessiondb/core";
+import type { AgentRun, TurnSession } from "@sessiondb/core";
 
 const words = "The quick brown fox jumps over the lazy dog while the agent answers. ".repeat(10);
 
-export function sessionOf(sessionId: string, userId = "user"): SessionInit {
+export function sessionOf(sessionId: string, userId = "user"): TurnSession {
   return {
     sessionId,
     sessionType: "agent",

@@ -29,7 +29,7 @@ export async function execute(url: string, statements: readonly string[]): Promi
 /** One database on each server, for one file of tests. */
 class Databases {
   readonly #name = `sessiondb_docs_${randomBytes(4).toString("hex")}`;
-  /** By variable; none for a server that cannot be had. */
+  /** By variable; none for a server that is not there. */
   readonly urls: Readonly<Partial<Record<(typeof variables)[number], string>>> = Object.fromEntries(
     Object.entries(servers).flatMap(([name, server]) =>
       server === null ? [] : [[name, Object.assign(new URL(server), { pathname: `/${this.#name}` }).href]],

@@ -21,16 +21,31 @@ function anchorsOf(document: string): string[] {
   );
 }
 
+/** Where the repository's files are for who reads a package's README outside it. */
+const published = /^https:\/\/github\.com\/sessiondb\/sessiondb\/(?:blob|tree)\/main\//;
+
 function leadsSomewhere(document: string, link: string): boolean {
   const [path = "", anchor] = link.split("#");
-  const target = path === "" ? document : join(dirname(document), path);
+  const inside = path === "" ? document : join(dirname(document), path);
+  const target = published.test(path) ? path.replace(published, "") : inside;
   return existsSync(join(root, target)) && (anchor === undefined || anchorsOf(target).includes(anchor));
 }
 
+function linksOf(document: string): string[] {
+  return [...proseOf(document).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+}
+
 test.each(documents)("the links of %s lead somewhere", (document) => {
-  const links = [...proseOf(document).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
-  expect(links.filter((link) => !/^[a-z]+:/.test(link) && !leadsSomewhere(document, link))).toEqual([]);
+  const links = linksOf(document).filter((link) => published.test(link) || !/^[a-z]+:/.test(link));
+  expect(links.filter((link) => !leadsSomewhere(document, link))).toEqual([]);
 });
+
+test.each(documents.filter((document) => document.startsWith("packages/")))(
+  "%s is published without what is around it, so its links name the repository",
+  (document) => {
+    expect(linksOf(document).filter((link) => !/^(https:|#)/.test(link))).toEqual([]);
+  },
+);
 
 test.each(documents)("the paths that %s names exist", (document) => {
   const paths = [...textOf(document).matchAll(/`((?:packages|docs|examples|scripts|benchmarks)\/[\w./-]+)`/g)]

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { SessionDb } from "@sessiondb/core";
+import type { ManagedSchema, SessionDb } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,7 +19,7 @@ afterAll(async () => {
   await databases.drop();
 });
 
-/** Runs a document's SQL for a role of its own, on a database of its own. Gives the URL for the role. */
+/** Runs a document's SQL for a role of its own, on a database of its own. Resolves with the URL for the role. */
 async function granted(document: string, url: string): Promise<string> {
   const role = `app_${randomBytes(4).toString("hex")}`;
   const isPostgres = url.startsWith("postgres");
@@ -37,7 +37,7 @@ async function granted(document: string, url: string): Promise<string> {
   return Object.assign(new URL(url), { username: role, password }).href;
 }
 
-async function doesEverythingButCreate(db: SessionDb, other: SessionDb): Promise<void> {
+async function doesEverythingButCreate(db: SessionDb & ManagedSchema, other: SessionDb): Promise<void> {
   const session = { sessionType: "agent", sessionId: "s", agentId: "a", userId: "u" } as const;
   const run = (runId: string) => ({ runType: "agent", runId, agentId: "a" }) as const;
   await db.upsertRun({ session, run: run("r1") });
@@ -47,6 +47,12 @@ async function doesEverythingButCreate(db: SessionDb, other: SessionDb): Promise
   expect((await db.getSession({ sessionId: "s", runsLimit: 1 }))?.runs).toHaveLength(1);
   expect((await db.getSessions({ sessionName: "NAME", includeRuns: true, includeTotal: true })).total).toBe(1);
   expect((await db.getRuns({ participantId: "u" })).runs).toHaveLength(3);
+  const change = await db.updateRun({ runId: "r2" }, (stored) => ({ ...stored, status: "PAUSED" }));
+  expect(change?.status).toBe("PAUSED");
+  expect((await db.getSessions({ runStatus: "PAUSED", includeRunCount: true })).sessions[0]?.runCount).toBe(2);
+  expect((await db.upsertRun({ session, run: run("r4"), onlyIfNewest: "r2", deleteRunsAfter: "r2" })).stored).toBe(
+    true,
+  );
   expect(await db.deleteRuns({ runIds: ["r1"] })).toBe(1);
   expect(await db.deleteSession({ sessionId: "t" })).toBe(true);
   expect(await db.verifySchema()).toEqual([]);

@@ -1,43 +1,62 @@
 import {
+  InvalidArgumentError,
+  type Run,
+  type Session,
+  type SessionHeader,
+  type UpsertRunResult,
+} from "@sessiondb/core";
+import {
   admitOwner,
+  admitted,
   admitType,
   BaseSessionDb,
+  checkRun,
   compareRuns,
   compareSessions,
+  decodeHeader,
+  decodeRows,
   decodeRun,
   decodeSession,
-  firstPage,
+  filledColumns,
   isHistoryRun,
   isVisible,
+  keptColumns,
+  mayDelete,
   meetsConditions,
   meetsRunConditions,
-  parseJson,
+  pageOfAll,
+  parseRunRow,
   parseSessionRow,
   replacedColumns,
-  RunConflictError,
+  runsToDelete,
+  sessionNameOf,
   sessionPosition,
-  touchedAt,
+  touched,
+  unmetCondition,
   withColumns,
+  withRunCount,
+  type GivenTimes,
   type PageOf,
-  type Run,
+  type RunChangeFunction,
   type RunListQuery,
   type RunPosition,
   type RunQuery,
   type RunRow,
+  type RunScopeQuery,
   type RunSelection,
   type RunsWanted,
   type RunWrite,
   type ScopeQuery,
-  type Session,
   type SessionChangeFunction,
   type SessionConditions,
   type SessionListQuery,
-  type SessionPosition,
+  type SessionPageOf,
   type SessionQuery,
   type SessionRow,
   type SessionSelection,
   type SessionWrite,
-} from "@sessiondb/core";
+  type Signal,
+} from "@sessiondb/core/adapter";
 import { JsonFile } from "./json-file.ts";
 
 export interface JsonFileSessionDbOptions {
@@ -48,102 +67,148 @@ export interface JsonFileSessionDbOptions {
 /** A session and its runs as the file holds them. The place of a run in the list is its index. */
 interface StoredSession {
   row: SessionRow;
-  readonly runs: RunRow[];
+  runs: RunRow[];
 }
 
 /**
  * A session store in one JSON file. Every write rewrites the file, so it is for hundreds of sessions, not for thousands;
- * what it shows is the whole contract in little code. The file is a list of sessions, each with its runs in order.
+ * what it shows is the whole contract in little code. The file is a list of sessions, each with its runs in order. A
+ * write that throws leaves the file as it was, so no method has to undo anything.
  */
 export class JsonFileSessionDb extends BaseSessionDb {
   readonly #file: JsonFile<StoredSession[]>;
 
   constructor(path: string, { maxPayloadBytes = 16 * 1024 * 1024 }: JsonFileSessionDbOptions = {}) {
-    super({ idLength: 255, payloadBytes: maxPayloadBytes });
+    super({ maxIdLength: 255, maxPayloadBytes });
     this.#file = new JsonFile(path, []);
   }
 
-  protected override async readSession(query: SessionQuery): Promise<Session | null> {
+  protected override async readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
     const stored = find(await this.#file.read(), query.sessionId);
-    return stored !== undefined && isVisible(stored.row, query) ? decode(stored, query.runs) : null;
+    return stored !== null && isVisible(stored.row, query) ? decode(stored, query.runs) : null;
   }
 
-  protected override async listSessions(
-    query: SessionListQuery,
-  ): Promise<PageOf<Session, SessionPosition> & { total: number | null }> {
-    const positionOf = ({ row }: StoredSession): SessionPosition => sessionPosition(row, query.sortBy);
-    const compare = compareSessions(query);
-    const { after } = query;
+  protected override async listSessions(query: SessionListQuery): Promise<SessionPageOf<Session | SessionHeader>> {
     const matching = (await this.#file.read()).filter((stored) => meets(stored, query));
-    const rest = matching
-      .filter((stored) => after === null || compare(positionOf(stored), after) > 0)
-      .toSorted((a, b) => compare(positionOf(a), positionOf(b)))
-      .slice(query.offset);
-    const { items, next } = firstPage(rest, query.limit, positionOf);
-    return {
-      items: items.map((stored) => decode(stored, query.runs)),
-      next,
-      total: query.includeTotal ? matching.length : null,
-    };
+    const page = pageOfAll(matching, query, {
+      compare: compareSessions(query),
+      positionOf: ({ row }) => sessionPosition(row, query.sortBy),
+    });
+    const listed = decodeRows(page, query, {
+      decode: (stored) => withRunCount(decode(stored, query.runs), query.includeRunCount ? stored.runs.length : null),
+      idOf: ({ row }) => row.sessionId,
+    });
+    return { ...listed, total: query.includeTotal ? matching.length : null };
   }
 
-  protected override writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
-    return this.#file.update((content) =>
-      writes.map(({ session, runs }) => {
-        const existing = admitted(content, session);
-        if (existing !== undefined) update(existing, session.userId, replacedColumns(session));
-        const stored = existing ?? add(content, parseSessionRow(session));
-        for (const run of runs) putRun(content, stored, run);
-        return decode(stored, "none");
+  protected override writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]> {
+    return this.#file.update(signal, (content) =>
+      writes.map(({ session, runs, keptTimes }) => {
+        const existing = findAdmitted(content, session);
+        const stored = existing ?? add(content, session);
+        if (existing !== null) {
+          update(existing, session.userId, { ...replacedColumns(session), ...keptColumns(keptTimes) });
+        }
+        for (const run of runs) {
+          putRun(content, { stored, run, keptTimes });
+        }
+        return decodeHeader(stored.row);
       }),
     );
   }
 
-  protected override changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null> {
-    const { sessionId, sessionType, userId } = scope;
-    return this.#file.update((content) => {
+  protected override changeSession(
+    { sessionId, sessionType, userId }: ScopeQuery,
+    change: SessionChangeFunction,
+    signal: Signal,
+  ): Promise<SessionHeader | null> {
+    return this.#file.update(signal, (content) => {
       const stored = find(content, sessionId);
-      if (stored === undefined) return null;
-      if (userId !== null) admitOwner(stored.row, userId);
-      if (sessionType !== null) admitType(stored.row, sessionType);
+      if (stored === null) {
+        return null;
+      }
+      if (userId !== null) {
+        admitOwner(stored.row, userId);
+      }
+      if (sessionType !== null) {
+        admitType(stored.row, sessionType);
+      }
       update(stored, userId, change(stored.row));
-      return decode(stored, "none");
+      return decodeHeader(stored.row);
     });
   }
 
-  protected override removeSessions(selection: SessionSelection): Promise<number> {
-    return this.#file.update((content) => {
-      const removed = content.filter((stored) =>
+  protected override removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
+    return this.#file.update(signal, (content) => {
+      const removed = new Set(
         "conditions" in selection
-          ? meets(stored, selection.conditions)
-          : selection.sessionIds.includes(stored.row.sessionId) && mayDelete(stored, selection.userId),
+          ? content.filter((stored) => meets(stored, selection.conditions)).slice(0, selection.limit)
+          : selection.sessionIds
+              .flatMap((sessionId) => find(content, sessionId) ?? [])
+              .filter(({ row }) => mayDelete(row, selection.userId)),
       );
-      replaceItems(
-        content,
-        content.filter((stored) => !removed.includes(stored)),
-      );
-      return removed.length;
+      const kept = content.filter((stored) => !removed.has(stored));
+      content.splice(0, content.length, ...kept);
+      return removed.size;
     });
   }
 
-  protected override writeRun({ session, run, change, onlyIfStatus }: RunWrite): Promise<void> {
-    return this.#file.update((content) => {
-      const existing = admitted(content, session);
-      checkRun(content, run);
-      const status = existing?.runs.find(({ runId }) => runId === run.runId)?.status ?? null;
-      if (onlyIfStatus !== null && status !== onlyIfStatus) return;
-      const row = existing?.row ?? parseSessionRow(session);
-      const columns = change?.(row) ?? {};
-      if (existing !== undefined) update(existing, session.userId, columns);
-      putRun(content, existing ?? add(content, withColumns(row, columns)), run);
+  protected override writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {
+    const { session, run, keptTimes } = write;
+    return this.#file.update(signal, (content): UpsertRunResult => {
+      // Whatever may refuse the turn comes before the changes, which are the caller's code.
+      const changes = [write, ...write.also].map((each) => ({
+        ...each,
+        existing: findAdmitted(content, each.session),
+      }));
+      const existing = find(content, session.sessionId);
+      checkRun(findRun(content, run.runId), run);
+      const state = { sessionExists: existing !== null, runs: existing?.runs ?? [] };
+      const unmet = unmetCondition(write, state);
+      if (unmet !== null) {
+        return { stored: false, unmet };
+      }
+      const deleted = new Set(runsToDelete(write, state));
+      for (const change of changes) {
+        applyChange(content, change);
+      }
+      const stored = find(content, session.sessionId) ?? add(content, session);
+      stored.row = { ...stored.row, ...keptColumns(keptTimes) };
+      deleteRuns(stored, deleted);
+      putRun(content, { stored, run, keptTimes });
+      return { stored: true, deletedRuns: deleted.size };
+    });
+  }
+
+  protected override changeRun(
+    { runId, sessionId, userId }: RunScopeQuery,
+    change: RunChangeFunction,
+    signal: Signal,
+  ): Promise<Run | null> {
+    return this.#file.update(signal, (content) => {
+      const stored = sessionOfRun(content, runId);
+      const run = findRun(content, runId);
+      if (stored === null || run === null || (sessionId !== null && stored.row.sessionId !== sessionId)) {
+        return null;
+      }
+      if (userId !== null) {
+        admitOwner(stored.row, userId, sessionId === null ? runId : null);
+      }
+      const changed = change(run);
+      update(stored, userId, {});
+      if (changed === null) {
+        deleteRuns(stored, new Set([runId]));
+        return null;
+      }
+      return decodeRun(putRun(content, { stored, run: changed, keptTimes: null }));
     });
   }
 
   protected override async readRun({ runId, userId }: RunQuery): Promise<Run | null> {
-    const stored = sessionOfRun(await this.#file.read(), runId);
-    if (stored === undefined || (userId !== null && stored.row.userId !== userId)) return null;
-    const run = stored.runs.find((each) => each.runId === runId);
-    return run === undefined ? null : decodeRun(run);
+    const content = await this.#file.read();
+    const run = findRun(content, runId);
+    const owner = sessionOfRun(content, runId)?.row.userId ?? null;
+    return run === null || (userId !== null && owner !== userId) ? null : decodeRun(run);
   }
 
   protected override async listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>> {
@@ -153,27 +218,21 @@ export class JsonFileSessionDb extends BaseSessionDb {
         (query.userId === null || row.userId === query.userId),
     );
     const runs = sessions.flatMap((stored) => stored.runs.map((run, runIndex) => ({ ...run, runIndex })));
-    const compare = compareRuns(query);
-    // Deleting runs moves the others: a cursor goes on after its run's place of now.
-    const after = query.after && (runs.find(({ runId }) => runId === query.after?.runId) ?? query.after);
-    const rest = runs
-      .filter((run) => meetsRunConditions(run, query) && (after === null || compare(run, after) > 0))
-      .toSorted(compare);
-    const { items, next } = firstPage(rest, query.limit, (run) => run);
-    return { items: items.map((run) => decodeRun(run)), next };
+    const page = pageOfAll<RunRow & RunPosition, RunPosition>(
+      runs.filter((run) => meetsRunConditions(run, query)),
+      { ...query, start: currentStart(query, runs) },
+      { compare: compareRuns(query), positionOf: (run) => run },
+    );
+    return decodeRows(page, query, { decode: decodeRun, idOf: ({ runId }) => runId });
   }
 
-  protected override removeRuns({ runIds, userId }: RunSelection): Promise<number> {
-    return this.#file.update((content) => {
-      let removed = 0;
-      for (const stored of content) {
-        const kept = stored.runs.filter(({ runId }) => !runIds.includes(runId));
-        if (kept.length < stored.runs.length && mayDelete(stored, userId)) {
-          removed += stored.runs.length - kept.length;
-          replaceItems(stored.runs, kept);
-        }
-      }
-      return removed;
+  protected override removeRuns({ runIds, userId }: RunSelection, signal: Signal): Promise<number> {
+    return this.#file.update(signal, (content) => {
+      const wanted = new Set(runIds);
+      const concerned = new Set(runIds.flatMap((runId) => sessionOfRun(content, runId) ?? []));
+      return [...concerned]
+        .filter(({ row, runs }) => mayDelete(row, userId, runs.find(({ runId }) => wanted.has(runId))?.runId))
+        .reduce((removed, stored) => removed + deleteRuns(stored, wanted), 0);
     });
   }
 
@@ -182,75 +241,99 @@ export class JsonFileSessionDb extends BaseSessionDb {
   }
 }
 
-function find(content: readonly StoredSession[], sessionId: string): StoredSession | undefined {
-  return content.find(({ row }) => row.sessionId === sessionId);
-}
-
-function sessionOfRun(content: readonly StoredSession[], runId: string): StoredSession | undefined {
-  return content.find(({ runs }) => runs.some((run) => run.runId === runId));
+function find(content: readonly StoredSession[], sessionId: string): StoredSession | null {
+  return content.find(({ row }) => row.sessionId === sessionId) ?? null;
 }
 
 /** The stored session, if there is one, once it is clear that it may be written. */
-function admitted(content: readonly StoredSession[], session: SessionRow<string>): StoredSession | undefined {
+function findAdmitted(content: readonly StoredSession[], session: SessionRow<string>): StoredSession | null {
   const stored = find(content, session.sessionId);
-  if (stored !== undefined) {
-    admitOwner(stored.row, session.userId);
-    admitType(stored.row, session.sessionType);
-  }
+  admitted(stored?.row ?? null, session);
   return stored;
 }
 
-function add(content: StoredSession[], row: SessionRow): StoredSession {
-  const created: StoredSession = { row, runs: [] };
+function sessionOfRun(content: readonly StoredSession[], runId: string): StoredSession | null {
+  return content.find(({ runs }) => runs.some((run) => run.runId === runId)) ?? null;
+}
+
+function findRun(content: readonly StoredSession[], runId: string): RunRow | null {
+  return sessionOfRun(content, runId)?.runs.find((run) => run.runId === runId) ?? null;
+}
+
+function add(content: StoredSession[], session: SessionRow<string>): StoredSession {
+  const created: StoredSession = { row: parseSessionRow(session), runs: [] };
   content.push(created);
   return created;
 }
 
 /** Every write to a stored session touches it, and gives it an owner if it had none. */
 function update(stored: StoredSession, userId: string | null, columns: Partial<SessionRow<string>>): void {
-  const updatedAt = touchedAt(stored.row);
-  stored.row = { ...withColumns(stored.row, columns), userId: stored.row.userId ?? userId, updatedAt };
+  stored.row = withColumns(stored.row, { ...touched(stored.row, userId), ...columns });
 }
 
-/** In the place of the run with that id, which keeps its time of creation, or at the end. */
-/** A run is never moved to another session. */
-function checkRun(content: readonly StoredSession[], { runId, sessionId }: RunRow<string>): void {
-  if ((sessionOfRun(content, runId)?.row.sessionId ?? sessionId) !== sessionId) {
-    throw new RunConflictError(runId, sessionId);
-  }
-}
-
-function putRun(content: readonly StoredSession[], stored: StoredSession, written: RunRow<string>): void {
-  const { runId } = written;
-  checkRun(content, written);
-  const run: RunRow = { ...written, runData: parseJson(written.runData, "runData", runId) };
-  const place = stored.runs.findIndex((each) => each.runId === runId);
-  const before = stored.runs[place];
-  if (before === undefined) {
-    stored.runs.push(run);
+/** What a turn changes of one session: it is created as given, or touched, and filled in where it lacks something. */
+function applyChange(
+  content: StoredSession[],
+  { session, change, existing }: Pick<RunWrite, "session" | "change"> & { existing: StoredSession | null },
+): void {
+  const stored = existing ?? add(content, session);
+  const filled = existing === null ? {} : filledColumns(stored.row, session);
+  const columns = { ...filled, ...change?.(withColumns(stored.row, filled)) };
+  if (existing === null) {
+    stored.row = withColumns(stored.row, columns);
   } else {
-    stored.runs[place] = { ...run, createdAt: before.createdAt };
+    update(stored, session.userId, columns);
   }
 }
 
-/** Deleting is not adopting: what nobody owns is not this user's to delete. */
-function mayDelete({ row }: StoredSession, userId: string | null): boolean {
-  return userId === null || !admitOwner(row, userId);
+interface PutRun {
+  readonly stored: StoredSession;
+  readonly run: RunRow<string>;
+  readonly keptTimes: GivenTimes | null;
+}
+
+/** Puts a run in the place of the one with its id, which keeps its time of creation, or at the end. */
+function putRun(content: readonly StoredSession[], { stored, run, keptTimes }: PutRun): RunRow {
+  const before = findRun(content, run.runId);
+  checkRun(before, run);
+  const keepsGiven = before === null || keptTimes?.runs.has(run) === true;
+  const written = { ...parseRunRow(run), createdAt: keepsGiven ? run.createdAt : before.createdAt };
+  stored.runs = before === null ? [...stored.runs, written] : stored.runs.with(stored.runs.indexOf(before), written);
+  return written;
+}
+
+function deleteRuns(stored: StoredSession, wanted: ReadonlySet<string>): number {
+  const before = stored.runs.length;
+  stored.runs = stored.runs.filter(({ runId }) => !wanted.has(runId));
+  return before - stored.runs.length;
 }
 
 function meets({ row, runs }: StoredSession, conditions: SessionConditions): boolean {
-  const { sessionName } = decodeSession(row, []);
-  return meetsConditions({ row, sessionName, participantIds: runs.map(({ userId }) => userId) }, conditions);
+  return meetsConditions({ row, sessionName: sessionNameOf(row), runs }, conditions);
 }
 
-function decode({ row, runs }: StoredSession, wanted: RunsWanted): Session {
-  const chosen = wanted === "none" ? [] : wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
+/** Deleting runs renumbers the others: in a session a cursor resumes beside its run's current place. */
+function currentStart(
+  { sessionId, start }: RunListQuery,
+  runs: readonly (RunRow & RunPosition)[],
+): RunListQuery["start"] {
+  if (sessionId === null || start === null) {
+    return start;
+  }
+  const position = runs.find(({ runId }) => runId === start.position.runId);
+  if (position === undefined) {
+    throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+  }
+  return { ...start, position };
+}
+
+function decode({ row, runs }: StoredSession, wanted: RunsWanted): Session | SessionHeader {
+  if (wanted === "none") {
+    return decodeHeader(row);
+  }
+  const chosen = wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
   return decodeSession(
     row,
     chosen.map((run) => decodeRun(run)),
   );
-}
-
-function replaceItems<Item>(list: Item[], items: readonly Item[]): void {
-  list.splice(0, list.length, ...items);
 }

@@ -25,10 +25,39 @@ export class JsonFile<Content> {
   }
 
   async read(): Promise<Content> {
-    const text = await readFile(this.#path, "utf8").catch((cause: unknown) => {
+    return this.#parse(await this.#text());
+  }
+
+  /**
+   * Reads, changes and replaces the file while no other writer can. When `change` throws, the file stays as it was; when
+   * it changes nothing, the file is not written. A signal ends the wait for the other writers.
+   */
+  async update<Result>(signal: AbortSignal | undefined, change: (content: Content) => Result): Promise<Result> {
+    const lock = `${this.#path}.lock`;
+    await this.#acquire(lock, signal);
+    try {
+      const before = await this.#text();
+      signal?.throwIfAborted();
+      const content = this.#parse(before);
+      const result = change(content);
+      const after = JSON.stringify(content, null, 2);
+      if (after !== before) {
+        await this.#replace(after);
+      }
+      return result;
+    } finally {
+      await rm(lock, { force: true });
+    }
+  }
+
+  #text(): Promise<string> {
+    return readFile(this.#path, "utf8").catch((cause: unknown) => {
       if (codeOf(cause) === "ENOENT") return this.#empty;
       throw fileError(this.#path, cause);
     });
+  }
+
+  #parse(text: string): Content {
     try {
       return JSON.parse(text) as Content;
     } catch {
@@ -37,24 +66,11 @@ export class JsonFile<Content> {
     }
   }
 
-  /** Reads, changes and replaces the file while no other writer can. When `change` throws, the file stays as it was. */
-  async update<Result>(change: (content: Content) => Result): Promise<Result> {
-    const lock = `${this.#path}.lock`;
-    await this.#acquire(lock);
-    try {
-      const content = await this.read();
-      const result = change(content);
-      await this.#replace(JSON.stringify(content, null, 2));
-      return result;
-    } finally {
-      await rm(lock, { force: true });
-    }
-  }
-
   /** `wx` creates the file or fails, whichever process asks first. */
-  async #acquire(lock: string): Promise<void> {
+  async #acquire(lock: string, signal: AbortSignal | undefined): Promise<void> {
     const start = performance.now();
     for (;;) {
+      signal?.throwIfAborted();
       try {
         await (await open(lock, "wx")).close();
         return;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -22,4 +22,32 @@ test("a file that is no JSON is left as it is", async () => {
   await expect(db.getSession({ sessionId: "s" })).rejects.toMatchObject({ code: "CORRUPT_DATA", location: path });
   await expect(db.upsertSession(session)).rejects.toMatchObject({ code: "CORRUPT_DATA" });
   expect(readFileSync(path, "utf8")).toBe('[{"row": ');
+});
+
+test("a signal ends the wait for another writer, and nothing is written", async () => {
+  const path = join(folder, "locked.json");
+  await using db = new JsonFileSessionDb(path);
+  await db.upsertSession(session);
+  const before = readFileSync(path, "utf8");
+  writeFileSync(`${path}.lock`, "");
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const waiting = db.upsertSession({ ...session, metadata: { a: 1 } }, { signal: controller.signal });
+  setTimeout(() => controller.abort(reason), 20);
+  await expect(waiting).rejects.toBe(reason);
+  rmSync(`${path}.lock`);
+  expect(readFileSync(path, "utf8")).toBe(before);
+});
+
+test("a write that changes nothing leaves the file alone", async () => {
+  const path = join(folder, "same.json");
+  await using db = new JsonFileSessionDb(path);
+  await db.upsertSession(session);
+  const { ino } = statSync(path);
+  const run = { runType: "agent", runId: "r", agentId: null } as const;
+  expect(await db.upsertRun({ session, run, onlyIfExists: "run" })).toEqual({ stored: false, unmet: "onlyIfExists" });
+  expect(await db.deleteSession({ sessionId: "absent" })).toBe(false);
+  expect(statSync(path).ino).toBe(ino);
+  await db.upsertRun({ session, run });
+  expect(statSync(path).ino).not.toBe(ino);
 });

@@ -49,7 +49,7 @@ async function turnWithOrder(own: Pool, db: MySqlSessionDb): Promise<void> {
   const connection = await own.getConnection();
   try {
     await connection.beginTransaction();
-    await db.withConnection(connection).upsertRun({ session, run: turn("That is all.") });
+    await db.withTransaction(connection).upsertRun({ session, run: turn("That is all.") });
     await connection.query("insert into example_orders (session_id) values (?)", [session.sessionId]);
     await connection.commit();
   } catch (error) {

@@ -29,7 +29,7 @@ async function turnWithTicket(pool: pg.Pool, db: PostgresSessionDb): Promise<voi
   const client = await pool.connect();
   try {
     await client.query("begin");
-    await db.withClient(client).upsertRun({ session: { ...session, agentId: "support" }, run: turn("support") });
+    await db.withTransaction(client).upsertRun({ session: { ...session, agentId: "support" }, run: turn("support") });
     const { rows } = await client.query<{ turns: number }>(
       `insert into example_support.tickets values ($1, 1)
        on conflict (session_id) do update set turns = example_support.tickets.turns + 1 returning turns`,

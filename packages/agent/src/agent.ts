@@ -1,4 +1,4 @@
-import type { SessionInit } from "@sessiondb/core";
+import type { TurnSession } from "@sessiondb/core";
 import type { ToolSet } from "ai";
 import { Conversation } from "./conversation.ts";
 import type { ConversationOptions } from "./conversation-options.ts";
@@ -26,7 +26,7 @@ export class Agent extends Conversation {
     return { tools: {}, instructions: [] };
   }
 
-  protected override sessionIdentity(sessionId: string): SessionInit {
+  protected override sessionIdentity(sessionId: string): TurnSession {
     return {
       sessionType: "agent",
       sessionId,

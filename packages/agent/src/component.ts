@@ -3,8 +3,8 @@ import {
   SessionStorageDisabledError,
   type JsonObject,
   type SessionDb,
-  type SessionInit,
   type SessionType,
+  type TurnSession,
 } from "@sessiondb/core";
 import { ComponentDb, type DbSource } from "./component-db.ts";
 
@@ -97,7 +97,7 @@ export abstract class Component {
   }
 
   /** @internal What a new session of this component begins with. */
-  newSession(sessionId: string, userId: string | null): SessionInit {
+  newSession(sessionId: string, userId: string | null): TurnSession {
     const { sessionState, metadata } = this.componentOptions;
     return {
       ...this.sessionIdentity(sessionId),
@@ -108,7 +108,7 @@ export abstract class Component {
   }
 
   /** The ids and the component's own data of a session. */
-  protected abstract sessionIdentity(sessionId: string): SessionInit;
+  protected abstract sessionIdentity(sessionId: string): TurnSession;
 }
 
 function idOf(name: string | undefined): string | null {

@@ -1,6 +1,5 @@
 import {
   InvalidArgumentError,
-  unixSeconds,
   type AgentRun,
   type JsonObject,
   type Run,
@@ -10,6 +9,7 @@ import {
 } from "@sessiondb/core";
 import type { ModelMessage, ToolSet } from "ai";
 import { resumedRun, type Approval } from "./approvals.ts";
+import { unixSeconds } from "./clock.ts";
 import { ConversationRun, type PreparedRun } from "./conversation-run.ts";
 import type { ConversationOptions, RunOptions, RunResult } from "./conversation-options.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor, RunInput } from "./executor.ts";
@@ -178,7 +178,8 @@ export abstract class Conversation extends SessionComponent implements Executor 
     const turn = await this.#openTurn(ids);
     const { runId } = options;
     const run = await db.getRun({ runId });
-    if (run === null || run.sessionId !== ids.sessionId || run.runType === "workflow" || run.status !== "PAUSED") {
+    const isPaused = run?.sessionId === ids.sessionId && run.status === "PAUSED";
+    if (!isPaused || run.runType === "workflow" || run.runType !== this.sessionType) {
       throw new InvalidArgumentError("runId", "the id of a paused run of the session");
     }
     const resumed = resumedRun(run, options.approvals, unixSeconds());

@@ -159,7 +159,7 @@ export class Delegation {
     }
     const db = await this.#team.getDb();
     const { sessionId, runId } = this.#setup;
-    const { runs } = await db.getRuns({ sessionId, order: "desc", limit: runsSearched });
+    const { runs } = await db.getRuns({ sessionId, sortOrder: "desc", limit: runsSearched });
     const own = runs.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(0, memberRuns);
     // Seen by the member itself, they are no member runs.
     return historyMessages(own.toReversed().map((run) => ({ ...run, parentRunId: null })));

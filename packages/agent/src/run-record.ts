@@ -75,12 +75,17 @@ export class RunRecord {
   readonly #start: RunStart;
   readonly #storage: StorageOptions;
   readonly #resumed: PausedRun | null;
+  /** What a paused run had, whoever wrote it: what is not made anew stays. */
+  readonly #base: Partial<ConversationRun & Pick<TeamRun, "memberResponses">>;
 
   constructor(owner: RunOwner, start: RunStart, { storage, resumed }: RunRecordOptions) {
     this.#owner = owner;
     this.#start = start;
     this.#storage = storage;
     this.#resumed = resumed;
+    // A paused run has requirements; the state may be empty by the end.
+    const { requirements: _requirements, sessionState: _state, ...base } = resumed?.run ?? {};
+    this.#base = base;
   }
 
   /** The row that shows that the run is under way. */
@@ -95,13 +100,16 @@ export class RunRecord {
       const child = children.find(({ toolCallId }) => toolCallId === tool.toolCallId);
       return child === undefined ? tool : { ...tool, childRunId: child.run.runId };
     });
-    const responses = this.#storage.storeMemberResponses === true ? children.map(({ run }) => run) : [];
+    const responses = [
+      ...(this.#base.memberResponses ?? []),
+      ...(this.#storage.storeMemberResponses === true ? children.map(({ run }) => run) : []),
+    ];
     const content: JsonValue = output ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
     return this.#run({
       status,
       content,
       contentType: output === undefined || typeof output === "string" ? "str" : "dict",
-      reasoningContent: reasoning,
+      reasoningContent: joined(this.#base.reasoningContent, reasoning),
       messages: this.#messages(outcome.messages),
       metrics,
       model,
@@ -116,6 +124,7 @@ export class RunRecord {
   #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
     const { runId, sessionId, userId, parentRunId, workflowStepId, createdAt } = this.#start;
     return {
+      ...this.#base,
       ...this.#owner,
       runId,
       sessionId,
@@ -123,15 +132,12 @@ export class RunRecord {
       ...(parentRunId !== null && { parentRunId }),
       ...(workflowStepId !== null && { workflowStepId }),
       createdAt,
-      input: this.#input(),
+      ...(this.#resumed === null && { input: this.#input() }),
       ...fields,
     };
   }
 
   #input(): NonNullable<ConversationRun["input"]> {
-    if (this.#resumed !== null) {
-      return this.#resumed.run.input ?? {};
-    }
     const stored = this.#stored(this.#start.input).filter(({ role }) => role === "user");
     const media = (key: "images" | "audio" | "videos" | "files"): Media[] =>
       stored.flatMap((message) => message[key] ?? []);
@@ -144,7 +150,8 @@ export class RunRecord {
 
   #messages(added: readonly ModelMessage[]): Message[] {
     const { storeHistoryMessages = false, storeToolMessages = true } = this.#storage;
-    const history = storeHistoryMessages ? this.#stored(this.#start.history) : [];
+    // A run that goes on has its copy of the history among its messages.
+    const history = storeHistoryMessages && this.#resumed === null ? this.#stored(this.#start.history) : [];
     const all = [
       ...history.map((message) => ({ ...message, fromHistory: true })),
       ...(this.#resumed?.messages ?? this.#stored(this.#start.input)),
@@ -180,11 +187,16 @@ function withoutTools(messages: readonly Message[]): Message[] {
 
 /** Of a call that was waiting and has its result now, the result. */
 function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecution[]): ToolExecution[] {
-  const merged = new Map(before.map((tool) => [tool.toolCallId, tool]));
+  const merged = [...before];
   for (const tool of after) {
-    merged.set(tool.toolCallId, { ...merged.get(tool.toolCallId), ...tool });
+    const place = merged.findIndex(({ toolCallId }) => toolCallId === tool.toolCallId);
+    merged.splice(place === -1 ? merged.length : place, 1, { ...merged[place], ...tool });
   }
-  return [...merged.values()];
+  return merged;
+}
+
+function joined(before: string | null | undefined, added: string | null): string | null {
+  return [before ?? "", added ?? ""].filter((text) => text !== "").join("\n\n") || null;
 }
 
 /** The calls that wait for a decision, as Agno lists them. */

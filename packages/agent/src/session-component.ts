@@ -5,9 +5,11 @@ import {
   type MessageOptions,
   type Session,
   type SessionDb,
+  type SessionHeader,
+  type SessionKey,
   type SessionPage,
-  type SessionScope,
   type SessionSummary,
+  type UserScope,
 } from "@sessiondb/core";
 import { Component } from "./component.ts";
 import { forkOf } from "./fork.ts";
@@ -36,7 +38,7 @@ export interface UserSessionsOptions {
   sortOrder?: "asc" | "desc";
   /** At most 50, which is the default. */
   limit?: number;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` or `previousCursor` of another page. */
   cursor?: string;
 }
 
@@ -72,14 +74,14 @@ export abstract class SessionComponent extends Component {
   /** A session with its runs, or the newest `runsLimit` of those that history uses; null when it is not there. */
   async getSession(options: SessionOptions & { runsLimit?: number } = {}): Promise<Session | null> {
     const { runsLimit } = options;
-    return this.#read(await this.getDb(), options, runsLimit === undefined ? {} : { runsLimit });
+    return this.#session(await this.getDb(), options, runsLimit);
   }
 
-  /** False when it is not there. With a user, only the owner may. */
+  /** False when it is not there. With a user, only the owner may. A run that is under way then is not stored. */
   async deleteSession(options: SessionOptions = {}): Promise<boolean> {
     const db = await this.getDb();
     const userId = this.#userOf(options);
-    const session = await this.#read(db, options, { includeRuns: false });
+    const session = await this.#header(db, options);
     return (
       session !== null && (await db.deleteSession({ sessionId: session.sessionId, ...(userId !== null && { userId }) }))
     );
@@ -101,32 +103,31 @@ export abstract class SessionComponent extends Component {
   /** Gives a session a name: the one given, or with `autogenerate` one from its content. Null when it is not there. */
   async renameSession(
     options: SessionOptions & ({ sessionName: string } | { autogenerate: true }),
-  ): Promise<Session | null> {
+  ): Promise<SessionHeader | null> {
     const db = await this.getDb();
-    const autogenerates = "autogenerate" in options;
-    const session = await this.#read(db, options, autogenerates ? {} : { includeRuns: false });
-    if (session === null) {
-      return null;
+    if ("autogenerate" in options) {
+      const session = await this.#session(db, options);
+      return session && db.renameSession({ ...this.#key(options), sessionName: await this.nameFor(session) });
     }
-    const sessionName = autogenerates ? await this.nameFor(session) : (options as { sessionName: string }).sessionName;
-    return db.renameSession({ ...this.#scope(options, session), sessionName });
+    const session = await this.#header(db, options);
+    return session && db.renameSession({ ...this.#key(options), sessionName: options.sessionName });
   }
 
   /** Messages of a session's runs, by the rules of `Session.getMessages`; none when it is not there. */
   async getMessages(options: SessionOptions & MessageOptions = {}): Promise<Message[]> {
     const { sessionId: _id, userId: _user, ...rest } = options;
-    const session = await this.getSession(options.sessionId === undefined ? this.#only(options) : options);
+    const session = await this.#session(await this.getDb(), options);
     return session === null || session.sessionType === "workflow" ? [] : session.getMessages(rest);
   }
 
   /** The summary of a session; null when it has none or is not there. */
   async getSessionSummary(options: SessionOptions = {}): Promise<SessionSummary | null> {
-    return (await this.#read(await this.getDb(), options, { includeRuns: false }))?.getSummary() ?? null;
+    return (await this.#header(await this.getDb(), options))?.getSummary() ?? null;
   }
 
   /** The state of a session; null when it is not there. */
   async getSessionState(options: SessionOptions = {}): Promise<JsonObject | null> {
-    const session = await this.#read(await this.getDb(), options, { includeRuns: false });
+    const session = await this.#header(await this.getDb(), options);
     return session === null ? null : { ...session.sessionState };
   }
 
@@ -137,12 +138,12 @@ export abstract class SessionComponent extends Component {
    */
   async updateSessionState(options: SessionOptions & { change: StateChange | JsonObject }): Promise<JsonObject | null> {
     const db = await this.getDb();
-    const session = await this.#read(db, options, { includeRuns: false });
+    const session = await this.#header(db, options);
     if (session === null) {
       return null;
     }
     const { change } = options;
-    const updated = await db.updateSession(this.#scope(options, session), ({ sessionState }) => {
+    const updated = await db.updateSession(this.#key(options), ({ sessionState }) => {
       const state = structuredClone(sessionState) as JsonObject;
       return { sessionState: typeof change === "function" ? (change(state) ?? state) : { ...state, ...change } };
     });
@@ -155,7 +156,7 @@ export abstract class SessionComponent extends Component {
    */
   async forkSession(options: SessionOptions = {}): Promise<Session | null> {
     const db = await this.getDb();
-    const session = await this.#read(db, options, {});
+    const session = await this.#session(db, options);
     if (session === null) {
       return null;
     }
@@ -167,28 +168,27 @@ export abstract class SessionComponent extends Component {
   /** A name made from the content of a session. */
   protected abstract nameFor(session: Session): Promise<string>;
 
-  async #read(
-    db: SessionDb,
-    options: SessionOptions,
-    runs: { runsLimit?: number; includeRuns?: boolean },
-  ): Promise<Session | null> {
-    const userId = this.access === "shared" ? null : this.#userOf(options);
+  async #session(db: SessionDb, options: SessionOptions, runsLimit?: number): Promise<Session | null> {
+    const limit = runsLimit === undefined ? {} : { runsLimit };
+    return this.#own(await db.getSession({ ...this.#key(options), ...limit }));
+  }
+
+  async #header(db: SessionDb, options: SessionOptions): Promise<SessionHeader | null> {
+    return this.#own(await db.getSession({ ...this.#key(options), includeRuns: false }));
+  }
+
+  #own<Found extends Session | SessionHeader>(session: Found | null): Found | null {
+    return session !== null && (session.componentId === null || session.componentId === this.id) ? session : null;
+  }
+
+  #key(options: SessionOptions): SessionKey & UserScope {
+    const userId = this.#userOf(options);
     const sessionId = options.sessionId ?? this.componentOptions.sessionId;
     if (sessionId === undefined) {
       throw new InvalidArgumentError("sessionId", "given, here or as an option of the component");
     }
-    const scope = { sessionId, sessionType: this.sessionType, ...(userId !== null && { userId }) };
-    const session = await db.getSession({ ...scope, ...runs });
-    return session !== null && (session.componentId === null || session.componentId === this.id) ? session : null;
-  }
-
-  #only({ userId }: SessionOptions): SessionOptions {
-    return userId === undefined ? {} : { userId };
-  }
-
-  #scope(options: SessionOptions, { sessionId }: Session): SessionScope {
-    const userId = this.access === "shared" ? null : this.#userOf(options);
-    return { sessionId, sessionType: this.sessionType, ...(userId !== null && { userId }) };
+    const isConfined = this.access === "owner" && userId !== null;
+    return { sessionId, sessionType: this.sessionType, ...(isConfined && { userId }) };
   }
 
   /** A user that is given as nothing is never "everyone". */

@@ -77,7 +77,7 @@ function chatHistory(component: Component, context: RunContext): ToolSet[string]
     description: "Reads the messages of this conversation.",
     inputSchema: countSchema("num_runs", "How many of the newest turns. All, if left out."),
     execute: async ({ num_runs: runs }) => {
-      const session = await readOwn(await component.getDb(), context, runs);
+      const session = await readOwn(await component.getDb(), context, runs === undefined ? undefined : countOf(runs));
       const skipRoles = ["system", "tool"];
       const messages = session === null ? [] : messagesOf(session, { skipRoles });
       return messages.map(({ role, content }) => ({ role, content: content ?? null }));
@@ -161,7 +161,7 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
       const session = await db.forUser(userId).getSession({
         sessionId,
         sessionType: component.sessionType,
-        runsLimit: Math.min(Math.max(Math.trunc(runs), 1), mostRuns),
+        runsLimit: Math.min(countOf(runs), mostRuns),
       });
       if (session === null || session.componentId !== component.id) {
         return "There is no such conversation.";
@@ -172,6 +172,11 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
       }));
     },
   });
+}
+
+/** A model may ask for any number. */
+function countOf(asked: number): number {
+  return Math.max(Math.trunc(asked), 1);
 }
 
 function messagesOf(session: Session, options: { skipRoles: string[] }): Message[] {

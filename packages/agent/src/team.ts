@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type SessionInit } from "@sessiondb/core";
+import { InvalidArgumentError, type TurnSession } from "@sessiondb/core";
 import type { ToolSet } from "ai";
 import { Conversation, type RunSetup } from "./conversation.ts";
 import type { ConversationOptions } from "./conversation-options.ts";
@@ -44,7 +44,7 @@ export class Team extends Conversation {
     return { tools: delegation.tools, instructions: [delegation.instructions] };
   }
 
-  protected override sessionIdentity(sessionId: string): SessionInit {
+  protected override sessionIdentity(sessionId: string): TurnSession {
     return {
       sessionType: "team",
       sessionId,

@@ -1,5 +1,6 @@
-import { unixSeconds, type JsonValue, type ToolExecution } from "@sessiondb/core";
+import type { JsonValue, ToolExecution } from "@sessiondb/core";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
+import { unixSeconds } from "./clock.ts";
 import { toStoredMessages } from "./message-codec.ts";
 import { isObject } from "./stored-json.ts";
 

@@ -1,4 +1,11 @@
-import { SessionDbError, type JsonObject, type JsonValue, type Metrics, type Run, type Session } from "@sessiondb/core";
+import {
+  SessionDbError,
+  type JsonObject,
+  type JsonValue,
+  type Metrics,
+  type Run,
+  type SessionHeader,
+} from "@sessiondb/core";
 import { addMetrics } from "./metrics.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -10,28 +17,36 @@ export interface TurnEnd {
   readonly metrics: readonly Metrics[];
 }
 
-/** What is left to store of a run that was refused for its content; null if that was not the reason. */
-export function storableAfter(error: unknown, run: Run): Run | null {
+/**
+ * What is left to store of a run that was refused for its content: of one that had paused, that as it was then. Null if
+ * the content was not the reason.
+ */
+export function storableAfter(error: unknown, run: Run, paused: Run | null): Run | null {
   if (!SessionDbError.isInstance(error) || !("argument" in error) || typeof error.argument !== "string") {
     return null;
   }
   return error.argument.startsWith("change")
     ? run
-    : {
-        runType: run.runType,
-        runId: run.runId,
-        parentRunId: run.parentRunId ?? null,
-        ...(run.runType === "agent" && { agentId: run.agentId ?? null }),
-        ...(run.runType === "team" && { teamId: run.teamId ?? null }),
-        ...(run.runType === "workflow" && { workflowId: run.workflowId ?? null }),
-        userId: run.userId ?? null,
-        status: "ERROR",
-        content: `This run could not be stored. ${error.message}`,
-      };
+    : { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
+}
+
+function identityOf(run: Run): Run {
+  return {
+    runType: run.runType,
+    runId: run.runId,
+    parentRunId: run.parentRunId ?? null,
+    ...(run.runType === "agent" && { agentId: run.agentId ?? null }),
+    ...(run.runType === "team" && { teamId: run.teamId ?? null }),
+    ...(run.runType === "workflow" && { workflowId: run.workflowId ?? null }),
+    userId: run.userId ?? null,
+  };
 }
 
 /** The stored data with the run's changes of the state, and its tokens added to those of the session. */
-export function sessionDataAfter({ sessionData, sessionState }: Session, { state, metrics }: TurnEnd): JsonObject {
+export function sessionDataAfter(
+  { sessionData, sessionState }: SessionHeader,
+  { state, metrics }: TurnEnd,
+): JsonObject {
   const before = sessionData["session_metrics"];
   const sum = metrics.reduce<JsonValue | undefined>((total, each) => addMetrics(total, each), before);
   return {

@@ -2,14 +2,15 @@ import { setImmediate as afterOthers } from "node:timers/promises";
 import {
   InvalidArgumentError,
   SessionDbError,
-  unixSeconds,
   type Run,
   type Session,
   type SessionChange,
   type SessionDb,
-  type SessionInit,
+  type UpsertRunOptions,
+  type UpsertRunResult,
 } from "@sessiondb/core";
 import { admit, isRefusal } from "./admission.ts";
+import { unixSeconds } from "./clock.ts";
 import type { Component } from "./component.ts";
 import { sessionDataAfter, storableAfter, type TurnEnd } from "./turn-end.ts";
 
@@ -40,7 +41,12 @@ export class Turn {
   readonly #db: SessionDb | null;
   readonly #failures: unknown[];
   #owner: string | null;
-  #hasStarted = false;
+  /** Whether the session is known to be stored. Should it be deleted from then on, this turn does not bring it back. */
+  #sessionExists: boolean;
+  /** Whether the run's row is known to be stored; the same goes for it. */
+  #runExists = false;
+  /** The paused run that this turn goes on with, as it was stored; null for a run that begins. */
+  #paused: Run | null = null;
   /** What kept a run that belongs to the turn from being stored. */
   #broken: { readonly error: unknown } | null = null;
   #started: Promise<void> = Promise.resolve();
@@ -50,6 +56,7 @@ export class Turn {
     this.#db = db;
     this.session = session;
     this.#owner = session?.userId ?? options.userId;
+    this.#sessionExists = session !== null;
     this.#failures = failure === null ? [] : [failure];
   }
 
@@ -100,10 +107,10 @@ export class Turn {
       // Once the model was asked: no write stands before its first token.
       await afterOthers();
       if (introduction !== null) {
-        await this.#asOwner(db, (session) => db.upsertRun({ session, run: introduction }));
+        await this.#write(db, { run: introduction });
       }
-      if (!this.#hasStarted) {
-        await this.#asOwner(db, (session) => db.upsertRun({ session, run }));
+      if (this.#paused === null) {
+        this.#runExists = (await this.#write(db, { run })).stored;
       }
       await this.#closeStale(db);
     });
@@ -119,20 +126,19 @@ export class Turn {
    */
   async takeOver(run: Run): Promise<void> {
     const db = await this.#options.component.getDb();
-    const taken = { ...run, status: "RUNNING", metadata: { ...run.metadata, continuation: crypto.randomUUID() } };
-    await this.#asOwner(db, (session) => db.upsertRun({ session, run: taken, onlyIfStatus: "PAUSED" }));
-    const stored = await db.getRun({ runId: run.runId });
-    if (stored?.metadata?.["continuation"] !== taken.metadata.continuation) {
+    const { stored } = await this.#write(db, { run: { ...run, status: "RUNNING" }, onlyIfStatus: "PAUSED" });
+    if (!stored) {
       throw new InvalidArgumentError("runId", "the id of a paused run: another call goes on with it");
     }
-    this.#hasStarted = true;
+    this.#paused = run;
+    this.#runExists = true;
   }
 
   /** Adds a run that belongs to the turn, such as that of a team's member, or replaces it. */
   async add(run: Run): Promise<void> {
     await this.#started;
     try {
-      await this.#keep((db) => this.#asOwner(db, (session) => db.upsertRun({ session, run })));
+      await this.#keep((db) => this.#write(db, { run }));
     } catch (error) {
       this.#broken ??= { error };
       throw error;
@@ -140,20 +146,24 @@ export class Turn {
   }
 
   /**
-   * Writes the run's last row. A state that cannot be stored, or a run that is too large, rejects; the run is stored
-   * without it, so that it does not look as if it were still under way.
+   * Writes the run's last row, unless the run or its session was deleted meanwhile. A state that cannot be stored, or a run
+   * that is too large, rejects; the run is stored without it, so that it does not look as if it were still under way.
    */
   async end(end: TurnEnd): Promise<void> {
     const { run, state } = end;
     await this.#started;
     await this.#keep(async (db) => {
-      const write = (stored: Run, change?: SessionChange): Promise<void> =>
-        this.#asOwner(db, (session) => db.upsertRun({ session, run: stored, ...(change !== undefined && { change }) }));
+      const write = (ended: Run, change?: SessionChange): Promise<UpsertRunResult> =>
+        this.#write(db, {
+          run: ended,
+          ...(change !== undefined && { change }),
+          ...(this.#runExists && { onlyIfExists: "run" }),
+        });
       try {
         const hasChange = state.isChanged || end.metrics.some(({ totalTokens }) => (totalTokens ?? 0) > 0);
         await write(run, hasChange ? (session) => ({ sessionData: sessionDataAfter(session, end) }) : undefined);
       } catch (error) {
-        const storable = storableAfter(error, run);
+        const storable = storableAfter(error, run, this.#paused);
         if (storable !== null) {
           await write(storable);
         }
@@ -166,7 +176,7 @@ export class Turn {
   }
 
   /** Work on the store that may fail like the rest of the turn. */
-  async #keep(work: (db: SessionDb) => Promise<void>): Promise<void> {
+  async #keep(work: (db: SessionDb) => Promise<unknown>): Promise<void> {
     if (this.#db === null) {
       return;
     }
@@ -181,16 +191,26 @@ export class Turn {
   }
 
   /** A shared session is written in the name of its owner, who may have come to be known only now. */
-  async #asOwner(db: SessionDb, write: (session: SessionInit) => Promise<void>): Promise<void> {
+  async #write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
     const { component, sessionId } = this.#options;
+    const upsert = (): Promise<UpsertRunResult> =>
+      db.upsertRun({
+        session: component.newSession(sessionId, this.#owner),
+        ...(this.#sessionExists && { onlyIfExists: "session" }),
+        ...write,
+      });
     try {
-      await write(component.newSession(sessionId, this.#owner));
+      const result = await upsert();
+      this.#sessionExists ||= result.stored;
+      return result;
     } catch (error) {
       if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
         throw error;
       }
-      this.#owner = (await db.getSession({ sessionId, includeRuns: false }))?.userId ?? null;
-      await write(component.newSession(sessionId, this.#owner));
+      const session = await db.getSession({ sessionId, includeRuns: false });
+      this.#sessionExists ||= session !== null;
+      this.#owner = session === null ? this.#options.userId : session.userId;
+      return upsert();
     }
   }
 
@@ -204,9 +224,7 @@ export class Turn {
           content: run.content ?? "The process of this run ended before it.",
         };
         // Should its process be alive after all, what it wrote meanwhile stays. What cannot be closed, the next turn tries.
-        await this.#asOwner(db, (session) => db.upsertRun({ session, run: closed, onlyIfStatus: "RUNNING" })).catch(
-          () => null,
-        );
+        await this.#write(db, { run: closed, onlyIfStatus: "RUNNING" }).catch(() => null);
       }
     }
   }

@@ -1,5 +1,4 @@
 import {
-  unixSeconds,
   type JsonValue,
   type Metrics,
   type Run,
@@ -7,6 +6,7 @@ import {
   type StepOutput,
   type WorkflowRun,
 } from "@sessiondb/core";
+import { unixSeconds } from "./clock.ts";
 import type { RunState } from "./run-state.ts";
 import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/step-node.ts";
 import { messageOf } from "./tool-executions.ts";

@@ -4,7 +4,7 @@ import {
   type JsonObject,
   type JsonValue,
   type Session,
-  type SessionInit,
+  type TurnSession,
 } from "@sessiondb/core";
 import type { RunOptions } from "./conversation-options.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
@@ -83,7 +83,7 @@ export class Workflow extends SessionComponent implements Executor {
     return { run, content: run.content ?? null };
   }
 
-  protected override sessionIdentity(sessionId: string): SessionInit {
+  protected override sessionIdentity(sessionId: string): TurnSession {
     return { sessionType: "workflow", sessionId, workflowId: this.id, workflowData: this.#data };
   }
 

@@ -1,4 +1,5 @@
-import { InMemorySessionDb, unixSeconds, type Session } from "@sessiondb/core";
+import { InMemorySessionDb, type Session } from "@sessiondb/core";
+import { unixSeconds } from "@sessiondb/core/adapter";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, Output, tool } from "ai";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { decodeRun, encodeRun, encodeSession, type JsonValue, type Message } from "@sessiondb/core";
+import type { JsonValue, Message } from "@sessiondb/core";
+import { decodeRun, encodeRun, encodeSession } from "@sessiondb/core/adapter";
 import { modelMessageSchema, type ModelMessage } from "ai";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

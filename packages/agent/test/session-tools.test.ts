@@ -53,6 +53,19 @@ test("the chat history can be read", async () => {
   ]);
 });
 
+test.each([0, -1, -7, 1.5])("a model that asks for %d turns is shown one", async (count) => {
+  const db = await filled();
+  await new Agent({ id: "agent", model: scriptedModel(["Later"]), db }).run("More", {
+    sessionId: "now",
+    userId: "ada",
+  });
+  const { result } = await called(db, call("get_chat_history", { num_runs: count }), { userId: "ada" });
+  expect(result).toMatchObject([{ content: "More" }, { content: "Later" }]);
+  const input = { session_id: "past", num_runs: count };
+  const { result: past } = await called(db, call("read_past_session", input), { userId: "ada" });
+  expect(past).toMatchObject([{ content: "From ada in past" }, {}]);
+});
+
 test("the calls of tools can be read", async () => {
   const db = new InMemorySessionDb();
   await called(db, call("get_chat_history"));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { afterAll, describe, expect, test } from "vitest";
-import { Agent } from "../src/index.ts";
+import { Agent, Team, Workflow } from "../src/index.ts";
 import { ownStorageUrl } from "../src/own-storage.ts";
 import { scriptedModel } from "./support/scripted-model.ts";
 
@@ -26,9 +26,11 @@ describe("sessions of a user", () => {
     const agent = await filled();
     const { sessions, nextCursor } = await agent.getUserSessions({ userId: "ada" });
     expect(sessions).toHaveLength(50);
-    expect(sessions[0]?.runs).toEqual([]);
+    expect(sessions[0]?.runs).toBeNull();
     const rest = await agent.getUserSessions({ userId: "ada", cursor: nextCursor ?? "" });
     expect(rest).toMatchObject({ nextCursor: null });
+    const before = await agent.getUserSessions({ userId: "ada", cursor: rest.previousCursor ?? "" });
+    expect(before.sessions).toEqual(sessions);
     expect(new Set([...sessions, ...rest.sessions].map(({ sessionId }) => sessionId)).size).toBe(60);
     await expect(agent.getUserSessions({ userId: "ada", limit: 51 })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
@@ -54,6 +56,39 @@ describe("sessions of a user", () => {
 });
 
 describe("one session", () => {
+  test.each(["agent", "team", "workflow"] as const)(
+    "that an API made by its id alone becomes the %s's",
+    async (kind) => {
+      const db = new InMemorySessionDb();
+      await db.upsertSession({ sessionType: kind, sessionId: "s" });
+      const member = new Agent({ id: "member", model: ok() });
+      const component = {
+        agent: () => new Agent({ id: "one", model: ok(), db }),
+        team: () => new Team({ id: "one", model: ok(), db, members: [member] }),
+        workflow: () => new Workflow({ id: "one", db, steps: [() => "Ok"] }),
+      }[kind]();
+      await component.run("Hi", { sessionId: "s", userId: "ada" });
+      expect(await db.getSession({ sessionId: "s" })).toMatchObject({
+        userId: "ada",
+        componentId: "one",
+        [`${kind}Data`]: { [`${kind}_id`]: "one" },
+        runs: [{ status: "COMPLETED" }],
+      });
+      expect((await component.getUserSessions({ userId: "ada" })).sessions).toHaveLength(1);
+    },
+  );
+
+  test("is read with one run or more", async () => {
+    const agent = new Agent({ model: ok(), db: new InMemorySessionDb(), sessionId: "s" });
+    await agent.run("One");
+    await agent.run("Two");
+    expect((await agent.getSession({ runsLimit: 1 }))?.runs).toHaveLength(1);
+    await expect(agent.getSession({ runsLimit: 0 })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      argument: "runsLimit",
+    });
+  });
+
   test("is absent for others, and nothing happens to it", async () => {
     const agent = new Agent({ model: ok(), db: new InMemorySessionDb() });
     await agent.run("Hi", { sessionId: "s", userId: "ada" });

@@ -1,2 +1,20 @@
-export type { ConformanceCase, LegacyRow, Open, OpenLegacy, OpenNamed, OpenShared } from "./conformance-case.ts";
+export type {
+  ConformanceCase,
+  ConformanceCases,
+  CountedStore,
+  CutMoment,
+  CutStore,
+  DatabaseCounts,
+  LeftOut,
+  LegacyRow,
+  Open,
+  OpenCounted,
+  OpenCut,
+  OpenLegacy,
+  OpenNamed,
+  OpenShared,
+  OpenSpoilt,
+  SpoiltStore,
+} from "./conformance-case.ts";
 export { conformanceCases, type ConformanceOptions } from "./conformance-cases.ts";
+export type { RandomOptions } from "./cases/random.ts";

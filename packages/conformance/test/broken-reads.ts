@@ -1,16 +1,10 @@
-import type {
-  GetSessionOptions,
-  Run,
-  RunQuery,
-  Session,
-  SessionListQuery,
-  SessionQuery,
-  UserSessionDb,
-} from "@sessiondb/core";
+import type { Run, Session, SessionHeader, SessionKey, UserScope, UserSessionDb } from "@sessiondb/core";
+import type { ReadRuns, SkipRuns } from "@sessiondb/core/adapter";
+import type { RunQuery, SessionListQuery, SessionQuery } from "@sessiondb/core/adapter";
 import { Store } from "./broken-store.ts";
 
 export class LeaksASession extends Store {
-  protected override readSession(query: SessionQuery): Promise<Session | null> {
+  protected override readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
     return super.readSession({ ...query, userId: null });
   }
 }
@@ -28,8 +22,8 @@ export class LeaksARun extends Store {
 }
 
 export class TakesUndefinedForEveryone extends Store {
-  override getSession({ userId, ...options }: GetSessionOptions): Promise<Session | null> {
-    return super.getSession(userId === undefined ? options : { ...options, userId });
+  override getSession({ userId, ...options }: SessionKey & UserScope & (ReadRuns | SkipRuns)): Promise<never> {
+    return super.getSession(userId === undefined ? options : { ...options, userId }) as Promise<never>;
   }
 }
 
@@ -80,15 +74,19 @@ export class FoldsAsciiAlone extends Store {
 export class PagesByTimeAlone extends Store {
   protected override listSessions(query: SessionListQuery) {
     const last = query.sortOrder === "asc" ? "\u{10ffff}" : "";
-    return super.listSessions({ ...query, after: query.after && { ...query.after, sessionId: last } });
+    const { start } = query;
+    return super.listSessions({
+      ...query,
+      start: start && { ...start, position: { ...start.position, sessionId: last } },
+    });
   }
 }
 
 /** Its cursor is how many were read, as OFFSET would have it. */
 export class PagesByOffset extends Store {
   protected override async listSessions(query: SessionListQuery) {
-    const offset = query.after?.timestamp ?? query.offset;
-    const page = await super.listSessions({ ...query, after: null, offset });
+    const offset = query.start?.position.timestamp ?? query.offset;
+    const page = await super.listSessions({ ...query, start: null, offset });
     return { ...page, next: page.next && { timestamp: offset + page.items.length, sessionId: "" } };
   }
 }
@@ -101,31 +99,32 @@ export class CountsThePage extends Store {
 }
 
 export class CountsMemberRuns extends Store {
-  protected override async readSession(query: SessionQuery): Promise<Session | null> {
+  protected override async readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
     const session = await super.readSession({ ...query, runs: "all" });
-    if (session !== null && query.runs !== "all") {
-      session.runs = query.runs === "none" ? [] : session.runs.slice(-query.runs);
+    if (session === null || query.runs === "all") {
+      return session;
     }
-    return session;
+    const { runs: wanted } = query;
+    return Object.assign(session, { runs: wanted === "none" ? null : session.runs?.slice(-wanted) });
   }
 }
 
 export class OrdersRunsByTime extends Store {
-  protected override async readSession(query: SessionQuery): Promise<Session | null> {
+  protected override async readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
     const session = await super.readSession(query);
-    session?.runs.sort((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0));
+    session?.runs?.sort((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0));
     return session;
   }
 }
 
 export class ReadsAnyType extends Store {
-  protected override readSession(query: SessionQuery): Promise<Session | null> {
+  protected override readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
     return super.readSession({ ...query, sessionType: null });
   }
 }
 
 export class WorksWhenClosed extends Store {
   override async getRuns() {
-    return { runs: [], nextCursor: null };
+    return { runs: [], nextCursor: null, previousCursor: null, unreadable: [] };
   }
 }

@@ -24,7 +24,9 @@ describe("a store that", () => {
   });
 
   test("works passes", { timeout: 60_000 }, async () => {
-    expect(await failing(conformanceCases(() => new InMemorySessionDb({ maxPayloadBytes: 1024 * 1024 })))).toEqual([]);
+    const all = conformanceCases(() => new InMemorySessionDb({ maxPayloadBytes: 1024 * 1024 }));
+    const catching = new Set(brokenStores.map(([, , caughtBy]) => caughtBy));
+    expect(await failing(all.filter(({ name }) => catching.has(name)))).toEqual([]);
   });
 });
 

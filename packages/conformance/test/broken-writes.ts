@@ -2,33 +2,37 @@ import {
   RunConflictError,
   SessionOwnershipError,
   type Run,
-  type RunListQuery,
-  type RunRow,
-  type RunSelection,
-  type RunWrite,
-  type ScopeQuery,
-  type Session,
-  type SessionChangeFunction,
-  type SessionQuery,
-  type SessionRow,
-  type SessionSelection,
-  type SessionWrite,
+  type SessionHeader,
+  type UpsertRunResult,
 } from "@sessiondb/core";
+import type {
+  RunListQuery,
+  RunRow,
+  RunSelection,
+  RunWrite,
+  ScopeQuery,
+  SessionChangeFunction,
+  SessionQuery,
+  SessionRow,
+  SessionSelection,
+  SessionWrite,
+} from "@sessiondb/core/adapter";
 import { setTimeout as sleep } from "node:timers/promises";
-import { anyScope, Store } from "./broken-store.ts";
+import { anyScope, runsOf, Store } from "./broken-store.ts";
 
 export class LosesARun extends Store {
   #written = 0;
-  protected override async writeRun(write: RunWrite): Promise<void> {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     this.#written += 1;
-    if (this.#written % 9 !== 0) {
-      await super.writeRun(write);
-    }
+    return this.#written % 9 === 0 ? { stored: true, deletedRuns: 0 } : super.writeRun(write);
   }
 }
 
 export class LosesUpdates extends Store {
-  protected override async changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null> {
+  protected override async changeSession(
+    scope: ScopeQuery,
+    change: SessionChangeFunction,
+  ): Promise<SessionHeader | null> {
     const before = await super.readSession({ ...scope, sessionType: null, userId: null, runs: "none" });
     await sleep(1);
     const { sessionData } = before ?? { sessionData: null };
@@ -37,42 +41,45 @@ export class LosesUpdates extends Store {
 }
 
 export class OverwritesWhatEnded extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
-    await super.writeRun({ ...write, onlyIfStatus: null });
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
+    return super.writeRun({ ...write, conditions: null });
   }
 }
 
 export class ChecksTheStatusTooEarly extends Store {
-  protected override async writeRun({ onlyIfStatus, ...write }: RunWrite): Promise<void> {
+  protected override async writeRun({ conditions, ...write }: RunWrite): Promise<UpsertRunResult> {
     const { runId } = write.run;
-    if (onlyIfStatus !== null && (await super.readRun({ runId, userId: null }))?.status !== onlyIfStatus) {
-      return;
+    const stored = await super.readRun({ runId, userId: null });
+    if (conditions !== null && conditions.statuses?.includes(stored?.status ?? "") === false) {
+      return { stored: false, unmet: "onlyIfStatus" };
     }
     await sleep(5);
-    await super.writeRun({ ...write, onlyIfStatus: null });
+    return super.writeRun({ ...write, conditions: null });
   }
 }
 
 export class MovesRuns extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     try {
-      await super.writeRun(write);
+      return await super.writeRun(write);
     } catch (error) {
       if (!(error instanceof RunConflictError)) {
         throw error;
       }
       await super.removeRuns({ runIds: [write.run.runId], userId: null });
-      await super.writeRun(write);
+      return super.writeRun(write);
     }
   }
 }
 
 export class ReplacesTheRuns extends Store {
-  protected override async writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
+  protected override async writeSessions(writes: readonly SessionWrite[]): Promise<SessionHeader[]> {
     for (const { session, runs } of writes) {
       const stored = await super.readSession({ ...anyScope(session.sessionId), runs: "all" });
       const kept = runs.map(({ runId }) => runId);
-      const gone = stored?.runs.map(({ runId }) => runId).filter((runId) => !kept.includes(runId)) ?? [];
+      const gone = runsOf(stored)
+        .map(({ runId }) => runId)
+        .filter((runId) => !kept.includes(runId));
       await super.removeRuns({ runIds: gone, userId: null });
     }
     return super.writeSessions(writes);
@@ -80,8 +87,8 @@ export class ReplacesTheRuns extends Store {
 }
 
 export class WritesOneByOne extends Store {
-  protected override async writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
-    const stored: Session[] = [];
+  protected override async writeSessions(writes: readonly SessionWrite[]): Promise<SessionHeader[]> {
+    const stored: SessionHeader[] = [];
     for (const write of writes) {
       stored.push(...(await super.writeSessions([write])));
     }
@@ -90,12 +97,12 @@ export class WritesOneByOne extends Store {
 }
 
 export class AppendsReplacedRuns extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     const stored = await super.readRun({ runId: write.run.runId, userId: null });
     if (stored?.sessionId === write.session.sessionId) {
       await super.removeRuns({ runIds: [write.run.runId], userId: null });
     }
-    await super.writeRun(write);
+    return super.writeRun(write);
   }
 }
 
@@ -103,7 +110,7 @@ export class LeavesRunsBehind extends Store {
   readonly #orphans: Run[] = [];
   protected override async removeSessions(selection: SessionSelection): Promise<number> {
     for (const sessionId of "sessionIds" in selection ? selection.sessionIds : []) {
-      this.#orphans.push(...((await super.readSession({ ...anyScope(sessionId), runs: "all" }))?.runs ?? []));
+      this.#orphans.push(...runsOf(await super.readSession({ ...anyScope(sessionId), runs: "all" })));
     }
     return super.removeSessions(selection);
   }
@@ -141,19 +148,20 @@ function ifForeign(error: unknown): number {
 }
 
 export class WritesBeforeTheChange extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
-    await super.writeRun({ ...write, change: null });
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
+    const result = await super.writeRun({ ...write, change: null });
     if (write.change !== null) {
       await super.changeSession(anyScope(write.session.sessionId), write.change);
     }
+    return result;
   }
 }
 
 export class RelabelsSessions extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     const stored = await super.readSession({ ...anyScope(write.session.sessionId), runs: "none" });
     const { sessionType } = stored ?? write.session;
-    await super.writeRun({ ...write, session: { ...write.session, sessionType } });
+    return super.writeRun({ ...write, session: { ...write.session, sessionType } });
   }
 }
 
@@ -163,11 +171,11 @@ export class FoldsIds extends Store {
     super();
     this.#fold = fold;
   }
-  protected override writeRun({ session, run, ...write }: RunWrite): Promise<void> {
+  protected override writeRun({ session, run, ...write }: RunWrite): Promise<UpsertRunResult> {
     const sessionId = this.#fold(session.sessionId);
     return super.writeRun({ ...write, session: { ...session, sessionId }, run: { ...run, sessionId } });
   }
-  protected override readSession(query: SessionQuery): Promise<Session | null> {
+  protected override readSession(query: SessionQuery) {
     return super.readSession({ ...query, sessionId: this.#fold(query.sessionId) });
   }
 }
@@ -179,7 +187,7 @@ export class SpoilsRuns extends Store {
     super();
     this.#spoil = spoil;
   }
-  protected override writeRun({ run, ...write }: RunWrite): Promise<void> {
+  protected override writeRun({ run, ...write }: RunWrite): Promise<UpsertRunResult> {
     const spoilt: RunRow<string> = { ...run, runData: this.#spoil(run.runData) };
     return super.writeRun({ ...write, run: spoilt });
   }
@@ -192,17 +200,17 @@ export class SpoilsSessions extends Store {
     super();
     this.#spoil = spoil;
   }
-  protected override writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
+  protected override writeSessions(writes: readonly SessionWrite[]): Promise<SessionHeader[]> {
     return super.writeSessions(
-      writes.map(({ session, runs }) => ({ session: { ...session, ...this.#spoil(session) }, runs })),
+      writes.map(({ session, ...write }) => ({ session: { ...session, ...this.#spoil(session) }, ...write })),
     );
   }
 }
 
 export class QuotesContent extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     try {
-      await super.writeRun(write);
+      return await super.writeRun(write);
     } catch (error) {
       throw Object.assign(error as Error, { parameters: [write.run.runData] });
     }
@@ -210,17 +218,17 @@ export class QuotesContent extends Store {
 }
 
 export class ThrowsTheDriversErrors extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
-    await super.writeRun(write).catch((error: unknown) => {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
+    return super.writeRun(write).catch((error: unknown) => {
       throw error instanceof RunConflictError ? new Error("UNIQUE constraint failed") : error;
     });
   }
 }
 
 export class ClosesAtOnce extends Store {
-  protected override async writeRun(write: RunWrite): Promise<void> {
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     await sleep(1);
-    await super.writeRun(write);
+    return super.writeRun(write);
   }
   override async close(): Promise<void> {
     void super.close();

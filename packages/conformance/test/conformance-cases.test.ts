@@ -1,9 +1,14 @@
-import { conformanceCases } from "@sessiondb/conformance";
+import { conformanceCases, type ConformanceOptions } from "@sessiondb/conformance";
 import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
 import { expect, test } from "vitest";
+import { openersOf } from "./open-key-value.ts";
 
 const open = () => new InMemorySessionDb();
-const everything = { openShared: () => open, openNamed: () => open, openLegacy: open };
+const everything: ConformanceOptions = {
+  ...openersOf().options,
+  openNamed: () => open,
+  openLegacy: open,
+};
 
 test("names are unique and start with the group", () => {
   const cases = conformanceCases(open, everything);
@@ -19,7 +24,94 @@ test("cases of a capability come with it", () => {
   const groups = (options?: Parameters<typeof conformanceCases>[1]) =>
     new Set(conformanceCases(open, options).map(({ group }) => group));
   const added = [...groups(everything)].filter((group) => !groups().has(group));
-  expect(added).toEqual(["two handles", "table names", "legacy runs", "legacy writes", "legacy migration"]);
+  expect(added).toEqual([
+    "two handles",
+    "caches",
+    "connections",
+    "unreadable rows",
+    "table names",
+    "legacy runs",
+    "legacy writes",
+    "legacy migration",
+  ]);
+});
+
+test("what an option leaves out is told", () => {
+  const { leftOut } = conformanceCases(open);
+  expect(leftOut).toContainEqual({ name: "connections", reason: "the option openCut was not given" });
+  expect(leftOut).toHaveLength(8);
+  expect(conformanceCases(open, everything).leftOut).toEqual([]);
+});
+
+test("groups can be chosen, and the others are told", () => {
+  const cases = conformanceCases(open, { groups: ["paging", "lists"] });
+  expect(new Set(cases.map(({ group }) => group))).toEqual(new Set(["lists", "paging"]));
+  expect(cases.leftOut).toContainEqual({ name: "ids", reason: "not among the groups that were asked for" });
+});
+
+test("a group that there is not is an error, and so is one that needs an option", () => {
+  expect(() => conformanceCases(open, { groups: ["page"] })).toThrow(/no group "page". There are: round trips, /);
+  expect(() => conformanceCases(open, { groups: ["caches"] })).toThrow('"caches" needs the option openShared');
+});
+
+test("a deviation may be of a group that was not asked for", () => {
+  const deviations = { "payloads: a run of 10 MB": "The service takes 1 MB." };
+  expect(conformanceCases(open, { groups: ["lists"], deviations }).length).toBeGreaterThan(0);
+});
+
+test("a case that cannot check anything passes and is told", async () => {
+  const cases = conformanceCases(() => new InMemorySessionDb({ maxPayloadBytes: 100 * 1024 * 1024 }), {
+    groups: ["payloads"],
+  });
+  const before = cases.leftOut.length;
+  const small = cases.filter(({ name }) => name.includes("limit"));
+  for (const { run } of [...small, ...small]) {
+    await run();
+  }
+  expect(small.length).toBeGreaterThan(5);
+  expect(cases.leftOut.slice(before).map(({ name }) => name)).toEqual(small.map(({ name }) => name));
+  expect(cases.leftOut.at(-1)?.reason).toContain("maxPayloadBytes");
+});
+
+test("random calls follow the seed and the length", { timeout: 30_000 }, async () => {
+  const calls = async (random: ConformanceOptions["random"]): Promise<string[]> => {
+    const made: string[] = [];
+    const watched = () => {
+      const db = open();
+      const upsertRun = db.upsertRun.bind(db);
+      db.upsertRun = (options) => {
+        made.push(JSON.stringify(options));
+        return upsertRun(options);
+      };
+      return db;
+    };
+    for (const { run } of conformanceCases(watched, { groups: ["random"], ...(random && { random }) })) {
+      await run();
+    }
+    return made;
+  };
+  const first = await calls({ seed: 4711, length: 12 });
+  expect(await calls({ seed: 4711, length: 12 })).toEqual(first);
+  expect((await calls({ seed: 4711, length: 5 })).length).toBeLessThan(first.length);
+  expect(await calls({ seed: 4712, length: 12 })).not.toEqual(first);
+});
+
+test("a random sequence that fails names the calls, the seed and the length", { timeout: 30_000 }, async () => {
+  const forgetful = () => {
+    const db = open();
+    db.renameSession = () => Promise.resolve(null);
+    return db;
+  };
+  const [sequence] = conformanceCases(forgetful, { groups: ["random"], random: { seed: 1, length: 100 } });
+  const error: unknown = await sequence?.run().catch((reason: unknown) => reason);
+  const message = error instanceof Error ? error.message : "";
+  expect(message).toMatch(/^\{ random: \{ seed: 1, length: \d+ \} \}: the last call came to/);
+  expect(message).toMatch(/\nawait db\.renameSession\(\{ sessionId: "\w", sessionName: .*\}\);\n$/);
+});
+
+test("seed and length are whole numbers", () => {
+  expect(() => conformanceCases(open, { random: { length: 0 } })).toThrow(RangeError);
+  expect(() => conformanceCases(open, { random: { seed: 0.5 } })).toThrow(RangeError);
 });
 
 test("a deviation leaves its case out", () => {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, PayloadTooLargeError } from "./errors.ts";
-import type { SessionDbLimits } from "./session-db.ts";
+import type { SessionDbLimits } from "./options.ts";
 
 // The checks that every method of the contract makes before it touches a store. Each names the argument it refuses.
 
@@ -36,10 +36,10 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
     throw new InvalidArgumentError(argument, "well-formed text without NUL characters");
   }
   // Characters are code points, of which there are at most as many as UTF-16 units.
-  if (value.length > limits.idLength) {
+  if (value.length > limits.maxIdLength) {
     const length = Array.from(value).length;
-    if (length > limits.idLength) {
-      throw new InvalidArgumentError(argument, `at most ${limits.idLength} characters long, not ${length}`);
+    if (length > limits.maxIdLength) {
+      throw new InvalidArgumentError(argument, `at most ${limits.maxIdLength} characters long, not ${length}`);
     }
   }
   return value;
@@ -47,6 +47,7 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
 
 // String.prototype.isWellFormed is in Node 20 but not yet in the ES2023 types.
 const loneSurrogate = /\p{Surrogate}/u;
+const allSurrogates = /\p{Surrogate}/gu;
 
 function isWellFormed(value: string): boolean {
   return !loneSurrogate.test(value);
@@ -121,6 +122,25 @@ export function checkChoice<Choice extends string>(
   return choice;
 }
 
+/** The signal of a call's options, or undefined without one. */
+export function checkSignal(options: { signal?: unknown }): AbortSignal | undefined {
+  const { signal } = options;
+  if (signal === undefined || signal instanceof AbortSignal) {
+    return signal;
+  }
+  throw new InvalidArgumentError("signal", "an AbortSignal, or left out");
+}
+
+/** The text of a condition, as a store holds it. */
+export function checkSearchText(value: unknown, argument: string): string {
+  return storableText(checkText(value, argument));
+}
+
+/** Text as every database can hold it: NUL and lone surrogates become U+FFFD. */
+export function storableText(text: string): string {
+  return text.replaceAll("\0", "\ufffd").replace(allSurrogates, "\ufffd");
+}
+
 export function checkText(value: unknown, argument: string): string {
   if (typeof value !== "string") {
     throw new InvalidArgumentError(argument, "a string");
@@ -128,9 +148,18 @@ export function checkText(value: unknown, argument: string): string {
   return value;
 }
 
+/** More ids than one transaction should lock. */
+const mostIds = 10_000;
+
 export function checkIds(values: unknown, argument: string, limits: SessionDbLimits): string[] {
   if (!Array.isArray(values)) {
     throw new InvalidArgumentError(argument, "an array of ids");
+  }
+  if (values.length > mostIds) {
+    throw new InvalidArgumentError(
+      argument,
+      `an array of at most ${mostIds} ids; delete the others with further calls`,
+    );
   }
   return [...new Set(values.map((value, index) => checkId(value, `${argument}[${index}]`, limits)))];
 }
@@ -138,10 +167,10 @@ export function checkIds(values: unknown, argument: string, limits: SessionDbLim
 /** Refuses a JSON document that the store cannot hold. */
 export function checkPayload(json: string | null, argument: string, limits: SessionDbLimits): void {
   // UTF-8 takes at most three bytes for each UTF-16 unit, so short texts need no counting.
-  if (json !== null && json.length * 3 > limits.payloadBytes) {
+  if (json !== null && json.length * 3 > limits.maxPayloadBytes) {
     const size = Buffer.byteLength(json);
-    if (size > limits.payloadBytes) {
-      throw new PayloadTooLargeError(argument, { size, limit: limits.payloadBytes });
+    if (size > limits.maxPayloadBytes) {
+      throw new PayloadTooLargeError(argument, { size, limit: limits.maxPayloadBytes });
     }
   }
 }

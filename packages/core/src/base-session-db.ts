@@ -1,13 +1,35 @@
 import * as check from "./arguments.ts";
-import { changeOf, encodeRunWrite, encodeSessionWrite } from "./encode-writes.ts";
-import { ClosedError, InvalidArgumentError, type SchemaProblem } from "./errors.ts";
+import { changeOf, encodeRunWrite, encodeSessionWrite, runChangeOf } from "./encode-writes.ts";
+import { ClosedError, InvalidArgumentError, PartialDeleteError } from "./errors.ts";
 import type { Run } from "./models/runs.ts";
-import type { Session, SessionInit } from "./models/sessions.ts";
+import type { Session, SessionHeader, SessionInit } from "./models/sessions.ts";
+import type {
+  CallOptions,
+  DeleteSessionsOptions,
+  GetRunsOptions,
+  GetSessionsOptions,
+  ImportOptions,
+  ListHeaders,
+  ListRuns,
+  ReadRuns,
+  RunChange,
+  RunPage,
+  SessionChange,
+  SessionDbLimits,
+  SessionKey,
+  SessionPage,
+  SkipRuns,
+  UpdateRunOptions,
+  UpsertRunOptions,
+  UpsertRunResult,
+  UserScope,
+} from "./options.ts";
+import { pagesOf } from "./pages.ts";
 import {
   checkFilter,
   checkListQuery,
-  checkOnlyIfStatus,
   checkRunListQuery,
+  checkRunScope,
   checkRunsWanted,
   checkScope,
   runCursor,
@@ -16,41 +38,43 @@ import {
 } from "./query-checks.ts";
 import type {
   PageOf,
+  RunChangeFunction,
   RunListQuery,
   RunPosition,
   RunQuery,
+  RunScopeQuery,
   RunSelection,
   RunWrite,
   ScopeQuery,
   SessionChangeFunction,
+  SessionConditions,
   SessionListQuery,
-  SessionPosition,
+  SessionPageOf,
   SessionQuery,
   SessionSelection,
   SessionWrite,
 } from "./queries.ts";
-import type {
-  DeleteSessionsOptions,
-  GetRunsOptions,
-  GetSessionOptions,
-  GetSessionsOptions,
-  LegacyRunsProgress,
-  MigrateLegacyRunsOptions,
-  RunPage,
-  SessionChange,
-  SessionDb,
-  SessionDbLimits,
-  SessionPage,
-  SessionScope,
-  UpsertRunOptions,
-  UserSessionDb,
-} from "./session-db.ts";
-import { ScopedSessionDb } from "./user-session-db.ts";
+import type { SessionDb, UserSessionDb } from "./session-db.ts";
+import { ScopedSessionDb } from "./scoped-session-db.ts";
+
+/** How many sessions a delete by filter deletes in one transaction. */
+const deleteBatch = 500;
+/**
+ * How many batches in a row may fall short of that. One does where other processes delete the same sessions; more do where
+ * somebody goes on creating what the filter meets, and the delete has to end all the same.
+ */
+const mostShortBatches = 10;
+
+/** What a store may stop waiting for, and undo; undefined for a call without a signal. */
+export type Signal = AbortSignal | undefined;
 
 /**
- * The half of the contract that is the same for every store: checks arguments, fills in defaults, encodes what is
- * written, keeps cursors, and closes. A store extends it with the protected methods below, which get only checked input.
- * docs/writing-an-adapter.md walks through one.
+ * Everything about `SessionDb` that is the same on every store: checks of all arguments, encoding, defaults, cursors, page
+ * walks, deletes in batches, `forUser` and `close`. A store extends it and writes the protected methods, which get checked
+ * queries without gaps and answer with models or rows.
+ *
+ * A method that gets a `signal` which aborts either throws `signal.reason` and has written nothing, or runs to its end. A
+ * signal that is aborted before the call never reaches the store.
  */
 export abstract class BaseSessionDb implements SessionDb {
   readonly limits: SessionDbLimits;
@@ -58,181 +82,193 @@ export abstract class BaseSessionDb implements SessionDb {
   #underWay = 0;
   #whenIdle: (() => void) | null = null;
 
-  protected constructor(limits: SessionDbLimits) {
+  constructor(limits: SessionDbLimits) {
     this.limits = limits;
   }
 
-  protected abstract readSession(query: SessionQuery): Promise<Session | null>;
+  /** A `SessionHeader` when `query.runs` is `"none"`, else a `Session`. Session and runs are of one moment. */
+  protected abstract readSession(query: SessionQuery, signal: Signal): Promise<Session | SessionHeader | null>;
 
-  /** Items in the order asked for, and the position after the last one unless there are no more. */
+  /** Sessions as `readSession` returns them. Those that cannot be read are set aside as `query.onUnreadable` says. */
   protected abstract listSessions(
     query: SessionListQuery,
-  ): Promise<PageOf<Session, SessionPosition> & { readonly total: number | null }>;
+    signal: Signal,
+  ): Promise<SessionPageOf<Session | SessionHeader>>;
 
   /** Writes all or nothing, in order, with the rules of `upsertSession`. Resolves with the sessions as stored. */
-  protected abstract writeSessions(writes: readonly SessionWrite[]): Promise<Session[]>;
+  protected abstract writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]>;
 
   /** Applies `change` to the stored row under its lock. Resolves with the session as stored, or null without one. */
-  protected abstract changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null>;
+  protected abstract changeSession(
+    scope: ScopeQuery,
+    change: SessionChangeFunction,
+    signal: Signal,
+  ): Promise<SessionHeader | null>;
 
-  /** Deletes all or nothing. Resolves with the number of sessions deleted. */
-  protected abstract removeSessions(selection: SessionSelection): Promise<number>;
+  /** Deletes in one transaction. Resolves with the number of sessions deleted. */
+  protected abstract removeSessions(selection: SessionSelection, signal: Signal): Promise<number>;
 
-  /** Writes a turn. A session that is missing is stored as given; one that is there is touched and, if need be, adopted. */
-  protected abstract writeRun(write: RunWrite): Promise<void>;
-  protected abstract readRun(query: RunQuery): Promise<Run | null>;
-  protected abstract listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>>;
+  /** Writes a turn. A session that is missing is stored as given; one that is there is touched and filled in. */
+  protected abstract writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult>;
+
+  /** Applies `change` to a stored run under its session's lock. Resolves with the run as stored, or null without one. */
+  protected abstract changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null>;
+
+  protected abstract readRun(query: RunQuery, signal: Signal): Promise<Run | null>;
+  protected abstract listRuns(query: RunListQuery, signal: Signal): Promise<PageOf<Run, RunPosition>>;
 
   /** Deletes all or nothing and closes the gaps in `runIndex`. Resolves with the number of runs deleted. */
-  protected abstract removeRuns(selection: RunSelection): Promise<number>;
+  protected abstract removeRuns(selection: RunSelection, signal: Signal): Promise<number>;
 
   /** Releases what this store opened. Called once, when nothing is under way. */
   protected abstract release(): Promise<void>;
 
-  // A store without a schema of its own has nothing to migrate.
-  protected async applyMigration(): Promise<void> {}
-
-  protected async pendingStatements(): Promise<readonly string[]> {
-    return [];
-  }
-
-  protected async schemaProblems(): Promise<readonly SchemaProblem[]> {
-    return [];
-  }
-
-  protected async copyLegacyRuns(_options: MigrateLegacyRunsOptions): Promise<LegacyRunsProgress> {
-    return { sessions: 0, runs: 0, skipped: 0 };
-  }
-
-  getSession(options: GetSessionOptions): Promise<Session | null> {
-    return this.#perform(() => {
+  getSession(options: SessionKey & UserScope & ReadRuns): Promise<Session | null>;
+  getSession(options: SessionKey & UserScope & SkipRuns): Promise<SessionHeader | null>;
+  getSession(options: SessionKey & UserScope & (ReadRuns | SkipRuns)): Promise<Session | SessionHeader | null>;
+  getSession(options: SessionKey & UserScope & (ReadRuns | SkipRuns)): Promise<Session | SessionHeader | null> {
+    return this.perform(options, (signal) => {
       const scope = checkScope(options, this.limits, runsKeys);
-      return this.readSession({ ...scope, runs: checkRunsWanted(options, true) });
+      return this.readSession({ ...scope, runs: checkRunsWanted(options, true) }, signal);
     });
   }
 
-  getSessions(options: GetSessionsOptions = {}): Promise<SessionPage> {
-    return this.#perform(async () => {
+  getSessions(options?: GetSessionsOptions & UserScope & ListHeaders): Promise<SessionPage>;
+  getSessions(options: GetSessionsOptions & UserScope & ListRuns): Promise<SessionPage<Session>>;
+  getSessions(
+    options: GetSessionsOptions & UserScope & (ListHeaders | ListRuns),
+  ): Promise<SessionPage<Session | SessionHeader>>;
+  getSessions(
+    options: GetSessionsOptions & UserScope & (ListHeaders | ListRuns) = {},
+  ): Promise<SessionPage<Session | SessionHeader>> {
+    return this.perform(options, async (signal) => {
       const query = checkListQuery(options, this.limits);
-      const { items, next, total } = await this.listSessions(query);
-      const nextCursor = next && sessionCursor(query, next);
-      return { sessions: items, nextCursor, ...(total !== null && { total }) };
+      const { items, next, previous, unreadable, total } = await this.listSessions(query, signal);
+      return {
+        sessions: items,
+        nextCursor: next && sessionCursor(query, { position: next, side: "after" }),
+        previousCursor: previous && sessionCursor(query, { position: previous, side: "before" }),
+        unreadable,
+        ...(total !== null && { total }),
+      };
     });
   }
 
-  upsertSession(session: SessionInit): Promise<Session> {
-    return this.#perform(async () => {
-      const [stored] = await this.writeSessions([encodeSessionWrite(session, "session", this.limits)]);
-      return stored as Session;
+  sessionPages(options?: GetSessionsOptions & UserScope & ListHeaders): AsyncIterableIterator<SessionPage>;
+  sessionPages(options: GetSessionsOptions & UserScope & ListRuns): AsyncIterableIterator<SessionPage<Session>>;
+  sessionPages(
+    options: GetSessionsOptions & UserScope & (ListHeaders | ListRuns),
+  ): AsyncIterableIterator<SessionPage<Session | SessionHeader>>;
+  sessionPages(
+    options: GetSessionsOptions & UserScope & (ListHeaders | ListRuns) = {},
+  ): AsyncIterableIterator<SessionPage<Session | SessionHeader>> {
+    return pagesOf(options, (page) => this.getSessions(page));
+  }
+
+  upsertSession(session: SessionInit, options: CallOptions & ImportOptions = {}): Promise<SessionHeader> {
+    return this.perform(options, async (signal) => {
+      const write = encodeSessionWrite(session, "session", this.#importOf(options));
+      const [stored] = await this.writeSessions([write], signal);
+      return stored as SessionHeader;
     });
   }
 
-  upsertSessions(sessions: readonly SessionInit[]): Promise<void> {
-    return this.#perform(async () => {
+  upsertSessions(sessions: readonly SessionInit[], options: CallOptions & ImportOptions = {}): Promise<void> {
+    return this.perform(options, async (signal) => {
       if (!Array.isArray(sessions)) {
         throw new InvalidArgumentError("sessions", "an array of sessions");
       }
+      const how = this.#importOf(options);
       const writes = sessions.map((session: SessionInit, index) =>
-        encodeSessionWrite(session, `sessions[${index}]`, this.limits),
+        encodeSessionWrite(session, `sessions[${index}]`, how),
       );
       if (writes.length > 0) {
-        await this.writeSessions(writes);
+        await this.writeSessions(writes, signal);
       }
     });
   }
 
-  updateSession(scope: SessionScope, change: SessionChange): Promise<Session | null> {
-    return this.#perform(() => this.changeSession(checkScope(scope, this.limits), changeOf(change, this.limits)));
+  updateSession(options: SessionKey & UserScope, change: SessionChange): Promise<SessionHeader | null> {
+    return this.perform(options, (signal) =>
+      this.changeSession(checkScope(options, this.limits), changeOf(change, this.limits), signal),
+    );
   }
 
-  renameSession(options: SessionScope & { sessionName: string }): Promise<Session | null> {
-    return this.#perform(() => {
+  renameSession(options: SessionKey & UserScope & { sessionName: string }): Promise<SessionHeader | null> {
+    return this.perform(options, (signal) => {
       const scope = checkScope(options, this.limits, ["sessionName"]);
       const sessionName = check.checkText(options.sessionName, "sessionName");
-      return this.changeSession(scope, changeOf({ sessionName }, this.limits));
+      return this.changeSession(scope, changeOf({ sessionName }, this.limits), signal);
     });
   }
 
-  deleteSession(options: { sessionId: string; userId?: string }): Promise<boolean> {
-    return this.#perform(async () => {
-      check.checkKeys(options, "options", ["sessionId", "userId"]);
+  deleteSession(options: CallOptions & UserScope & { sessionId: string }): Promise<boolean> {
+    return this.perform(options, async (signal) => {
+      check.checkKeys(options, "options", ["sessionId", "userId", "signal"]);
       const { sessionId, userId } = checkScope(options, this.limits);
-      return (await this.removeSessions({ sessionIds: [sessionId], userId })) > 0;
+      return (await this.removeSessions({ sessionIds: [sessionId], userId }, signal)) > 0;
     });
   }
 
-  deleteSessions(options: DeleteSessionsOptions): Promise<number> {
-    return this.#perform(async () => {
+  deleteSessions(options: DeleteSessionsOptions & UserScope): Promise<number> {
+    return this.perform(options, async (signal) => {
       check.checkObject(options, "options");
       const selection = "sessionIds" in options ? "sessionIds" : "filter";
-      check.checkKeys(options, "options", [selection, "userId"]);
+      check.checkKeys(options, "options", [selection, "userId", "signal"]);
       const userId = check.checkUserScope(options, this.limits);
       if ("sessionIds" in options) {
         const sessionIds = check.checkIds(options.sessionIds, "sessionIds", this.limits);
-        return sessionIds.length === 0 ? 0 : this.removeSessions({ sessionIds, userId });
+        return sessionIds.length === 0 ? 0 : this.removeSessions({ sessionIds, userId }, signal);
       }
-      const conditions = checkFilter(options.filter, userId, this.limits);
-      return this.removeSessions({ conditions });
+      return this.#removeMatching(checkFilter(options.filter, userId, this.limits), signal);
     });
   }
 
-  upsertRun(options: UpsertRunOptions): Promise<void> {
-    return this.#perform(() => {
-      check.checkKeys(options, "options", ["session", "run", "change", "onlyIfStatus"]);
-      const { session, run, change } = options;
-      return this.writeRun({
-        ...encodeRunWrite(session, run, this.limits),
-        change: change === undefined ? null : changeOf(change, this.limits),
-        onlyIfStatus: checkOnlyIfStatus(options),
-      });
+  upsertRun(options: UpsertRunOptions & ImportOptions): Promise<UpsertRunResult> {
+    return this.perform(options, (signal) => {
+      check.checkKeys(options, "options", upsertRunKeys);
+      const keepTimes = check.checkFlag(options.keepTimes, "keepTimes", false);
+      return this.writeRun(encodeRunWrite(options, this.limits, keepTimes), signal);
     });
   }
 
-  getRun(options: { runId: string; userId?: string }): Promise<Run | null> {
-    return this.#perform(() => {
-      check.checkKeys(options, "options", ["runId", "userId"]);
-      return this.readRun({
-        runId: check.checkId(options.runId, "runId", this.limits),
-        userId: check.checkUserScope(options, this.limits),
-      });
+  updateRun(options: UpdateRunOptions & UserScope, change: RunChange): Promise<Run | null> {
+    return this.perform(options, (signal) =>
+      this.changeRun(checkRunScope(options, this.limits), runChangeOf(change, this.limits), signal),
+    );
+  }
+
+  getRun(options: CallOptions & UserScope & { runId: string }): Promise<Run | null> {
+    return this.perform(options, (signal) => {
+      check.checkKeys(options, "options", ["runId", "userId", "signal"]);
+      const runId = check.checkId(options.runId, "runId", this.limits);
+      return this.readRun({ runId, userId: check.checkUserScope(options, this.limits) }, signal);
     });
   }
 
-  getRuns(options: GetRunsOptions = {}): Promise<RunPage> {
-    return this.#perform(async () => {
+  getRuns(options: GetRunsOptions & UserScope = {}): Promise<RunPage> {
+    return this.perform(options, async (signal) => {
       const query = checkRunListQuery(options, this.limits);
-      const { items, next } = await this.listRuns(query);
-      const nextCursor = next && runCursor(query, next);
-      return { runs: items, nextCursor };
+      const { items, next, previous, unreadable } = await this.listRuns(query, signal);
+      return {
+        runs: items,
+        nextCursor: next && runCursor(query, { position: next, side: "after" }),
+        previousCursor: previous && runCursor(query, { position: previous, side: "before" }),
+        unreadable,
+      };
     });
   }
 
-  deleteRuns(options: { runIds: readonly string[]; userId?: string }): Promise<number> {
-    return this.#perform(async () => {
-      check.checkKeys(options, "options", ["runIds", "userId"]);
+  runPages(options: GetRunsOptions & UserScope = {}): AsyncIterableIterator<RunPage> {
+    return pagesOf(options, (page) => this.getRuns(page));
+  }
+
+  deleteRuns(options: CallOptions & UserScope & { runIds: readonly string[] }): Promise<number> {
+    return this.perform(options, async (signal) => {
+      check.checkKeys(options, "options", ["runIds", "userId", "signal"]);
       const userId = check.checkUserScope(options, this.limits);
       const runIds = check.checkIds(options.runIds, "runIds", this.limits);
-      return runIds.length === 0 ? 0 : this.removeRuns({ runIds, userId });
-    });
-  }
-
-  migrate(): Promise<void> {
-    return this.#perform(() => this.applyMigration());
-  }
-
-  planMigration(): Promise<readonly string[]> {
-    return this.#perform(() => this.pendingStatements());
-  }
-
-  verifySchema(): Promise<readonly SchemaProblem[]> {
-    return this.#perform(() => this.schemaProblems());
-  }
-
-  migrateLegacyRuns(options: MigrateLegacyRunsOptions = {}): Promise<LegacyRunsProgress> {
-    return this.#perform(() => {
-      check.checkKeys(options, "options", ["batchSize", "onProgress", "signal"]);
-      const batchSize = check.checkCount(options.batchSize, "batchSize", { from: 1, otherwise: 100 });
-      return this.copyLegacyRuns({ ...options, batchSize });
+      return runIds.length === 0 ? 0 : this.removeRuns({ runIds, userId }, signal);
     });
   }
 
@@ -249,6 +285,49 @@ export abstract class BaseSessionDb implements SessionDb {
     return this.close();
   }
 
+  /** Runs one call: not on a closed store, not with an aborted signal, and waited for by `close`. */
+  protected async perform<Result>(options: unknown, operation: (signal: Signal) => Promise<Result>): Promise<Result> {
+    if (this.#closing !== null) {
+      throw new ClosedError();
+    }
+    check.checkObject(options, "options");
+    const signal = check.checkSignal(options);
+    signal?.throwIfAborted();
+    this.#underWay += 1;
+    try {
+      return await operation(signal);
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) {
+        this.#whenIdle?.();
+      }
+    }
+  }
+
+  /** Each batch is committed, so what is gone stays gone. */
+  async #removeMatching(conditions: SessionConditions, signal: Signal): Promise<number> {
+    let deleted = 0;
+    try {
+      for (let short = 0; short < mostShortBatches;) {
+        signal?.throwIfAborted();
+        const batch = await this.removeSessions({ conditions, limit: deleteBatch }, signal);
+        deleted += batch;
+        if (batch === 0) {
+          break;
+        }
+        short = batch < deleteBatch ? short + 1 : 0;
+      }
+      return deleted;
+    } catch (cause) {
+      throw deleted === 0 ? cause : new PartialDeleteError(deleted, { cause });
+    }
+  }
+
+  #importOf(options: CallOptions & ImportOptions): { limits: SessionDbLimits; keepTimes: boolean } {
+    check.checkKeys(options, "options", ["keepTimes", "signal"]);
+    return { limits: this.limits, keepTimes: check.checkFlag(options.keepTimes, "keepTimes", false) };
+  }
+
   async #close(): Promise<void> {
     if (this.#underWay > 0) {
       await new Promise<void>((resolve) => {
@@ -257,19 +336,17 @@ export abstract class BaseSessionDb implements SessionDb {
     }
     await this.release();
   }
-
-  async #perform<Result>(operation: () => Promise<Result>): Promise<Result> {
-    if (this.#closing !== null) {
-      throw new ClosedError();
-    }
-    this.#underWay += 1;
-    try {
-      return await operation();
-    } finally {
-      this.#underWay -= 1;
-      if (this.#underWay === 0) {
-        this.#whenIdle?.();
-      }
-    }
-  }
 }
+
+const upsertRunKeys = [
+  "session",
+  "run",
+  "change",
+  "onlyIfExists",
+  "onlyIfStatus",
+  "onlyIfNewest",
+  "deleteRunsAfter",
+  "also",
+  "keepTimes",
+  "signal",
+];

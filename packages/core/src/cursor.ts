@@ -2,25 +2,32 @@ import { InvalidArgumentError } from "./errors.ts";
 
 type CursorPart = string | number;
 
-/** Packs the position after which a list goes on into the opaque text that callers pass back. */
+/** Packs the position that a page starts at into the opaque text that callers pass back. */
 export function encodeCursor(order: string, position: readonly CursorPart[]): string {
   return Buffer.from(JSON.stringify([order, ...position])).toString("base64url");
 }
 
-/** Unpacks a cursor; `shape` holds one example of each part. */
+/** Unpacks a cursor; `shape` holds one example of each part. Text parts must be ids, numbers whole. */
 export function decodeCursor(cursor: unknown, order: string, shape: readonly CursorPart[]): CursorPart[] {
-  const position = readCursor(cursor);
-  const [cursorOrder, ...parts] = position;
+  const [cursorOrder, ...parts] = readCursor(cursor);
   const fits =
     cursorOrder === order &&
     parts.length === shape.length &&
-    parts.every(
-      (part, index) => typeof part === typeof shape[index] && (typeof part === "string" || Number.isFinite(part)),
-    );
+    parts.every((part, index) => (typeof shape[index] === "string" ? isId(part) : Number.isSafeInteger(part)));
   if (!fits) {
-    throw new InvalidArgumentError("cursor", "the nextCursor of a page that was asked for with the same options");
+    throw new InvalidArgumentError("cursor", "a cursor of a page that was asked for with the same options");
   }
   return parts as CursorPart[];
+}
+
+/** Whether a cursor says that it is of this order. */
+export function isCursorOf(cursor: unknown, order: string): boolean {
+  return readCursor(cursor)[0] === order;
+}
+
+/** A cursor comes from outside: what no id can be must not reach a database. */
+function isId(part: unknown): boolean {
+  return typeof part === "string" && part !== "" && !/[\0\p{Surrogate}]/u.test(part);
 }
 
 function readCursor(cursor: unknown): unknown[] {

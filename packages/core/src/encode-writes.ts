@@ -2,51 +2,159 @@ import * as check from "./arguments.ts";
 import { unixSeconds } from "./clock.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { toJsonText, type JsonObject } from "./json.ts";
-import { encodeRun } from "./models/run-codec.ts";
-import type { Run } from "./models/runs.ts";
-import { decodeSession, encodeSession } from "./models/session-codec.ts";
+import { decodeRun, encodeRun, type RunSession } from "./models/run-codec.ts";
+import { canonicalStatus, type Run } from "./models/runs.ts";
+import { decodeHeader, encodeSession } from "./models/session-codec.ts";
 import type { SessionInit } from "./models/sessions.ts";
 import { encodeSummary } from "./models/summary.ts";
-import type { SessionChangeFunction, SessionColumns, SessionWrite } from "./queries.ts";
+import type {
+  AlsoChange,
+  RunChange,
+  SessionChange,
+  SessionDbLimits,
+  SessionPatch,
+  UpsertRunOptions,
+} from "./options.ts";
+import type {
+  AlsoWrite,
+  GivenTimes,
+  RunChangeFunction,
+  RunWrite,
+  SessionChangeFunction,
+  SessionColumns,
+  SessionWrite,
+} from "./queries.ts";
+import { checkNamedRun, checkWriteConditions } from "./query-checks.ts";
 import type { RunRow, SessionRow } from "./rows.ts";
-import type { SessionChange, SessionDbLimits, SessionPatch } from "./session-db.ts";
+import { sessionJsonColumns } from "./session-rules.ts";
 
 // From what callers hand to the writing methods to rows that can be bound, every fault found before a store is touched.
 
-const jsonColumns = ["sessionData", "agentData", "teamData", "workflowData", "metadata", "summary"] as const;
 const documents = ["agentData", "teamData", "workflowData", "metadata"] as const;
 const patchKeys: readonly string[] = [...documents, "sessionData", "sessionName", "sessionState", "summary"];
 const longestStatus = 50;
 
-export function encodeSessionWrite(session: SessionInit, argument: string, limits: SessionDbLimits): SessionWrite {
+export function encodeSessionWrite(
+  session: SessionInit,
+  argument: string,
+  { limits, keepTimes }: { limits: SessionDbLimits; keepTimes: boolean },
+): SessionWrite {
   const row = checkedSession(session, argument, limits);
-  const runs: unknown = session.runs ?? [];
-  if (!Array.isArray(runs)) {
+  const given: unknown = session.runs ?? [];
+  if (!Array.isArray(given)) {
     throw new InvalidArgumentError(`${argument}.runs`, "an array of runs");
   }
+  const runs = given.map((run: Run, index) => checkedRun(run, row, { argument: `${argument}.runs[${index}]`, limits }));
+  return { session: row, runs, keptTimes: keepTimes ? givenTimes(session, given, runs) : null };
+}
+
+export function encodeRunWrite(options: UpsertRunOptions, limits: SessionDbLimits, keepTimes: boolean): RunWrite {
+  const { change } = options;
+  const session = checkedTurnSession(options.session, "session", limits);
+  const run = checkedRun(options.run, session, { argument: "run", limits });
   return {
-    session: row,
-    runs: runs.map((run: Run, index) => checkedRun(run, row, { argument: `${argument}.runs[${index}]`, limits })),
+    session,
+    run,
+    change: change === undefined ? null : changeOf(change, limits),
+    conditions: checkWriteConditions(options, limits),
+    deleteAfter: checkNamedRun(options, "deleteRunsAfter", limits),
+    also: checkedAlso(options.also, session, limits),
+    keptTimes: keepTimes ? givenTimes(options.session, [options.run], [run]) : null,
   };
 }
 
-export function encodeRunWrite(
-  session: SessionInit,
-  run: Run,
-  limits: SessionDbLimits,
-): { session: SessionRow<string>; run: RunRow<string> } {
-  const row = checkedSession(session, "session", limits);
-  return { session: row, run: checkedRun(run, row, { argument: "run", limits }) };
-}
-
 /** The function that a store calls under the session's lock, from what the caller of `updateSession` gave. */
-export function changeOf(change: SessionChange, limits: SessionDbLimits): SessionChangeFunction {
+export function changeOf(
+  change: SessionChange,
+  limits: SessionDbLimits,
+  argument: string = "change",
+): SessionChangeFunction {
   if (typeof change === "function") {
     // On a copy: what the function does to the session it is shown changes neither the store nor the result.
-    return (stored) => encodePatch(change(decodeSession(structuredClone(stored), [])), stored, limits);
+    return (stored) => encodePatch(change(decodeHeader(structuredClone(stored))), stored, { limits, argument });
   }
-  checkPatch(change);
-  return (stored) => encodePatch(change, stored, limits);
+  checkPatch(change, argument);
+  return (stored) => encodePatch(change, stored, { limits, argument });
+}
+
+/** The function that a store calls under the session's lock, from what the caller of `updateRun` gave. */
+export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChangeFunction {
+  if (typeof change !== "function") {
+    throw new InvalidArgumentError("change", "a synchronous function that returns a run or null");
+  }
+  return (stored) => {
+    const run: unknown = change(decodeRun(structuredClone(stored)));
+    if (run === null) {
+      return null;
+    }
+    refusePromise(run);
+    if (typeof run !== "object" || run === undefined || "then" in run) {
+      throw new InvalidArgumentError("change", "a synchronous function that returns a run, or null to delete it");
+    }
+    if ((run as Run).runId !== stored.runId) {
+      throw new InvalidArgumentError("change.runId", "the id of the run as it was: a run keeps its id");
+    }
+    return checkedRun(run as Run, stored, { argument: "change", limits });
+  };
+}
+
+/** Nobody else looks at a promise that should be none, and an unhandled rejection ends the process. */
+function refusePromise(value: unknown): void {
+  if (value instanceof Promise) {
+    value.catch(() => {});
+  }
+}
+
+function givenTimes(
+  { createdAt, updatedAt }: SessionInit,
+  given: readonly Run[],
+  runs: readonly RunRow<string>[],
+): GivenTimes {
+  return {
+    createdAt: createdAt ?? null,
+    updatedAt: updatedAt ?? null,
+    runs: new Set(runs.filter((_, index) => (given[index]?.createdAt ?? null) !== null)),
+  };
+}
+
+/** The session of a turn. Runs that came with it would be lost. */
+function checkedTurnSession(session: SessionInit, argument: string, limits: SessionDbLimits): SessionRow<string> {
+  const row = checkedSession(session, argument, limits);
+  if ((session.runs ?? null) !== null) {
+    throw new InvalidArgumentError(`${argument}.runs`, "left out: upsertRun stores one run, upsertSession many");
+  }
+  return row;
+}
+
+function checkedAlso(also: unknown, turn: SessionRow<string>, limits: SessionDbLimits): AlsoWrite[] {
+  if (also === undefined) {
+    return [];
+  }
+  if (!Array.isArray(also)) {
+    throw new InvalidArgumentError("also", "an array of sessions with their changes");
+  }
+  const writes = also.map((each: AlsoChange, index): AlsoWrite => {
+    const argument = `also[${index}]`;
+    check.checkKeys(each, argument, ["session", "change"]);
+    return {
+      session: checkedTurnSession(each.session, `${argument}.session`, limits),
+      change: changeOf(each.change, limits, `${argument}.change`),
+    };
+  });
+  const ids = [turn.sessionId, ...writes.map(({ session }) => session.sessionId)];
+  const repeated = ids.findIndex((id, index) => ids.indexOf(id) < index);
+  if (repeated > 0) {
+    throw new InvalidArgumentError(`also[${repeated - 1}].session.sessionId`, "another session: each is changed once");
+  }
+  return writes.toSorted(bySessionId);
+}
+
+/** Any order will do that is the same for all who lock several sessions. */
+export function bySessionId(
+  { session: { sessionId: left } }: { readonly session: { readonly sessionId: string } },
+  { session: { sessionId: right } }: { readonly session: { readonly sessionId: string } },
+): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function checkedSession(session: SessionInit, argument: string, limits: SessionDbLimits): SessionRow<string> {
@@ -65,7 +173,7 @@ function checkedSession(session: SessionInit, argument: string, limits: SessionD
   check.checkTimestamp(session.createdAt, `${argument}.createdAt`);
   check.checkTimestamp(session.updatedAt, `${argument}.updatedAt`);
   const row = encodeSession(session, { now: unixSeconds(), argument });
-  for (const name of jsonColumns) {
+  for (const name of sessionJsonColumns) {
     check.checkPayload(row[name], `${argument}.${name}`, limits);
   }
   return row;
@@ -73,7 +181,7 @@ function checkedSession(session: SessionInit, argument: string, limits: SessionD
 
 function checkedRun(
   run: Run,
-  session: SessionRow<string>,
+  session: RunSession,
   { argument, limits }: { argument: string; limits: SessionDbLimits },
 ): RunRow<string> {
   check.checkObject(run, argument);
@@ -92,8 +200,27 @@ function checkedRun(
   for (const name of ["agentId", "teamId", "workflowId"] as const) {
     check.checkOptionalId(row[name], `${argument}.${name}`, limits);
   }
+  refuseIdentityInExtra(row, run, { session, argument });
   check.checkPayload(row.runData, argument, limits);
-  return row;
+  return row.status === null ? row : { ...row, status: check.storableText(row.status) };
+}
+
+/** What `extra` holds under the keys of a run's columns would pass the checks of the properties that have them. */
+function refuseIdentityInExtra(
+  row: RunRow<string>,
+  run: Run,
+  { session, argument }: { session: RunSession; argument: string },
+): void {
+  const given = {
+    user_id: [row.userId, run.userId ?? session.userId],
+    parent_run_id: [row.parentRunId, run.parentRunId],
+    status: [row.status, canonicalStatus(run.status ?? "COMPLETED")],
+  };
+  for (const [key, [stored, wanted]] of Object.entries(given)) {
+    if (stored !== null && stored !== wanted) {
+      throw new InvalidArgumentError(`${argument}.extra.${key}`, "left out: a run has a property of its own for it");
+    }
+  }
 }
 
 function checkDocument(value: unknown, argument: string): void {
@@ -102,55 +229,57 @@ function checkDocument(value: unknown, argument: string): void {
   }
 }
 
-function checkPatch(patch: unknown): asserts patch is SessionPatch {
-  if (patch instanceof Promise) {
-    // Nobody else will look at it, and an unhandled rejection ends the process.
-    patch.catch(() => {});
-  }
+function checkPatch(patch: unknown, argument: string): asserts patch is SessionPatch {
+  refusePromise(patch);
   if (typeof patch !== "object" || patch === null || "then" in patch) {
-    throw new InvalidArgumentError("change", "an object, or a synchronous function that returns one");
+    throw new InvalidArgumentError(argument, "an object, or a synchronous function that returns one");
   }
   for (const [name, value] of Object.entries(patch)) {
-    const argument = `change.${name}`;
+    const path = `${argument}.${name}`;
     if (!patchKeys.includes(name)) {
-      throw new InvalidArgumentError(argument, `left out: a session's ${patchKeys.join(", ")} can be changed`);
+      throw new InvalidArgumentError(path, `left out: a session's ${patchKeys.join(", ")} can be changed`);
     }
     if (value === undefined) {
       continue;
     }
     if (name === "sessionName") {
-      check.checkText(value, argument);
+      check.checkText(value, path);
     } else if (value !== null || name === "sessionState" || name === "sessionData") {
-      check.checkObject(value, argument);
+      check.checkObject(value, path);
     }
   }
 }
 
 /** Encodes the columns that a patch changes, and no others. */
-function encodePatch(patch: SessionPatch, stored: SessionRow, limits: SessionDbLimits): SessionColumns {
-  checkPatch(patch);
+function encodePatch(
+  patch: SessionPatch,
+  stored: SessionRow,
+  { limits, argument }: { limits: SessionDbLimits; argument: string },
+): SessionColumns {
+  checkPatch(patch, argument);
   const columns: SessionColumns = {};
   if (patch.sessionName !== undefined || patch.sessionState !== undefined || patch.sessionData !== undefined) {
-    columns.sessionData = toJsonText(patchedSessionData(patch, stored), "change.sessionData");
+    columns.sessionData = toJsonText(patchedSessionData(patch, stored), `${argument}.sessionData`);
   }
   if (patch.summary !== undefined) {
-    columns.summary = patch.summary && toJsonText(encodeSummary(patch.summary, "change.summary"), "change.summary");
+    const path = `${argument}.summary`;
+    columns.summary = patch.summary && toJsonText(encodeSummary(patch.summary, path), path);
   }
   for (const name of documents) {
     const document = patch[name];
     if (document !== undefined) {
-      columns[name] = document && toJsonText(document, `change.${name}`);
+      columns[name] = document && toJsonText(document, `${argument}.${name}`);
     }
   }
-  for (const name of jsonColumns) {
-    check.checkPayload(columns[name] ?? null, `change.${name}`, limits);
+  for (const name of sessionJsonColumns) {
+    check.checkPayload(columns[name] ?? null, `${argument}.${name}`, limits);
   }
   return columns;
 }
 
 function patchedSessionData({ sessionData, sessionName, sessionState }: SessionPatch, stored: SessionRow): JsonObject {
   return {
-    ...(sessionData ?? decodeSession(stored, []).sessionData),
+    ...(sessionData ?? decodeHeader(stored).sessionData),
     ...(sessionName !== undefined && { session_name: sessionName }),
     ...(sessionState !== undefined && { session_state: sessionState }),
   };

@@ -10,9 +10,11 @@ export type SessionDbErrorCode =
   | "DATABASE_UNREACHABLE"
   | "INVALID_ARGUMENT"
   | "INVALID_CONNECTION_STRING"
+  | "PARTIAL_DELETE"
   | "PAYLOAD_TOO_LARGE"
   | "PERMISSION_DENIED"
   | "RUN_CONFLICT"
+  | "RUNS_NOT_READ"
   | "SCHEMA_MISMATCH"
   | "SESSION_COMPONENT_MISMATCH"
   | "SESSION_OWNERSHIP"
@@ -64,13 +66,19 @@ export class InvalidArgumentError extends SessionDbError {
 /** A write named a session that belongs to another user, or named no user for a session that has an owner. */
 export class SessionOwnershipError extends SessionDbError {
   readonly code = "SESSION_OWNERSHIP";
-  readonly sessionId: string;
+  /** Null when the caller named a run alone: the id of another user's session may tell something. */
+  readonly sessionId: string | null;
+  /** The run that was named, or null. */
+  readonly runId: string | null;
 
-  constructor(sessionId: string) {
-    super(
-      `Session ${JSON.stringify(sessionId)} belongs to another user. Write to it as its owner, or use another session id.`,
-    );
+  constructor(sessionId: string | null, runId: string | null = null) {
+    const what =
+      sessionId === null
+        ? `Run ${JSON.stringify(runId)} is in a session that belongs to another user. Change it as the session's owner.`
+        : `Session ${JSON.stringify(sessionId)} belongs to another user. Write to it as its owner, or use another session id.`;
+    super(what);
     this.sessionId = sessionId;
+    this.runId = runId;
   }
 
   override get name(): string {
@@ -182,6 +190,37 @@ export class PayloadTooLargeError extends SessionDbError {
 
   override get name(): string {
     return "PayloadTooLargeError";
+  }
+}
+
+/** The runs of a session were asked for that was read without them. */
+export class RunsNotReadError extends SessionDbError {
+  readonly code = "RUNS_NOT_READ";
+  readonly sessionId: string;
+
+  constructor(sessionId: string) {
+    super(`Session ${JSON.stringify(sessionId)} was read without its runs. Read it with includeRuns: true.`);
+    this.sessionId = sessionId;
+  }
+
+  override get name(): string {
+    return "RunsNotReadError";
+  }
+}
+
+/** A delete by filter failed after some sessions were gone for good. Repeat the call to delete the others. */
+export class PartialDeleteError extends SessionDbError {
+  readonly code = "PARTIAL_DELETE";
+  /** How many sessions were deleted. */
+  readonly deleted: number;
+
+  constructor(deleted: number, options: ErrorOptions) {
+    super(`${deleted} sessions were deleted before the call failed. Repeat it to delete the others.`, options);
+    this.deleted = deleted;
+  }
+
+  override get name(): string {
+    return "PartialDeleteError";
   }
 }
 

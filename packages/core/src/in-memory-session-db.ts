@@ -1,24 +1,28 @@
 import { BaseSessionDb } from "./base-session-db.ts";
-import { InvalidArgumentError, RunConflictError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { InvalidArgumentError } from "./errors.ts";
 import {
   compareRuns,
   compareSessions,
-  firstPage,
+  decodeRows,
   isVisible,
   meetsConditions,
   meetsRunConditions,
+  pageOfAll,
   sessionPosition,
 } from "./list-rules.ts";
 import { decodeRun } from "./models/run-codec.ts";
 import type { Run } from "./models/runs.ts";
-import { decodeSession } from "./models/session-codec.ts";
-import type { Session } from "./models/sessions.ts";
+import { decodeHeader, decodeSession, withRunCount } from "./models/session-codec.ts";
+import type { Session, SessionHeader } from "./models/sessions.ts";
+import type { UpsertRunResult } from "./options.ts";
 import type {
+  GivenTimes,
   PageOf,
+  RunChangeFunction,
   RunListQuery,
   RunPosition,
   RunQuery,
+  RunScopeQuery,
   RunSelection,
   RunsWanted,
   RunWrite,
@@ -26,13 +30,29 @@ import type {
   SessionChangeFunction,
   SessionConditions,
   SessionListQuery,
-  SessionPosition,
+  SessionPageOf,
   SessionQuery,
   SessionSelection,
   SessionWrite,
 } from "./queries.ts";
 import type { RunRow, SessionRow } from "./rows.ts";
-import { admitOwner, admitType, isHistoryRun, parseSessionRow, replacedColumns, touchedAt } from "./session-rules.ts";
+import {
+  admitOwner,
+  admitType,
+  admitted,
+  checkRun,
+  filledColumns,
+  isHistoryRun,
+  keptColumns,
+  mayDelete,
+  parseRunRow,
+  parseSessionRow,
+  replacedColumns,
+  runsToDelete,
+  sessionNameOf,
+  touched,
+  unmetCondition,
+} from "./session-rules.ts";
 
 export interface InMemorySessionDbOptions {
   /** The largest JSON document, in bytes of UTF-8. Default 64 MiB. */
@@ -50,56 +70,50 @@ type StoredRun = RunRow<string> & { runIndex: number };
 /**
  * The contract in its plainest form: for tests, for trying things out, and to read before writing an adapter. Nothing
  * outlives the process. Rows are kept as the JSON text a database would hold, so callers never share objects with it.
- * No method waits for anything, so no two of them interleave.
+ * No method waits for anything, so no two of them interleave, and there is nothing that a signal could interrupt.
  */
 export class InMemorySessionDb extends BaseSessionDb {
   readonly #sessions = new Map<string, StoredSession>();
   readonly #runs = new Map<string, StoredRun>();
 
   constructor({ maxPayloadBytes = 64 * 1024 * 1024 }: InMemorySessionDbOptions = {}) {
-    super({ idLength: 255, payloadBytes: maxPayloadBytes });
+    super({ maxIdLength: 255, maxPayloadBytes });
   }
 
-  protected override async readSession(query: SessionQuery): Promise<Session | null> {
+  protected override async readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
     const stored = this.#sessions.get(query.sessionId);
     return stored !== undefined && isVisible(stored.row, query) ? decode(stored, query.runs) : null;
   }
 
-  protected override async listSessions(
-    query: SessionListQuery,
-  ): Promise<PageOf<Session, SessionPosition> & { total: number | null }> {
-    const positionOf = ({ row }: StoredSession): SessionPosition => sessionPosition(row, query.sortBy);
-    const compare = compareSessions(query);
-    const { after } = query;
+  protected override async listSessions(query: SessionListQuery): Promise<SessionPageOf<Session | SessionHeader>> {
     const matching = this.#matching(query);
-    const rest = matching
-      .filter((stored) => after === null || compare(positionOf(stored), after) > 0)
-      .toSorted((a, b) => compare(positionOf(a), positionOf(b)))
-      .slice(query.offset);
-    const { items, next } = firstPage(rest, query.limit, positionOf);
-    return {
-      items: items.map((stored) => decode(stored, query.runs)),
-      next,
-      total: query.includeTotal ? matching.length : null,
-    };
+    const page = pageOfAll(matching, query, {
+      compare: compareSessions(query),
+      positionOf: ({ row }) => sessionPosition(row, query.sortBy),
+    });
+    const listed = decodeRows(page, query, {
+      decode: (stored) => withRunCount(decode(stored, query.runs), query.includeRunCount ? stored.runs.length : null),
+      idOf: ({ row }) => row.sessionId,
+    });
+    return { ...listed, total: query.includeTotal ? matching.length : null };
   }
 
-  protected override async writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
+  protected override async writeSessions(writes: readonly SessionWrite[]): Promise<SessionHeader[]> {
     // A later write may be of a session that an earlier one creates, so all are tried on a copy of what they concern.
     const draft = new InMemorySessionDb();
     for (const stored of this.#concernedBy(writes)) {
       draft.#put({ row: stored.row, runs: [...stored.runs] });
     }
-    const written = writes.map(({ session, runs }) => {
+    const written = writes.map(({ session, runs, keptTimes }) => {
       const existing = draft.#admitted(session);
       const stored = existing ?? draft.#put({ row: session, runs: [] });
-      if (existing !== undefined) {
-        update(existing, session.userId, replacedColumns(session));
+      if (existing !== null) {
+        update(existing, session.userId, { ...replacedColumns(session), ...keptColumns(keptTimes) });
       }
       for (const run of runs) {
-        draft.#putRun(stored, run);
+        draft.#putRun(stored, run, keptTimes);
       }
-      return decode(stored, "none");
+      return decodeHeader(parseSessionRow(stored.row));
     });
     for (const stored of draft.#sessions.values()) {
       this.#put(stored);
@@ -110,7 +124,7 @@ export class InMemorySessionDb extends BaseSessionDb {
   protected override async changeSession(
     { sessionId, sessionType, userId }: ScopeQuery,
     change: SessionChangeFunction,
-  ): Promise<Session | null> {
+  ): Promise<SessionHeader | null> {
     const stored = this.#sessions.get(sessionId);
     if (stored === undefined) {
       return null;
@@ -122,16 +136,16 @@ export class InMemorySessionDb extends BaseSessionDb {
       admitType(stored.row, sessionType);
     }
     update(stored, userId, change(parseSessionRow(stored.row)));
-    return decode(stored, "none");
+    return decodeHeader(parseSessionRow(stored.row));
   }
 
   protected override async removeSessions(selection: SessionSelection): Promise<number> {
     const removed =
       "conditions" in selection
-        ? this.#matching(selection.conditions)
+        ? this.#matching(selection.conditions).slice(0, selection.limit)
         : selection.sessionIds
             .flatMap((sessionId) => this.#sessions.get(sessionId) ?? [])
-            .filter((stored) => mayDelete(stored, selection.userId));
+            .filter(({ row }) => mayDelete(row, selection.userId));
     for (const { row, runs } of removed) {
       this.#sessions.delete(row.sessionId);
       for (const { runId } of runs) {
@@ -141,18 +155,60 @@ export class InMemorySessionDb extends BaseSessionDb {
     return removed.length;
   }
 
-  protected override async writeRun({ session, run, change, onlyIfStatus }: RunWrite): Promise<void> {
-    const existing = this.#admitted(session);
-    this.#checkRun(run);
-    if (onlyIfStatus !== null && existing?.runs.find(({ runId }) => runId === run.runId)?.status !== onlyIfStatus) {
-      return;
+  protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
+    const { session, run, keptTimes } = write;
+    // All that may be refused comes first, then nothing can fail any more.
+    const sessions = [{ session, change: write.change }, ...write.also];
+    const existing = sessions.map((each) => this.#admitted(each.session));
+    const [stored = null] = existing;
+    checkRun(this.#runs.get(run.runId) ?? null, run);
+    const state = { sessionExists: stored !== null, runs: stored?.runs ?? [] };
+    const unmet = unmetCondition(write, state);
+    if (unmet !== null) {
+      return { stored: false, unmet };
     }
-    const columns = change?.(parseSessionRow(existing?.row ?? session)) ?? {};
-    const stored = existing ?? this.#put({ row: { ...session, ...columns }, runs: [] });
-    if (existing !== undefined) {
-      update(existing, session.userId, columns);
+    const deleted = runsToDelete(write, state);
+    const changes = sessions.map(({ session: given, change }, index) => {
+      const before = existing[index]?.row ?? null;
+      const filled = before === null ? {} : filledColumns(before, given);
+      return { ...filled, ...change?.(parseSessionRow({ ...(before ?? given), ...filled })) };
+    });
+    for (const [index, { session: given }] of sessions.entries()) {
+      const columns = { ...changes[index], ...(index === 0 && keptColumns(keptTimes)) };
+      const before = existing[index] ?? null;
+      if (before === null) {
+        this.#put({ row: { ...given, ...columns }, runs: [] });
+      } else {
+        update(before, given.userId, columns);
+      }
     }
-    this.#putRun(stored, run);
+    const current = this.#sessions.get(session.sessionId) as StoredSession;
+    if (deleted.length > 0) {
+      this.#deleteRuns(current, new Set(deleted));
+    }
+    this.#putRun(current, run, keptTimes);
+    return { stored: true, deletedRuns: deleted.length };
+  }
+
+  protected override async changeRun(
+    { runId, sessionId, userId }: RunScopeQuery,
+    change: RunChangeFunction,
+  ): Promise<Run | null> {
+    const run = this.#runs.get(runId);
+    const stored = run && this.#sessions.get(run.sessionId);
+    if (run === undefined || stored === undefined || (sessionId !== null && run.sessionId !== sessionId)) {
+      return null;
+    }
+    if (userId !== null) {
+      admitOwner(stored.row, userId, sessionId === null ? runId : null);
+    }
+    const changed = change(parseRunRow(run));
+    update(stored, userId, {});
+    if (changed === null) {
+      this.#deleteRuns(stored, new Set([runId]));
+      return null;
+    }
+    return decodeStored(this.#putRun(stored, changed, null));
   }
 
   protected override async readRun({ runId, userId }: RunQuery): Promise<Run | null> {
@@ -162,16 +218,18 @@ export class InMemorySessionDb extends BaseSessionDb {
   }
 
   protected override async listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>> {
-    const compare = compareRuns(query);
-    const after = query.after && this.#currentPlace(query, query.after);
-    const rest = [...this.#sessions.values()]
+    const matching = [...this.#sessions.values()]
       .filter(({ row }) => query.sessionId === null || row.sessionId === query.sessionId)
       .filter(({ row }) => query.userId === null || row.userId === query.userId)
       .flatMap(({ runs }) => runs)
-      .filter((run) => meetsRunConditions(run, query) && (after === null || compare(run, after) > 0))
-      .toSorted(compare);
-    const { items, next } = firstPage(rest, query.limit, (run) => run);
-    return { items: items.map(decodeStored), next };
+      .filter((run) => meetsRunConditions(run, query));
+    const { start } = query;
+    const page = pageOfAll<StoredRun, RunPosition>(
+      matching,
+      { ...query, start: start && { ...start, position: this.#currentPlace(query, start.position) } },
+      { compare: compareRuns(query), positionOf: (run) => run },
+    );
+    return decodeRows(page, query, { decode: decodeStored, idOf: ({ runId }) => runId });
   }
 
   protected override async removeRuns({ runIds, userId }: RunSelection): Promise<number> {
@@ -179,16 +237,9 @@ export class InMemorySessionDb extends BaseSessionDb {
     const sessionIds = new Set(found.map(({ sessionId }) => sessionId));
     const concerned = [...sessionIds].flatMap((sessionId) => this.#sessions.get(sessionId) ?? []);
     const wanted = new Set(runIds);
-    let removed = 0;
-    for (const stored of concerned.filter((each) => mayDelete(each, userId))) {
-      const kept = stored.runs.filter(({ runId }) => !wanted.has(runId));
-      removed += stored.runs.length - kept.length;
-      for (const { runId } of stored.runs) {
-        this.#runs.delete(runId);
-      }
-      this.#put({ row: stored.row, runs: kept.map((run, runIndex) => ({ ...run, runIndex })) });
-    }
-    return removed;
+    return concerned
+      .filter(({ row, runs }) => mayDelete(row, userId, runs.find(({ runId }) => wanted.has(runId))?.runId))
+      .reduce((removed, stored) => removed + this.#deleteRuns(stored, wanted), 0);
   }
 
   protected override async release(): Promise<void> {
@@ -196,41 +247,48 @@ export class InMemorySessionDb extends BaseSessionDb {
     this.#runs.clear();
   }
 
-  /** Deleting runs renumbers the others: in a session a cursor goes on after its run's place of now. */
-  #currentPlace({ sessionId }: RunListQuery, after: RunPosition): RunPosition {
-    const run = this.#runs.get(after.runId);
+  /** Deleting runs renumbers the others: in a session a cursor resumes beside its run's current place. */
+  #currentPlace({ sessionId, userId }: RunListQuery, position: RunPosition): RunPosition {
     if (sessionId === null) {
-      return after;
+      return position;
     }
-    if (run === undefined || run.sessionId !== sessionId) {
+    const run = this.#runs.get(position.runId);
+    const isVisibleRun = userId === null || this.#sessions.get(sessionId)?.row.userId === userId;
+    if (run === undefined || run.sessionId !== sessionId || !isVisibleRun) {
       throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
     }
     return run;
   }
 
   /** The stored session, if there is one, once it is clear that it may be written. */
-  #admitted(session: SessionRow<string>): StoredSession | undefined {
-    const stored = this.#sessions.get(session.sessionId);
-    if (stored !== undefined) {
-      admitOwner(stored.row, session.userId);
-      admitType(stored.row, session.sessionType);
-    }
+  #admitted(session: SessionRow<string>): StoredSession | null {
+    const stored = this.#sessions.get(session.sessionId) ?? null;
+    admitted(stored?.row ?? null, session);
     return stored;
   }
 
-  #checkRun({ runId, sessionId }: RunRow<string>): void {
-    if ((this.#runs.get(runId)?.sessionId ?? sessionId) !== sessionId) {
-      throw new RunConflictError(runId, sessionId);
-    }
-  }
-
   /** Puts a run in the place of the one with its id, which keeps its time of creation, or at the end. */
-  #putRun(stored: StoredSession, run: RunRow<string>): void {
-    this.#checkRun(run);
-    const { runIndex, createdAt } = this.#runs.get(run.runId) ?? { ...run, runIndex: stored.runs.length };
+  #putRun(stored: StoredSession, run: RunRow<string>, keptTimes: GivenTimes | null): StoredRun {
+    const before = this.#runs.get(run.runId);
+    checkRun(before ?? null, run);
+    const runIndex = before?.runIndex ?? stored.runs.length;
+    const createdAt = keptTimes?.runs.has(run) === true ? run.createdAt : (before?.createdAt ?? run.createdAt);
     const placed = { ...run, runIndex, createdAt };
     stored.runs[runIndex] = placed;
     this.#runs.set(run.runId, placed);
+    return placed;
+  }
+
+  /** Deletes those of a session's runs that are wanted gone, and closes the gaps. */
+  #deleteRuns(stored: StoredSession, wanted: ReadonlySet<string>): number {
+    const kept = stored.runs.filter(({ runId }) => !wanted.has(runId));
+    const removed = stored.runs.length - kept.length;
+    for (const { runId } of stored.runs) {
+      this.#runs.delete(runId);
+    }
+    stored.runs = kept.map((run, runIndex) => ({ ...run, runIndex }));
+    this.#put(stored);
+    return removed;
   }
 
   #put(stored: StoredSession): StoredSession {
@@ -251,32 +309,27 @@ export class InMemorySessionDb extends BaseSessionDb {
   }
 
   #matching(conditions: SessionConditions): StoredSession[] {
-    return [...this.#sessions.values()].filter((stored) => {
-      const sessionName = conditions.sessionName === null ? null : decode(stored, "none").sessionName;
-      const participantIds = stored.runs.map(({ userId }) => userId);
-      return meetsConditions({ row: stored.row, sessionName, participantIds }, conditions);
+    return [...this.#sessions.values()].filter(({ row, runs }) => {
+      const sessionName = conditions.sessionName === null ? null : sessionNameOf(parseSessionRow(row));
+      return meetsConditions({ row, sessionName, runs }, conditions);
     });
   }
 }
 
 /** Every write to a stored session touches it, and gives it an owner if it had none. */
 function update(stored: StoredSession, userId: string | null, columns: Partial<SessionRow<string>>): void {
-  const { row } = stored;
-  stored.row = { ...row, ...columns, userId: row.userId ?? userId, updatedAt: touchedAt(row) };
+  stored.row = { ...stored.row, ...touched(stored.row, userId), ...columns };
 }
 
-/** Deleting is not adopting: what nobody owns is not this user's to delete. */
-function mayDelete({ row }: StoredSession, userId: string | null): boolean {
-  return userId === null || !admitOwner(row, userId);
+function decode({ row, runs }: StoredSession, wanted: RunsWanted): Session | SessionHeader {
+  return wanted === "none"
+    ? decodeHeader(parseSessionRow(row))
+    : decodeSession(parseSessionRow(row), chosen(runs, wanted).map(decodeStored));
 }
 
-function decode({ row, runs }: StoredSession, wanted: RunsWanted): Session {
-  return decodeSession(parseSessionRow(row), chosen(runs, wanted).map(decodeStored));
-}
-
-function chosen(runs: readonly StoredRun[], wanted: RunsWanted): readonly StoredRun[] {
-  if (wanted === "none" || wanted === "all") {
-    return wanted === "none" ? [] : runs;
+function chosen(runs: readonly StoredRun[], wanted: Exclude<RunsWanted, "none">): readonly StoredRun[] {
+  if (wanted === "all") {
+    return runs;
   }
   const newest: StoredRun[] = [];
   for (let place = runs.length - 1; place >= 0 && newest.length < wanted; place -= 1) {
@@ -289,5 +342,5 @@ function chosen(runs: readonly StoredRun[], wanted: RunsWanted): readonly Stored
 }
 
 function decodeStored(run: StoredRun): Run {
-  return decodeRun({ ...run, runData: parseJson(run.runData, "runData", run.runId) });
+  return decodeRun(parseRunRow(run));
 }

@@ -1,5 +1,8 @@
+import { CorruptDataError } from "./errors.ts";
+import type { SortOrder, UnreadableRow } from "./options.ts";
 import type {
   PageOf,
+  PageQuery,
   RunListQuery,
   RunPosition,
   ScopeQuery,
@@ -19,22 +22,25 @@ export function isVisible(
   return (sessionType === null || row.sessionType === sessionType) && (userId === null || row.userId === userId);
 }
 
-/** What of a session its conditions look at. */
+/** The parts of a session that list conditions examine. */
 export interface ListedSession {
   readonly row: Omit<SessionRow<unknown>, "sessionData">;
   /** Null for a session without a name. */
   readonly sessionName: string | null;
-  readonly participantIds: Iterable<string | null>;
+  /** All runs of the session. */
+  readonly runs: Iterable<Pick<RunRow<unknown>, "userId" | "status">>;
 }
 
 export function meetsConditions(session: ListedSession, conditions: SessionConditions): boolean {
-  const { row, sessionName, participantIds } = session;
-  const { sessionType, participantId, componentId, startTimestamp, endTimestamp } = conditions;
+  const { row, sessionName } = session;
+  const { sessionType, participantId, runStatuses, componentId, startTimestamp, endTimestamp } = conditions;
   const components = { agent: row.agentId, team: row.teamId, workflow: row.workflowId };
   const componentIds = sessionType === null ? Object.values(components) : [components[sessionType]];
+  const runs = participantId === null && runStatuses === null ? [] : [...session.runs];
   return (
     isVisible(row, conditions) &&
-    (participantId === null || [...participantIds].includes(participantId)) &&
+    (participantId === null || runs.some(({ userId }) => userId === participantId)) &&
+    (runStatuses === null || runs.some(({ status }) => status !== null && runStatuses.includes(status))) &&
     (componentId === null || componentIds.includes(componentId)) &&
     (conditions.sessionName === null || foldName(sessionName ?? "").includes(conditions.sessionName)) &&
     (startTimestamp === null || row.createdAt >= startTimestamp) &&
@@ -44,12 +50,13 @@ export function meetsConditions(session: ListedSession, conditions: SessionCondi
 
 /** Whether a run meets all conditions but those on its session. */
 export function meetsRunConditions(
-  run: Pick<RunRow<unknown>, "userId" | "status" | "parentRunId" | "createdAt">,
-  { participantId, statuses, parent, startTimestamp, endTimestamp }: RunListQuery,
+  run: Pick<RunRow<unknown>, "userId" | "status" | "parentRunId" | "createdAt" | "agentId" | "teamId" | "workflowId">,
+  { participantId, statuses, componentId, parent, startTimestamp, endTimestamp }: RunListQuery,
 ): boolean {
   return (
     (participantId === null || run.userId === participantId) &&
     (statuses === null || (run.status !== null && statuses.includes(run.status))) &&
+    (componentId === null || [run.agentId, run.teamId, run.workflowId].includes(componentId)) &&
     (parent === null || run.parentRunId === (parent === "none" ? null : parent.runId)) &&
     (startTimestamp === null || run.createdAt >= startTimestamp) &&
     (endTimestamp === null || run.createdAt <= endTimestamp)
@@ -63,10 +70,10 @@ export function sessionPosition(
   return { timestamp: sortBy === "createdAt" ? createdAt : (updatedAt ?? createdAt), sessionId };
 }
 
+type Compare<Position> = (a: Position, b: Position) => number;
+
 /** The order of a list of sessions, for `toSorted`. */
-export function compareSessions({
-  sortOrder,
-}: Pick<SessionListQuery, "sortOrder">): (a: SessionPosition, b: SessionPosition) => number {
+export function compareSessions({ sortOrder }: Pick<SessionListQuery, "sortOrder">): Compare<SessionPosition> {
   const direction = sortOrder === "asc" ? 1 : -1;
   return (a, b) => direction * (a.timestamp - b.timestamp || compareIds(a.sessionId, b.sessionId));
 }
@@ -74,23 +81,83 @@ export function compareSessions({
 /** The order of a list of runs, for `toSorted`: that of their session, or across sessions by time. */
 export function compareRuns({
   sessionId,
-  order,
-}: Pick<RunListQuery, "sessionId" | "order">): (a: RunPosition, b: RunPosition) => number {
-  const direction = order === "asc" ? 1 : -1;
+  sortOrder,
+}: Pick<RunListQuery, "sessionId" | "sortOrder">): Compare<RunPosition> {
+  const direction = sortOrder === "asc" ? 1 : -1;
   return (a, b) =>
     direction *
     ((sessionId === null ? 0 : a.runIndex - b.runIndex) || a.createdAt - b.createdAt || compareIds(a.runId, b.runId));
 }
 
-/** The first `limit` items of all that are left, and where the next page goes on. */
-export function firstPage<Item, Position>(
-  rest: readonly Item[],
-  limit: number,
-  positionOf: (item: Item) => Position,
-): PageOf<Item, Position> {
-  const items = rest.slice(0, limit);
+/** The order in which the rows of a page are read: away from where it starts, so backwards for a page before a cursor. */
+export function readingOrder({ sortOrder, start }: Pick<PageQuery<unknown>, "sortOrder" | "start">): SortOrder {
+  return start?.side === "before" ? (sortOrder === "asc" ? "desc" : "asc") : sortOrder;
+}
+
+/** A page of rows, not decoded yet. */
+export type RowPage<Row, Position> = Pick<PageOf<Row, Position>, "items" | "next" | "previous">;
+
+/**
+ * A page, in the order of the list, from rows in `readingOrder`. There must be one row more than the page's limit if the
+ * list goes on: that is how it is known.
+ */
+export function pageOfRows<Row, Position>(
+  rows: readonly Row[],
+  { limit, start, offset = 0 }: Pick<PageQuery<unknown>, "limit" | "start"> & { readonly offset?: number },
+  positionOf: (row: Row) => Position,
+): RowPage<Row, Position> {
+  const goesOn = rows.length > limit;
+  const items = rows.slice(0, limit);
+  const backwards = start?.side === "before";
+  if (backwards) {
+    items.reverse();
+  }
+  const [first] = items;
   const last = items.at(-1);
-  return { items, next: last === undefined || rest.length === items.length ? null : positionOf(last) };
+  const hasPrevious = backwards ? goesOn : start !== null || offset > 0;
+  return {
+    items,
+    next: last !== undefined && (backwards || goesOn) ? positionOf(last) : null,
+    previous: first !== undefined && hasPrevious ? positionOf(first) : null,
+  };
+}
+
+/** The page of a list that is held in memory whole, in any order. */
+export function pageOfAll<Row, Position>(
+  all: readonly Row[],
+  query: Pick<PageQuery<Position>, "limit" | "start"> & { readonly offset?: number },
+  { compare, positionOf }: { readonly compare: Compare<Position>; readonly positionOf: (row: Row) => Position },
+): RowPage<Row, Position> {
+  const { start, offset = 0 } = query;
+  const direction = start?.side === "before" ? -1 : 1;
+  const rows = all
+    .map((row) => ({ row, position: positionOf(row) }))
+    .filter(({ position }) => start === null || direction * compare(position, start.position) > 0)
+    .toSorted((a, b) => direction * compare(a.position, b.position))
+    .map(({ row }) => row)
+    .slice(offset);
+  return pageOfRows(rows, query, positionOf);
+}
+
+/** Decodes the rows of a page, and sets those aside that cannot be read if the query asks for that. */
+export function decodeRows<Row, Item, Position>(
+  page: RowPage<Row, Position>,
+  { onUnreadable }: Pick<PageQuery<unknown>, "onUnreadable">,
+  { decode, idOf }: { readonly decode: (row: Row) => Item; readonly idOf: (row: Row) => string },
+): PageOf<Item, Position> {
+  const items: Item[] = [];
+  const unreadable: UnreadableRow[] = [];
+  for (const row of page.items) {
+    try {
+      items.push(decode(row));
+    } catch (error) {
+      if (onUnreadable === "throw" || !(error instanceof CorruptDataError)) {
+        throw error;
+      }
+      unreadable.push({ id: idOf(row), error });
+    }
+  }
+  return { items, next: page.next, previous: page.previous, unreadable };
 }
 
 /** By UTF-8 bytes, as a database with a binary collation compares. JavaScript's `<` differs beyond U+FFFF. */

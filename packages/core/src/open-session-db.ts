@@ -51,9 +51,19 @@ export async function openSessionDb(url: string, options: OpenSessionDbOptions =
   }
   const adapter: unknown = isAdapter(source) ? source : await source();
   if (!isAdapter(adapter)) {
-    throw new InvalidArgumentError(`adapters.${scheme}`, "a function that returns an adapter, which has fromUrl(url)");
+    const isModule = isAdapter((adapter as { default?: unknown } | null | undefined)?.default);
+    throw new InvalidArgumentError(
+      `adapters.${scheme}`,
+      "a function that returns an adapter, which has fromUrl(url)" +
+        (isModule ? ": the adapter is the module's default export, so return `module.default`" : ""),
+    );
   }
-  return adapter.fromUrl(url);
+  // An adapter in JavaScript may promise its store.
+  const db = await (adapter.fromUrl(url) as SessionDb | Promise<SessionDb>);
+  if (typeof (db as Partial<SessionDb> | null | undefined)?.getSession !== "function") {
+    throw new InvalidArgumentError(`adapters.${scheme}`, "an adapter whose fromUrl(url) returns a store");
+  }
+  return db;
 }
 
 function checkOptions(options: OpenSessionDbOptions): void {

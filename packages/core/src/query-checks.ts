@@ -1,17 +1,32 @@
 import * as check from "./arguments.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { decodeCursor, encodeCursor, isCursorOf } from "./cursor.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { canonicalStatus } from "./models/runs.ts";
 import type {
+  GetRunsOptions,
+  GetSessionsOptions,
+  ListHeaders,
+  ListRuns,
+  PageOptions,
+  SessionDbLimits,
+  SessionFilter,
+  SessionKey,
+  UpdateRunOptions,
+  UserScope,
+} from "./options.ts";
+import type {
+  PageQuery,
+  PageStart,
   RunListQuery,
   RunPosition,
+  RunScopeQuery,
   RunsWanted,
   ScopeQuery,
   SessionConditions,
   SessionListQuery,
   SessionPosition,
+  WriteConditions,
 } from "./queries.ts";
-import type { GetRunsOptions, GetSessionsOptions, SessionDbLimits, SessionFilter, SessionScope } from "./session-db.ts";
 import { foldName } from "./session-rules.ts";
 
 // From the options of the reading methods to queries without gaps.
@@ -20,14 +35,35 @@ const defaultPageSize = 50;
 /** More than there are statuses; each number of them is a statement of its own. */
 const mostStatuses = 50;
 
-const scopeKeys = ["sessionId", "sessionType", "userId"];
-const filterKeys = ["sessionType", "participantId", "componentId", "sessionName", "startTimestamp", "endTimestamp"];
+const scopeKeys = ["sessionId", "sessionType", "userId", "signal"];
+const filterKeys = [
+  "sessionType",
+  "participantId",
+  "runStatus",
+  "componentId",
+  "sessionName",
+  "startTimestamp",
+  "endTimestamp",
+];
 export const runsKeys = ["includeRuns", "runsLimit"];
-const listKeys = ["userId", "sortBy", "sortOrder", "limit", "page", "cursor", "includeTotal"];
-const runListKeys = ["sessionId", "userId", "participantId", "status", "parentRunId", "startTimestamp", "endTimestamp"];
+const pageKeys = ["sortOrder", "limit", "cursor", "onUnreadable", "userId", "signal"];
+const listKeys = ["sortBy", "page", "includeTotal", "includeRunCount"];
+const runListKeys = [
+  "sessionId",
+  "participantId",
+  "status",
+  "componentId",
+  "parentRunId",
+  "startTimestamp",
+  "endTimestamp",
+];
 
 /** Checks a scope, which may come with further options of the names given. */
-export function checkScope(scope: SessionScope, limits: SessionDbLimits, more: readonly string[] = []): ScopeQuery {
+export function checkScope(
+  scope: SessionKey & UserScope,
+  limits: SessionDbLimits,
+  more: readonly string[] = [],
+): ScopeQuery {
   check.checkKeys(scope, "options", [...scopeKeys, ...more]);
   return {
     sessionId: check.checkId(scope.sessionId, "sessionId", limits),
@@ -36,15 +72,29 @@ export function checkScope(scope: SessionScope, limits: SessionDbLimits, more: r
   };
 }
 
+/** Checks the scope of `updateRun`. */
+export function checkRunScope(options: UpdateRunOptions & UserScope, limits: SessionDbLimits): RunScopeQuery {
+  check.checkKeys(options, "options", ["runId", "sessionId", "userId", "signal"]);
+  const id = (value: unknown, argument: string): string => check.checkId(value, argument, limits);
+  return {
+    runId: id(options.runId, "runId"),
+    sessionId: condition(options, "sessionId", id),
+    userId: check.checkUserScope(options, limits),
+  };
+}
+
 export function checkRunsWanted(
   options: { includeRuns?: unknown; runsLimit?: unknown },
   included: boolean,
 ): RunsWanted {
-  const limit = check.checkCount(options.runsLimit, "runsLimit", { from: 0, otherwise: Number.POSITIVE_INFINITY });
-  if (!check.checkFlag(options.includeRuns, "includeRuns", included) || limit === 0) {
-    return "none";
+  const wanted = check.checkFlag(options.includeRuns, "includeRuns", included);
+  if (options.runsLimit === undefined) {
+    return wanted ? "all" : "none";
   }
-  return limit === Number.POSITIVE_INFINITY ? "all" : limit;
+  if (!wanted) {
+    throw new InvalidArgumentError("runsLimit", "left out unless includeRuns is true: without it no run is read");
+  }
+  return check.checkCount(options.runsLimit, "runsLimit", { from: 1, otherwise: 1 });
 }
 
 function checkConditions(
@@ -53,11 +103,12 @@ function checkConditions(
   { limits, path = "" }: { limits: SessionDbLimits; path?: string },
 ): SessionConditions {
   const id = (value: unknown, argument: string): string => check.checkId(value, argument, limits);
-  const name = (value: unknown, argument: string): string => foldName(check.checkText(value, argument));
+  const name = (value: unknown, argument: string): string => foldName(check.checkSearchText(value, argument));
   return {
     sessionType: condition(filter, `${path}sessionType`, check.checkSessionType),
     userId,
     participantId: condition(filter, `${path}participantId`, id),
+    runStatuses: condition(filter, `${path}runStatus`, checkStatuses),
     componentId: condition(filter, `${path}componentId`, id),
     sessionName: condition(filter, `${path}sessionName`, name),
     startTimestamp: condition(filter, `${path}startTimestamp`, check.checkTimestamp),
@@ -78,56 +129,71 @@ export function checkFilter(filter: SessionFilter, userId: string | null, limits
   return conditions;
 }
 
-export function checkListQuery(options: GetSessionsOptions, limits: SessionDbLimits): SessionListQuery {
-  check.checkKeys(options, "options", [...filterKeys, ...listKeys, ...runsKeys]);
-  const order = {
-    sortBy: check.checkChoice(options.sortBy, "sortBy", ["createdAt", "updatedAt"]),
-    sortOrder: check.checkChoice(options.sortOrder, "sortOrder", ["desc", "asc"]),
-  };
-  const limit = check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize });
+export function checkListQuery(
+  options: GetSessionsOptions & UserScope & (ListRuns | ListHeaders),
+  limits: SessionDbLimits,
+): SessionListQuery {
+  check.checkKeys(options, "options", [...filterKeys, ...pageKeys, ...listKeys, ...runsKeys]);
+  const sortBy = check.checkChoice(options.sortBy, "sortBy", ["createdAt", "updatedAt"]);
+  const sortOrder = check.checkChoice(options.sortOrder, "sortOrder", ["desc", "asc"]);
   const page = check.checkCount(options.page, "page", { from: 1, otherwise: 1 });
+  const { limit, onUnreadable } = checkPage(options);
   if (!Number.isSafeInteger(page * limit)) {
     throw new InvalidArgumentError("page", "a page within the first 2^53 sessions");
   }
-  if (options.cursor !== undefined && options.page !== undefined) {
+  const { cursor } = options;
+  if (cursor !== undefined && options.page !== undefined) {
     throw new InvalidArgumentError("page", "left out when a cursor is given");
   }
   return {
     ...checkConditions(options, check.checkUserScope(options, limits), { limits }),
-    ...order,
+    sortBy,
+    sortOrder,
     limit,
+    onUnreadable,
     offset: (page - 1) * limit,
-    after: options.cursor === undefined ? null : sessionPosition(options.cursor, order),
+    start: cursor === undefined ? null : sessionStart(cursor, { sortBy, sortOrder }),
     runs: checkRunsWanted(options, false),
     includeTotal: check.checkFlag(options.includeTotal, "includeTotal", false),
+    includeRunCount: check.checkFlag(options.includeRunCount, "includeRunCount", false),
   };
 }
 
-export function checkRunListQuery(options: GetRunsOptions, limits: SessionDbLimits): RunListQuery {
-  check.checkKeys(options, "options", [...runListKeys, "order", "limit", "cursor"]);
+export function checkRunListQuery(options: GetRunsOptions & UserScope, limits: SessionDbLimits): RunListQuery {
+  check.checkKeys(options, "options", [...runListKeys, ...pageKeys]);
   const id = (value: unknown, argument: string): string => check.checkId(value, argument, limits);
   const sessionId = condition(options, "sessionId", id);
-  const order = check.checkChoice(options.order, "order", ["asc", "desc"]);
+  const sortOrder = check.checkChoice(options.sortOrder, "sortOrder", ["asc", "desc"]);
+  const { cursor } = options;
   return {
     sessionId,
     userId: check.checkUserScope(options, limits),
     participantId: condition(options, "participantId", id),
     statuses: condition(options, "status", checkStatuses),
+    componentId: condition(options, "componentId", id),
     parent: checkParent(options, id),
     startTimestamp: condition(options, "startTimestamp", check.checkTimestamp),
     endTimestamp: condition(options, "endTimestamp", check.checkTimestamp),
-    order,
-    limit: check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }),
-    after: options.cursor === undefined ? null : runPosition(options.cursor, { sessionId, order }),
+    sortOrder,
+    ...checkPage(options),
+    start: cursor === undefined ? null : runStart(cursor, { sessionId, sortOrder }),
   };
 }
 
-export function sessionCursor(query: SessionListQuery, { timestamp, sessionId }: SessionPosition): string {
-  return encodeCursor(sessionOrder(query), [timestamp, sessionId]);
+function checkPage(options: PageOptions): Pick<PageQuery<unknown>, "limit" | "onUnreadable"> {
+  return {
+    limit: check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }),
+    onUnreadable: check.checkChoice(options.onUnreadable, "onUnreadable", ["report", "throw"]),
+  };
 }
 
-export function runCursor(query: RunListQuery, { runIndex, createdAt, runId }: RunPosition): string {
-  return encodeCursor(runOrder(query), [runIndex, createdAt, runId]);
+export function sessionCursor(query: SessionListQuery, { position, side }: PageStart<SessionPosition>): string {
+  return encodeCursor(`${side} ${sessionOrder(query)}`, [position.timestamp, position.sessionId]);
+}
+
+export function runCursor(query: RunListQuery, { position, side }: PageStart<RunPosition>): string {
+  const { runIndex, createdAt, runId } = position;
+  return encodeCursor(`${side} ${runOrder(query)}`, [runIndex, createdAt, runId]);
 }
 
 /**
@@ -150,9 +216,30 @@ function condition<Value>(
   return checked(value, argument);
 }
 
-/** The status that a stored run must have to be replaced, or null when any will do. */
-export function checkOnlyIfStatus(options: object): string | null {
-  return condition(options, "onlyIfStatus", (status, argument) => canonicalStatus(check.checkText(status, argument)));
+/** The conditions of `upsertRun`, or null when none was given. */
+export function checkWriteConditions(options: object, limits: SessionDbLimits): WriteConditions | null {
+  const exists = condition(options, "onlyIfExists", (value, argument) =>
+    check.checkChoice<"session" | "run">(value, argument, ["session", "run"]),
+  );
+  const statuses = condition(options, "onlyIfStatus", checkStatuses);
+  const newest = checkNamedRun(options, "onlyIfNewest", limits);
+  return exists === null && statuses === null && newest === null ? null : { exists, statuses, newest };
+}
+
+/** An option that names a run, or none by null; null when it was left out. */
+export function checkNamedRun(
+  options: Readonly<Record<string, unknown>> | object,
+  argument: "onlyIfNewest" | "deleteRunsAfter",
+  limits: SessionDbLimits,
+): { readonly runId: string | null } | null {
+  if (!(argument in options)) {
+    return null;
+  }
+  const runId = (options as Readonly<Record<string, unknown>>)[argument];
+  if (runId === undefined) {
+    throw new InvalidArgumentError(argument, "left out, a run id, or null; not undefined");
+  }
+  return { runId: runId === null ? null : check.checkId(runId, argument, limits) };
 }
 
 function checkStatuses(status: unknown, argument: string): readonly string[] {
@@ -160,7 +247,7 @@ function checkStatuses(status: unknown, argument: string): readonly string[] {
   if (statuses.length === 0 || statuses.length > mostStatuses) {
     throw new InvalidArgumentError(argument, `a status, or an array of 1 to ${mostStatuses}`);
   }
-  return [...new Set(statuses.map((value) => canonicalStatus(check.checkText(value, argument))))];
+  return [...new Set(statuses.map((value) => canonicalStatus(check.checkSearchText(value, argument))))];
 }
 
 function checkParent(
@@ -178,16 +265,30 @@ function sessionOrder({ sortBy, sortOrder }: Pick<SessionListQuery, "sortBy" | "
   return `${sortBy} ${sortOrder}`;
 }
 
-function runOrder({ sessionId, order }: Pick<RunListQuery, "sessionId" | "order">): string {
-  return `${sessionId === null ? "createdAt" : "runIndex"} ${order}`;
+function runOrder({ sessionId, sortOrder }: Pick<RunListQuery, "sessionId" | "sortOrder">): string {
+  return `${sessionId === null ? "createdAt" : "runIndex"} ${sortOrder}`;
 }
 
-function sessionPosition(cursor: unknown, order: Pick<SessionListQuery, "sortBy" | "sortOrder">): SessionPosition {
-  const [timestamp, sessionId] = decodeCursor(cursor, sessionOrder(order), [0, ""]) as [number, string];
-  return { timestamp, sessionId };
+function sessionStart(
+  cursor: unknown,
+  order: Pick<SessionListQuery, "sortBy" | "sortOrder">,
+): PageStart<SessionPosition> {
+  const { side, parts } = readStart(cursor, sessionOrder(order), [0, ""]);
+  const [timestamp, sessionId] = parts as [number, string];
+  return { side, position: { timestamp, sessionId } };
 }
 
-function runPosition(cursor: unknown, order: Pick<RunListQuery, "sessionId" | "order">): RunPosition {
-  const [runIndex, createdAt, runId] = decodeCursor(cursor, runOrder(order), [0, 0, ""]) as [number, number, string];
-  return { runIndex, createdAt, runId };
+function runStart(cursor: unknown, order: Pick<RunListQuery, "sessionId" | "sortOrder">): PageStart<RunPosition> {
+  const { side, parts } = readStart(cursor, runOrder(order), [0, 0, ""]);
+  const [runIndex, createdAt, runId] = parts as [number, number, string];
+  return { side, position: { runIndex, createdAt, runId } };
+}
+
+function readStart(
+  cursor: unknown,
+  order: string,
+  shape: readonly (string | number)[],
+): { side: PageStart<unknown>["side"]; parts: (string | number)[] } {
+  const side = isCursorOf(cursor, `before ${order}`) ? "before" : "after";
+  return { side, parts: decodeCursor(cursor, `${side} ${order}`, shape) };
 }

@@ -1,138 +1,45 @@
-import type { SchemaProblem } from "./errors.ts";
-import type { JsonObject } from "./json.ts";
-import type { Run, RunStatus } from "./models/runs.ts";
-import type { Session, SessionInit, SessionType } from "./models/sessions.ts";
-import type { SessionSummary } from "./models/summary.ts";
+import type { Run } from "./models/runs.ts";
+import type { Session, SessionHeader, SessionInit } from "./models/sessions.ts";
+import type {
+  CallOptions,
+  DeleteSessionsOptions,
+  GetRunsOptions,
+  GetSessionsOptions,
+  ImportOptions,
+  ListHeaders,
+  ListRuns,
+  ReadRuns,
+  RunChange,
+  RunPage,
+  SessionChange,
+  SessionDbLimits,
+  SessionKey,
+  SessionPage,
+  SkipRuns,
+  UpdateRunOptions,
+  UpsertRunOptions,
+  UpsertRunResult,
+  UserScope,
+} from "./options.ts";
 
 /**
  * The contract of a session store. docs/concepts.md explains the words, `@sessiondb/conformance` checks every promise.
  *
  * Rules that hold for every method:
- * - Ids are 1 to `limits.idLength` characters, compared byte for byte: case, accents and trailing spaces count.
+ * - Ids are 1 to `limits.maxIdLength` characters, compared byte for byte: case, accents and trailing spaces count.
  * - A `userId` argument confines the call to sessions that user owns. Leaving it out means "any user" and is for trusted
  *   code alone; giving it as `undefined`, `null` or `""` MUST be an `InvalidArgumentError`, since a missing scope is never
  *   "everyone". The same goes for every other condition of a list or a filter. Request code gets `forUser(userId)`.
  * - `null` means absent. Misuse and refusals reject with a `SessionDbError`; nothing is half-written.
- * - Every write is atomic and safe to repeat. Timestamps are integer Unix seconds.
- * - NUL and lone surrogates inside stored text become U+FFFD; in an id they are an error.
+ * - Every write is atomic and safe to repeat. Timestamps are whole Unix seconds.
+ * - Every write to a session sets its `updatedAt` to now, if that is not earlier than it was; so does `updateRun`, also when
+ *   it deletes the run. A write whose condition does not hold leaves it as it is, and so does `deleteRuns`.
+ * - NUL and lone surrogates become U+FFFD inside stored text and in the text of conditions; in an id they are an error.
+ * - A call whose `signal` aborts rejects with `signal.reason`; a write that rejects so MUST have stored nothing.
+ *   A delete by filter that has deleted some sessions by then rejects with `PartialDeleteError`, whose cause is the reason.
  */
-export interface SessionDb extends AsyncDisposable {
+export interface SessionDb extends SessionCalls<UserScope, ImportOptions>, AsyncDisposable {
   readonly limits: SessionDbLimits;
-
-  /**
-   * One session with its runs in order, or null when it does not exist, is of another `sessionType`, or belongs to
-   * another user than `userId`. `runsLimit: n` reads the newest n runs that history uses (no member runs, none that is
-   * paused, cancelled, failed or regenerated) at a cost that MUST NOT grow with the runs before them. `includeRuns: false` MUST
-   * NOT read any run.
-   */
-  getSession(options: GetSessionOptions): Promise<Session | null>;
-
-  /**
-   * One page of the sessions that meet every given condition, newest first by default, without runs by default. Pages
-   * that follow `nextCursor` MUST NOT repeat or skip a session because of equal timestamps or concurrent inserts.
-   *
-   * @throws SchemaMismatchError for `participantId` while runs of Agno 2 are not copied yet (see `migrateLegacyRuns`).
-   */
-  getSessions(options?: GetSessionsOptions): Promise<SessionPage>;
-
-  /**
-   * Writes a whole session: an import, or a first write. The fields given replace the stored ones; the runs given are
-   * added or replaced by run id, in their order; no stored run is ever removed. Resolves with the session as stored,
-   * its `runs` left empty. Of an existing session the type, the owner, `createdAt` and whatever is null or left out
-   * stay (clear a field with `updateSession`), and `updatedAt` becomes now, if that is not earlier than it was.
-   *
-   * @throws SessionOwnershipError when the stored session has an owner and `session.userId` is not that owner. A stored
-   * session without owner is adopted by `session.userId`.
-   * @throws SessionTypeMismatchError when the stored session has another type.
-   * @throws RunConflictError when a run id is already stored under another session.
-   */
-  upsertSession(session: SessionInit): Promise<Session>;
-
-  /** `upsertSession` for many, in order, all or nothing. An empty list is a no-op. */
-  upsertSessions(sessions: readonly SessionInit[]): Promise<void>;
-
-  /**
-   * Changes state, name, metadata, summary or component data of one session. A function gets the session as stored
-   * (without runs) and returns what to change; it runs under the session's lock, so two increments from any two
-   * processes MUST add up. It must be synchronous and free of side effects: a retry calls it again.
-   * Resolves with the session as stored now, without runs, or null when it does not exist.
-   *
-   * @throws SessionOwnershipError when `userId` is given and the session belongs to another user. A session without
-   * owner is adopted.
-   * @throws SessionTypeMismatchError when `sessionType` is given and the session has another type.
-   */
-  updateSession(scope: SessionScope, change: SessionChange): Promise<Session | null>;
-
-  /** `updateSession` of the session's name. */
-  renameSession(options: SessionScope & { sessionName: string }): Promise<Session | null>;
-
-  /**
-   * Deletes one session with all of its runs. False when it does not exist, or has no owner and `userId` is given
-   * (deleting is not adopting).
-   *
-   * @throws SessionOwnershipError when `userId` is given and the session belongs to another user.
-   */
-  deleteSession(options: { sessionId: string; userId?: string }): Promise<boolean>;
-
-  /**
-   * Deletes the sessions named, or all that meet a filter, with their runs; all or nothing. Resolves with how many there
-   * were. Named sessions follow the rules of `deleteSession`; a filter with `userId` sees only that user's sessions. A
-   * filter without any condition is an `InvalidArgumentError` unless `userId` is given.
-   */
-  deleteSessions(options: DeleteSessionsOptions): Promise<number>;
-
-  /**
-   * Stores one turn: creates the session row from `session` if it is missing, then adds the run, or replaces the stored
-   * run of that `runId`, which keeps its place and its `createdAt`. Of an existing session only `updatedAt` changes, plus an absent owner and what
-   * `change` says (see `updateSession`; applied in the same transaction). A sequential append MUST sort after every run
-   * committed before it; concurrent appends from any number of processes MUST all survive. The cost MUST NOT grow with
-   * the session, and no other run is read or rewritten.
-   *
-   * A run without `userId` is stored under `session.userId`; one with another user's id is that participant's turn.
-   *
-   * With `onlyIfStatus` it replaces a stored run of that status or does nothing at all, which MUST be decided under the
-   * session's lock: whoever closes a run that was left behind never overwrites what its process wrote meanwhile.
-   *
-   * @throws SessionOwnershipError when the stored session has an owner and `session.userId` is not that owner.
-   * @throws SessionTypeMismatchError when the stored session has another type.
-   * @throws RunConflictError when the run id is already stored under another session.
-   */
-  upsertRun(options: UpsertRunOptions): Promise<void>;
-
-  /** One run, or null when it does not exist or its session belongs to another user than `userId`. */
-  getRun(options: { runId: string; userId?: string }): Promise<Run | null>;
-
-  /**
-   * One page of runs: of one session in the session's order, or across sessions by `createdAt` and run id. Member runs
-   * and every status are included unless filtered out.
-   *
-   * @throws SchemaMismatchError without `sessionId` while runs of Agno 2 are not copied yet (see `migrateLegacyRuns`).
-   */
-  getRuns(options?: GetRunsOptions): Promise<RunPage>;
-
-  /**
-   * Deletes the runs named, and only those; the others keep their order. Resolves with how many there were. Runs of
-   * sessions without owner are not deleted for a `userId`.
-   *
-   * @throws SessionOwnershipError when `userId` is given and one of the runs is in another user's session; then none is
-   * deleted.
-   */
-  deleteRuns(options: { runIds: readonly string[]; userId?: string }): Promise<number>;
-
-  /** Creates what is missing of the tables. Safe to call from any number of processes at once. */
-  migrate(): Promise<void>;
-
-  /** The SQL statements that `migrate` would run, in order; empty when there is nothing to do. Changes nothing. */
-  planMigration(): Promise<readonly string[]>;
-
-  /** How the tables found differ from the tables needed; empty when they are right. Issues no DDL. */
-  verifySchema(): Promise<readonly SchemaProblem[]>;
-
-  /**
-   * Copies the runs of a database written by Agno 2, where they are one JSON column of the session, into rows of their
-   * own. Idempotent, resumable, in batches; the old column stays as a backup and is no longer read once all is copied.
-   */
-  migrateLegacyRuns(options?: MigrateLegacyRunsOptions): Promise<LegacyRunsProgress>;
 
   /** A handle confined to the sessions of one user, with no way out: the one to give to request code. */
   forUser(userId: string): UserSessionDb;
@@ -144,160 +51,151 @@ export interface SessionDb extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** `SessionDb` for one user: the same methods and promises, with `userId` fixed. */
-export interface UserSessionDb {
+/**
+ * `SessionDb` for one user: the same methods and promises, with `userId` fixed. What is written is this user's: another
+ * user's id on a session or a run is an `InvalidArgumentError`.
+ */
+export interface UserSessionDb extends SessionCalls<unknown, unknown> {
   readonly userId: string;
-  getSession(options: Omit<GetSessionOptions, "userId">): Promise<Session | null>;
-  getSessions(options?: Omit<GetSessionsOptions, "userId">): Promise<SessionPage>;
-  /** `session.userId`, and that of its runs, is set to this user; another user's id is an `InvalidArgumentError`. */
-  upsertSession(session: SessionInit): Promise<Session>;
-  upsertSessions(sessions: readonly SessionInit[]): Promise<void>;
-  updateSession(scope: Omit<SessionScope, "userId">, change: SessionChange): Promise<Session | null>;
-  renameSession(options: Omit<SessionScope, "userId"> & { sessionName: string }): Promise<Session | null>;
-  deleteSession(options: { sessionId: string }): Promise<boolean>;
-  deleteSessions(options: { sessionIds: readonly string[] } | { filter: SessionFilter }): Promise<number>;
-  /** `session.userId` is set to this user, and so is the run's. */
-  upsertRun(options: UpsertRunOptions): Promise<void>;
-  getRun(options: { runId: string }): Promise<Run | null>;
-  getRuns(options?: Omit<GetRunsOptions, "userId">): Promise<RunPage>;
-  deleteRuns(options: { runIds: readonly string[] }): Promise<number>;
 }
 
-/** What a store can hold. Larger values are refused before anything is written. */
-export interface SessionDbLimits {
-  /** The longest id, in Unicode characters. */
-  readonly idLength: number;
-  /** The largest JSON document (a run, a session state …), in bytes of UTF-8. */
-  readonly payloadBytes: number;
-}
+/** The methods that a store and the handle of one user share. `Scope` and `Import` are the options of trusted code. */
+export interface SessionCalls<Scope, Import> {
+  /**
+   * One session with its runs in order, or null when it does not exist, is of another `sessionType`, or belongs to
+   * another user than `userId`. Session and runs MUST be of one moment. `runsLimit: n` reads the newest n runs that history
+   * uses (no member runs, none that is paused, cancelled, failed or regenerated) at a cost that MUST NOT grow with the runs
+   * before them. `includeRuns: false` MUST NOT read any run, and returns a `SessionHeader`.
+   *
+   * @throws CorruptDataError when the session or one of the runs asked for cannot be read: a conversation has no gaps.
+   */
+  getSession(options: SessionKey & Scope & ReadRuns): Promise<Session | null>;
+  getSession(options: SessionKey & Scope & SkipRuns): Promise<SessionHeader | null>;
+  getSession(options: SessionKey & Scope & (ReadRuns | SkipRuns)): Promise<Session | SessionHeader | null>;
 
-export interface SessionScope {
-  sessionId: string;
-  sessionType?: SessionType;
-  userId?: string;
-}
+  /**
+   * One page of the sessions that meet every given condition, newest first by default, without runs by default. Pages
+   * that follow a cursor MUST NOT repeat or skip a session because of equal timestamps or concurrent inserts. With
+   * `includeRuns` a page costs one round trip more than without, however many sessions it has, and each session and its
+   * runs are of one moment; a session of which a run cannot be read is `unreadable` as a whole.
+   *
+   * @throws SchemaMismatchError for `participantId`, `runStatus` and `includeRunCount` while runs of Agno 2 are not copied
+   * yet (see `ManagedSchema.migrateLegacyRuns`).
+   */
+  getSessions(options?: GetSessionsOptions & Scope & ListHeaders): Promise<SessionPage>;
+  getSessions(options: GetSessionsOptions & Scope & ListRuns): Promise<SessionPage<Session>>;
+  getSessions(
+    options: GetSessionsOptions & Scope & (ListHeaders | ListRuns),
+  ): Promise<SessionPage<Session | SessionHeader>>;
 
-export interface GetSessionOptions extends SessionScope {
-  /** The newest n runs that history uses. Default: all runs. 0 reads none. */
-  runsLimit?: number;
-  /** Default true. */
-  includeRuns?: boolean;
-}
+  /** The pages of `getSessions`, one after the other, each read when the loop asks for it: `for await (const page of …)`. */
+  sessionPages(options?: GetSessionsOptions & Scope & ListHeaders): AsyncIterableIterator<SessionPage>;
+  sessionPages(options: GetSessionsOptions & Scope & ListRuns): AsyncIterableIterator<SessionPage<Session>>;
+  sessionPages(
+    options: GetSessionsOptions & Scope & (ListHeaders | ListRuns),
+  ): AsyncIterableIterator<SessionPage<Session | SessionHeader>>;
 
-/** Conditions on sessions; those given must all hold. */
-export interface SessionFilter {
-  sessionType?: SessionType;
-  /** A user with at least one run in the session. */
-  participantId?: string;
-  /** The id of the agent, team or workflow. */
-  componentId?: string;
-  /** A part of the session's name, in any case; `%` and `_` are ordinary characters, and `""` is part of every name. */
-  sessionName?: string;
-  /** Created at or after, in Unix seconds. */
-  startTimestamp?: number;
-  /** Created at or before, in Unix seconds. */
-  endTimestamp?: number;
-}
+  /**
+   * Writes a whole session: an import, or a first write. The fields given replace the stored ones; the runs given are
+   * added or replaced by run id, in their order; no stored run is ever removed. Resolves with the session as stored,
+   * without its runs. Of an existing session the type, the owner, `createdAt` and whatever is null or left out stay (clear
+   * a field with `updateSession`).
+   *
+   * @throws SessionOwnershipError when the stored session has an owner and `session.userId` is not that owner. A stored
+   * session without owner is adopted by `session.userId`.
+   * @throws SessionTypeMismatchError when the stored session has another type.
+   * @throws RunConflictError when a run id is already stored under another session.
+   */
+  upsertSession(session: SessionInit, options?: CallOptions & Import): Promise<SessionHeader>;
 
-export interface GetSessionsOptions extends SessionFilter {
-  userId?: string;
-  /** Default `createdAt`. A session without `updatedAt` sorts by `createdAt`. Ties go by session id, in the same direction. */
-  sortBy?: "createdAt" | "updatedAt";
-  /** Default `desc`. */
-  sortOrder?: SortOrder;
-  /** Default 50. */
-  limit?: number;
-  /** 1-based; costs the pages before it. Prefer `cursor`, with which it cannot be combined. */
-  page?: number;
-  /** `nextCursor` of the page before, asked with the same order. */
-  cursor?: string;
-  /** Default false. */
-  includeRuns?: boolean;
-  /** With `includeRuns`: the newest n runs that history uses, of each session. Default: all runs. */
-  runsLimit?: number;
-  /** Whether to count all sessions that meet the conditions. Default false. */
-  includeTotal?: boolean;
-}
+  /** `upsertSession` for many, in order, all or nothing. An empty list is a no-op. */
+  upsertSessions(sessions: readonly SessionInit[], options?: CallOptions & Import): Promise<void>;
 
-export type SortOrder = "asc" | "desc";
+  /**
+   * Changes state, name, metadata, summary or component data of one session, under its lock: two increments from any two
+   * processes MUST add up. Resolves with the session as stored now, or null when it does not exist.
+   *
+   * @throws SessionOwnershipError when `userId` is given and the session belongs to another user. A session without
+   * owner is adopted.
+   * @throws SessionTypeMismatchError when `sessionType` is given and the session has another type.
+   */
+  updateSession(options: SessionKey & Scope, change: SessionChange): Promise<SessionHeader | null>;
 
-export interface SessionPage {
-  readonly sessions: Session[];
-  /** Null on the last page. */
-  readonly nextCursor: string | null;
-  /** Only with `includeTotal`. */
-  readonly total?: number;
-}
+  /** `updateSession` of the session's name. */
+  renameSession(options: SessionKey & Scope & { sessionName: string }): Promise<SessionHeader | null>;
 
-/** What to change of a session; what is left out stays. */
-export interface SessionPatch {
-  sessionName?: string;
-  /** Replaces the whole session state. */
-  sessionState?: JsonObject;
-  /** Replaces all session data; `sessionName` and `sessionState` are applied after it. */
-  sessionData?: JsonObject;
-  metadata?: JsonObject | null;
-  summary?: SessionSummary | null;
-  agentData?: JsonObject | null;
-  teamData?: JsonObject | null;
-  workflowData?: JsonObject | null;
-}
+  /**
+   * Deletes one session with all of its runs. False when it does not exist, or has no owner and `userId` is given
+   * (deleting is not adopting).
+   *
+   * @throws SessionOwnershipError when `userId` is given and the session belongs to another user.
+   */
+  deleteSession(options: CallOptions & Scope & { sessionId: string }): Promise<boolean>;
 
-export type SessionChange = SessionPatch | ((session: Session) => SessionPatch);
+  /**
+   * Deletes sessions with their runs and resolves with how many there were. Named sessions follow the rules of
+   * `deleteSession`, all or nothing. A filter deletes in batches, each of which is committed: repeat a call that failed. A
+   * filter with `userId` sees only that user's sessions; one without any condition is an `InvalidArgumentError` unless
+   * `userId` is given.
+   *
+   * @throws PartialDeleteError when a delete by filter fails after some sessions are gone; it says how many.
+   */
+  deleteSessions(options: DeleteSessionsOptions & Scope): Promise<number>;
 
-export interface UpsertRunOptions {
-  /** Identity of the session, and its first content should it not exist yet. `runs` is ignored. */
-  session: SessionInit;
-  run: Run;
-  change?: SessionChange;
-  /** Writes only if the run is stored in the session with this status now; otherwise nothing is written. */
-  onlyIfStatus?: RunStatus;
-}
+  /**
+   * Stores one turn: creates the session row from `session` if it is missing, then adds the run, or replaces the stored
+   * run of that `runId`, which keeps its place and its `createdAt`. Of an existing session an absent owner, component id and
+   * component data are filled in, and `change` is applied; all else that `session` says is for a session that is missing. A
+   * sequential append MUST sort after every run committed before it; concurrent appends from any number of processes MUST
+   * all survive. Without conditions and `deleteRunsAfter` the cost MUST NOT grow with the session, and no other run is read
+   * or rewritten.
+   *
+   * A run without `userId` is stored under `session.userId`; one with another user's id is that participant's turn.
+   *
+   * Resolves with `{ stored: true }`, or with `{ stored: false }` and nothing written when a condition (`onlyIfExists`,
+   * `onlyIfStatus`, `onlyIfNewest`) does not hold. Conditions MUST be decided under the session's lock, before
+   * `deleteRunsAfter` is looked at. The sessions of `also` are locked together with the turn's, in the order of their ids,
+   * each under the rules of ownership, and filled in like it. Until the commit, readers see the session as it was.
+   *
+   * @throws SessionOwnershipError when a stored session has an owner and its `session.userId` is not that owner.
+   * @throws SessionTypeMismatchError when a stored session has another type.
+   * @throws RunConflictError when the run id is already stored under another session.
+   * @throws InvalidArgumentError when `deleteRunsAfter` names no run of the session.
+   */
+  upsertRun(options: UpsertRunOptions & Import): Promise<UpsertRunResult>;
 
-export type DeleteSessionsOptions =
-  | { sessionIds: readonly string[]; userId?: string }
-  | { filter: SessionFilter; userId?: string };
+  /**
+   * Changes one run under its session's lock: of several callers that each take something out of a run, no two get the
+   * same. The run keeps its id, session, place and `createdAt`. Resolves with the run as stored now, or null when it was
+   * deleted, does not exist, or is not in `sessionId`.
+   *
+   * @throws SessionOwnershipError when `userId` is given and the session belongs to another user. A session without
+   * owner is adopted.
+   */
+  updateRun(options: UpdateRunOptions & Scope, change: RunChange): Promise<Run | null>;
 
-export interface GetRunsOptions {
-  sessionId?: string;
-  /** Runs in sessions that this user owns, whoever wrote the run. */
-  userId?: string;
-  /** The user who wrote the run. */
-  participantId?: string;
-  status?: RunStatus | readonly RunStatus[];
-  /** Null: only runs that are no member runs. */
-  parentRunId?: string | null;
-  /** Created at or after, in Unix seconds. */
-  startTimestamp?: number;
-  /** Created at or before, in Unix seconds. */
-  endTimestamp?: number;
-  /** Default `asc`. */
-  order?: SortOrder;
-  /** Default 50. */
-  limit?: number;
-  /** `nextCursor` of the page before, asked with the same options. */
-  cursor?: string;
-}
+  /** One run, or null when it does not exist or its session belongs to another user than `userId`. */
+  getRun(options: CallOptions & Scope & { runId: string }): Promise<Run | null>;
 
-export interface RunPage {
-  readonly runs: Run[];
-  /** Null on the last page. */
-  readonly nextCursor: string | null;
-}
+  /**
+   * One page of runs: of one session in the session's order, or across sessions by `createdAt` and run id. Member runs
+   * and every status are included unless filtered out. With `userId`: runs in sessions that this user owns, whoever wrote
+   * them. Deleting runs renumbers the others, so the cursor of a run that was deleted since, in a list of one session, is
+   * an `InvalidArgumentError`: start again without it.
+   *
+   * @throws SchemaMismatchError without `sessionId` while runs of Agno 2 are not copied yet.
+   */
+  getRuns(options?: GetRunsOptions & Scope): Promise<RunPage>;
 
-export interface MigrateLegacyRunsOptions {
-  /** Sessions per transaction. Default 100. */
-  batchSize?: number;
-  onProgress?: (progress: LegacyRunsProgress) => void;
-  /** Stops between two batches; what is copied stays copied. */
-  signal?: AbortSignal;
-}
+  /** The pages of `getRuns`, one after the other, each read when the loop asks for it. */
+  runPages(options?: GetRunsOptions & Scope): AsyncIterableIterator<RunPage>;
 
-export interface LegacyRunsProgress {
-  /** Sessions looked at so far. */
-  readonly sessions: number;
-  /** Runs copied so far. */
-  readonly runs: number;
-  /** Runs left in the column because another session has a run of the same id. */
-  readonly skipped: number;
+  /**
+   * Deletes the runs named, at most 10,000, and only those; the others keep their order. Resolves with how many there
+   * were. Runs of sessions without owner are not deleted for a `userId`.
+   *
+   * @throws SessionOwnershipError when `userId` is given and one of the runs is in another user's session; then none is
+   * deleted, and the error does not tell that session's id.
+   */
+  deleteRuns(options: CallOptions & Scope & { runIds: readonly string[] }): Promise<number>;
 }

@@ -1,9 +1,11 @@
 import { unixSeconds } from "./clock.ts";
-import { SessionOwnershipError, SessionTypeMismatchError } from "./errors.ts";
-import { parseJson } from "./json.ts";
+import { InvalidArgumentError, RunConflictError, SessionOwnershipError, SessionTypeMismatchError } from "./errors.ts";
+import { isJsonObject, parseJson } from "./json.ts";
 import { skippedHistoryStatuses } from "./models/runs.ts";
 import { sessionTypeOf } from "./models/session-codec.ts";
-import type { SessionRow } from "./rows.ts";
+import type { UpsertRunResult } from "./options.ts";
+import type { RunWrite } from "./queries.ts";
+import type { RunRow, SessionRow } from "./rows.ts";
 
 // The rules of the contract that a store applies while it holds a session's lock.
 
@@ -17,21 +19,23 @@ export function foldName(name: string): string {
   return name.toLowerCase();
 }
 
+/** The name inside a session's row, or null. It reads a name from whatever `sessionData` holds, also from broken data. */
+export function sessionNameOf({ sessionData }: Pick<SessionRow, "sessionData">): string | null {
+  const name = isJsonObject(sessionData) ? sessionData["session_name"] : null;
+  return typeof name === "string" ? name : null;
+}
+
 type StoredIdentity = Pick<SessionRow<unknown>, "sessionId" | "userId">;
 type StoredKind = Pick<SessionRow<unknown>, "sessionId" | "sessionType" | "agentId" | "teamId" | "workflowId">;
 
 /**
- * Refuses a write by another user, or by nobody, to a session that has an owner. True when the session has no owner and
- * `userId` becomes it.
+ * Refuses a write by another user, or by nobody, to a session that has an owner. `runId` is the run that the caller named
+ * where it did not name the session: the error then does not tell the session's id.
  */
-export function admitOwner(stored: StoredIdentity, userId: string | null): boolean {
-  if (stored.userId === null) {
-    return userId !== null;
+export function admitOwner(stored: StoredIdentity, userId: string | null, runId: string | null = null): void {
+  if (stored.userId !== null && stored.userId !== userId) {
+    throw runId === null ? new SessionOwnershipError(stored.sessionId) : new SessionOwnershipError(null, runId);
   }
-  if (stored.userId !== userId) {
-    throw new SessionOwnershipError(stored.sessionId);
-  }
-  return false;
 }
 
 /** Refuses a write under another type than the stored one. */
@@ -44,13 +48,111 @@ export function admitType(stored: StoredKind, sessionType: string): void {
   }
 }
 
+/** The stored session, if there is one, once it is clear that a write of `session` may change it: owner first, then type. */
+export function admitted<Stored extends StoredIdentity & StoredKind>(
+  stored: Stored | null,
+  session: Pick<SessionRow<unknown>, "userId" | "sessionType">,
+): Stored | null {
+  if (stored !== null) {
+    admitOwner(stored, session.userId);
+    admitType(stored, session.sessionType);
+  }
+  return stored;
+}
+
+/**
+ * Whether a delete on behalf of a user may take a session, or its runs: what nobody owns is not this user's to delete.
+ *
+ * @throws SessionOwnershipError when it belongs to another user.
+ */
+export function mayDelete(stored: StoredIdentity, userId: string | null, runId: string | null = null): boolean {
+  if (userId === null) {
+    return true;
+  }
+  admitOwner(stored, userId, runId);
+  return stored.userId !== null;
+}
+
+/** Refuses to store a run under another session than the one it is in. `stored` is the row of its id, null without one. */
+export function checkRun(
+  stored: Pick<RunRow<unknown>, "sessionId"> | null,
+  run: Pick<RunRow<unknown>, "runId" | "sessionId">,
+): void {
+  if (stored !== null && stored.sessionId !== run.sessionId) {
+    throw new RunConflictError(run.runId, run.sessionId);
+  }
+}
+
 /** The time of a write: now, and never before the last one, whatever the clocks of several machines say. */
 export function touchedAt(stored: Pick<SessionRow<unknown>, "updatedAt">): number {
   const now = unixSeconds();
   return Math.max(stored.updatedAt ?? now, now);
 }
 
-const jsonColumns = ["sessionData", "agentData", "teamData", "workflowData", "metadata", "summary"] as const;
+/** What every write changes of a stored session: when it was used last, and its owner if it had none. */
+export function touched(
+  stored: Pick<SessionRow<unknown>, "userId" | "updatedAt">,
+  userId: string | null,
+): Partial<SessionRow<string>> {
+  return { updatedAt: touchedAt(stored), ...(stored.userId === null && userId !== null && { userId }) };
+}
+
+const components = {
+  agent: ["agentId", "agentData"],
+  team: ["teamId", "teamData"],
+  workflow: ["workflowId", "workflowData"],
+} as const;
+
+/**
+ * What a turn fills in of a stored session that lacks it, such as one that an API created by its id alone: the id and the
+ * data of the component of its own type.
+ */
+export function filledColumns(stored: SessionRow<unknown>, session: SessionRow<string>): Partial<SessionRow<string>> {
+  const columns: Partial<SessionRow<string>> = {};
+  for (const name of components[sessionTypeOf(stored)]) {
+    if (stored[name] === null && session[name] !== null) {
+      columns[name] = session[name];
+    }
+  }
+  return columns;
+}
+
+/** The columns of both tables, as the properties of their rows. */
+export const sessionJsonColumns = [
+  "sessionData",
+  "agentData",
+  "teamData",
+  "workflowData",
+  "metadata",
+  "summary",
+] as const;
+export const sessionColumns = [
+  "sessionId",
+  "sessionType",
+  "agentId",
+  "teamId",
+  "workflowId",
+  "userId",
+  ...sessionJsonColumns,
+  "createdAt",
+  "updatedAt",
+] as const satisfies readonly (keyof SessionRow)[];
+export const runColumns = [
+  "runId",
+  "sessionId",
+  "runType",
+  "agentId",
+  "teamId",
+  "workflowId",
+  "userId",
+  "parentRunId",
+  "status",
+  "runIndex",
+  "runData",
+  "createdAt",
+  "updatedAt",
+] as const satisfies readonly (keyof RunRow)[];
+
 const replacedByUpsert = [
   "agentId",
   "teamId",
@@ -76,15 +178,82 @@ export function replacedColumns(session: SessionRow<string>): Partial<SessionRow
   return columns;
 }
 
+/** The times that `keepTimes` stores over those of a stored session, and over what a write would set them to. */
+export function keptColumns(keptTimes: RunWrite["keptTimes"]): Partial<Pick<SessionRow, "createdAt" | "updatedAt">> {
+  return {
+    ...(keptTimes !== null && keptTimes.createdAt !== null && { createdAt: keptTimes.createdAt }),
+    ...(keptTimes !== null && keptTimes.updatedAt !== null && { updatedAt: keptTimes.updatedAt }),
+  };
+}
+
+/** What a store knows of a session when it decides about a turn. */
+export interface TurnState {
+  readonly sessionExists: boolean;
+  /** In the session's order: all, or at least the one that is written, the ones named, and every run after those. */
+  readonly runs: readonly Pick<RunRow<unknown>, "runId" | "parentRunId" | "status">[];
+}
+
+/** The first condition of a turn that does not hold, or null. Called after owner, type and `checkRun`. */
+export function unmetCondition(
+  { run, conditions }: Pick<RunWrite, "run" | "conditions">,
+  { sessionExists, runs }: TurnState,
+): Extract<UpsertRunResult, { stored: false }>["unmet"] | null {
+  if (conditions === null) {
+    return null;
+  }
+  const { exists, statuses, newest } = conditions;
+  const stored = runs.find(({ runId }) => runId === run.runId);
+  if ((exists === "session" && !sessionExists) || (exists === "run" && stored === undefined)) {
+    return "onlyIfExists";
+  }
+  if (statuses !== null && (stored === undefined || !statuses.includes(stored.status ?? ""))) {
+    return "onlyIfStatus";
+  }
+  return newest === null || isNewest(runs, newest.runId) ? null : "onlyIfNewest";
+}
+
+/** Whether nothing but member runs comes after a run; for null, whether there is no run. */
+function isNewest(runs: TurnState["runs"], runId: string | null): boolean {
+  if (runId === null) {
+    return runs.length === 0;
+  }
+  const place = runs.findIndex((run) => run.runId === runId);
+  return place >= 0 && runs.slice(place + 1).every(({ parentRunId }) => parentRunId !== null);
+}
+
+/**
+ * The ids of the runs that a turn deletes, of all runs of the session in its order.
+ *
+ * @throws InvalidArgumentError when `deleteRunsAfter` names none of them.
+ */
+export function runsToDelete(
+  { run, deleteAfter }: Pick<RunWrite, "run" | "deleteAfter">,
+  { runs }: TurnState,
+): string[] {
+  if (deleteAfter === null) {
+    return [];
+  }
+  const place = runs.findIndex(({ runId }) => runId === deleteAfter.runId);
+  if (place < 0 && deleteAfter.runId !== null) {
+    throw new InvalidArgumentError("deleteRunsAfter", "the id of a run of the session, or null to delete all others");
+  }
+  return runs.slice(place + 1).flatMap(({ runId }) => (runId === run.runId ? [] : [runId]));
+}
+
 /** A row as it reads once it is written. */
 export function parseSessionRow(row: SessionRow<string>): SessionRow {
   return withColumns({ ...row }, row);
 }
 
+/** A run's row as it reads once it is written. */
+export function parseRunRow(row: RunRow<string>): RunRow {
+  return { ...row, runData: parseJson(row.runData, "runData", row.runId) };
+}
+
 /** The stored row as it reads once `columns` are written. */
 export function withColumns(stored: SessionRow, columns: Partial<SessionRow<string>>): SessionRow {
   const row: SessionRow = { ...stored, ...columns };
-  for (const name of jsonColumns) {
+  for (const name of sessionJsonColumns) {
     if (columns[name] !== undefined) {
       row[name] = parseJson(columns[name], name, stored.sessionId);
     }

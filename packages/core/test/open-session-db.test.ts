@@ -70,6 +70,23 @@ describe("adapters", () => {
       await expect(opening).rejects.toThrow(invalid("adapters.redis", /^adapters.redis must be a function that/));
     }
   });
+
+  test.each([undefined, null, "redis", {}, Promise.resolve()])(
+    "whose fromUrl returns no store but %j are refused",
+    async (wrong) => {
+      const redis = { fromUrl: () => wrong as InMemorySessionDb };
+      for (const source of [redis, () => redis]) {
+        const opening = openSessionDb("redis:x", { adapters: { redis: source } });
+        await expect(opening).rejects.toThrow(invalid("adapters.redis", /whose fromUrl\(url\) returns a store/));
+      }
+    },
+  );
+
+  test("that are the default export of the module loaded are asked for by name", async () => {
+    const redis = async () => ({ default: adapter() }) as unknown as SessionDbAdapter;
+    const opening = openSessionDb("redis:x", { adapters: { redis } });
+    await expect(opening).rejects.toThrow(invalid("adapters.redis", /return `module\.default`/));
+  });
 });
 
 describe("the options", () => {

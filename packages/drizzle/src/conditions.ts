@@ -1,23 +1,28 @@
-import type { RunListQuery, SessionConditions, SessionListQuery } from "@sessiondb/core";
+import {
+  readingOrder,
+  type RunListQuery,
+  type SessionConditions,
+  type SessionListQuery,
+} from "@sessiondb/core/adapter";
 import { and, eq, inArray, isNull, or, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
+import { list, value } from "./sql-parts.ts";
 
 /** A condition with named placeholders. `shape` is the same for queries that differ in values alone. */
 export interface Condition {
   readonly shape: string;
-  readonly where: SQL | undefined;
+  /** Made only where a statement of this shape is rendered for the first time. */
+  readonly where: () => SQL | undefined;
 }
 
 interface Part {
   readonly name: string;
-  readonly where: SQL | undefined;
+  readonly where: () => SQL | undefined;
 }
-
-const value = (name: string): SQL => sql`${sql.placeholder(name)}`;
 
 function all(parts: readonly (Part | false)[]): Condition {
   const given = parts.filter((part) => part !== false);
-  return { shape: given.map(({ name }) => name).join(" "), where: and(...given.map(({ where }) => where)) };
+  return { shape: given.map(({ name }) => name).join(" "), where: () => and(...given.map(({ where }) => where())) };
 }
 
 export function sessionConditions(
@@ -27,30 +32,33 @@ export function sessionConditions(
 ): Condition {
   const { sessions, runs } = dialect.tables;
   const passedOver = passOver(dialect, ordered);
-  const { sessionType, userId, participantId, componentId, sessionName } = query;
+  const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
   return all([
     sessionType !== null && {
       name: `type ${sessionType}`,
-      where: sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
+      where: () => sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
     },
-    userId !== null && { name: "user", where: eq(sessions.userId, value("userId")) },
+    userId !== null && { name: "user", where: () => eq(sessions.userId, value("userId")) },
     participantId !== null && {
       name: "participant",
-      where: sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${runs.userId} = ${value("participantId")})`,
+      where: () =>
+        sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${runs.userId} = ${value("participantId")})`,
     },
+    runStatuses !== null && withStatus(dialect, runStatuses),
     componentId !== null && {
       name: "component",
-      where: or(
-        ...componentColumns({ sessions }, sessionType).map(
-          // A user has few sessions, and a component may have nearly all of them.
-          (column) => sql`${userId === null ? column : passedOver(column)} = ${value("componentId")}`,
+      where: () =>
+        or(
+          ...componentColumns({ sessions }, sessionType).map(
+            // A user has few sessions, and a component may have nearly all of them.
+            (column) => sql`${userId === null ? column : passedOver(column)} = ${value("componentId")}`,
+          ),
         ),
-      ),
     },
     sessionName !== null &&
       sessionName !== "" && {
         name: "name",
-        where: dialect.nameContains(sessions.sessionData, value("sessionName")),
+        where: () => dialect.nameContains(sessions.sessionData, value("sessionName")),
       },
     ...timeWindow(query, { createdAt: sessions.createdAt, passedOver, after }),
   ]);
@@ -77,8 +85,8 @@ function timeWindow(
   const start = after === "asc" ? passedOver(createdAt) : createdAt;
   const end = after === "desc" ? passedOver(createdAt) : createdAt;
   return [
-    startTimestamp !== null && { name: "start", where: sql`${start} >= ${value("startTimestamp")}` },
-    endTimestamp !== null && { name: "end", where: sql`${end} <= ${value("endTimestamp")}` },
+    startTimestamp !== null && { name: "start", where: () => sql`${start} >= ${value("startTimestamp")}` },
+    endTimestamp !== null && { name: "end", where: () => sql`${end} <= ${value("endTimestamp")}` },
   ];
 }
 
@@ -97,31 +105,98 @@ export function sessionTimestamp(sessions: SqlDialect["tables"]["sessions"], sor
     : sql`coalesce(${sessions.updatedAt}, ${sessions.createdAt})`;
 }
 
-export function runConditions({ tables: { sessions, runs }, ...dialect }: SqlDialect, query: RunListQuery): Condition {
-  const { sessionId, userId, participantId, statuses, parent, order } = query;
-  const after = sessionId === null && query.after !== null ? order : null;
+/**
+ * The status of nearly all runs. The index on statuses leaves it out, so what looks for others says so: an index with a
+ * condition serves only queries that state it.
+ */
+const usualStatus = sql.raw("'COMPLETED'");
+
+function isUsual(statuses: readonly string[]): boolean {
+  return statuses.includes("COMPLETED");
+}
+
+/** Sessions with a run of one of these statuses. */
+function withStatus(dialect: SqlDialect, statuses: readonly string[]): Part {
+  const { sessions, runs } = dialect.tables;
+  const usual = isUsual(statuses);
+  return {
+    name: `run statuses ${statuses.length} ${usual ? "usual" : "rare"}`,
+    // Of the usual status nearly every session has a run, so each is asked; those with another are looked up.
+    where: () => {
+      const named = hasStatus(dialect, statuses);
+      if (!usual) {
+        return sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${named})`;
+      }
+      const ofSession = sql`select 1 from ${runs} where ${runs.sessionId} = ${sessions.sessionId} and ${named}`;
+      return dialect.exists?.(ofSession) ?? sql`exists (${ofSession})`;
+    },
+  };
+}
+
+function hasStatus(dialect: SqlDialect, statuses: readonly string[]): SQL {
+  const { runs } = dialect.tables;
+  const names = statuses.map((_, index) => value(`status${index}`));
+  // An index of the usual status, such as Agno makes, finds nearly all runs, to be sorted.
+  return isUsual(statuses)
+    ? sql`${passOver(dialect, true)(runs.status)} in (${list(names)})`
+    : sql`${inArray(runs.status, names)} and ${runs.status} <> ${usualStatus}`;
+}
+
+/** The conditions of a list of runs, but for that on the component where `ofComponent` spells it. */
+export function runConditions(dialect: SqlDialect, query: RunListQuery, ofComponent?: SQL): Condition {
+  const { sessions, runs } = dialect.tables;
+  const { sessionId, userId, participantId, statuses, componentId, parent, start } = query;
+  const after = sessionId === null && start !== null ? readingOrder(query) : null;
+  const parentId = parent === null || parent === "none" ? null : parent.runId;
+  const passedOver = passOver(dialect, true);
   return all([
-    sessionId !== null && { name: "session", where: eq(runs.sessionId, value("sessionId")) },
+    sessionId !== null && { name: "session", where: () => eq(runs.sessionId, value("sessionId")) },
     userId !== null && {
       name: "user",
-      where: sql`${runs.sessionId} in (select ${sessions.sessionId} from ${sessions} where ${sessions.userId} = ${value("userId")})`,
+      where: () =>
+        sql`${runs.sessionId} in (select ${sessions.sessionId} from ${sessions} where ${sessions.userId} = ${value("userId")})`,
     },
-    participantId !== null && { name: "participant", where: eq(runs.userId, value("participantId")) },
+    participantId !== null && { name: "participant", where: () => eq(runs.userId, value("participantId")) },
     statuses !== null && {
-      name: `statuses ${statuses.length}`,
-      where: inArray(
-        runs.status,
-        statuses.map((_, index) => value(`status${index}`)),
-      ),
+      name: `statuses ${statuses.length} ${isUsual(statuses) ? "usual" : "rare"}`,
+      where: () => hasStatus(dialect, statuses),
     },
-    parent === "none" && { name: "no parent", where: isNull(runs.parentRunId) },
-    parent !== null && parent !== "none" && { name: "parent", where: eq(runs.parentRunId, value("parentRunId")) },
-    ...timeWindow(query, { createdAt: runs.createdAt, passedOver: passOver(dialect, true), after }),
+    componentId !== null && {
+      name: "component",
+      where: () =>
+        ofComponent ?? or(...runComponents(runs).map((column) => sql`${passedOver(column)} = ${value("componentId")}`)),
+    },
+    parent === "none" && { name: "no parent", where: () => isNull(runs.parentRunId) },
+    parentId !== null && { name: "parent", where: () => eq(runs.parentRunId, value("parentRunId")) },
+    ...timeWindow(query, { createdAt: runs.createdAt, passedOver, after }),
   ]);
 }
 
-/** Binds what `runConditions` left open. */
+/**
+ * Whether a list is best read in the order of the component's runs, which may be nearly all there are. Not where other
+ * conditions leave few: those on a user, or on a status that few runs have.
+ */
+export function goesByComponent({ sessionId, userId, participantId, componentId, statuses }: RunListQuery): boolean {
+  const isNarrow = userId !== null || participantId !== null || (statuses !== null && !isUsual(statuses));
+  return componentId !== null && sessionId === null && !isNarrow;
+}
+
+/** The columns that may name the component of a run. */
+export function runComponents({ agentId, teamId, workflowId }: SqlDialect["tables"]["runs"]): readonly Column[] {
+  return [agentId, teamId, workflowId];
+}
+
+/** Binds what conditions on runs left open. */
 export function runConditionValues({ statuses, parent, ...query }: RunListQuery): Record<string, unknown> {
-  const named = Object.fromEntries((statuses ?? []).map((status, index) => [`status${index}`, status]));
-  return { ...query, ...named, parentRunId: parent === null || parent === "none" ? null : parent.runId };
+  const parentRunId = parent === null || parent === "none" ? null : parent.runId;
+  return { ...query, ...statusValues(statuses), parentRunId };
+}
+
+/** Binds what conditions on sessions left open. */
+export function sessionConditionValues(conditions: SessionConditions): Record<string, unknown> {
+  return { ...conditions, ...statusValues(conditions.runStatuses) };
+}
+
+function statusValues(statuses: readonly string[] | null): Record<string, unknown> {
+  return Object.fromEntries((statuses ?? []).map((status, index) => [`status${index}`, status]));
 }

@@ -1,19 +1,22 @@
-import { getTableName, is, SQL, type Column, type Table } from "drizzle-orm";
+import { getTableName, is, sql, SQL, type Column, type Table } from "drizzle-orm";
 import type { FoundSchema } from "./sql-dialect.ts";
 
 /** What `getTableConfig` of every dialect gives, as far as it is used here. */
-export interface TableConfig {
+interface TableConfig {
   readonly name: string;
   readonly schema?: string | undefined;
   readonly columns: readonly Column[];
   readonly indexes: readonly { readonly config: IndexConfig }[];
   readonly foreignKeys: readonly ForeignKeyConfig[];
+  readonly primaryKeys: readonly { readonly columns: readonly Column[] }[];
+  readonly uniqueConstraints: readonly { readonly columns: readonly Column[] }[];
 }
 
 interface IndexConfig {
   readonly name?: string | undefined;
   readonly columns: readonly unknown[];
   readonly where?: SQL | undefined;
+  readonly unique?: boolean | undefined;
 }
 
 interface ForeignKeyConfig {
@@ -42,13 +45,18 @@ export interface DdlSpelling {
 }
 
 /** CREATE TABLE, column for column what the Drizzle table says. */
-export function createTable(config: TableConfig, spelling: DdlSpelling): string {
+function createTable(config: TableConfig, spelling: DdlSpelling): string {
   const { quote, columnType, tableOptions, indexesInTable = false } = spelling;
   const columns = config.columns.map((column) => {
     const type = columnType?.(column) ?? column.getSQLType();
-    return `${quote(column.name)} ${type}${column.notNull ? " NOT NULL" : ""}`;
+    return `${quote(column.name)} ${type}${column.notNull ? " NOT NULL" : ""}${defaultOf(column, spelling)}`;
   });
-  const key = config.columns.filter((column) => column.primary).map((column) => quote(column.name));
+  const keys = [config.columns.filter((column) => column.primary), ...config.primaryKeys.map((each) => each.columns)];
+  const primary = keys.filter((key) => key.length > 0).map((key) => `PRIMARY KEY (${columnList(key, spelling)})`);
+  const unique = [
+    ...config.columns.filter((column) => column.isUnique).map((column) => [column]),
+    ...config.uniqueConstraints.map((each) => each.columns),
+  ].map((key) => `UNIQUE (${columnList(key, spelling)})`);
   const references = config.foreignKeys.map((foreignKey) => {
     const { columns: from, foreignTable, foreignColumns } = foreignKey.reference();
     const target = qualified({ name: getTableName(foreignTable), schema: config.schema }, spelling);
@@ -57,12 +65,21 @@ export function createTable(config: TableConfig, spelling: DdlSpelling): string 
   });
   const indexes = indexesInTable
     ? config.indexes.map(
-        ({ config: index }) => `INDEX ${quote(index.name ?? "")} ${indexKeys(index, config, spelling)}`,
+        ({ config: index }) =>
+          `${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(index.name ?? "")} ${indexKeys(index, config, spelling)}`,
       )
     : [];
-  const parts = [...columns, `PRIMARY KEY (${key.join(", ")})`, ...indexes, ...references];
+  const parts = [...columns, ...primary, ...unique, ...indexes, ...references];
   const options = tableOptions === undefined ? "" : ` ${tableOptions}`;
   return `CREATE TABLE ${qualified(config, spelling)} (${parts.join(", ")})${options}`;
+}
+
+function defaultOf(column: Column, { inline }: DdlSpelling): string {
+  const value = column.default;
+  if (value === undefined) {
+    return "";
+  }
+  return ` DEFAULT (${inline(is(value, SQL) ? value : sql`${sql.param(value, column)}`)})`;
 }
 
 /** `(a, b) WHERE c`. An index belongs to one table, so it names columns without it. */
@@ -73,21 +90,21 @@ function indexKeys({ columns, where }: IndexConfig, table: TableConfig, { quote,
 }
 
 /** One CREATE INDEX for each index that is not there yet. */
-export function createIndexes(config: TableConfig, spelling: DdlSpelling, found: ReadonlySet<string>): string[] {
+function createIndexes(config: TableConfig, spelling: DdlSpelling, found: ReadonlySet<string>): string[] {
   const { quote } = spelling;
   return config.indexes
     .filter(({ config: index }) => !found.has(index.name ?? ""))
     .map(({ config: index }) => {
       const keys = indexKeys(index, config, spelling);
-      return `CREATE INDEX ${quote(index.name ?? "")} ON ${qualified(config, spelling)} ${keys}`;
+      return `CREATE ${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(index.name ?? "")} ON ${qualified(config, spelling)} ${keys}`;
     });
 }
 
 export interface PlanOptions extends DdlSpelling {
   /** In the order in which they can be created. */
   readonly tables: readonly TableConfig[];
-  /** The table of schema versions, in which Agno notes each table that it creates. */
-  readonly versions: TableConfig;
+  /** The table of schema versions, in which Agno notes each table that it creates; null for tables that are not Agno's. */
+  readonly versions: TableConfig | null;
   /** Whether to make up for indexes that are missing on tables already there. */
   readonly indexes: boolean;
 }
@@ -98,7 +115,7 @@ const schemaVersion = "3.0.0";
 /** The statements that bring the schema found to the one wanted; none where nothing is missing. */
 export function planSchema(found: FoundSchema, { tables, versions, indexes, ...spelling }: PlanOptions): string[] {
   const created = tables.filter(({ name }) => !found.tables.has(name));
-  const withVersions = created.length > 0 ? [versions, ...tables] : tables;
+  const withVersions = created.length > 0 && versions !== null ? [versions, ...tables] : tables;
   const statements = withVersions.flatMap((config) => {
     if (!found.tables.has(config.name)) {
       const more = spelling.indexesInTable === true ? [] : createIndexes(config, spelling, found.indexes);
@@ -106,7 +123,8 @@ export function planSchema(found: FoundSchema, { tables, versions, indexes, ...s
     }
     return indexes ? createIndexes(config, spelling, found.indexes) : [];
   });
-  return [...statements, ...created.map(({ name }) => noteVersion(name, versions, spelling))];
+  const notes = versions === null ? [] : created.map(({ name }) => noteVersion(name, versions, spelling));
+  return [...statements, ...notes];
 }
 
 function noteVersion(table: string, versions: TableConfig, spelling: DdlSpelling): string {

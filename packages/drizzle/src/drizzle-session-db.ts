@@ -1,34 +1,52 @@
+import { setImmediate } from "node:timers/promises";
+import {
+  SchemaMismatchError,
+  type CallOptions,
+  type LegacyRunsProgress,
+  type ManagedSchema,
+  type MigrateLegacyRunsOptions,
+  type Run,
+  type SchemaProblem,
+  type Session,
+  type SessionDbLimits,
+  type SessionHeader,
+  type UpsertRunResult,
+} from "@sessiondb/core";
 import {
   BaseSessionDb,
-  SchemaMismatchError,
-  type LegacyRunsProgress,
-  type MigrateLegacyRunsOptions,
+  checkCount,
+  checkKeys,
   type PageOf,
-  type Run,
+  type RunChangeFunction,
   type RunListQuery,
   type RunPosition,
   type RunQuery,
+  type RunScopeQuery,
   type RunSelection,
   type RunWrite,
-  type SchemaProblem,
   type ScopeQuery,
-  type Session,
   type SessionChangeFunction,
-  type SessionDbLimits,
   type SessionListQuery,
+  type SessionPageOf,
   type SessionQuery,
   type SessionSelection,
   type SessionWrite,
-} from "@sessiondb/core";
+  type Signal,
+} from "@sessiondb/core/adapter";
+import { ClearedTables } from "./cleared-tables.ts";
+import { FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 import { LegacyRuns, type CopiedBatch } from "./legacy-runs.ts";
-import { withRetry, type Work } from "./retry.ts";
+import { withRetry, type WorkOptions } from "./retry.ts";
 import { RunFlows } from "./run-flows.ts";
 import { SchemaManager, type Layout } from "./schema-manager.ts";
-import { SessionFlows, type SessionPageItems } from "./session-flows.ts";
+import { SessionFlows } from "./session-flows.ts";
 import { SessionReads } from "./session-reads.ts";
-import { SessionWrites, type AppendOutcome } from "./session-writes.ts";
-import type { SqlConnection, SqlDialect, SqlDriver } from "./sql-dialect.ts";
+import { SessionWrites } from "./session-writes.ts";
+import type { SqlDialect } from "./sql-dialect.ts";
+import type { SqlConnection, SqlDriver } from "./sql-driver.ts";
 import type { Steps } from "./steps.ts";
+import { isAppend, TurnFlow } from "./turn-flow.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface DrizzleSessionDbOptions {
   readonly driver: SqlDriver;
@@ -39,9 +57,12 @@ export interface DrizzleSessionDbOptions {
   /** Where the dialect spells statements of its own. */
   readonly reads?: SessionReads;
   readonly writes?: SessionWrites;
+  /** The store of which this one works in a transaction of the caller: both clear the same tables with a session. */
+  readonly inTransactionOf?: DrizzleSessionDb;
 }
 
-// Rendering a statement takes longer than running it, so stores of one dialect share theirs: a file for each agent is common.
+// Rendering a statement takes longer than running it, so the SQLite stores of one dialect share theirs: a file for each
+// agent is common.
 const readsOf = new WeakMap<SqlDialect, SessionReads>();
 const writesOf = new WeakMap<SqlDialect, SessionWrites>();
 
@@ -50,102 +71,171 @@ const writesOf = new WeakMap<SqlDialect, SessionWrites>();
  * transaction, and again when it fails in a way that passes. The rules are in the flows, once; a dialect adds what it
  * spells differently and how its driver runs statements.
  */
-export class DrizzleSessionDb extends BaseSessionDb {
+export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #driver: SqlDriver;
+  readonly #dialect: SqlDialect;
+  readonly #autoMigrate: boolean;
   readonly #schema: SchemaManager;
   readonly #writes: SessionWrites;
   readonly #legacy: LegacyRuns;
   readonly #sessions: SessionFlows;
+  readonly #turn: TurnFlow;
   readonly #runs: RunFlows;
-  readonly #runsTable: string;
+  readonly #cleared: ClearedTables;
 
-  constructor({ driver, dialect, limits, autoMigrate, ...statements }: DrizzleSessionDbOptions) {
+  constructor({ driver, dialect, limits, autoMigrate, inTransactionOf, ...statements }: DrizzleSessionDbOptions) {
     super(limits);
     const reads = statements.reads ?? shared(readsOf, dialect, SessionReads);
     const writes = statements.writes ?? shared(writesOf, dialect, SessionWrites);
-    const { names } = dialect;
+    const { names, tables } = dialect;
     this.#driver = driver;
+    this.#dialect = dialect;
+    this.#autoMigrate = autoMigrate;
     this.#writes = writes;
     this.#legacy = new LegacyRuns(dialect, { reads, writes });
     this.#schema = new SchemaManager({ driver, dialect, legacy: this.#legacy, autoMigrate });
+    this.#cleared = new ClearedTables(tables.runs.sessionId, driver, inTransactionOf && inTransactionOf.#cleared);
     const sets = { reads, writes, names, legacy: this.#legacy };
     this.#runs = new RunFlows(sets);
     this.#sessions = new SessionFlows(sets, this.#runs);
-    this.#runsTable = names.runs;
+    this.#turn = new TurnFlow(sets, this.#runs);
   }
 
-  protected override readSession(query: SessionQuery): Promise<Session | null> {
-    return this.#read((on, layout) => this.#sessions.readSession(on, layout, query));
+  migrate(options: CallOptions = {}): Promise<void> {
+    return this.#managed(options, () => this.#schema.migrate());
   }
 
-  protected override listSessions(query: SessionListQuery): Promise<SessionPageItems> {
-    return this.#read((on, layout) => this.#sessions.listSessions(on, layout, query));
+  planMigration(options: CallOptions = {}): Promise<readonly string[]> {
+    return this.#managed(options, () => this.#schema.plan());
   }
 
-  protected override writeSessions(writes: readonly SessionWrite[]): Promise<Session[]> {
-    return this.#write((on, layout) => this.#sessions.writeSessions(on, layout, writes));
+  verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
+    return this.#managed(options, () => this.#schema.problems());
   }
 
-  protected override changeSession(scope: ScopeQuery, change: SessionChangeFunction): Promise<Session | null> {
-    return this.#write((on) => this.#sessions.changeSession(on, scope, change), { repeatable: false });
+  migrateLegacyRuns(options: MigrateLegacyRunsOptions = {}): Promise<LegacyRunsProgress> {
+    return this.perform(options, (signal) => {
+      checkKeys(options, "options", ["batchSize", "onProgress", "signal"]);
+      const batchSize = checkCount(options.batchSize, "batchSize", { from: 1, otherwise: 100 });
+      return this.#copyLegacyRuns({ ...options, batchSize }, signal);
+    });
   }
 
-  protected override removeSessions(selection: SessionSelection): Promise<number> {
-    return this.#write((on, layout) => this.#sessions.removeSessions(on, layout, selection));
+  /**
+   * Keeps tables of another package beside the store's, on its connections: see `furtherTables`, which also takes the
+   * handle of a user.
+   */
+  furtherTables(options: FurtherTablesOptions): FurtherTables {
+    const tables = new FurtherTables(options, {
+      driver: this.#driver,
+      dialect: this.#dialect,
+      autoMigrate: this.#autoMigrate,
+      ready: async () => void (await this.#schema.ready()),
+      perform: (call, operation) => this.perform(call, operation),
+    });
+    this.#cleared.add(tables.cleared);
+    return tables;
   }
 
-  protected override async writeRun(write: RunWrite): Promise<void> {
-    const layout = await this.#writable();
-    const { session, run, change, onlyIfStatus } = write;
-    if (this.#writes.appendsInOneStatement && change === null && onlyIfStatus === null && !layout.mergeLegacy) {
-      const append = (): Promise<AppendOutcome> =>
-        this.#driver.single((on) => this.#writes.appendRun(on, session, run));
-      if ((await withRetry(append, this.#driver)) === "stored") {
-        return;
+  protected override readSession(query: SessionQuery, signal: Signal): Promise<Session | SessionHeader | null> {
+    return this.#read((on, layout) => this.#sessions.readSession(on, layout, query), signal);
+  }
+
+  protected override listSessions(
+    query: SessionListQuery,
+    signal: Signal,
+  ): Promise<SessionPageOf<Session | SessionHeader>> {
+    return this.#read((on, layout) => this.#sessions.listSessions(on, layout, query), signal);
+  }
+
+  protected override writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]> {
+    // A time that is kept would go back behind that of a later write.
+    const repeatable = writes.every(({ keptTimes }) => keptTimes === null);
+    return this.#write((on, layout) => this.#sessions.writeSessions(on, layout, writes), { repeatable, signal });
+  }
+
+  protected override changeSession(
+    scope: ScopeQuery,
+    change: SessionChangeFunction,
+    signal: Signal,
+  ): Promise<SessionHeader | null> {
+    return this.#write((on) => this.#sessions.changeSession(on, scope, change), { repeatable: false, signal });
+  }
+
+  protected override async removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
+    if ("conditions" in selection) {
+      // One batch of several: a synchronous driver would not let a signal or any other call through between them.
+      await setImmediate();
+    }
+    return this.#cleared.clearing(
+      (cleared) =>
+        this.#write((on, layout) => this.#sessions.removeSessions(on, layout, { selection, cleared }), { signal }),
+      signal,
+    );
+  }
+
+  protected override async writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {
+    const layout = await untilAborted(this.#writable(), signal);
+    const { session, run } = write;
+    const isPlain = isAppend(write);
+    const appendsAlone = this.#writes.appendsInOneStatement && isPlain && !layout.mergeLegacy;
+    if (appendsAlone) {
+      const append = () => this.#driver.single((on) => this.#writes.appendRun(on, session, run), signal);
+      if ((await withRetry(append, this.#driver, { signal })) === "stored") {
+        return { stored: true, deletedRuns: 0 };
       }
     }
-    await this.#write((on) => this.#sessions.writeRun(on, layout, write), { repeatable: change === null });
+    return this.#write((on) => this.#turn.writeRun(on, layout, { write, hasTried: appendsAlone }), {
+      repeatable: isPlain,
+      signal,
+    });
   }
 
-  protected override readRun(query: RunQuery): Promise<Run | null> {
-    return this.#read((on, layout) => this.#runs.readRun(on, layout, query));
+  protected override changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null> {
+    return this.#write((on, layout) => this.#runs.changeRun(on, layout, { scope, change }), {
+      repeatable: false,
+      signal,
+    });
   }
 
-  protected override listRuns(query: RunListQuery): Promise<PageOf<Run, RunPosition>> {
-    return this.#read((on, layout) => this.#runs.listRuns(on, layout, query));
+  protected override readRun(query: RunQuery, signal: Signal): Promise<Run | null> {
+    return this.#read((on, layout) => this.#runs.readRun(on, layout, query), signal);
   }
 
-  protected override removeRuns(selection: RunSelection): Promise<number> {
-    return this.#write((on, layout) => this.#runs.removeRuns(on, layout, selection));
+  protected override listRuns(query: RunListQuery, signal: Signal): Promise<PageOf<Run, RunPosition>> {
+    return this.#read((on, layout) => this.#runs.listRuns(on, layout, query), signal);
   }
 
-  protected override applyMigration(): Promise<void> {
-    return this.#schema.migrate();
+  protected override removeRuns(selection: RunSelection, signal: Signal): Promise<number> {
+    return this.#write((on, layout) => this.#runs.removeRuns(on, layout, selection), { signal });
   }
 
-  protected override pendingStatements(): Promise<readonly string[]> {
-    return this.#schema.plan();
+  protected override release(): Promise<void> {
+    return this.#driver.close();
   }
 
-  protected override schemaProblems(): Promise<readonly SchemaProblem[]> {
-    return this.#schema.problems();
+  #managed<Result>(options: CallOptions, operation: () => Promise<Result>): Promise<Result> {
+    return this.perform(options, (signal) => {
+      checkKeys(options, "options", ["signal"]);
+      return untilAborted(operation(), signal);
+    });
   }
 
-  protected override async copyLegacyRuns({
-    batchSize = 100,
-    onProgress,
-    signal,
-  }: MigrateLegacyRunsOptions): Promise<LegacyRunsProgress> {
-    const { legacyColumn } = await this.#schema.ready();
+  async #copyLegacyRuns(
+    { batchSize, onProgress }: MigrateLegacyRunsOptions & { batchSize: number },
+    signal: Signal,
+  ): Promise<LegacyRunsProgress> {
+    const { legacyColumn } = await untilAborted(this.#schema.ready(), signal);
     let progress: LegacyRunsProgress = { sessions: 0, runs: 0, skipped: 0 };
     if (!legacyColumn) {
       return progress;
     }
     let after: string | null = null;
     do {
+      await setImmediate();
       signal?.throwIfAborted();
       const from: string | null = after;
-      const batch: CopiedBatch = await this.#write((on) => this.#legacy.copyBatch(on, from, batchSize));
+      const batch: CopiedBatch = await this.#write((on) => this.#legacy.copyBatch(on, from, batchSize), { signal });
       progress = {
         sessions: progress.sessions + batch.sessions,
         runs: progress.runs + batch.runs,
@@ -156,34 +246,31 @@ export class DrizzleSessionDb extends BaseSessionDb {
     } while (after !== null);
     // With a run left out the column must go on being read, or that run would be lost from sight.
     if (progress.skipped === 0) {
-      await this.#write((on) => this.#legacy.markCopied(on));
+      await this.#write((on) => this.#legacy.markCopied(on), { signal });
       this.#schema.forget();
     }
     return progress;
   }
 
-  protected override release(): Promise<void> {
-    return this.#driver.close();
-  }
-
-  async #read<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>): Promise<Result> {
-    const layout = await this.#schema.ready();
-    return withRetry(() => this.#driver.read((on) => work(on, layout)), this.#driver);
+  async #read<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>, signal: Signal): Promise<Result> {
+    const layout = await untilAborted(this.#schema.ready(), signal);
+    return withRetry(() => this.#driver.read((on) => work(on, layout), signal), this.#driver, { signal });
   }
 
   async #write<Result>(
     work: (on: SqlConnection, layout: Layout) => Steps<Result>,
-    kind: Work = { repeatable: true },
+    options: WorkOptions,
   ): Promise<Result> {
-    const layout = await this.#writable();
-    return withRetry(() => this.#driver.write((on) => work(on, layout)), this.#driver, kind);
+    const { signal } = options;
+    const layout = await untilAborted(this.#writable(), signal);
+    return withRetry(() => this.#driver.write((on) => work(on, layout), signal), this.#driver, options);
   }
 
   async #writable(): Promise<Layout> {
     const layout = await this.#schema.ready();
     if (!layout.runsTable) {
       throw new SchemaMismatchError(
-        [{ table: this.#runsTable, column: null, wanted: "a table", found: "nothing" }],
+        [{ table: this.#dialect.names.runs, column: null, wanted: "a table", found: "nothing" }],
         "Nothing can be written before migrate() has created it.",
       );
     }

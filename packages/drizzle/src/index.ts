@@ -1,34 +1,37 @@
-export { runConditions, runConditionValues, sessionConditions } from "./conditions.ts";
-export { createIndexes, createTable, planSchema, type DdlSpelling, type PlanOptions, type TableConfig } from "./ddl.ts";
+export { runConditions, sessionConditions } from "./conditions.ts";
+export { planSchema, type DdlSpelling } from "./ddl.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
-export { tableNames, type TableNameOptions, type TableNames } from "./names.ts";
+export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
+export { tableNames, type TableNameOptions } from "./names.ts";
 export type { ClassifiedError } from "./retry.ts";
-export { SessionReads, type SessionWithRuns } from "./session-reads.ts";
+export {
+  counted,
+  listValues,
+  runListValues,
+  SessionReads,
+  type ListedWithRuns,
+  type SessionWithRuns,
+} from "./session-reads.ts";
 export { SessionWrites, type AppendOutcome } from "./session-writes.ts";
-export type {
-  FoundSchema,
-  SessionTables,
-  SqlConnection,
-  SqlDialect,
-  SqlDriver,
-  StatementResult,
-  TableOf,
-  VersionRow,
-} from "./sql-dialect.ts";
+export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
+export type { SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
 export {
   bare,
-  beforeAll,
   byBytes,
   following,
   insertValues,
-  parseSession,
+  list,
+  noIndex,
+  positionOf,
   runOrder,
   runSelection,
   sessionSelection,
   value,
   whereOf,
+  type ListedRow,
   type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
-export { Statement, type Selection } from "./statement.ts";
-export { runAsync, runSync, step, type Awaitable, type Steps } from "./steps.ts";
+export { Statement } from "./statement.ts";
+export { runAsync, runSync, step, type Steps } from "./steps.ts";
+export { untilAborted } from "./until-aborted.ts";

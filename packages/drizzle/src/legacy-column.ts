@@ -1,12 +1,5 @@
-import {
-  decodeLegacyRuns,
-  parseJson,
-  toJsonText,
-  type JsonValue,
-  type Run,
-  type RunRow,
-  type SessionRow,
-} from "@sessiondb/core";
+import type { JsonValue, Run } from "@sessiondb/core";
+import { decodeLegacyRuns, parseJson, toJsonText, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
 
 /** A row of a sessions table that Agno 2 made; `runs` is as the driver gives it. */
 export type LegacyRow = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt"> & {

@@ -1,25 +1,16 @@
-import {
-  firstPage,
-  isHistoryRun,
-  meetsRunConditions,
-  mergeRuns,
-  type PageOf,
-  type Run,
-  type RunListQuery,
-  type RunPosition,
-  type RunRow,
-  type RunsWanted,
-} from "@sessiondb/core";
+import { CorruptDataError, type Run } from "@sessiondb/core";
+import { parseRunRow, type RunQuery, type RunRow } from "@sessiondb/core/adapter";
 import { getTableName, sql, type SQL } from "drizzle-orm";
 import { legacyRuns, rowOfLegacyRun, withoutRuns, type LegacyRow } from "./legacy-column.ts";
 import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
-import type { SqlConnection, SqlDialect } from "./sql-dialect.ts";
+import type { SqlDialect } from "./sql-dialect.ts";
+import type { SqlConnection } from "./sql-driver.ts";
 import { value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
-type LegacySession = Omit<LegacyRow, "runs">;
+export type LegacySession = Omit<LegacyRow, "runs">;
 
 /** A session with what its column holds, as stored and decoded. */
 export interface LegacySessionRuns {
@@ -87,7 +78,7 @@ export class LegacyRuns extends StatementSet {
     return { ...session, runs: row?.runs ?? null };
   }
 
-  /** The place of a run to be written: that of the column for a run that is there, else after all runs of both kinds. */
+  /** A run to be written with its place: in the place and of the time of the column's, or after all runs of both kinds. */
   *place(on: SqlConnection, run: RunRow<string>): Steps<RunRow<string>> {
     const session = yield* this.#reads.session(on, run.sessionId);
     const legacy = session === null ? [] : yield* this.runsOf(on, session);
@@ -96,7 +87,8 @@ export class LegacyRuns extends StatementSet {
     }
     const inColumn = legacy.findIndex(({ runId }) => runId === run.runId);
     if (inColumn >= 0) {
-      return { ...run, runIndex: inColumn };
+      const createdAt = legacy[inColumn]?.createdAt ?? session?.createdAt ?? run.createdAt;
+      return { ...run, runIndex: inColumn, createdAt: Math.floor(createdAt) };
     }
     const merged = new Set(legacy.map(({ runId }) => runId));
     let last = -1;
@@ -107,18 +99,32 @@ export class LegacyRuns extends StatementSet {
     return { ...run, runIndex: Math.max(merged.size, last + 1) };
   }
 
-  /** The session whose column holds a run of this id, with all runs of the column. */
-  *sessionOfRun(on: SqlConnection, runId: string): Steps<LegacySessionRuns | null> {
+  /**
+   * The session whose column holds a run of this id, with all runs of the column. A column that cannot be read stops no
+   * search; where the run is in no other, it is an error for whoever may read that session.
+   */
+  *sessionOfRun(on: SqlConnection, { runId, userId }: RunQuery): Steps<LegacySessionRuns | null> {
     // An id of plain characters is in the text as it is; others may be escaped there, so every list is looked at.
     const pattern = /^[\w-]+$/.test(runId) ? `%${runId.replaceAll("_", "!_")}%` : "%";
     const statement = this.once("session of run", () =>
       this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`),
     );
+    let fault: CorruptDataError | null = null;
     for (const row of yield* this.rows(on, statement, { pattern })) {
-      const runs = this.#decode(row);
-      if (runs.some((run) => run.runId === runId)) {
-        return { session: row, runs };
+      try {
+        const runs = this.#decode(row);
+        if (runs.some((run) => run.runId === runId)) {
+          return { session: row, runs };
+        }
+      } catch (error) {
+        if (!(error instanceof CorruptDataError)) {
+          throw error;
+        }
+        fault ??= userId === null || row.userId === userId ? error : null;
       }
+    }
+    if (fault !== null) {
+      throw fault;
     }
     return null;
   }
@@ -131,6 +137,15 @@ export class LegacyRuns extends StatementSet {
     });
     const [row] = yield* this.rows(on, statement, { sessionId });
     return row === undefined ? null : { session: row, runs: this.#decode(row) };
+  }
+
+  /** The row that a run of the column would have, or null when the run is in no column. */
+  *rowOfRun(on: SqlConnection, query: RunQuery): Steps<RunRow | null> {
+    const found = yield* this.sessionOfRun(on, query);
+    const runs = found === null ? [] : legacyRuns(found.session, this.#location);
+    const place = runs.findIndex(({ run }) => run.runId === query.runId);
+    const run = runs[place];
+    return found === null || run === undefined ? null : parseRunRow(rowOfLegacyRun(run, found.session, place));
   }
 
   /** Takes runs out of the column of a locked session for good. */
@@ -238,32 +253,4 @@ export class LegacyRuns extends StatementSet {
   get #present(): SQL {
     return sql`${this.#column} is not null and ${this.#text} not in ('null', '[]', '"[]"')`;
   }
-}
-
-/** The runs wanted of a session whose runs come from both places. */
-export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted: Exclude<RunsWanted, "none">): Run[] {
-  const runs = mergeRuns(legacy, rows);
-  return wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
-}
-
-/** One page of a session's merged runs; a position's `runIndex` is the place in the merged order. */
-export function pageOfRuns(runs: readonly Run[], query: RunListQuery): PageOf<Run, RunPosition> {
-  const places = runs.map((run, runIndex) => ({
-    run,
-    runId: run.runId,
-    runIndex,
-    userId: run.userId ?? null,
-    status: run.status ?? null,
-    parentRunId: run.parentRunId ?? null,
-    createdAt: run.createdAt ?? 0,
-  }));
-  const ordered = query.order === "asc" ? places : places.toReversed();
-  const start = ordered.findIndex(({ runId }) => runId === query.after?.runId) + 1;
-  const rest = ordered.slice(start).filter((place) => meetsRunConditions(place, query));
-  const { items, next } = firstPage(rest, query.limit, ({ runIndex, createdAt, runId }) => ({
-    runIndex,
-    createdAt,
-    runId,
-  }));
-  return { items: items.map(({ run }) => run), next };
 }

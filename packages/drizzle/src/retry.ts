@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
+import type { Signal } from "@sessiondb/core/adapter";
+import type { Work } from "./sql-driver.ts";
+import type { Awaitable } from "./steps.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** A driver's error, translated. */
 export interface ClassifiedError {
@@ -10,9 +14,11 @@ export interface ClassifiedError {
   readonly outcomeUnknown?: boolean;
 }
 
-/** Whether doing the work twice does what doing it once does. */
-export interface Work {
-  readonly repeatable: boolean;
+export interface WorkOptions {
+  /** Whether doing the work twice does what doing it once does. Default true. */
+  readonly repeatable?: boolean;
+  /** Ends the waiting between two tries. */
+  readonly signal?: Signal;
 }
 
 export interface RetryOptions {
@@ -31,12 +37,43 @@ class CallerFault extends Error {
   }
 }
 
-/** Calls a function of the caller from inside of `withRetry`: what it throws reaches the caller as it is. */
+/** Calls a function of the caller within `withRetry`: what it throws reaches the caller as it is. */
 export function callOut<Result>(call: () => Result): Result {
   try {
     return call();
   } catch (cause) {
     throw new CallerFault("The caller's function threw", { cause });
+  }
+}
+
+/** Work of the caller within `withRetry`: what it throws itself, as opposed to its statements, reaches the caller as it is. */
+export function callOutWork<Result>(work: Work<Result>): Work<Result> {
+  return function* guarded(on) {
+    const faults = new Set<unknown>();
+    try {
+      return yield* work({ execute: (statement, values) => noted(() => on.execute(statement, values), faults) });
+    } catch (error) {
+      if (faults.has(error)) {
+        throw error;
+      }
+      return callOut(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+/** Runs a statement, and notes its failure before anyone else sees it. */
+function noted<Value>(run: () => Awaitable<Value>, faults: Set<unknown>): Awaitable<Value> {
+  const note = (error: unknown): never => {
+    faults.add(error);
+    throw error;
+  };
+  try {
+    const result = run();
+    return result instanceof Promise ? result.catch(note) : result;
+  } catch (error) {
+    return note(error);
   }
 }
 
@@ -47,14 +84,14 @@ export function callOut<Result>(call: () => Result): Result {
 export async function withRetry<Result>(
   work: () => Awaited<Result> | Promise<Result>,
   options: RetryOptions,
-  { repeatable }: Work = { repeatable: true },
+  { repeatable = true, signal }: WorkOptions = {},
 ): Promise<Result> {
   const start = performance.now();
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     try {
       return await work();
     } catch (cause) {
-      if (SessionDbError.isInstance(cause)) {
+      if (SessionDbError.isInstance(cause) || (signal?.aborted === true && cause === signal.reason)) {
         throw cause;
       }
       if (cause instanceof CallerFault) {
@@ -77,7 +114,7 @@ export async function withRetry<Result>(
           ? new DatabaseUnreachableError(message, { cause })
           : new DatabaseBusyError(message, { cause });
       }
-      await sleep(pause * (0.5 + Math.random() / 2));
+      await untilAborted(sleep(pause * (0.5 + Math.random() / 2)), signal);
     }
   }
 }

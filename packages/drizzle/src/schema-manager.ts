@@ -1,10 +1,11 @@
 import { DatabaseReadOnlyError, PermissionDeniedError, SchemaMismatchError, type SchemaProblem } from "@sessiondb/core";
-import { getTableColumns, getTableName, type Column } from "drizzle-orm";
+import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
 import type { LegacyRuns } from "./legacy-runs.ts";
 import { withRetry } from "./retry.ts";
-import type { FoundSchema, SqlDialect, SqlDriver } from "./sql-dialect.ts";
+import type { FoundSchema, SqlDialect } from "./sql-dialect.ts";
+import type { SqlDriver } from "./sql-driver.ts";
 
-/** What of the tables is there, which decides how runs are read. */
+/** Which tables exist; decides how runs are read. */
 export interface Layout {
   /** False for a database that Agno 2 made and that nobody may change: its runs are all in the legacy column. */
   readonly runsTable: boolean;
@@ -21,8 +22,29 @@ export interface SchemaManagerOptions {
   readonly autoMigrate: boolean;
 }
 
+/** How tables found differ from those needed. */
+export function schemaProblems(
+  tables: readonly Table[],
+  found: FoundSchema,
+  dialect: Pick<SqlDialect, "accepts">,
+): SchemaProblem[] {
+  return tables.flatMap((table): SchemaProblem[] => {
+    const name = getTableName(table);
+    const columns = found.tables.get(name);
+    if (columns === undefined) {
+      return [{ table: name, column: null, wanted: "a table", found: nothing }];
+    }
+    return Object.values<Column>(getTableColumns(table)).flatMap((column) => {
+      const type = columns.get(column.name);
+      const fits = type !== undefined && dialect.accepts(column, type);
+      return fits ? [] : [{ table: name, column: column.name, wanted: column.getSQLType(), found: type ?? nothing }];
+    });
+  });
+}
+
 const nothing = "nothing";
-const tableAdvice = "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
+export const tableAdvice =
+  "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
 const columnAdvice = "Add what is missing, or name another table with sessionTable and runsTable.";
 
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
@@ -106,18 +128,7 @@ export class SchemaManager {
 
   #problemsOf(found: FoundSchema): SchemaProblem[] {
     const { sessions, runs } = this.#dialect.tables;
-    return [sessions, runs].flatMap((table): SchemaProblem[] => {
-      const name = getTableName(table);
-      const columns = found.tables.get(name);
-      if (columns === undefined) {
-        return [{ table: name, column: null, wanted: "a table", found: nothing }];
-      }
-      return Object.values<Column>(getTableColumns(table)).flatMap((column) => {
-        const type = columns.get(column.name);
-        const fits = type !== undefined && this.#dialect.accepts(column, type);
-        return fits ? [] : [{ table: name, column: column.name, wanted: column.getSQLType(), found: type ?? nothing }];
-      });
-    });
+    return schemaProblems([sessions, runs], found, this.#dialect);
   }
 
   /** What is missing, as opposed to there but different: a column of another type may serve all the same. */

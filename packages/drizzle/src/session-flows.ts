@@ -1,90 +1,150 @@
+import { DatabaseError, SessionDbError, type Run, type Session, type SessionHeader } from "@sessiondb/core";
 import {
   admitOwner,
   admitType,
+  bySessionId,
+  decodeHeader,
+  decodeRows,
   decodeSession,
-  firstPage,
   isVisible,
-  parseSessionRow,
+  keptColumns,
+  mayDelete,
+  pageOfRows,
   replacedColumns,
   sessionPosition,
-  RunConflictError,
-  SessionDbError,
-  touchedAt,
+  touched,
   withColumns,
-  type PageOf,
-  type RunWrite,
+  withRunCount,
   type ScopeQuery,
-  type Session,
   type SessionChangeFunction,
-  type SessionConditions,
   type SessionListQuery,
-  type SessionPosition,
+  type SessionPageOf,
   type SessionQuery,
   type SessionRow,
   type SessionSelection,
   type SessionWrite,
-} from "@sessiondb/core";
+} from "@sessiondb/core/adapter";
+import type { Column } from "drizzle-orm";
+import { Claims, mostClaims } from "./claims.ts";
 import { callOut } from "./retry.ts";
 import type { RunFlows, StatementSets } from "./run-flows.ts";
 import type { Layout } from "./schema-manager.ts";
 import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
-import type { SqlConnection } from "./sql-dialect.ts";
+import type { SqlConnection } from "./sql-driver.ts";
+import { parseSession, type ListedRow, type RawSession } from "./sql-parts.ts";
 import type { Steps } from "./steps.ts";
 
-/** How many sessions a delete by filter locks at a time. */
-const deleteBatch = 500;
+/** A session of a list with its runs, which are decoded when it is. */
+interface WholeSession {
+  readonly session: RawSession;
+  readonly runs: () => Run[];
+}
 
-export type SessionPageItems = PageOf<Session, SessionPosition> & { readonly total: number | null };
+function isThere(found: WholeSession | undefined, query: SessionListQuery): boolean {
+  return found !== undefined && isVisible(found.session, query);
+}
 
-/** The contract's operations on sessions, as steps inside of a transaction. */
+/** The contract's operations on sessions, as steps in a transaction. */
 export class SessionFlows {
   readonly #reads: SessionReads;
   readonly #writes: SessionWrites;
   readonly #runs: RunFlows;
+  readonly #sets: StatementSets;
+  readonly #claims: Claims;
 
-  constructor({ reads, writes }: StatementSets, runs: RunFlows) {
-    this.#reads = reads;
-    this.#writes = writes;
+  constructor(sets: StatementSets, runs: RunFlows) {
+    this.#reads = sets.reads;
+    this.#writes = sets.writes;
+    this.#sets = sets;
+    this.#claims = new Claims(sets);
     this.#runs = runs;
   }
 
-  *readSession(on: SqlConnection, layout: Layout, query: SessionQuery): Steps<Session | null> {
+  *readSession(on: SqlConnection, layout: Layout, query: SessionQuery): Steps<Session | SessionHeader | null> {
     const merges = layout.mergeLegacy;
     const found = yield* this.#reads.sessionWithRuns(on, query.sessionId, merges ? "none" : query.runs);
     if (found === null || !isVisible(found.session, query)) {
       return null;
     }
-    const { session: row, runs } = found;
+    const { runs } = found;
+    const row = this.#parse(found.session);
+    if (query.runs === "none") {
+      return decodeHeader(row);
+    }
     return decodeSession(
       row,
       merges ? yield* this.#runs.runsOf(on, layout, { row, wanted: query.runs }) : this.#runs.decode(runs),
     );
   }
 
-  *listSessions(on: SqlConnection, layout: Layout, query: SessionListQuery): Steps<SessionPageItems> {
-    if (query.participantId !== null) {
-      yield* this.#runs.requireCopiedRuns(on, layout, "Participants can be listed");
+  *listSessions(
+    on: SqlConnection,
+    layout: Layout,
+    query: SessionListQuery,
+  ): Steps<SessionPageOf<Session | SessionHeader>> {
+    if (query.participantId !== null || query.runStatuses !== null || query.includeRunCount) {
+      yield* this.#runs.requireCopiedRuns(on, layout, "Sessions can be listed by their runs, and runs be counted,");
     }
-    // One row more than asked for tells whether there is a next page.
+    // One row more than asked for tells whether the list goes on.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
-    const page = firstPage(rows, query.limit, (row) => sessionPosition(row, query.sortBy));
-    const items: Session[] = [];
-    for (const row of page.items) {
-      items.push(decodeSession(row, yield* this.#runs.runsOf(on, layout, { row, wanted: query.runs })));
-    }
-    const total = query.includeTotal ? yield* this.#reads.countSessions(on, query) : null;
-    return { items, next: page.next, total };
+    const page = pageOfRows(rows, query, (row) => sessionPosition(row, query.sortBy));
+    const whole = yield* this.#withRuns(on, layout, { rows: page.items, wanted: query.runs });
+    // A session that was deleted since the page was read, or is another user's now, is not on it any more.
+    const present =
+      whole === null ? page.items : page.items.filter(({ sessionId }) => isThere(whole.get(sessionId), query));
+    const listed = decodeRows({ ...page, items: present }, query, {
+      decode: (listedRow): Session | SessionHeader => {
+        const found = whole?.get(listedRow.sessionId);
+        const session =
+          found === undefined
+            ? decodeHeader(this.#parse(listedRow))
+            : decodeSession(this.#parse(found.session), found.runs());
+        const counts = query.includeRunCount && query.runs === "all" ? session.runs?.length : listedRow.runCount;
+        return withRunCount(session, counts ?? null);
+      },
+      idOf: ({ sessionId }) => sessionId,
+    });
+    return { ...listed, total: query.includeTotal ? yield* this.#reads.countSessions(on, query) : null };
   }
 
-  *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<Session[]> {
-    const outcomes = new Map<SessionWrite, Session | SessionDbError>();
-    for (const write of inLockOrder(writes)) {
+  /** Each session of a page with its runs, to be decoded with it; null when none are wanted. */
+  *#withRuns(
+    on: SqlConnection,
+    layout: Layout,
+    { rows, wanted }: { rows: readonly ListedRow[]; wanted: SessionListQuery["runs"] },
+  ): Steps<ReadonlyMap<string, WholeSession> | null> {
+    if (wanted === "none") {
+      return null;
+    }
+    const whole = new Map<string, WholeSession>();
+    if (layout.mergeLegacy) {
+      for (const session of rows) {
+        const runs = yield* this.#runs.runsOrFault(on, layout, { row: session, wanted });
+        whole.set(session.sessionId, { session, runs });
+      }
+      return whole;
+    }
+    const found = rows.length === 0 ? [] : (yield* this.#reads.withRuns(on, rows, wanted)).values();
+    for (const { session, runs } of found) {
+      whole.set(session.sessionId, { session, runs: () => this.#runs.decode(runs) });
+    }
+    return whole;
+  }
+
+  #parse(raw: RawSession): SessionRow {
+    return parseSession(raw, this.#sets.names.sessions);
+  }
+
+  *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<SessionHeader[]> {
+    const outcomes = new Map<SessionWrite, SessionHeader | SessionDbError>();
+    // In the order of their ids, so that two calls with the same sessions wait for each other instead of both failing.
+    for (const write of writes.toSorted(bySessionId)) {
       outcomes.set(write, yield* this.#writeSession(on, layout, write));
     }
     return writes.map((write) => {
-      const outcome = outcomes.get(write) as Session | SessionDbError;
-      // Of several refusals the first in the caller's order is the one to tell. All is undone.
+      const outcome = outcomes.get(write) as SessionHeader | SessionDbError;
+      // Report the first refusal in the caller's order. All is undone.
       if (SessionDbError.isInstance(outcome)) {
         throw outcome;
       }
@@ -92,17 +152,20 @@ export class SessionFlows {
     });
   }
 
-  *#writeSession(on: SqlConnection, layout: Layout, { session, runs }: SessionWrite): Steps<Session | SessionDbError> {
+  *#writeSession(
+    on: SqlConnection,
+    layout: Layout,
+    { session, runs, keptTimes }: SessionWrite,
+  ): Steps<SessionHeader | SessionDbError> {
     try {
-      const stored = yield* this.#claim(on, session);
-      const columns = stored === null ? {} : { ...replacedColumns(session), ...touch(stored, session.userId) };
-      if (stored !== null) {
-        yield* this.#writes.updateSession(on, session.sessionId, columns);
-      }
+      const row = yield* this.#claims.claim(on, {
+        session,
+        change: (_, stored) => (stored === null ? {} : { ...replacedColumns(session), ...keptColumns(keptTimes) }),
+      });
       for (const run of runs) {
-        yield* this.#runs.putRun(on, layout, run);
+        yield* this.#runs.putRun(on, layout, { run, keptTimes });
       }
-      return decodeSession(stored === null ? parseSessionRow(session) : withColumns(stored, columns), []);
+      return decodeHeader(row);
     } catch (error) {
       if (SessionDbError.isInstance(error)) {
         return error;
@@ -115,125 +178,68 @@ export class SessionFlows {
     on: SqlConnection,
     { sessionId, sessionType, userId }: ScopeQuery,
     change: SessionChangeFunction,
-  ): Steps<Session | null> {
-    const stored = yield* this.#reads.lockSession(on, sessionId);
-    if (stored === null) {
+  ): Steps<SessionHeader | null> {
+    const locked = yield* this.#reads.lockSession(on, sessionId);
+    if (locked === null) {
       return null;
     }
     if (userId !== null) {
-      admitOwner(stored, userId);
+      admitOwner(locked, userId);
     }
     if (sessionType !== null) {
-      admitType(stored, sessionType);
+      admitType(locked, sessionType);
     }
-    const columns = { ...callOut(() => change(stored)), ...touch(stored, userId) };
+    const stored = this.#parse(locked);
+    const columns = { ...touched(stored, userId), ...callOut(() => change(stored)) };
     yield* this.#writes.updateSession(on, sessionId, columns);
-    return decodeSession(withColumns(stored, columns), []);
+    return decodeHeader(withColumns(stored, columns));
   }
 
-  /** The turn. */
-  *writeRun(on: SqlConnection, layout: Layout, write: RunWrite): Steps<void> {
-    const { session, run, change, onlyIfStatus } = write;
-    if (onlyIfStatus !== null && !(yield* this.#hasStatus(on, layout, write))) {
-      return;
-    }
-    if (onlyIfStatus === null && change === null && !layout.mergeLegacy) {
-      const outcome = yield* this.#writes.appendRun(on, session, run);
-      if (outcome === "stored") {
-        return;
-      }
-      if (outcome === "run refused") {
-        throw new RunConflictError(run.runId, run.sessionId);
-      }
-    }
-    const stored = yield* this.#claim(on, session);
-    const columns = {
-      ...callOut(() => change?.(stored ?? parseSessionRow(session))),
-      ...(stored !== null && touch(stored, session.userId)),
-    };
-    if (Object.keys(columns).length > 0) {
-      yield* this.#writes.updateSession(on, session.sessionId, columns);
-    }
-    yield* this.#runs.putRun(on, layout, run);
-  }
-
-  /** Whether the run is stored in the session with the status wanted, which it keeps until the transaction ends. */
-  *#hasStatus(on: SqlConnection, layout: Layout, { session, run, onlyIfStatus }: RunWrite): Steps<boolean> {
-    const stored = yield* this.#reads.lockSession(on, session.sessionId);
-    if (stored === null) {
-      return false;
-    }
-    admitOwner(stored, session.userId);
-    admitType(stored, session.sessionType);
-    const found = yield* this.#runs.readRun(on, layout, { runId: run.runId, userId: null });
-    if (found !== null && found.sessionId !== session.sessionId) {
-      throw new RunConflictError(run.runId, session.sessionId);
-    }
-    return found?.status === onlyIfStatus;
-  }
-
-  *removeSessions(on: SqlConnection, layout: Layout, selection: SessionSelection): Steps<number> {
-    return yield* "conditions" in selection
-      ? this.#removeMatching(on, layout, selection.conditions)
-      : this.#removeNamed(on, selection);
-  }
-
-  *#removeMatching(on: SqlConnection, layout: Layout, conditions: SessionConditions): Steps<number> {
-    if (conditions.participantId !== null) {
-      yield* this.#runs.requireCopiedRuns(on, layout, "Sessions can be deleted by participant");
-    }
-    let removed = 0;
-    for (;;) {
-      const batch = yield* this.#reads.lockSessions(on, conditions, deleteBatch);
-      removed += yield* this.#writes.deleteSessions(
-        on,
-        batch.map(({ sessionId }) => sessionId),
+  /** Deletes sessions with the rows of `cleared`, columns of other tables that name the session. */
+  *removeSessions(
+    on: SqlConnection,
+    layout: Layout,
+    { selection, cleared }: { selection: SessionSelection; cleared: readonly Column[] },
+  ): Steps<number> {
+    const sessionIds =
+      "conditions" in selection ? yield* this.#matching(on, layout, selection) : yield* this.#deletable(on, selection);
+    const deleted = yield* this.#writes.deleteSessions(on, sessionIds, cleared);
+    if (deleted < sessionIds.length) {
+      // They were locked, so nobody else has deleted them. Their runs come back with the rollback.
+      throw new DatabaseError(
+        `${sessionIds.length - deleted} of ${sessionIds.length} sessions were not deleted from ` +
+          `${this.#sets.names.sessions}. Look for a trigger or a row-level security policy that prevents it.`,
       );
-      if (batch.length < deleteBatch) {
-        return removed;
-      }
     }
+    return deleted;
   }
 
-  *#removeNamed(
+  *#matching(
+    on: SqlConnection,
+    layout: Layout,
+    { conditions, limit }: Extract<SessionSelection, { conditions: unknown }>,
+  ): Steps<string[]> {
+    const byRuns = conditions.participantId !== null || conditions.runStatuses !== null;
+    if (byRuns) {
+      yield* this.#runs.requireCopiedRuns(on, layout, "Sessions can be deleted by their runs");
+    }
+    for (let tries = 0; tries < mostClaims; tries += 1) {
+      const locked = yield* this.#reads.lockSessions(on, conditions, limit);
+      const ids = locked.map(({ sessionId }) => sessionId);
+      const found = byRuns && ids.length > 0 ? yield* this.#reads.stillMatching(on, conditions, ids) : locked;
+      // Other processes may have deleted or changed all that this one waited for, and there may be more.
+      if (found.length > 0 || (yield* this.#reads.countSessions(on, conditions)) === 0) {
+        return found.map(({ sessionId }) => sessionId);
+      }
+    }
+    return [];
+  }
+
+  *#deletable(
     on: SqlConnection,
     { sessionIds, userId }: Extract<SessionSelection, { sessionIds: unknown }>,
-  ): Steps<number> {
-    const removable: string[] = [];
-    // In the order of their ids, so that two deletes of the same sessions never wait for each other.
-    for (const sessionId of [...sessionIds].toSorted()) {
-      const stored = yield* this.#reads.lockIdentity(on, sessionId);
-      if (stored !== null && (userId === null || !admitOwner(stored, userId))) {
-        removable.push(sessionId);
-      }
-    }
-    return yield* this.#writes.deleteSessions(on, removable);
+  ): Steps<string[]> {
+    const found = yield* this.#reads.lockIdentities(on, sessionIds);
+    return found.filter((stored) => mayDelete(stored, userId)).map(({ sessionId }) => sessionId);
   }
-
-  /** Inserts a session and gives null, or locks and gives the stored one once it is clear that it may be written. */
-  *#claim(on: SqlConnection, session: SessionRow<string>): Steps<SessionRow | null> {
-    // Between a refused insert and the lock another process may delete the row: then it is inserted after all.
-    while (!(yield* this.#writes.insertSession(on, session))) {
-      const stored = yield* this.#reads.lockSession(on, session.sessionId);
-      if (stored !== null) {
-        admitOwner(stored, session.userId);
-        admitType(stored, session.sessionType);
-        return stored;
-      }
-    }
-    return null;
-  }
-}
-
-/** What every write changes of a stored session: when it was used last, and its owner if it had none. */
-function touch(stored: SessionRow, userId: string | null): Partial<SessionRow<string>> {
-  const adopted = stored.userId === null && userId !== null;
-  return { updatedAt: touchedAt(stored), ...(adopted && { userId }) };
-}
-
-/** In the order of their ids, so that two calls with the same sessions wait for each other instead of both failing. */
-function inLockOrder(writes: readonly SessionWrite[]): SessionWrite[] {
-  return writes.toSorted(({ session: { sessionId: left } }, { session: { sessionId: right } }) =>
-    left < right ? -1 : left > right ? 1 : 0,
-  );
 }

@@ -1,34 +1,64 @@
-import type { RunListQuery, RunsWanted, SessionConditions, SessionListQuery, SessionRow } from "@sessiondb/core";
-import { skippedHistoryStatuses } from "@sessiondb/core";
-import { asc, desc, inArray, sql, type SQL } from "drizzle-orm";
-import { runConditions, runConditionValues, sessionConditions, sessionTimestamp } from "./conditions.ts";
-import type { SqlConnection } from "./sql-dialect.ts";
 import {
+  compareRuns,
+  readingOrder,
+  skippedHistoryStatuses,
+  type RunListQuery,
+  type RunPosition,
+  type RunRow,
+  type RunsWanted,
+  type SessionConditions,
+  type SessionListQuery,
+  type SessionRow,
+} from "@sessiondb/core/adapter";
+import { asc, desc, getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
+import {
+  goesByComponent,
+  runComponents,
+  runConditions,
+  runConditionValues,
+  sessionConditions,
+  sessionConditionValues,
+  sessionTimestamp,
+} from "./conditions.ts";
+import type { SqlDialect } from "./sql-dialect.ts";
+import type { SqlConnection } from "./sql-driver.ts";
+import {
+  bare,
   byBytes,
   chunkPlaceholders,
   chunks,
   chunkValues,
   following,
-  parseSession,
+  list,
+  positionOf,
   runOrder,
   runSelection,
   sessionSelection,
   value,
   whereOf,
+  type ListedRow,
   type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
-import type { Statement } from "./statement.ts";
+import type { Selection, Statement } from "./statement.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
 export type RunOfSession = StoredRun & { readonly ownerId: string | null };
 export interface SessionWithRuns {
-  readonly session: SessionRow;
+  readonly session: RawSession;
+  readonly runs: readonly StoredRun[];
+}
+
+/** A session of a list, as it was when its runs were read. */
+export interface ListedWithRuns {
+  readonly session: RawSession;
   readonly runs: readonly StoredRun[];
 }
 
 export type SessionIdentity = Pick<SessionRow, "sessionId" | "userId">;
+/** What a turn's conditions look at. */
+export type TurnRun = Pick<RunRow, "runId" | "sessionId" | "parentRunId" | "status" | "runIndex" | "createdAt">;
 
 /** Every statement that reads, on every SQL database. */
 export class SessionReads extends StatementSet {
@@ -49,15 +79,32 @@ export class SessionReads extends StatementSet {
     return yield* wanted === "all" ? this.allRuns(on, sessionId) : this.newestRuns(on, sessionId, wanted);
   }
 
-  *session(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
+  /**
+   * The sessions of a page with their runs, each of one moment; a session that is gone by then is not among them. Here all
+   * is read on one snapshot. A dialect whose statements cost a round trip reads both anew by one statement.
+   */
+  *withRuns(
+    on: SqlConnection,
+    page: readonly ListedRow[],
+    wanted: Exclude<RunsWanted, "none">,
+  ): Steps<ReadonlyMap<string, ListedWithRuns>> {
+    const found = new Map<string, ListedWithRuns>();
+    for (const session of page) {
+      found.set(session.sessionId, { session, runs: yield* this.runsOf(on, session.sessionId, wanted) });
+    }
+    return found;
+  }
+
+  *session(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
     const { sessions } = this.dialect.tables;
     const statement = this.once("session", () =>
       this.select(sessionSelection(sessions), sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`),
     );
-    return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
+    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
   }
 
-  *lockSession(on: SqlConnection, sessionId: string): Steps<SessionRow | null> {
+  /** It is not parsed yet: who may not see a session is not told that it cannot be read. */
+  *lockSession(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
     const { tables, lockRows } = this.dialect;
     const { sessions } = tables;
     const statement = this.once("lock session", () =>
@@ -66,56 +113,71 @@ export class SessionReads extends StatementSet {
         sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
       ),
     );
-    return (yield* this.#parsed(on, statement, { sessionId }))[0] ?? null;
-  }
-
-  /** Locks a session without looking at its documents: one that cannot be read can still be deleted. */
-  *lockIdentity(on: SqlConnection, sessionId: string): Steps<SessionIdentity | null> {
-    const { tables, lockRows } = this.dialect;
-    const { sessions } = tables;
-    const statement = this.once("lock identity", () =>
-      this.select<SessionIdentity>(
-        { sessionId: sessions.sessionId, userId: sessions.userId },
-        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
-      ),
-    );
     return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
   }
 
-  *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
+  /**
+   * Locks sessions, in the order of their ids, so that two deletes of the same sessions never wait for each other. Their
+   * documents are not looked at: a session that cannot be read can still be deleted.
+   */
+  *lockIdentities(on: SqlConnection, sessionIds: readonly string[]): Steps<SessionIdentity[]> {
+    const { tables, lockRows } = this.dialect;
+    const { sessionId, userId } = tables.sessions;
+    const found: SessionIdentity[] = [];
+    for (const chunk of chunks(sessionIds.toSorted())) {
+      const statement = this.once(`lock identities ${chunk.length}`, () =>
+        this.select<SessionIdentity>(
+          { sessionId, userId },
+          sql`${tables.sessions} where ${inArray(sessionId, chunkPlaceholders(chunk))} order by ${sessionId} ${lockRows}`,
+        ),
+      );
+      found.push(...(yield* this.rows(on, statement, chunkValues(chunk))));
+    }
+    return found;
+  }
+
+  /** The rows of a page in `readingOrder`, and one more if the list goes on. They are not parsed yet. */
+  *sessions(on: SqlConnection, query: SessionListQuery): Steps<ListedRow[]> {
     const { sessions } = this.dialect.tables;
-    const { sortBy, sortOrder, after } = query;
+    const { sortBy, start } = query;
+    const order = readingOrder(query);
     const byCreation = sortBy === "createdAt";
     const { shape, where } = sessionConditions(this.dialect, query, {
       ordered: true,
-      after: after !== null && byCreation ? sortOrder : null,
+      after: start !== null && byCreation ? order : null,
     });
-    const statement = this.once(`sessions ${shape} by ${sortBy} ${sortOrder} ${after === null ? "" : "after"}`, () => {
+    const key = `sessions ${shape} by ${sortBy} ${order} ${start === null ? "" : "from"} ${counted(query)}`;
+    const statement = this.once(key, () => {
       const timestamp = sessionTimestamp(sessions, sortBy);
       const id = byBytes(this.dialect, sessions.sessionId);
-      const rest = after && this.following([timestamp, id], ["afterTimestamp", "afterSessionId"], sortOrder);
+      const rest = start && this.following([timestamp, id], ["startTimestampOf", "startSessionId"], order);
       // SQLite finds no place in the index of an expression by comparing a pair.
-      const bound = sql`${timestamp} ${sortOrder === "asc" ? sql`>=` : sql`<=`} ${value("afterTimestamp")}`;
-      const direction = sortOrder === "asc" ? asc : desc;
-      return this.select(
-        sessionSelection(sessions),
-        sql`${sessions}${whereOf(where, after && !byCreation ? bound : null, rest)} order by ${direction(timestamp)}, ${direction(id)} ${this.limit("limit")} offset ${value("offset")}`,
+      const bound = sql`${timestamp} ${order === "asc" ? sql`>=` : sql`<=`} ${value("startTimestampOf")}`;
+      const direction = order === "asc" ? asc : desc;
+      return this.select<ListedRow>(
+        this.listSelection(query),
+        sql`${sessions}${whereOf(where(), start && !byCreation ? bound : null, rest)}
+          order by ${direction(timestamp)}, ${direction(id)} ${this.limit("limit")} offset ${value("offset")}`,
       );
     });
-    return yield* this.#parsed(on, statement, {
-      ...query,
-      afterTimestamp: after?.timestamp,
-      afterSessionId: after?.sessionId,
-    });
+    return yield* this.rows(on, statement, listValues(query));
+  }
+
+  /** The columns of a list of sessions. */
+  protected listSelection(query: Pick<SessionListQuery, "includeRunCount">): Selection<ListedRow> {
+    const { sessions, runs } = this.dialect.tables;
+    const selection = sessionSelection(sessions);
+    const count = sql`(select count(*) from ${runs} where ${runs.sessionId} = ${sessions.sessionId})`;
+    return query.includeRunCount ? { ...selection, runCount: count } : (selection as Selection<ListedRow>);
   }
 
   *countSessions(on: SqlConnection, conditions: SessionConditions): Steps<number> {
     const { sessions } = this.dialect.tables;
     const { shape, where } = sessionConditions(this.dialect, conditions);
     const statement = this.once(`count ${shape}`, () =>
-      this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${whereOf(where)}`),
+      this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${whereOf(where())}`),
     );
-    return Number((yield* this.rows(on, statement, { ...conditions }))[0]?.total ?? 0);
+    return Number((yield* this.rows(on, statement, sessionConditionValues(conditions)))[0]?.total ?? 0);
   }
 
   /** Up to `limit` sessions that meet the conditions, locked. */
@@ -126,10 +188,36 @@ export class SessionReads extends StatementSet {
     const statement = this.once(`lock sessions ${shape}`, () =>
       this.select<SessionIdentity>(
         { sessionId, userId },
-        sql`${tables.sessions}${whereOf(where)} ${this.limit("limit")} ${lockRows}`,
+        sql`${tables.sessions}${whereOf(where())} ${this.limit("limit")} ${lockRows}`,
       ),
     );
-    return yield* this.rows(on, statement, { ...conditions, limit });
+    return yield* this.rows(on, statement, { ...sessionConditionValues(conditions), limit });
+  }
+
+  /**
+   * Which of some locked sessions meet conditions on their runs now. The statement that locked them looked at the runs
+   * before it waited.
+   */
+  *stillMatching(
+    on: SqlConnection,
+    conditions: SessionConditions,
+    sessionIds: readonly string[],
+  ): Steps<SessionIdentity[]> {
+    const { sessionId, userId } = this.dialect.tables.sessions;
+    const { shape, where } = sessionConditions(this.dialect, conditions);
+    const found: SessionIdentity[] = [];
+    for (const chunk of chunks(sessionIds)) {
+      const statement = this.once(`still ${shape} of ${chunk.length}`, () =>
+        this.select<SessionIdentity>(
+          { sessionId, userId },
+          sql`${this.dialect.tables.sessions}${whereOf(inArray(sessionId, chunkPlaceholders(chunk)), where())}`,
+        ),
+      );
+      found.push(
+        ...(yield* this.rows(on, statement, { ...sessionConditionValues(conditions), ...chunkValues(chunk) })),
+      );
+    }
+    return found;
   }
 
   *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
@@ -154,11 +242,6 @@ export class SessionReads extends StatementSet {
     return newest.toReversed();
   }
 
-  *#parsed(on: SqlConnection, statement: Statement<RawSession>, values: Record<string, unknown>): Steps<SessionRow[]> {
-    const { sessions } = this.dialect.names;
-    return (yield* this.rows(on, statement, values)).map((raw) => parseSession(raw, sessions));
-  }
-
   /** By `run_index` alone, which its index gives without sorting; the other keys are asked for only where runs tie. */
   *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
     const rows = yield* this.rows(on, this.#historyRuns("not null", "index order"), { sessionId, limit: limit + 1 });
@@ -181,30 +264,51 @@ export class SessionReads extends StatementSet {
     });
   }
 
+  /** The rows of a page in `readingOrder`, and one more if the list goes on. */
   *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
     const { runs } = this.dialect.tables;
-    const { sessionId, order, after } = query;
-    const inSession = sessionId !== null;
-    const condition = runConditions(this.dialect, query);
-    const statement = this.once(`runs ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
+    const { sessionId, start } = query;
+    const order = readingOrder(query);
+    const { shape, where } = runConditions(this.dialect, query);
+    const statement = this.once(`runs ${shape} ${order} ${start === null ? "" : "from"}`, () => {
+      const inSession = sessionId !== null;
       const id = byBytes(this.dialect, runs.runId);
-      const columns = [...(inSession ? [sql`${runs.runIndex}`] : []), sql`${runs.createdAt}`, id];
-      const names = [...(inSession ? ["afterRunIndex"] : []), "afterCreatedAt", "afterRunId"];
-      const direction = order === "asc" ? asc : desc;
-      return this.select(
-        runSelection(runs),
-        sql`${runs}${whereOf(condition.where, after && this.following(columns, names, order))} order by ${sql.join(
-          columns.map((key) => direction(key)),
-          sql`, `,
-        )} ${this.limit("limit")}`,
-      );
+      const keys = [...(inSession ? [sql`${runs.runIndex}`] : []), sql`${runs.createdAt}`, id];
+      const names = [...(inSession ? ["startRunIndex"] : []), "startCreatedAt", "startRunId"];
+      const rest = start && this.following(keys, names, order);
+      return goesByComponent(query)
+        ? this.#runsOfComponent(query, rest)
+        : this.select(
+            runSelection(runs),
+            sql`${runs}${whereOf(where(), rest)} order by ${directed(keys, order)} ${this.limit("limit")}`,
+          );
     });
-    return yield* this.rows(on, statement, {
-      ...runConditionValues(query),
-      afterRunIndex: after?.runIndex,
-      afterCreatedAt: after?.createdAt,
-      afterRunId: after?.runId,
+    return yield* this.rows(on, statement, runListValues(query));
+  }
+
+  /** Across sessions: each column that may name the component has an index in the list's order, so they are merged. */
+  #runsOfComponent(query: RunListQuery, rest: SQL | null): Statement<StoredRun> {
+    const { runs } = this.dialect.tables;
+    const order = readingOrder(query);
+    const selection = runSelection(runs);
+    const parts = runComponents(runs).map((column, index) => {
+      // A run that two columns name comes once.
+      const before = runComponents(runs)
+        .slice(0, index)
+        .map((each) => sql` and (${each} is null or ${each} <> ${value("componentId")})`);
+      const named = sql`${column} = ${value("componentId")}${sql.join(before, sql``)}`;
+      const { where } = runConditions(this.dialect, query, named);
+      const keys = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
+      const part = sql`select ${list(Object.values(selection))} from ${runs}${whereOf(where(), rest)}
+        order by ${directed(keys, order)} ${this.limit("limit")}`;
+      return sql`select * from (${part}) as ${sql.identifier(`part${index}`)}`;
     });
+    const bytes = byBytes(this.dialect, bare(runs.runId));
+    return this.select(
+      Object.fromEntries(Object.entries(selection).map(([name, column]) => [name, bare(column as Column)])) as never,
+      sql`(${sql.join(parts, sql` union all `)}) as page
+        order by ${directed([bare(runs.createdAt), bytes], order)} ${this.limit("limit")}`,
+    );
   }
 
   /** The runs of these ids, each with the owner of its session. */
@@ -223,15 +327,108 @@ export class SessionReads extends StatementSet {
     return found;
   }
 
-  *lastRunIndex(on: SqlConnection, sessionId: string): Steps<number | null> {
+  /** One run with all columns, or null. */
+  *runRow(on: SqlConnection, runId: string): Steps<RunRow<unknown> | null> {
     const { runs } = this.dialect.tables;
-    const statement = this.once("last run index", () =>
-      this.select<{ last: unknown }>(
-        { last: sql`max(${runs.runIndex})` },
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")}`,
+    const statement = this.once("run row", () =>
+      this.select<RunRow<unknown>>(
+        getTableColumns(runs) as never,
+        sql`${runs} where ${runs.runId} = ${value("runId")}`,
       ),
     );
-    const last = (yield* this.rows(on, statement, { sessionId }))[0]?.last ?? null;
-    return last === null ? null : Number(last);
+    return (yield* this.rows(on, statement, { runId }))[0] ?? null;
   }
+
+  /**
+   * What a turn's conditions look at, in the session's order: the runs of that id and of those named, in whatever session
+   * they are, and all others of the session from the first of the runs named on; with `any`, also one run of the session.
+   */
+  *turnRuns(
+    on: SqlConnection,
+    { sessionId, runId }: Pick<RunRow<unknown>, "sessionId" | "runId">,
+    { from, any }: { readonly from: readonly string[] | "the first"; readonly any: boolean },
+  ): Steps<TurnRun[]> {
+    const named = from === "the first" ? [] : from;
+    const ids = [...new Set([runId, ...named])];
+    const found = yield* this.rows(on, this.#turnRuns(ids.length), chunkValues(ids));
+    const starts = found.filter((run) => run.sessionId === sessionId && named.includes(run.runId));
+    const places = from === "the first" ? [noPlace] : starts.map((run) => run.runIndex ?? noPlace);
+    const runIndex = Math.min(...places);
+    const known = new Set(found.map((run) => run.runId));
+    if (places.length > 0) {
+      const rest = yield* this.rows(on, this.#runsFrom(runIndex === noPlace), { sessionId, runIndex });
+      found.push(...rest.filter((run) => !known.has(run.runId)));
+    } else if (any) {
+      const one = yield* this.rows(on, this.#anyRun(), { sessionId, limit: 1 });
+      found.push(...one.filter((run) => !known.has(run.runId)));
+    }
+    const compare = compareRuns({ sessionId, sortOrder: "asc" });
+    return found.toSorted((left, right) => compare(positionOf(left), positionOf(right)));
+  }
+
+  #turnRuns(count: number): Statement<TurnRun> {
+    const { runs } = this.dialect.tables;
+    return this.once(`turn runs ${count}`, () => {
+      const ids = Array.from({ length: count }, (_, index) => value(`id${index}`));
+      return this.select(turnSelection(runs), sql`${runs} where ${inArray(runs.runId, ids)}`);
+    });
+  }
+
+  #anyRun(): Statement<TurnRun> {
+    const { runs } = this.dialect.tables;
+    return this.once("any run", () =>
+      this.select(
+        turnSelection(runs),
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} ${this.limit("limit")}`,
+      ),
+    );
+  }
+
+  #runsFrom(all: boolean): Statement<TurnRun> {
+    const { runs } = this.dialect.tables;
+    return this.once(`runs from ${all ? "the first" : "a place"}`, () => {
+      const from = all ? sql`` : sql` and ${runs.runIndex} >= ${value("runIndex")}`;
+      return this.select(turnSelection(runs), sql`${runs} where ${runs.sessionId} = ${value("sessionId")}${from}`);
+    });
+  }
+}
+
+/** Before all runs, those without index included. */
+const noPlace = Number.NEGATIVE_INFINITY;
+
+function turnSelection(runs: SqlDialect["tables"]["runs"]): Selection<TurnRun> {
+  const { runId, sessionId, parentRunId, status, runIndex, createdAt } = runs;
+  return { runId, sessionId, parentRunId, status, runIndex, createdAt };
+}
+
+function directed(keys: readonly SQL[], order: "asc" | "desc"): SQL {
+  const direction = order === "asc" ? asc : desc;
+  return list(keys.map((key) => direction(key)));
+}
+
+/** What tells the statement of a list that counts runs from that of one that does not. */
+export function counted({ includeRunCount }: Pick<SessionListQuery, "includeRunCount">): string {
+  return includeRunCount ? "with run counts" : "";
+}
+
+/** Binds a page of sessions. */
+export function listValues({ limit, offset, start, ...conditions }: SessionListQuery): Record<string, unknown> {
+  return {
+    ...sessionConditionValues(conditions),
+    limit,
+    offset,
+    startTimestampOf: start?.position.timestamp,
+    startSessionId: start?.position.sessionId,
+  };
+}
+
+/** Binds a page of runs. */
+export function runListValues({ start, ...query }: RunListQuery & { start: { position: RunPosition } | null }) {
+  const { runIndex, createdAt, runId } = start?.position ?? {};
+  return {
+    ...runConditionValues({ ...query, start: null }),
+    startRunIndex: runIndex,
+    startCreatedAt: createdAt,
+    startRunId: runId,
+  };
 }

@@ -1,12 +1,22 @@
-import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core";
-import { getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
-import type { SqlConnection } from "./sql-dialect.ts";
+import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
+import { getTableColumns, getTableName, inArray, sql, type Column, type SQL } from "drizzle-orm";
+import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, runOrder, value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
-/** Whether a turn was stored at once, or which row stood against it: a missing, unowned or foreign one. */
+/**
+ * Whether a turn was stored at once, or which row stood against it: a session that is missing, unowned, foreign or without
+ * the component that the turn fills in, or a run of another session.
+ */
 export type AppendOutcome = "stored" | "session refused" | "run refused";
+
+/** The columns of a session that a turn fills in where they are empty, by its type. */
+const filled = {
+  agent: ["agentId", "agentData"],
+  team: ["teamId", "teamData"],
+  workflow: ["workflowId", "workflowData"],
+} as const;
 
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
 export class SessionWrites extends StatementSet {
@@ -21,18 +31,39 @@ export class SessionWrites extends StatementSet {
     return (yield* this.putRun(on, run)) ? "stored" : "run refused";
   }
 
-  /** Marks a session as just used. False unless it is stored with this type and owner. */
+  /** Marks a session as just used. False unless it is stored with this type and owner, and lacks nothing to fill in. */
   *touchSession(on: SqlConnection, session: SessionRow<string>, now: number): Steps<boolean> {
     const { sessions } = this.dialect.tables;
     const { sessionId, sessionType, userId } = session;
-    const statement = this.once(`touch ${userId === null ? "unowned" : "owned"}`, () => {
-      const owner = userId === null ? sql`is null` : sql`= ${value("userId")}`;
+    const { shape, where } = this.touchable(session);
+    const statement = this.once(`touch ${shape}`, () => {
       const latest = sql`case when ${sessions.updatedAt} > ${value("now")} then ${sessions.updatedAt} else ${value("now")} end`;
-      return this.write(
-        sql`update ${sessions} set ${bare(sessions.updatedAt)} = ${latest} where ${sessions.sessionId} = ${value("sessionId")} and ${sessions.sessionType} = ${value("sessionType")} and ${sessions.userId} ${owner}`,
-      );
+      return this.write(sql`update ${sessions} set ${bare(sessions.updatedAt)} = ${latest} where ${where()}`);
     });
-    return (yield* this.affected(on, statement, { sessionId, sessionType, userId, now })) > 0;
+    return (yield* this.affected(on, statement, { sessionId, sessionType, ownerId: userId, now })) > 0;
+  }
+
+  /** Which stored session a turn may touch at once. */
+  protected touchable(session: SessionRow<string>): { readonly shape: string; readonly where: () => SQL } {
+    const { sessions } = this.dialect.tables;
+    const isOwned = session.userId !== null;
+    const present = (filled[session.sessionType as keyof typeof filled] ?? []).filter((name) => session[name] !== null);
+    return {
+      shape: `${isOwned ? "owned" : "unowned"} ${present.join(" ")}`,
+      where: () => {
+        const owner = isOwned ? sql`= ${value("ownerId")}` : sql`is null`;
+        const complete = present.map((name) => sql` and ${this.#isFilled(name)}`);
+        return sql`${sessions.sessionId} = ${value("sessionId")} and ${sessions.sessionType} = ${value("sessionType")} and ${sessions.userId} ${owner}${sql.join(complete, sql``)}`;
+      },
+    };
+  }
+
+  /** Agno writes JSON null where a component has no data. */
+  #isFilled(name: (typeof filled)[keyof typeof filled][number]): SQL {
+    const column = this.dialect.tables.sessions[name];
+    return name.endsWith("Data")
+      ? sql`cast(${column} as ${this.dialect.textType ?? sql`char`}) <> 'null'`
+      : sql`${column} is not null`;
   }
 
   /** False when the session exists. */
@@ -59,14 +90,14 @@ export class SessionWrites extends StatementSet {
   }
 
   /**
-   * Adds or replaces a run. A run that is stored keeps its place and its creation time; a new one without `runIndex`
-   * goes after the last. False when the run id belongs to another session.
+   * Adds or replaces a run. A run that is stored keeps its place and, unless `keepsTime`, its creation time; a new one
+   * without `runIndex` goes after the last. False when the run id belongs to another session.
    */
-  *putRun(on: SqlConnection, run: RunRow<string>): Steps<boolean> {
+  *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
     const { runs } = this.dialect.tables;
-    const statement = this.once("put run", () =>
+    const statement = this.once(`put run ${keepsTime ? "with its time" : ""}`, () =>
       this.write(
-        sql`insert into ${runs} ${insertValues(getTableColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun()}`,
+        sql`insert into ${runs} ${insertValues(getTableColumns(runs), { runIndex: this.placeOfRun() })} ${this.replaceRun(keepsTime)}`,
       ),
     );
     return (yield* this.affected(on, statement, { ...run })) > 0;
@@ -79,27 +110,38 @@ export class SessionWrites extends StatementSet {
   }
 
   /** What an insert does with a run that is stored: replaces it in its place, unless it is in another session. */
-  protected replaceRun(): SQL {
+  protected replaceRun(keepsTime = false): SQL {
     const { runs } = this.dialect.tables;
-    const kept = ["runId", "sessionId", "createdAt", "runIndex"];
-    const replaced = Object.entries<Column>(getTableColumns(runs)).filter(([name]) => !kept.includes(name));
     const assignments = [
-      ...replaced.map(([, column]) => sql`${bare(column)} = excluded.${bare(column)}`),
+      ...this.replacedColumns(keepsTime).map((column) => sql`${bare(column)} = excluded.${bare(column)}`),
       sql`${bare(runs.runIndex)} = coalesce(${runs.runIndex}, excluded.${bare(runs.runIndex)})`,
     ];
     return sql`on conflict (${bare(runs.runId)}) do update set ${sql.join(assignments, sql`, `)} where ${runs.sessionId} = excluded.${bare(runs.sessionId)}`;
   }
 
-  /** Deletes sessions and their runs, also where no foreign key does it. */
-  *deleteSessions(on: SqlConnection, sessionIds: readonly string[]): Steps<number> {
-    const { sessions, runs } = this.dialect.tables;
+  /** The columns that a run which is stored takes over from the one written. */
+  protected replacedColumns(keepsTime: boolean): Column[] {
+    const kept = ["runId", "sessionId", "runIndex", ...(keepsTime ? [] : ["createdAt"])];
+    return Object.entries<Column>(getTableColumns(this.dialect.tables.runs)).flatMap(([name, column]) =>
+      kept.includes(name) ? [] : [column],
+    );
+  }
+
+  /**
+   * Deletes sessions with the rows of other tables that go with them, also where no foreign key does it. `cleared` are the
+   * columns of those tables that name the session.
+   */
+  *deleteSessions(on: SqlConnection, sessionIds: readonly string[], cleared: readonly Column[]): Steps<number> {
+    const { sessions } = this.dialect.tables;
     let deleted = 0;
     for (const chunk of chunks(sessionIds)) {
       const ids = chunkPlaceholders(chunk);
-      const runsOf = this.once(`delete runs of ${chunk.length}`, () =>
-        this.write(sql`delete from ${runs} where ${inArray(runs.sessionId, ids)}`),
-      );
-      yield* this.affected(on, runsOf, chunkValues(chunk));
+      for (const column of cleared) {
+        const rowsOf = this.once(`clear ${getTableName(column.table)}.${column.name} of ${chunk.length}`, () =>
+          this.write(sql`delete from ${column.table} where ${inArray(column, ids)}`),
+        );
+        yield* this.affected(on, rowsOf, chunkValues(chunk));
+      }
       const rows = this.once(`delete sessions ${chunk.length}`, () =>
         this.write(sql`delete from ${sessions} where ${inArray(sessions.sessionId, ids)}`),
       );

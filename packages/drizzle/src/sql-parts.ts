@@ -1,24 +1,27 @@
+import { CorruptDataError, type JsonObject, type JsonValue, type Run } from "@sessiondb/core";
 import {
-  CorruptDataError,
   decodeRun,
+  isJsonObject,
   parseJson,
-  type JsonValue,
-  type Run,
+  type RunPosition,
   type RunRow,
   type SessionRow,
-} from "@sessiondb/core";
+} from "@sessiondb/core/adapter";
 import { and, asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { Selection } from "./statement.ts";
 
-/** A session as the driver gives it, its JSON columns not parsed yet. */
+/** A session as the driver returns it, its JSON columns not parsed yet. */
 export type RawSession = SessionRow<unknown>;
+
+/** A session of a list, which may have had its runs counted. */
+export type ListedRow = RawSession & { readonly runCount?: number };
 
 /** What is read of a run: enough to decode it and to go on after it. Its JSON is not parsed yet. */
 export type StoredRun = Omit<RunRow<unknown>, "agentId" | "teamId" | "workflowId" | "updatedAt">;
 
 /** The session of a raw row. */
-export function parseSession(raw: RawSession, table: string): SessionRow {
+export function parseSession(raw: ListedRow, table: string): SessionRow {
   const parse = (stored: unknown, column: string): JsonValue => parseJson(stored, `${table}.${column}`, raw.sessionId);
   raw.sessionData = parse(raw.sessionData, "session_data");
   raw.agentData = parse(raw.agentData, "agent_data");
@@ -32,23 +35,44 @@ export function parseSession(raw: RawSession, table: string): SessionRow {
 
 /** The run of a raw row. */
 export function parseRun(raw: StoredRun, table: string): Run {
-  const location = `${table}.run_data`;
-  const runData = parseJson(raw.runData, location, raw.runId);
-  if (typeof runData !== "object" || runData === null || Array.isArray(runData)) {
-    throw new CorruptDataError(location, raw.runId);
-  }
-  raw.runData = runData;
+  raw.runData = parseRunData(raw, table);
   return decodeRun(raw as StoredRun & Pick<RunRow, "runData">);
 }
 
+/** The document of a run, which is an object. */
+export function parseRunData({ runId, runData }: Pick<StoredRun, "runId" | "runData">, table: string): JsonObject {
+  const location = `${table}.run_data`;
+  const json = parseJson(runData, location, runId);
+  if (!isJsonObject(json)) {
+    throw new CorruptDataError(location, runId);
+  }
+  return json;
+}
+
 /** The place of a run that Agno gave no index: before all that have one. */
-export const beforeAll = -1;
+export const noIndex = -1;
+
+/** The place of a run in a list. */
+export function positionOf({
+  runIndex,
+  createdAt,
+  runId,
+}: Pick<StoredRun, "runIndex" | "createdAt" | "runId">): RunPosition {
+  return { runIndex: runIndex ?? noIndex, createdAt, runId };
+}
 
 /** The most ids that one statement names; longer lists take several statements. */
 const idsPerStatement = 500;
 
 /** A named placeholder, bound to the property of that name. */
 export const value = (name: string): SQL => sql`${sql.placeholder(name)}`;
+
+/** Parts with commas between them. */
+export const list = (parts: readonly unknown[]): SQL =>
+  sql.join(
+    parts.map((part) => sql`${part}`),
+    sql`, `,
+  );
 
 /** A column without its table, as lists of columns to write want it. */
 export const bare = ({ name }: { readonly name: string }): SQL => sql`${sql.identifier(name)}`;
@@ -80,7 +104,7 @@ export function runSelection(runs: SqlDialect["tables"]["runs"]): Selection<Stor
 }
 
 /** A column of ids as it is ordered on every database: by its bytes. */
-export function byBytes(dialect: SqlDialect, ids: Column): SQL {
+export function byBytes(dialect: Pick<SqlDialect, "byBytes">, ids: Column | SQL): SQL {
   return dialect.byBytes?.(ids) ?? sql`${ids}`;
 }
 
@@ -109,15 +133,8 @@ export function insertValues(
   columns: Readonly<Record<string, Column>>,
   expressions: Readonly<Record<string, SQL>> = {},
 ): SQL {
-  const names = Object.keys(columns);
-  const list = sql.join(
-    Object.values(columns).map((each) => bare(each)),
-    sql`, `,
-  );
-  return sql`(${list}) values (${sql.join(
-    names.map((name) => expressions[name] ?? value(name)),
-    sql`, `,
-  )})`;
+  const values = Object.keys(columns).map((name) => expressions[name] ?? value(name));
+  return sql`(${list(Object.values(columns).map((each) => bare(each)))}) values (${list(values)})`;
 }
 
 export function chunks(ids: readonly string[]): string[][] {

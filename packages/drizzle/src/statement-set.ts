@@ -1,7 +1,8 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { SqlConnection, SqlDialect, StatementResult } from "./sql-dialect.ts";
+import type { SqlDialect } from "./sql-dialect.ts";
+import type { SqlConnection } from "./sql-driver.ts";
 import { Statement, type Selection } from "./statement.ts";
-import type { Steps } from "./steps.ts";
+import { step, type Steps } from "./steps.ts";
 
 /** Statements of one dialect, each rendered once; lists once for each combination of conditions that is asked for. */
 export abstract class StatementSet {
@@ -47,14 +48,10 @@ export abstract class StatementSet {
     statement: Statement<Row>,
     values: Record<string, unknown>,
   ): Steps<unknown[][]> {
-    const { rows } = (yield on.execute(
-      statement as unknown as Statement<never>,
-      statement.bind(values),
-    )) as StatementResult;
-    return rows;
+    return (yield* step(on.execute(statement as unknown as Statement<never>, statement.bind(values)))).rows;
   }
 
   protected *affected(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<number> {
-    return ((yield on.execute(statement, statement.bind(values))) as StatementResult).affected;
+    return (yield* step(on.execute(statement, statement.bind(values)))).affected;
   }
 }

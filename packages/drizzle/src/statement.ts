@@ -5,7 +5,7 @@ import type { SqlDialect } from "./sql-dialect.ts";
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
 
 /** Properties that some drivers give as text, since a BIGINT may be beyond what a number holds. */
-const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex"]);
+const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex", "runCount"]);
 
 /** A parameter of the text: a constant, or the value of that name as the column encodes it. */
 interface Slot {

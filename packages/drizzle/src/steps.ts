@@ -1,4 +1,6 @@
-/** A value, or the promise of one: what a statement gives on a synchronous or an asynchronous driver. */
+import type { Signal } from "@sessiondb/core/adapter";
+
+/** A value, or the promise of one: what a statement returns on a synchronous or an asynchronous driver. */
 export type Awaitable<Value> = Value | Promise<Value>;
 
 /**
@@ -7,12 +9,12 @@ export type Awaitable<Value> = Value | Promise<Value>;
  */
 export type Steps<Result> = Generator<Awaitable<unknown>, Result, unknown>;
 
-/** Waits for one statement inside of steps: `const row = yield* step(statements.lockSession(id))`. */
+/** Waits for one statement in steps: `const row = yield* step(statements.lockSession(id))`. */
 export function* step<Value>(statement: Awaitable<Value>): Generator<Awaitable<unknown>, Value, unknown> {
   return (yield statement) as Value;
 }
 
-/** Runs steps whose statements give values at once. */
+/** Runs steps whose statements return values at once. */
 export function runSync<Result>(steps: Steps<Result>): Result {
   let next = steps.next();
   while (next.done !== true) {
@@ -21,13 +23,17 @@ export function runSync<Result>(steps: Steps<Result>): Result {
   return next.value;
 }
 
-/** Runs steps whose statements give promises. A rejection is thrown into the steps, as from an `await`. */
-export async function runAsync<Result>(steps: Steps<Result>): Promise<Result> {
+/**
+ * Runs steps whose statements return promises. A rejection is thrown into the steps, as from an `await`, and so is the
+ * reason of a signal that aborts between two statements.
+ */
+export async function runAsync<Result>(steps: Steps<Result>, signal?: Signal): Promise<Result> {
   let next = steps.next();
   while (next.done !== true) {
     let value: unknown;
     try {
       value = await next.value;
+      signal?.throwIfAborted();
     } catch (error) {
       next = steps.throw(error);
       continue;

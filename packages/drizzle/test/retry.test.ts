@@ -1,7 +1,10 @@
 import { DatabaseBusyError, DatabaseError, InvalidArgumentError } from "@sessiondb/core";
 import type { ClassifiedError } from "@sessiondb/drizzle";
 import { describe, expect, test, vi } from "vitest";
-import { callOut, withRetry } from "../src/retry.ts";
+import { callOut, callOutWork, withRetry } from "../src/retry.ts";
+import type { SqlConnection, Work } from "../src/sql-driver.ts";
+import type { Statement } from "../src/statement.ts";
+import { runAsync, runSync, step } from "../src/steps.ts";
 
 // What real locks do to a store is tested with each database; here it is the bounds of the waiting alone.
 
@@ -124,5 +127,70 @@ describe("withRetry", () => {
     await expect(withRetry(work, { classify, patience: 1000 })).rejects.toBe(locked);
     expect(calls).toBe(1);
     expect(await withRetry(async () => callOut(() => 5), { classify, patience: 0 })).toBe(5);
+  });
+});
+
+describe.each(["a synchronous", "an asynchronous"])("callOutWork on %s driver", (kind) => {
+  const own = new Error("the work's own");
+  const statement = {} as Statement<never>;
+
+  /** Runs work on a connection whose first statements fail in this way. */
+  function running<Result>(work: Work<Result>, errors: Error[]): Promise<Result> {
+    const failures = [...errors];
+    const execute = () => {
+      const error = failures.shift();
+      if (error !== undefined) {
+        throw error;
+      }
+      return { rows: [], affected: 1 };
+    };
+    const connection: SqlConnection = { execute: kind === "a synchronous" ? execute : async () => execute() };
+    const run = async () => {
+      const steps = callOutWork(work)(connection);
+      return kind === "a synchronous" ? runSync(steps) : runAsync(steps);
+    };
+    return withRetry<Result>(run, { classify, patience: 1000 });
+  }
+
+  function* single(on: SqlConnection) {
+    return (yield* step(on.execute(statement, []))).affected;
+  }
+
+  test("repeats it when a statement fails in a way that passes", async () => {
+    expect(await running(single, [locked, locked])).toBe(1);
+    await expect(running(single, [new Error("disk")])).rejects.toMatchObject({ code: "DATABASE_ERROR" });
+  });
+
+  test("lets through what it throws itself, once, though it looks like a failure of the database", async () => {
+    let tries = 0;
+    const throws: Work<void> = function* throws(on) {
+      tries += yield* single(on);
+      throw locked;
+    };
+    await expect(running(throws, [])).rejects.toBe(locked);
+    expect(tries).toBe(1);
+    const replaces: Work<void> = function* replaces(on) {
+      try {
+        yield* single(on);
+      } catch {
+        throw own;
+      }
+    };
+    await expect(running(replaces, [locked])).rejects.toBe(own);
+    const plain: Work<void> = () => {
+      throw own;
+    };
+    await expect(running(plain, [])).rejects.toBe(own);
+  });
+
+  test("leaves it what it makes of a failed statement", async () => {
+    const recovers: Work<number> = function* recovers(on) {
+      try {
+        return yield* single(on);
+      } catch {
+        return yield* single(on);
+      }
+    };
+    expect(await running(recovers, [new Error("disk")])).toBe(1);
   });
 });

@@ -1,6 +1,6 @@
-import { runAsync, runSync, type Awaitable, type Steps } from "@sessiondb/drizzle";
+import { runAsync, runSync, type Steps } from "@sessiondb/drizzle";
 import { describe, expect, test } from "vitest";
-import { step } from "../src/steps.ts";
+import { step, type Awaitable } from "../src/steps.ts";
 
 type Statement = (value: number) => Awaitable<number>;
 

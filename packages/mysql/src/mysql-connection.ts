@@ -1,5 +1,6 @@
 import { PayloadTooLargeError } from "@sessiondb/core";
-import type { SqlConnection, Statement, StatementResult } from "@sessiondb/drizzle";
+import type { Signal } from "@sessiondb/core/adapter";
+import { untilAborted, type SqlConnection, type Statement, type StatementResult } from "@sessiondb/drizzle";
 import type { Connection, ResultSetHeader } from "mysql2/promise";
 import { endsConnection, NoAnswerError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
@@ -18,6 +19,14 @@ export interface ServerLimits {
 /** How many bytes of a packet are kept free for the statement's small parameters and the protocol. */
 export const packetReserve = 64 * 1024;
 
+export interface MysqlConnectionOptions {
+  /** How long to wait for the answer to one statement, in milliseconds. */
+  readonly timeout: number;
+  readonly limits: () => ServerLimits | null;
+  /** Gives up a statement under way when it aborts, and the connection with it. */
+  readonly signal?: Signal;
+}
+
 /** Results as the store decodes them. */
 const plainResults = { rowsAsArray: true, nestTables: false } as const;
 /** The same where the application casts values in a way of its own; a function costs a call for each value. */
@@ -26,16 +35,18 @@ const uncastResults = { ...plainResults, typeCast: (_field: unknown, next: () =>
 /** Runs statements on one connection of mysql2, as prepared ones: nothing is ever spliced into SQL text. */
 export class MysqlConnection implements SqlConnection {
   readonly connection: Connection;
-  /** Whether an error has shown that the connection must not be used again. */
+  /** Whether the connection must not be used again: an error has shown that, or a statement on it was given up. */
   broken = false;
   readonly #timeout: number;
   readonly #limits: () => ServerLimits | null;
+  readonly #signal: Signal;
   readonly #results: typeof plainResults | typeof uncastResults;
 
-  constructor(connection: Connection, { timeout, limits }: { timeout: number; limits: () => ServerLimits | null }) {
+  constructor(connection: Connection, { timeout, limits, signal }: MysqlConnectionOptions) {
     this.connection = connection;
     this.#timeout = timeout;
     this.#limits = limits;
+    this.#signal = signal;
     this.#results = (connection.config.typeCast ?? true) === true ? plainResults : uncastResults;
   }
 
@@ -50,21 +61,39 @@ export class MysqlConnection implements SqlConnection {
 
   async query(sql: string, values: unknown[] = [], timeout = this.#timeout): Promise<MysqlResult> {
     this.#checkSize(values);
-    const [result] = await this.#answer(this.connection.execute({ ...this.#results, sql, values }), timeout);
+    const send = () => this.connection.execute({ ...this.#results, sql, values });
+    const [result] = await this.#answer(send, { timeout, signal: this.#signal });
     return Array.isArray(result)
       ? { rows: result as unknown[][], affected: 0, kept: false }
       : { rows: [], affected: (result as ResultSetHeader).affectedRows, kept: result.insertId > 0 };
   }
 
-  /** Runs a statement that takes no parameters and cannot be prepared. */
-  async command(sql: string, timeout = this.#timeout): Promise<void> {
-    await this.#answer(this.connection.query(sql), timeout);
+  /** Runs a statement that takes no parameters and cannot be prepared. Resolves with the server's status flags. */
+  command(sql: string, timeout = this.#timeout): Promise<number> {
+    return this.#command(sql, { timeout, signal: this.#signal });
+  }
+
+  /** Ends a transaction. Nothing aborts that: whether it was committed would not be known. */
+  end(sql: "COMMIT" | "ROLLBACK"): Promise<number> {
+    return this.#command(sql, { timeout: this.#timeout, signal: undefined });
+  }
+
+  async #command(sql: string, wait: { timeout: number; signal: Signal }): Promise<number> {
+    const [result] = await this.#answer(() => this.connection.query(sql), wait);
+    return (result as Partial<ResultSetHeader>).serverStatus ?? 0;
   }
 
   /** mysql2's own timeout does not cover the preparing of a statement. */
-  async #answer<Answer>(answer: Promise<Answer>, timeout: number): Promise<Answer> {
+  async #answer<Answer>(
+    send: () => Promise<Answer>,
+    { timeout, signal }: { timeout: number; signal: Signal },
+  ): Promise<Answer> {
+    signal?.throwIfAborted();
+    const giveUp = (): void => {
+      this.broken = true;
+    };
     try {
-      return await within(answer, timeout, () => {
+      return await within(untilAborted(send(), signal, giveUp), timeout, () => {
         throw new NoAnswerError();
       });
     } catch (cause) {

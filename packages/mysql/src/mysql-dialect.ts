@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import { planSchema, tableNames, value, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
 import { sql, type Column, type SQL } from "drizzle-orm";
-import { getTableConfig, MySqlDialect } from "drizzle-orm/mysql-core";
+import { getTableConfig, MySqlDialect, type MySqlTable } from "drizzle-orm/mysql-core";
 import { sessionTables, type MySqlTableOptions } from "./schema.ts";
 
 /** What is found of the tables here, and of the server that has them. */
@@ -20,11 +20,14 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
   const quote = (identifier: string): string => `\`${identifier.replaceAll("`", "``")}\``;
   const { database } = options;
   return {
+    name: "mysql",
     tables,
     names: checkedNames(options),
     render: (query) => dialect.sqlToQuery(query),
     lockRows: sql`for update`,
     following,
+    // MariaDB would collect the sessions of all runs first, to read the few of a page.
+    exists: (subquery) => sql`(${subquery} limit 1) = 1`,
     nameContains: (sessionData: Column, folded: SQL) => {
       // Text in the place of an object is a document that was encoded twice.
       const inner = sql`json_unquote(${sessionData})`;
@@ -34,7 +37,7 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
       return sql`(json_type(${name}) = 'STRING' and locate(${folded} collate utf8mb4_bin, lower(json_unquote(${name}))) > 0)`;
     },
     accepts,
-    plan: (found: FoundMysqlSchema, { indexes }) => {
+    plan: (found: FoundMysqlSchema, { indexes, further }) => {
       const statements = planSchema(found, {
         quote,
         inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
@@ -45,8 +48,8 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
         replace: (columns) =>
           `ON DUPLICATE KEY UPDATE ${columns.map((name) => `${name} = VALUES(${name})`).join(", ")}`,
         indexes,
-        tables: [tables.sessions, tables.runs].map((table) => getTableConfig(table)),
-        versions: getTableConfig(tables.versions),
+        tables: ((further ?? [tables.sessions, tables.runs]) as MySqlTable[]).map((table) => getTableConfig(table)),
+        versions: further === undefined ? getTableConfig(tables.versions) : null,
       });
       return found.database || database === undefined
         ? statements
@@ -102,11 +105,11 @@ function text(content: string): string {
     : `'${content.replaceAll("'", "''")}'`;
 }
 
+/** Types that can stand in for each other. Any other type must be as wanted. */
+const families = [/^json/, /int|bool|serial/, /char|text/, /blob|binary/];
+
 function accepts(wanted: Column, foundType: string): boolean {
-  const type = foundType.toLowerCase();
-  const sqlType = wanted.getSQLType();
-  if (sqlType === "json") {
-    return type === "json";
-  }
-  return sqlType === "bigint" ? type.includes("int") : /char|text/.test(type);
+  const [type = ""] = wanted.getSQLType().toLowerCase().split("(");
+  const family = families.find((each) => each.test(type));
+  return family === undefined ? foundType.toLowerCase() === type : family.test(foundType.toLowerCase());
 }

@@ -1,11 +1,12 @@
 import { DatabaseBusyError } from "@sessiondb/core";
+import type { Signal } from "@sessiondb/core/adapter";
 import {
   runAsync,
+  untilAborted,
   type ClassifiedError,
   type FoundSchema,
-  type SqlConnection,
   type SqlDriver,
-  type Steps,
+  type Work,
 } from "@sessiondb/drizzle";
 import type { Pool, PoolConnection } from "mysql2/promise";
 import { MysqlConnection, packetReserve, type ServerLimits } from "./mysql-connection.ts";
@@ -14,6 +15,7 @@ import { classifyMysqlError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 import { inspect, migrate } from "./mysql-schema.ts";
 import { checkSettings } from "./mysql-settings.ts";
+import { endThread, threadOf, type MysqlThread } from "./mysql-thread.ts";
 
 export interface MysqlPool {
   readonly pool: Pool;
@@ -26,6 +28,7 @@ export interface MysqlDriverOptions {
   readonly open: () => MysqlPool;
   /** The database of the tables; null for the one that connections are set to. */
   readonly database: string | null;
+  readonly sessionTable: string;
   /** For error messages: host and database. */
   readonly server: string;
   /** How long to wait for locks and to retry, in milliseconds. */
@@ -36,17 +39,20 @@ export interface MysqlDriverOptions {
   readonly statementTimeout: number;
 }
 
-type Work<Result> = (connection: SqlConnection) => Steps<Result>;
-
 /** How long closing waits for the server to take leave. */
 const closeTimeout = 2000;
 
-/** A pool of connections to one server. */
+/**
+ * A pool of connections to one server. Work whose signal aborts while a statement runs gives its connection up, and the
+ * server is told to end it: so what the transaction did is undone, and its locks are free.
+ */
 export class MysqlDriver implements SqlDriver {
   readonly patience: number;
   readonly #options: MysqlDriverOptions;
   #opened: MysqlPool | null = null;
   #limits: ServerLimits | null = null;
+  /** The ends of connections that were given up. */
+  readonly #ending = new Set<Promise<void>>();
   /** Errors of connections that were lost while they committed. */
   readonly #uncertain = new WeakSet<object>();
 
@@ -56,15 +62,19 @@ export class MysqlDriver implements SqlDriver {
   }
 
   /** The largest JSON document that the server takes; known after the first use. */
-  get payloadBytes(): number {
+  get maxPayloadBytes(): number {
     return (this.#limits?.packetBytes ?? Number.POSITIVE_INFINITY) - packetReserve;
   }
 
-  read<Result>(work: Work<Result>): Promise<Result> {
-    return this.#use((on) => runAsync(work(on)));
+  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#use((on) => runAsync(work(on), signal), signal);
   }
 
-  write<Result>(work: Work<Result>): Promise<Result> {
+  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.write(work, signal);
+  }
+
+  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
     return this.#use(async (on) => {
       if (!this.#pool().owned) {
         // Connections of this store are set to it. Under a stricter level writers to neighbouring sessions deadlock.
@@ -73,22 +83,22 @@ export class MysqlDriver implements SqlDriver {
       await on.command("START TRANSACTION");
       let result: Result;
       try {
-        result = await runAsync(work(on));
+        result = await runAsync(work(on), signal);
       } catch (error) {
         if (!on.broken) {
           // Whatever becomes of it, the error of the work is the one that tells; a broken connection is not used again.
-          await on.command("ROLLBACK").catch(() => null);
+          await on.end("ROLLBACK").catch(() => null);
         }
         throw error;
       }
       await this.#commit(on);
       return result;
-    });
+    }, signal);
   }
 
   async #commit(on: MysqlConnection): Promise<void> {
     try {
-      await on.command("COMMIT");
+      await on.end("COMMIT");
     } catch (error) {
       if (on.broken && typeof error === "object" && error !== null) {
         this.#uncertain.add(error);
@@ -97,20 +107,16 @@ export class MysqlDriver implements SqlDriver {
     }
   }
 
-  single<Result>(work: Work<Result>): Promise<Result> {
-    return this.read(work);
-  }
-
   async inspect(tables: readonly string[]): Promise<FoundSchema> {
-    const { database } = this.#options;
-    const { found, packetBytes } = await this.#use((on) => inspect(on, { tables, database }));
+    const { database, sessionTable } = this.#options;
+    const { found, packetBytes } = await this.#use((on) => inspect(on, { tables, database, sessionTable }));
     this.#limits = { packetBytes };
     return found;
   }
 
   migrate(tables: readonly string[], plan: (found: FoundMysqlSchema) => string[]): Promise<void> {
-    const { database, patience, server } = this.#options;
-    return this.#use((on) => migrate(on, { tables, database }, { plan, patience, server }));
+    const { database, sessionTable, patience, server } = this.#options;
+    return this.#use((on) => migrate(on, { tables, database, sessionTable }, { plan, patience, server }));
   }
 
   classify(error: unknown): ClassifiedError {
@@ -119,6 +125,7 @@ export class MysqlDriver implements SqlDriver {
   }
 
   async close(): Promise<void> {
+    await within(Promise.all(this.#ending), closeTimeout, () => null);
     const opened = this.#opened;
     this.#opened = null;
     if (opened?.owned === true) {
@@ -132,10 +139,10 @@ export class MysqlDriver implements SqlDriver {
     return this.#opened;
   }
 
-  async #use<Result>(work: (on: MysqlConnection) => Promise<Result>): Promise<Result> {
-    const connection = await this.#acquire();
+  async #use<Result>(work: (on: MysqlConnection) => Promise<Result>, signal?: Signal): Promise<Result> {
+    const connection = await this.#acquire(signal);
     const { statementTimeout: timeout } = this.#options;
-    const on = new MysqlConnection(connection, { timeout, limits: () => this.#limits });
+    const on = new MysqlConnection(connection, { timeout, limits: () => this.#limits, signal });
     try {
       if (!this.#pool().owned) {
         await checkSettings(on, "pool");
@@ -143,21 +150,37 @@ export class MysqlDriver implements SqlDriver {
       return await work(on);
     } finally {
       if (on.broken) {
+        const thread = threadOf(connection);
         connection.destroy();
+        if (signal?.aborted === true) {
+          this.#end(thread);
+        }
       } else {
         connection.release();
       }
     }
   }
 
-  async #acquire(): Promise<PoolConnection> {
+  /** Ends a connection at the server, in the background. If that fails, it ends once its statement does. */
+  #end(thread: MysqlThread): void {
+    const ending = this.#use((on) => endThread(on, thread))
+      .catch(() => {})
+      .finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  async #acquire(signal: Signal): Promise<PoolConnection> {
+    signal?.throwIfAborted();
     const acquiring = this.#pool().pool.getConnection();
-    const { connectionTimeout, server } = this.#options;
-    return within(acquiring, connectionTimeout, () => {
+    const leave = (): void => {
       acquiring.then(
         (connection) => connection.release(),
         () => null,
       );
+    };
+    const { connectionTimeout, server } = this.#options;
+    return within(untilAborted(acquiring, signal, leave), connectionTimeout, () => {
+      leave();
       throw new DatabaseBusyError(
         `No connection to ${server} became free within ${connectionTimeout} ms: the pool's are all in use.`,
       );

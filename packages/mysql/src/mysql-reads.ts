@@ -1,7 +1,15 @@
-import { skippedHistoryStatuses, type RunsWanted, type SessionListQuery, type SessionRow } from "@sessiondb/core";
 import {
-  beforeAll,
-  parseSession,
+  compareRuns,
+  readingOrder,
+  skippedHistoryStatuses,
+  type RunsWanted,
+  type SessionListQuery,
+} from "@sessiondb/core/adapter";
+import {
+  counted,
+  list,
+  listValues,
+  positionOf,
   runOrder,
   runSelection,
   sessionConditions,
@@ -10,6 +18,8 @@ import {
   Statement,
   value,
   whereOf,
+  type ListedRow,
+  type ListedWithRuns,
   type RawSession,
   type SessionWithRuns,
   type SqlConnection,
@@ -19,9 +29,12 @@ import {
 import { asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import { following } from "./mysql-dialect.ts";
 
+/** The most sessions whose runs one statement reads. */
+const sessionsPerStatement = 128;
+
 /** The reads that MySQL and MariaDB spell in their own way. */
 export class MysqlReads extends SessionReads {
-  override *sessions(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
+  override *sessions(on: SqlConnection, query: SessionListQuery): Steps<ListedRow[]> {
     return query.sortBy === "updatedAt" ? yield* this.#sessionsByUpdate(on, query) : yield* super.sessions(on, query);
   }
 
@@ -29,33 +42,29 @@ export class MysqlReads extends SessionReads {
    * MariaDB has no index on an expression. So the sessions with and those without `updated_at` are two ordered lists, each
    * served by an index, of which the ids are merged before any row is read.
    */
-  *#sessionsByUpdate(on: SqlConnection, query: SessionListQuery): Steps<SessionRow[]> {
+  *#sessionsByUpdate(on: SqlConnection, query: SessionListQuery): Steps<ListedRow[]> {
     const { sessions } = this.dialect.tables;
-    const { sortOrder, after, limit, offset } = query;
+    const { start, limit, offset } = query;
+    const order = readingOrder(query);
     const { shape, where } = sessionConditions(this.dialect, query);
-    const statement = this.once(`sessions ${shape} by update ${sortOrder} ${after === null ? "" : "after"}`, () => {
-      const direction = sortOrder === "asc" ? asc : desc;
-      const list = (timestamp: Column, condition: SQL): SQL => {
+    const key = `sessions ${shape} by update ${order} ${start === null ? "" : "from"} ${counted(query)}`;
+    const statement = this.once(key, () => {
+      const direction = order === "asc" ? asc : desc;
+      const part = (timestamp: Column, condition: SQL): SQL => {
         const columns = [sql`${timestamp}`, sql`${sessions.sessionId}`];
-        const rest = after && following(columns, ["afterTimestamp", "afterSessionId"], sortOrder);
-        return sql`(select ${sessions.sessionId} as id, ${timestamp} as at from ${sessions}${whereOf(where, condition, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} limit ${value("upTo")})`;
+        const rest = start && following(columns, ["startTimestampOf", "startSessionId"], order);
+        return sql`(select ${sessions.sessionId} as id, ${timestamp} as at from ${sessions}${whereOf(where(), condition, rest)} order by ${direction(timestamp)}, ${direction(sessions.sessionId)} limit ${value("upTo")})`;
       };
-      const updated = list(sessions.updatedAt, sql`${sessions.updatedAt} is not null`);
-      const others = list(sessions.createdAt, sql`${sessions.updatedAt} is null`);
-      const order = sql.raw(sortOrder);
-      const page = sql`select id, at from (${updated} union all ${others}) as listed order by at ${order}, id ${order} limit ${value("limit")} offset ${value("offset")}`;
+      const updated = part(sessions.updatedAt, sql`${sessions.updatedAt} is not null`);
+      const others = part(sessions.createdAt, sql`${sessions.updatedAt} is null`);
+      const way = sql.raw(order);
+      const page = sql`select id, at from (${updated} union all ${others}) as listed order by at ${way}, id ${way} limit ${value("limit")} offset ${value("offset")}`;
       return this.select(
-        sessionSelection(sessions),
-        sql`(${page}) as page join ${sessions} on ${sessions.sessionId} = page.id order by page.at ${order}, page.id ${order}`,
+        this.listSelection(query),
+        sql`(${page}) as page join ${sessions} on ${sessions.sessionId} = page.id order by page.at ${way}, page.id ${way}`,
       );
     });
-    const rows = yield* this.rows(on, statement, {
-      ...query,
-      upTo: limit + offset,
-      afterTimestamp: after?.timestamp,
-      afterSessionId: after?.sessionId,
-    });
-    return rows.map((row) => parseSession(row, this.dialect.names.sessions));
+    return yield* this.rows(on, statement, { ...listValues(query), upTo: limit + offset });
   }
 
   /** One statement: the session's row, and a row for each run, so that nothing is repeated. */
@@ -65,21 +74,11 @@ export class MysqlReads extends SessionReads {
     }
     const statement = this.#sessionWithRuns(wanted === "all");
     const rows = yield* this.raw(on, statement, { sessionId, limit: wanted === "all" ? null : wanted + 1 });
-    const { sessions, runs: runsTable } = this.dialect.tables;
-    const width = Object.keys(sessionSelection(sessions)).length;
-    const sessionRow = rows.find((row) => row[width] === null);
-    if (sessionRow === undefined) {
-      return null;
-    }
-    const session = parseSession(statement.decode(sessionRow), this.dialect.names.sessions);
-    const run = this.once("run row", () => new Statement<StoredRun>(this.dialect, sql``, runSelection(runsTable)));
-    const runs = rows.filter((row) => row !== sessionRow).map((row) => run.decode(row.slice(width)));
-    runs.sort(byPosition);
-    if (wanted === "all") {
-      return { session, runs };
-    }
-    // Which of the oldest runs belong to the newest n is open where they tie.
-    return { session, runs: isDistinct(runs) ? runs.slice(-wanted) : yield* this.newestRuns(on, sessionId, wanted) };
+    const {
+      sessions: [session],
+      runs,
+    } = this.#split(statement, rows);
+    return session === undefined ? null : { session, runs: yield* this.#inOrder(on, runs, { sessionId, wanted }) };
   }
 
   #sessionWithRuns(all: boolean): Statement<RawSession> {
@@ -87,10 +86,69 @@ export class MysqlReads extends SessionReads {
       const { sessions, runs } = this.dialect.tables;
       const session = sessionSelection(sessions);
       const run = runSelection(runs);
-      const ofRun = all ? sql`` : sql` and ${this.#isHistory} order by ${desc(runs.runIndex)} limit ${value("limit")}`;
-      const text = sql`${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all (select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${ofRun})`;
+      const text = sql`${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all (select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${this.#wanted(all)})`;
       return new Statement(this.dialect, sql`select ${text}`, session);
     });
+  }
+
+  /** One statement for up to 128 sessions: their rows again, and their runs. */
+  override *withRuns(
+    on: SqlConnection,
+    page: readonly ListedRow[],
+    wanted: Exclude<RunsWanted, "none">,
+  ): Steps<ReadonlyMap<string, ListedWithRuns>> {
+    const found = new Map<string, ListedWithRuns>();
+    for (let from = 0; from < page.length; from += sessionsPerStatement) {
+      const ids = page.slice(from, from + sessionsPerStatement).map(({ sessionId }) => sessionId);
+      // Few sizes, so that few statements are prepared; what is left over is null, which no session is named.
+      const size = 2 ** Math.ceil(Math.log2(ids.length));
+      const values = Object.fromEntries(Array.from({ length: size }, (_, place) => [`id${place}`, ids[place] ?? null]));
+      const statement = this.#withRuns(size, wanted === "all");
+      const rows = yield* this.raw(on, statement, { ...values, limit: wanted === "all" ? null : wanted + 1 });
+      const { sessions, runs } = this.#split(statement, rows);
+      const runsOf = new Map(sessions.map(({ sessionId }): [string, StoredRun[]] => [sessionId, []]));
+      for (const run of runs) {
+        const ofSession = runsOf.get(run.sessionId);
+        if (ofSession === undefined) {
+          // A table of Agno's may compare ids without case, and a run spell its session's otherwise.
+          return yield* super.withRuns(on, page, wanted);
+        }
+        ofSession.push(run);
+      }
+      for (const session of sessions) {
+        const { sessionId } = session;
+        const ordered = yield* this.#inOrder(on, runsOf.get(sessionId) ?? [], { sessionId, wanted });
+        found.set(sessionId, { session, runs: ordered });
+      }
+    }
+    return found;
+  }
+
+  /** Each session's runs are read by their index, from its end, and no further than wanted. */
+  #withRuns(size: number, all: boolean): Statement<RawSession> {
+    return this.once(`${size} sessions with ${all ? "all" : "newest"} runs`, () => {
+      const { sessions, runs } = this.dialect.tables;
+      const session = sessionSelection(sessions);
+      const run = runSelection(runs);
+      const ids = idsOf(size);
+      const own = sql`(select ${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} in (${list(ids)}))`;
+      const ofRuns = sql`select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId}`;
+      const parts = all
+        ? [sql`(${ofRuns} in (${list(ids)}))`]
+        : ids.map((id) => sql`(${ofRuns} = ${id}${this.#wanted(false)})`);
+      return new Statement(this.dialect, sql.join([own, ...parts], sql` union all `), session);
+    });
+  }
+
+  /** The rows of a union of sessions and runs: a run's has nothing in the columns of a session, and the other way round. */
+  #split(statement: Statement<RawSession>, rows: readonly unknown[][]): { sessions: RawSession[]; runs: StoredRun[] } {
+    const { sessions, runs } = this.dialect.tables;
+    const width = Object.keys(sessionSelection(sessions)).length;
+    const run = this.once("run of a row", () => new Statement<StoredRun>(this.dialect, sql``, runSelection(runs)));
+    return {
+      sessions: rows.filter((row) => row[width] === null).map((row) => statement.decode(row)),
+      runs: rows.filter((row) => row[width] !== null).map((row) => run.decode(row.slice(width))),
+    };
   }
 
   /** In total order only where runs tie: the index of Agno's own tables ends at `run_index`. Those without sort last. */
@@ -114,6 +172,27 @@ export class MysqlReads extends SessionReads {
     });
   }
 
+  /** The runs wanted of those that `#wanted` selected, in the session's order. */
+  *#inOrder(
+    on: SqlConnection,
+    runs: StoredRun[],
+    { sessionId, wanted }: { sessionId: string; wanted: Exclude<RunsWanted, "none"> },
+  ): Steps<StoredRun[]> {
+    runs.sort(byPosition);
+    if (wanted === "all") {
+      return runs;
+    }
+    // Which of the oldest runs belong to the newest n is open where they tie.
+    return isDistinct(runs) ? runs.slice(-wanted) : yield* this.newestRuns(on, sessionId, wanted);
+  }
+
+  /** What follows the condition on the session: nothing for all its runs; for the newest, one more shows whether they tie. */
+  #wanted(all: boolean): SQL {
+    return all
+      ? sql``
+      : sql` and ${this.#isHistory} order by ${desc(this.dialect.tables.runs.runIndex)} limit ${value("limit")}`;
+  }
+
   get #isHistory(): SQL {
     const { parentRunId, status } = this.dialect.tables.runs;
     const skipped = sql.raw(skippedHistoryStatuses.map((each) => `'${each}'`).join(", "));
@@ -121,11 +200,9 @@ export class MysqlReads extends SessionReads {
   }
 }
 
-const list = (parts: readonly unknown[]): SQL =>
-  sql.join(
-    parts.map((part) => sql`${part}`),
-    sql`, `,
-  );
+/** Placeholders for the ids of so many sessions. */
+const idsOf = (size: number): SQL[] => Array.from({ length: size }, (_, place) => value(`id${place}`));
+
 const nulls = (selection: object): SQL => list(Object.keys(selection).map(() => sql`null`));
 
 /** Whether no two runs beside each other have the same index. */
@@ -134,10 +211,8 @@ function isDistinct(runs: readonly StoredRun[]): boolean {
 }
 
 /** The order of the runs of a session, as the database has it. */
+const byPlace = compareRuns({ sessionId: "", sortOrder: "asc" });
+
 function byPosition(a: StoredRun, b: StoredRun): number {
-  return (
-    (a.runIndex ?? beforeAll) - (b.runIndex ?? beforeAll) ||
-    a.createdAt - b.createdAt ||
-    Buffer.compare(Buffer.from(a.runId), Buffer.from(b.runId))
-  );
+  return byPlace(positionOf(a), positionOf(b));
 }

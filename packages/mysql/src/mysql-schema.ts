@@ -8,6 +8,8 @@ import { classifyMysqlError } from "./mysql-errors.ts";
 export interface MysqlLocation {
   readonly tables: readonly string[];
   readonly database: string | null;
+  /** Of the tables, that of sessions: the others compare ids as it does. */
+  readonly sessionTable: string;
 }
 
 interface Inspection {
@@ -19,7 +21,10 @@ interface Inspection {
 const ddlTimeout = 6 * 3_600_000;
 
 /** Looks at the tables, and at the server while it is there. */
-export async function inspect(on: MysqlConnection, { tables: wanted, database }: MysqlLocation): Promise<Inspection> {
+export async function inspect(
+  on: MysqlConnection,
+  { tables: wanted, database, sessionTable }: MysqlLocation,
+): Promise<Inspection> {
   const at = database === null ? "database()" : "?";
   const parameters = database === null ? [] : [database];
   const [server] = (
@@ -50,7 +55,9 @@ export async function inspect(on: MysqlConnection, { tables: wanted, database }:
     const found = tables.get(name) ?? new Map<string, string>();
     // JSON is another word for LONGTEXT on MariaDB.
     tables.set(name, found.set(column, mariadb && type === "longtext" ? "json" : type));
-    collation = column === "session_id" ? collationName : collation;
+    if (column === "session_id" && (name === sessionTable || collation === null)) {
+      collation = collationName;
+    }
   }
   return {
     packetBytes: Number(packetBytes),
@@ -74,7 +81,7 @@ export async function migrate(
   { plan, patience, server }: { plan: (found: FoundMysqlSchema) => string[]; patience: number; server: string },
 ): Promise<void> {
   const seconds = Math.max(1, Math.ceil(patience / 1000));
-  const lock = `sessiondb ${createHash("sha1").update(JSON.stringify(location)).digest("hex")}`;
+  const lock = await lockOf(on, location);
   const [got] = (await on.query("select get_lock(?, ?)", [lock, seconds], (seconds + 5) * 1000)).rows;
   if (Number(got?.[0]) !== 1) {
     throw new DatabaseBusyError(`Another process has been creating the tables in ${server} for ${seconds} s.`);
@@ -87,6 +94,14 @@ export async function migrate(
   } finally {
     await on.query("select release_lock(?)", [lock]);
   }
+}
+
+/** The name of the lock: the same for whatever tables are created beside those sessions, by whichever process. */
+async function lockOf(on: MysqlConnection, { database, sessionTable }: MysqlLocation): Promise<string> {
+  const [current] = database === null ? (await on.query("select database()")).rows : [[database]];
+  const name = JSON.stringify([current?.[0], sessionTable]);
+  // The servers take names of up to 64 characters, which are those of the whole server.
+  return `sessiondb ${createHash("sha1").update(name).digest("hex")}`;
 }
 
 async function runStatement(on: MysqlConnection, statement: string, server: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { ConnectionStringError, InvalidArgumentError, type SessionDb, type SessionDbLimits } from "@sessiondb/core";
-import { DrizzleSessionDb, type SqlDriver } from "@sessiondb/drizzle";
+import { DrizzleSessionDb, tableNames, type SqlDriver } from "@sessiondb/drizzle";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
 import { mysqlDialect } from "./mysql-dialect.ts";
 import { MysqlDriver, type MysqlPool } from "./mysql-driver.ts";
@@ -42,26 +42,29 @@ export class MySqlSessionDb extends DrizzleSessionDb {
     const driver = new MysqlDriver({
       open: () => openPool(copy),
       database: copy.database ?? null,
+      sessionTable: tableNames(copy).sessions,
       server,
       patience: retryTimeout,
       connectionTimeout,
       statementTimeout,
     });
-    super({ ...partsOf(copy, driver, () => driver.payloadBytes), autoMigrate: copy.autoMigrate ?? true });
+    super({ ...partsOf(copy, driver, () => driver.maxPayloadBytes), autoMigrate: copy.autoMigrate ?? true });
     this.#options = copy;
     this.#server = server;
   }
 
   /**
-   * This store on a connection of yours and inside of the transaction that you began on it: what it writes is committed
-   * or rolled back by you. It retries nothing and issues no DDL. Closing it closes nothing.
+   * The same store in a transaction that you began on `connection`, and end. Each operation that writes is a savepoint, so
+   * one that fails leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
-  withConnection(connection: Connection): SessionDb {
+  withTransaction(connection: Connection): SessionDb {
     const { statementTimeout: timeout = 60_000, database = null } = this.#options;
-    const driver = new MysqlTransactionDriver(connection, { database, server: this.#server, timeout });
+    const sessionTable = tableNames(this.#options).sessions;
+    const driver = new MysqlTransactionDriver(connection, { database, sessionTable, server: this.#server, timeout });
     return new DrizzleSessionDb({
-      ...partsOf(this.#options, driver, () => this.limits.payloadBytes),
+      ...partsOf(this.#options, driver, () => this.limits.maxPayloadBytes),
       autoMigrate: false,
+      inTransactionOf: this,
     });
   }
 }
@@ -77,13 +80,13 @@ export function fromUrl(url: string): MySqlSessionDb {
   return new MySqlSessionDb({ url: parsed.href, ...(database !== null && { database }) });
 }
 
-function partsOf(options: MySqlSessionDbOptions, driver: SqlDriver, payloadBytes: () => number) {
+function partsOf(options: MySqlSessionDbOptions, driver: SqlDriver, serverBytes: () => number) {
   const dialect = mysqlDialect(options);
   const { maxPayloadBytes = 15 * 1024 * 1024 } = options;
   const limits: SessionDbLimits = {
-    idLength: 128,
-    get payloadBytes() {
-      return Math.min(maxPayloadBytes, payloadBytes());
+    maxIdLength: 128,
+    get maxPayloadBytes() {
+      return Math.min(maxPayloadBytes, serverBytes());
     },
   };
   return { driver, dialect, limits, reads: new MysqlReads(dialect), writes: new MysqlWrites(dialect) };

@@ -1,50 +1,56 @@
 import { InvalidArgumentError } from "@sessiondb/core";
-import {
-  runAsync,
-  type ClassifiedError,
-  type FoundSchema,
-  type SqlConnection,
-  type SqlDriver,
-  type Steps,
-} from "@sessiondb/drizzle";
+import type { Signal } from "@sessiondb/core/adapter";
+import { runAsync, type ClassifiedError, type FoundSchema, type SqlDriver, type Work } from "@sessiondb/drizzle";
 import type { Connection } from "mysql2/promise";
 import { MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 import { inspect } from "./mysql-schema.ts";
 import { checkSettings } from "./mysql-settings.ts";
 
-type Work<Result> = (connection: SqlConnection) => Steps<Result>;
+export interface MysqlTransactionOptions {
+  readonly database: string | null;
+  readonly sessionTable: string;
+  /** For error messages: host and database. */
+  readonly server: string;
+  /** How long to wait for the answer to one statement, in milliseconds. */
+  readonly timeout: number;
+}
+
+/** What a server says of a connection with its answer. */
+const status = { inTransaction: 1, autocommit: 2 } as const;
+
+/** What was begun last on each connection: stores of one connection share its savepoint, and take turns. */
+const lastOn = new WeakMap<object, Promise<unknown>>();
 
 /**
  * The caller's connection, with the transaction that the caller began on it. Each write is a savepoint, so that one that
- * is refused leaves the transaction usable. Nothing is retried: a deadlock has undone the caller's statements too.
+ * is refused, or whose signal aborts, leaves the transaction usable: a statement under way is waited for. Nothing is
+ * retried: a deadlock has undone the caller's statements too.
  */
 export class MysqlTransactionDriver implements SqlDriver {
   readonly patience = 0;
   readonly #on: MysqlConnection;
-  readonly #database: string | null;
-  readonly #server: string;
+  readonly #options: MysqlTransactionOptions;
   #limits: ServerLimits | null = null;
-  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    connection: Connection,
-    { database, server, timeout }: { database: string | null; server: string; timeout: number },
-  ) {
-    this.#on = new MysqlConnection(connection, { timeout, limits: () => this.#limits });
-    this.#database = database;
-    this.#server = server;
+  constructor(connection: Connection, options: MysqlTransactionOptions) {
+    this.#on = new MysqlConnection(connection, { timeout: options.timeout, limits: () => this.#limits });
+    this.#options = options;
   }
 
-  read<Result>(work: Work<Result>): Promise<Result> {
-    return this.#inTurn(() => runAsync(work(this.#on)));
+  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#inTurn(() => runAsync(work(this.#on), signal), signal);
   }
 
-  write<Result>(work: Work<Result>): Promise<Result> {
+  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.write(work, signal);
+  }
+
+  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
     return this.#inTurn(async () => {
-      await this.#on.command("SAVEPOINT sessiondb");
+      checkTransaction(await this.#on.command("SAVEPOINT sessiondb"));
       try {
-        const result = await runAsync(work(this.#on));
+        const result = await runAsync(work(this.#on), signal);
         await this.#on.command("RELEASE SAVEPOINT sessiondb");
         return result;
       } catch (error) {
@@ -52,17 +58,15 @@ export class MysqlTransactionDriver implements SqlDriver {
         await this.#on.command("ROLLBACK TO SAVEPOINT sessiondb").catch(() => null);
         throw error;
       }
-    });
-  }
-
-  single<Result>(work: Work<Result>): Promise<Result> {
-    return this.read(work);
+    }, signal);
   }
 
   inspect(tables: readonly string[]): Promise<FoundSchema> {
     return this.#inTurn(async () => {
       await checkSettings(this.#on, "connection");
-      const { found, packetBytes } = await inspect(this.#on, { tables, database: this.#database });
+      checkTransaction(await this.#on.command("DO 0"));
+      const { database, sessionTable } = this.#options;
+      const { found, packetBytes } = await inspect(this.#on, { tables, database, sessionTable });
       this.#limits = { packetBytes };
       return found;
     });
@@ -71,7 +75,7 @@ export class MysqlTransactionDriver implements SqlDriver {
   async migrate(): Promise<void> {
     throw new InvalidArgumentError(
       "migrate",
-      "called on the store itself: creating tables would commit your transaction",
+      "called on the store itself, outside your transaction, which creating tables would commit",
     );
   }
 
@@ -80,15 +84,28 @@ export class MysqlTransactionDriver implements SqlDriver {
   }
 
   classify(error: unknown): ClassifiedError {
-    return classifyMysqlError(error, this.#server);
+    return classifyMysqlError(error, this.#options.server);
   }
 
   async close(): Promise<void> {}
 
   /** One after the other: writes that overlapped would share the savepoint's name. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => null);
+  #inTurn<Result>(work: () => Promise<Result>, signal?: Signal): Promise<Result> {
+    const result = (lastOn.get(this.#on.identity) ?? Promise.resolve()).then(() => {
+      signal?.throwIfAborted();
+      return work();
+    });
+    lastOn.set(
+      this.#on.identity,
+      result.catch(() => null),
+    );
     return result;
+  }
+}
+
+/** Outside a transaction there are no savepoints: each statement would commit by itself. */
+function checkTransaction(flags: number): void {
+  if ((flags & status.inTransaction) === 0 && (flags & status.autocommit) !== 0) {
+    throw new InvalidArgumentError("connection", "in a transaction that you began and have not ended");
   }
 }

@@ -1,4 +1,4 @@
-import type { RunRow, SessionRow } from "@sessiondb/core";
+import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import {
   bare,
   insertValues,
@@ -41,9 +41,9 @@ export class MysqlWrites extends SessionWrites {
    * An INSERT of a SELECT, not of VALUES: in that the servers would read the last index with locks that reach into the
    * next session's runs, and writers to different sessions would wait for each other.
    */
-  override *putRun(on: SqlConnection, run: RunRow<string>): Steps<boolean> {
+  override *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
     const { runs } = this.dialect.tables;
-    const statement = this.once("put run", () => {
+    const statement = this.once(`put run ${keepsTime ? "with its time" : ""}`, () => {
       const columns = Object.entries<Column>(getTableColumns(runs));
       const names = sql.join(
         columns.map(([, column]) => bare(column)),
@@ -55,21 +55,20 @@ export class MysqlWrites extends SessionWrites {
       );
       const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as next from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
       return this.write(
-        sql`insert into ${runs} (${names}) select ${values} from (${last}) as last ${this.replaceRun()}`,
+        sql`insert into ${runs} (${names}) select ${values} from (${last}) as last ${this.replaceRun(keepsTime)}`,
       );
     });
     return yield* naming("run", this.#changes(on, statement, { ...run }), [run.runData]);
   }
 
-  protected override replaceRun(): SQL {
-    const { runs } = this.dialect.tables;
-    const { sessionId, runIndex } = runs;
-    const unchanged = ["runId", "sessionId", "createdAt", "runIndex"];
-    const replaced = Object.entries<Column>(getTableColumns(runs)).filter(([name]) => !unchanged.includes(name));
+  protected override replaceRun(keepsTime = false): SQL {
+    const { sessionId, runIndex } = this.dialect.tables.runs;
     const sameSession = sql`${sessionId} = values(${bare(sessionId)})`;
     const index = sql`coalesce(${runIndex}, values(${bare(runIndex)}))`;
     const assignments = [
-      ...replaced.map(([, column]) => sql`${bare(column)} = if(${sameSession}, values(${bare(column)}), ${column})`),
+      ...this.replacedColumns(keepsTime).map(
+        (column) => sql`${bare(column)} = if(${sameSession}, values(${bare(column)}), ${column})`,
+      ),
       sql`${bare(runIndex)} = if(${sameSession}, ${index}, if(${kept}, ${runIndex}, ${runIndex}))`,
     ];
     return sql`on duplicate key update ${sql.join(assignments, sql`, `)}`;

@@ -79,8 +79,9 @@ onEachServer((server) => {
         throw new TypeError("The session is there");
       }
       await db.upsertSession(read);
+      const header = await db.getSession({ sessionId: read.sessionId, includeRuns: false });
       for (const each of read.runs) {
-        await db.upsertRun({ session: read, run: each });
+        await db.upsertRun({ session: header ?? session(read.sessionId), run: each });
       }
       const again = await db.getSession({ sessionId: read.sessionId });
       expect({ ...again?.toJSON(), updated_at: 0 }).toEqual({ ...asRead(expected), updated_at: 0 });

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { MySqlSessionDb } from "@sessiondb/mysql";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { run, session } from "./models.ts";
 import { freshDatabase, freshStore, onEachServer, query, withConnection } from "./support.ts";
 import { Worker } from "./workers.ts";
 
@@ -85,6 +87,45 @@ onEachServer((server) => {
       const [row] = await query<{ runs: number }>(url, "select count(*) as runs from agno_runs");
       expect(row?.runs).toBe(16);
     }
+  });
+
+  test("50 that take the last message at once, from 5 processes, take 50 messages", { timeout }, async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url });
+    const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: `message ${index}` }));
+    await db.upsertRun({ session: session("s"), run: run("r", { messages }) });
+    const popped = await Promise.all(
+      workers.slice(0, 5).map((worker) => worker.run({ task: "pop", url, runId: "r", times: 10 })),
+    );
+    expect(new Set(popped.flat())).toEqual(new Set(messages.map(({ content }) => content)));
+    expect(popped.flat()).toHaveLength(50);
+    expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: [] });
+  });
+
+  test("turns that change further sessions in crossing orders, from 4 processes, all add up", { timeout }, async () => {
+    const url = await freshDatabase(server.url);
+    const orders = [
+      ["a", "b", "c"],
+      ["c", "b", "a"],
+      ["b", "c", "a"],
+      ["a", "c", "b"],
+    ];
+    await Promise.all(
+      first4().map((worker, index) =>
+        worker.run({ task: "cross", url, sessionIds: orders[index] ?? [], name: `w${index}`, times: 25 }),
+      ),
+    );
+    await using db = new MySqlSessionDb({ url });
+    const { sessions } = await db.getSessions({ includeRuns: true });
+    expect(
+      sessions.map(({ sessionId, sessionState, runs }) => [sessionId, sessionState["count"], runs.length]),
+    ).toEqual(
+      expect.arrayContaining([
+        ["a", 100, 50],
+        ["b", 100, 25],
+        ["c", 100, 25],
+      ]),
+    );
   });
 
   test("deadlocks are retried", { timeout }, async () => {

@@ -20,12 +20,12 @@ onEachServer((server) => {
       const bytes = packet?.bytes ?? 0;
       await using db = await freshStore(server, { maxPayloadBytes: 2 ** 30 });
       await db.upsertRun({ session: session("s"), run: run("r") });
-      expect(db.limits.payloadBytes).toBeLessThan(bytes);
-      expect(db.limits.payloadBytes).toBeGreaterThan(bytes - megabyte);
+      expect(db.limits.maxPayloadBytes).toBeLessThan(bytes);
+      expect(db.limits.maxPayloadBytes).toBeGreaterThan(bytes - megabyte);
       const content = "x".repeat(bytes);
       const turn = db.upsertRun({ session: session("new"), run: run("big", { content }) });
       const error = (await refusal(turn, "PAYLOAD_TOO_LARGE")) as PayloadTooLargeError;
-      expect(error).toMatchObject({ argument: "run", limit: db.limits.payloadBytes });
+      expect(error).toMatchObject({ argument: "run", limit: db.limits.maxPayloadBytes });
       expect(error.size).toBeGreaterThan(bytes);
       // Documents that fit one by one, and not together.
       const half = "x".repeat(bytes * 0.6);

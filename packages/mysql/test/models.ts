@@ -1,7 +1,10 @@
 import { SessionDbError, type AgentRun, type AgentSessionInit, type SessionDbErrorCode } from "@sessiondb/core";
 import { expect } from "vitest";
 
-export function session(sessionId: string, more: Partial<AgentSessionInit> = {}): AgentSessionInit {
+/** An agent's session as a turn takes it. */
+export type AgentTurnSession = AgentSessionInit & { runs?: null };
+
+export function session(sessionId: string, more: Partial<AgentTurnSession> = {}): AgentTurnSession {
   return { sessionType: "agent", sessionId, agentId: "agent-1", ...more };
 }
 

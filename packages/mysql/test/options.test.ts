@@ -26,6 +26,14 @@ onEachServer((server) => {
     expect(found).toEqual({ runs: 1 });
   });
 
+  test("tables named sessions and runs can have all of Agno's indexes", async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url, sessionTable: "sessions", runsTable: "runs", indexes: "agno" });
+    await db.migrate();
+    expect(await db.planMigration()).toEqual([]);
+    await db.upsertRun({ session: session("s"), run: run("r") });
+  });
+
   test("nothing happens before the first operation, and nothing is left after closing", async () => {
     const url = await freshDatabase(server.url);
     const unused = new MySqlSessionDb({ url });

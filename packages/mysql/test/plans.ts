@@ -1,4 +1,4 @@
-import type { GetSessionsOptions } from "@sessiondb/core";
+import type { SessionFilter, UserScope } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
 import { connect } from "./support.ts";
@@ -10,6 +10,8 @@ export interface PlanStep {
   readonly table: string | null;
   readonly type: string | null;
   readonly key: string | null;
+  /** How many rows the planner expects to look at. */
+  readonly rows: number | string | null;
   readonly Extra: string | null;
 }
 
@@ -23,7 +25,7 @@ const places = [1, 10, 100, 1000, 10_000];
 /** The numbers from 0 to 99,999, on both servers. */
 const numbers = `(select ${places.map((place) => `n${place}.d * ${place}`).join(" + ")} as i from ${places.map((place) => `(${digits}) as n${place}`).join(", ")}) as n`;
 
-export const filters: Readonly<Record<string, GetSessionsOptions>> = {
+export const filters: Readonly<Record<string, SessionFilter & UserScope>> = {
   nothing: {},
   user: { userId: "u1" },
   type: { sessionType: "agent" },
@@ -32,6 +34,9 @@ export const filters: Readonly<Record<string, GetSessionsOptions>> = {
   "team component": { componentId: "c4", sessionType: "team" },
   "workflow component": { componentId: "c5", sessionType: "workflow" },
   participant: { participantId: "u1" },
+  "rare status": { runStatus: "PAUSED" },
+  "usual status": { runStatus: "COMPLETED" },
+  "rare and usual status": { runStatus: ["PAUSED", "COMPLETED"] },
   name: { sessionName: "name 7" },
   start: { startTimestamp: 1_700_000_500 },
   "start and end": { startTimestamp: 1_700_000_500, endTimestamp: 1_700_030_000 },
@@ -54,11 +59,12 @@ export async function fillTables(url: string): Promise<void> {
       json_object('session_name', concat('Name ', i)), 1700000000 + i div 3,
       case when i % 7 > 0 then 1700000000 + i div 2 end
     from ${numbers};
-    insert into agno_runs (run_id, session_id, run_type, user_id, status, run_index, run_data, created_at)
-    select concat('r', session_id), session_id, session_type, user_id, 'COMPLETED', 0, '{"run_id": "r", "agent_id": "a"}', created_at
+    insert into agno_runs (run_id, session_id, run_type, agent_id, team_id, workflow_id, user_id, status, run_index, run_data, created_at)
+    select concat('r', session_id), session_id, session_type, agent_id, team_id, workflow_id, user_id,
+      case when session_id like '%500' then 'PAUSED' else 'COMPLETED' end, 0, '{"run_id": "r"}', created_at
     from agno_sessions;
-    insert into agno_runs (run_id, session_id, run_type, user_id, status, run_index, run_data, created_at)
-    select concat('long', i), 's1', 'team', 'u1', 'COMPLETED', i + 1, '{"run_id": "r", "team_id": "a"}', 1700000000 + i
+    insert into agno_runs (run_id, session_id, run_type, team_id, user_id, status, run_index, run_data, created_at)
+    select concat('long', i), 's1', 'team', 'c1', 'u1', 'COMPLETED', i + 1, '{"run_id": "r"}', 1700000000 + i
     from ${numbers} where i < 2000;
     analyze table agno_sessions, agno_runs`);
   await connection.end();

@@ -10,6 +10,8 @@ export class Proxy implements AsyncDisposable {
   onRequest: (bytes: Buffer) => Verdict = () => "pass";
   /** Called with what the server answers. */
   onAnswer: (bytes: Buffer) => Verdict = () => "pass";
+  /** Accepts no connection when false; those that are open stay. */
+  reachable = true;
   /** How many commands clients sent since it was set to 0; closing a prepared statement has no answer and counts not. */
   commands = 0;
   readonly #server = createServer((client) => this.#join(client));
@@ -41,6 +43,10 @@ export class Proxy implements AsyncDisposable {
   }
 
   #join(client: Socket): void {
+    if (!this.reachable) {
+      client.destroy();
+      return;
+    }
     const server = connect(Number(this.#target.port), this.#target.hostname);
     const cut = (): void => {
       client.destroy();

@@ -26,15 +26,15 @@ export function onEachServer(tests: (server: TestedServer) => void): void {
 const made = new Map<string, string[]>();
 
 afterAll(async () => {
-  for (const [url, names] of made) {
-    await withConnection(url, async (connection) => {
+  const drop = ([url, names]: [string, string[]]): Promise<void> =>
+    withConnection(url, async (connection) => {
       for (const name of names) {
         await connection.query(`drop database if exists \`${name}\``);
       }
     });
-  }
+  await Promise.all([...made].map(drop));
   made.clear();
-}, 120_000);
+}, 300_000);
 
 /** The URL of a new, empty database, dropped after the tests of the file. */
 export async function freshDatabase(url: string, settings = ""): Promise<string> {

@@ -1,11 +1,12 @@
+import { hasManagedSchema } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { createPool } from "mysql2/promise";
 import { expect, test } from "vitest";
 import { refusal, run, session } from "./models.ts";
-import { connect, freshDatabase, onEachServer, query } from "./support.ts";
+import { connect, freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 onEachServer((server) => {
-  test("what is written inside of the caller's transaction is committed and rolled back with it", async () => {
+  test("what is written inside the caller's transaction is committed and rolled back with it", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.migrate();
@@ -14,7 +15,7 @@ onEachServer((server) => {
     for (const outcome of ["rollback", "commit"]) {
       await connection.beginTransaction();
       await connection.query("insert into orders values (1)");
-      await using inside = db.withConnection(connection);
+      await using inside = db.withTransaction(connection);
       await inside.upsertRun({ session: session("s"), run: run("a") });
       // Several at once take turns.
       await Promise.all(["b", "c", "d"].map((id) => inside.upsertRun({ session: session("s"), run: run(id) })));
@@ -33,7 +34,7 @@ onEachServer((server) => {
     await db.upsertSession(session("theirs", { userId: "ann" }));
     const connection = await connect(url);
     await connection.beginTransaction();
-    const inside = db.withConnection(connection);
+    const inside = db.withTransaction(connection);
     await inside.upsertRun({ session: session("s"), run: run("a") });
     const sessions = [session("new"), session("theirs", { userId: "ben" })];
     await refusal(inside.upsertSessions(sessions), "SESSION_OWNERSHIP");
@@ -43,13 +44,93 @@ onEachServer((server) => {
     await connection.end();
   });
 
-  test("no DDL is issued inside of the caller's transaction", async () => {
+  test("stores made twice for one transaction take turns on it", async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url });
+    await db.upsertSession(session("theirs", { userId: "owner" }));
+    await withConnection(url, async (connection) => {
+      await connection.beginTransaction();
+      const many = Array.from({ length: 12 }, (_, index) => session(`b${index}`, { userId: "me" }));
+      const outcomes = await Promise.allSettled([
+        db.withTransaction(connection).upsertRun({ session: session("a"), run: run("r") }),
+        db.withTransaction(connection).upsertSessions([...many, session("theirs", { userId: "me" })]),
+        db
+          .withTransaction(connection)
+          .forUser("me")
+          .upsertSessions([session("c"), session("d")]),
+      ]);
+      await connection.commit();
+      expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    });
+    const { sessions } = await db.getSessions();
+    expect(sessions.map(({ sessionId }) => sessionId).toSorted()).toEqual(["a", "c", "d", "theirs"]);
+    expect((await db.getRuns()).runs.map(({ runId }) => runId)).toEqual(["r"]);
+  });
+
+  test("runs changed, replaced and deleted are back once the caller rolls back", async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url });
+    for (const id of ["a", "b", "c"]) {
+      await db.upsertRun({ session: session("s"), run: run(id) });
+    }
+    const before = await db.getSession({ sessionId: "s" });
+    await withConnection(url, async (connection) => {
+      await connection.beginTransaction();
+      await using inside = db.withTransaction(connection);
+      expect(await inside.updateRun({ runId: "a" }, (stored) => ({ ...stored, content: "Changed" }))).toMatchObject({
+        content: "Changed",
+      });
+      expect(await inside.updateRun({ runId: "b" }, () => null)).toBeNull();
+      const also = [{ session: session("also"), change: { sessionName: "New" } }];
+      const turn = { session: session("s"), run: run("d"), deleteRunsAfter: "a", also };
+      expect(await inside.upsertRun(turn)).toEqual({ stored: true, deletedRuns: 1 });
+      const read = await inside.getSession({ sessionId: "s" });
+      expect(read?.runs.map(({ runId, content }) => [runId, content])).toEqual([
+        ["a", "Changed"],
+        ["d", "Answer of d"],
+      ]);
+      expect((await inside.getSessions({ includeRunCount: true })).sessions.map(({ runCount }) => runCount)).toEqual(
+        expect.arrayContaining([0, 2]),
+      );
+      // Until the commit, others see the old end whole.
+      expect(await db.getSession({ sessionId: "s" })).toEqual(before);
+      await connection.rollback();
+    });
+    expect(await db.getSession({ sessionId: "s" })).toEqual(before);
+    expect(await db.getSession({ sessionId: "also" })).toBeNull();
+  });
+
+  test("a connection without a transaction is refused, and nothing is written", async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url });
+    await db.migrate();
+    await withConnection(url, async (connection) => {
+      await using inside = db.withTransaction(connection);
+      const error = await refusal(inside.upsertSession(session("s")), "INVALID_ARGUMENT");
+      expect(error.message).toContain("connection");
+      await refusal(inside.getSessions(), "INVALID_ARGUMENT");
+      await connection.beginTransaction();
+      await inside.upsertSession(session("s"));
+      await connection.commit();
+      await refusal(inside.upsertSession(session("t")), "INVALID_ARGUMENT");
+      // Without autocommit a transaction is open all the time.
+      await connection.query("set autocommit = 0");
+      await inside.upsertSession(session("u"));
+      await connection.rollback();
+    });
+    expect((await db.getSessions()).sessions.map(({ sessionId }) => sessionId)).toEqual(["s"]);
+  });
+
+  test("no DDL is issued inside the caller's transaction", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     const connection = await connect(url);
     await connection.beginTransaction();
-    const inside = db.withConnection(connection);
+    const inside = db.withTransaction(connection);
     await refusal(inside.upsertRun({ session: session("s"), run: run("a") }), "SCHEMA_MISMATCH");
+    if (!hasManagedSchema(inside)) {
+      throw new TypeError("A store with tables");
+    }
     await refusal(inside.migrate(), "INVALID_ARGUMENT");
     await connection.rollback();
     expect(await query(url, "show tables")).toEqual([]);

@@ -9,6 +9,9 @@ export type Task = { url: string } & (
   | { task: "increment"; sessionId: string; times: number }
   | { task: "turns"; sessionIds: readonly string[] }
   | { task: "first"; sessionId: string }
+  | { task: "note"; sessionId: string }
+  | { task: "pop"; runId: string; times: number }
+  | { task: "cross"; sessionIds: readonly string[]; name: string; times: number }
   | { task: "together"; sessionIds: readonly string[]; times: number }
   | { task: "endure"; sessionId: string; milliseconds: number; name: string }
 );

@@ -98,21 +98,24 @@ function isExhausted({ idleCount, totalCount, options }: Pool): boolean {
   return idleCount === 0 && totalCount >= options.max;
 }
 
+/** What was begun last on each client: stores of one client share its savepoints and transactions, and take turns. */
+const lastOn = new WeakMap<ClientBase, Promise<void>>();
+
 /** One client of the caller's own, used by one operation after the other. */
 export class SingleConnection implements PostgresConnections {
   readonly #client: ClientBase;
-  #last: Promise<void> = Promise.resolve();
 
   constructor(client: ClientBase) {
     this.#client = client;
   }
 
   async acquire(): Promise<Lease> {
-    const previous = this.#last;
+    const previous = lastOn.get(this.#client);
     let release = ignore;
-    this.#last = new Promise((resolve) => {
+    const released = new Promise<void>((resolve) => {
       release = resolve;
     });
+    lastOn.set(this.#client, released);
     await previous;
     this.#client.on("error", ignore);
     return {

@@ -1,6 +1,13 @@
-import { planSchema, tableNames, type DdlSpelling, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
+import {
+  planSchema,
+  tableNames,
+  type DdlSpelling,
+  type FoundSchema,
+  type PlanChoice,
+  type SqlDialect,
+} from "@sessiondb/drizzle";
 import { sql, type Column, type SQL } from "drizzle-orm";
-import { getTableConfig, PgDialect } from "drizzle-orm/pg-core";
+import { getTableConfig, PgDialect, type PgTable } from "drizzle-orm/pg-core";
 import { sessionTables, type PostgresTableOptions } from "./schema.ts";
 
 /** What Postgres finds of the tables, and of what their names and queries rest on. */
@@ -17,8 +24,12 @@ export interface FoundPostgresSchema extends FoundSchema {
  */
 export const foldingCollations = ["und-x-icu", "pg_unicode_fast", "pg_c_utf8", "C.utf8", "en_US.utf8"] as const;
 
+/** Types that can stand in for each other. Any other type must be as wanted. */
+const families = [/^jsonb?$/, /^(bigint|integer|bigserial|serial)$/, /^(text|varchar|character varying)/];
+
 /** What Postgres spells in its own way. */
 export class PostgresDialect implements SqlDialect {
+  readonly name = "postgres";
   readonly tables: ReturnType<typeof sessionTables>;
   readonly names: SqlDialect["names"];
   /** Where the tables are; null for wherever the search path leads. */
@@ -44,7 +55,7 @@ export class PostgresDialect implements SqlDialect {
     return this.#dialect.sqlToQuery(query);
   }
 
-  byBytes(ids: Column): SQL {
+  byBytes(ids: Column | SQL): SQL {
     return sql`${ids} collate "C"`;
   }
 
@@ -53,17 +64,12 @@ export class PostgresDialect implements SqlDialect {
   }
 
   accepts(wanted: Column, foundType: string): boolean {
-    switch (wanted.getSQLType()) {
-      case "jsonb":
-        return foundType === "jsonb" || foundType === "json";
-      case "bigint":
-        return foundType === "bigint" || foundType === "integer";
-      default:
-        return foundType === "text" || foundType.startsWith("character varying");
-    }
+    const type = wanted.getSQLType();
+    const family = families.find((each) => each.test(type));
+    return family === undefined ? foundType === type : family.test(foundType);
   }
 
-  plan(found: FoundPostgresSchema, { indexes }: { readonly indexes: boolean }): string[] {
+  plan(found: FoundPostgresSchema, { indexes, further }: PlanChoice): string[] {
     const spelling: DdlSpelling = {
       quote: (identifier) => this.#dialect.escapeName(identifier),
       // Of an index, so columns are named without their table.
@@ -72,8 +78,10 @@ export class PostgresDialect implements SqlDialect {
     const statements = planSchema(found, {
       ...spelling,
       indexes,
-      tables: [this.tables.sessions, this.tables.runs].map((table) => getTableConfig(table)),
-      versions: getTableConfig(this.tables.versions),
+      tables: ((further ?? [this.tables.sessions, this.tables.runs]) as PgTable[]).map((table) =>
+        getTableConfig(table),
+      ),
+      versions: further === undefined ? getTableConfig(this.tables.versions) : null,
     });
     // Not IF NOT EXISTS, which needs the right to create schemas even where there is nothing to create.
     return this.schema === null || found.schemaExists || statements.length === 0
@@ -83,7 +91,7 @@ export class PostgresDialect implements SqlDialect {
 }
 
 /**
- * The text of a JSON string named `session_name` inside of JSON text. It is found without parsing the text, which would
+ * The text of a JSON string named `session_name` in JSON text. It is found without parsing the text, which would
  * fail the whole query where it is no JSON; escapes that `jsonb` refuses are no part of a name.
  */
 const encodedName = String.raw`"session_name"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u(?!0000|[dD][89abcdefABCDEF])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*)"`;

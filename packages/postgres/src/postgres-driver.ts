@@ -1,13 +1,15 @@
 import { InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
+import type { Signal } from "@sessiondb/core/adapter";
 import {
   runAsync,
+  untilAborted,
   type ClassifiedError,
   type FoundSchema,
   type SqlConnection,
   type SqlDriver,
   type Statement,
   type StatementResult,
-  type Steps,
+  type Work,
 } from "@sessiondb/drizzle";
 import type { ClientBase, QueryArrayConfig, QueryConfig } from "pg";
 import { asText } from "./as-text.ts";
@@ -21,7 +23,7 @@ export interface PostgresDriverOptions {
   readonly dialect: PostgresDialect;
   /** Host and database, for messages. */
   readonly place: string;
-  /** Whether all happens inside of a transaction that the caller began, and ends. */
+  /** Whether all happens in a transaction that the caller began, and ends. */
   readonly inTransaction: boolean;
   /** Milliseconds. */
   readonly retryTimeout: number;
@@ -30,8 +32,6 @@ export interface PostgresDriverOptions {
   /** The largest JSON document, in bytes. */
   readonly payloadBytes: number;
 }
-
-type Work<Result> = (connection: SqlConnection) => Steps<Result>;
 
 /** Postgres refuses messages of 1 GiB, and all values of a statement travel in one. */
 const longestMessage = 1_000_000_000;
@@ -48,31 +48,33 @@ export class PostgresDriver implements SqlDriver {
   }
 
   /** Without a transaction: what must be read at one moment is read by one statement. */
-  read<Result>(work: Work<Result>): Promise<Result> {
+  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
     // In the caller's transaction a read that fails must not spoil it, and a savepoint keeps it sound.
     return this.#options.inTransaction
-      ? this.write(work)
-      : this.#use((client) => runAsync(work(this.#connectionOf(client))));
+      ? this.write(work, signal)
+      : this.#use((use) => runAsync(work(this.#connectionOf(use)), signal), signal);
   }
 
-  single<Result>(work: Work<Result>): Promise<Result> {
-    return this.read(work);
+  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#options.inTransaction
+      ? this.write(work, signal)
+      : this.#use((use) => runAsync(work(this.#connectionOf({ ...use, signal: undefined }))), signal);
   }
 
-  write<Result>(work: Work<Result>): Promise<Result> {
-    return this.#transaction((client) => runAsync(work(this.#connectionOf(client))));
+  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#transaction((use) => runAsync(work(this.#connectionOf(use)), signal), signal);
   }
 
   inspect(tables: readonly string[]): Promise<FoundPostgresSchema> {
-    return this.#use((client) => this.#inspect(client, tables));
+    return this.#use(({ client }) => this.#inspect(client, tables));
   }
 
   async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
     if (this.#options.inTransaction) {
-      throw new InvalidArgumentError("migrate", "called on the store itself, outside of your transaction");
+      throw new InvalidArgumentError("migrate", "called on the store itself, outside your transaction");
     }
     const { schema, names } = this.#options.dialect;
-    await this.#transaction(async (client) => {
+    await this.#transaction(async ({ client }) => {
       // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.
       const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
       await client.query(lock, [`${schema ?? ""}.${names.sessions}`]);
@@ -88,6 +90,10 @@ export class PostgresDriver implements SqlDriver {
     return classifyPostgresError(error, { place, payloadBytes, reached: this.#reached });
   }
 
+  inCallersTransaction(): boolean {
+    return this.#options.inTransaction;
+  }
+
   close(): Promise<void> {
     return this.#options.connections.close();
   }
@@ -99,8 +105,12 @@ export class PostgresDriver implements SqlDriver {
     return found;
   }
 
-  #connectionOf(client: ClientBase): SqlConnection {
-    return { execute: (statement, values) => this.#execute(client, statement, values) };
+  /** A statement of the store's own connection is not waited for once the signal aborts: the connection is given up. */
+  #connectionOf({ client, signal, abandon }: Use): SqlConnection {
+    const interrupts = this.#options.inTransaction ? undefined : signal;
+    return {
+      execute: (statement, values) => untilAborted(this.#execute(client, statement, values), interrupts, abandon),
+    };
   }
 
   async #execute(client: ClientBase, statement: Statement<never>, values: unknown[]): Promise<StatementResult> {
@@ -133,45 +143,76 @@ export class PostgresDriver implements SqlDriver {
     }
   }
 
-  async #transaction<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result> {
+  async #transaction<Result>(work: (use: Use) => Promise<Result>, signal?: Signal): Promise<Result> {
     const [begin, commit, rollback] = this.#options.inTransaction
       ? ["savepoint sessiondb", "release savepoint sessiondb", "rollback to savepoint sessiondb"]
       : // READ COMMITTED, whatever the database's default: each statement sees what was committed before it.
         ["begin isolation level read committed", "commit", "rollback"];
-    return this.#use(async (client) => {
+    return this.#use(async (use) => {
+      const { client } = use;
       await attempt("begin", () => client.query(this.#command(begin)));
       let result: Result;
       try {
-        result = await work(client);
+        result = await work(use);
       } catch (error) {
-        if (!isConnectionLost(error)) {
+        if (!use.isAbandoned() && !isConnectionLost(error)) {
           await client.query(this.#command(rollback));
         }
         throw error;
       }
       await attempt("commit", () => client.query(this.#command(commit)));
       return result;
-    });
+    }, signal);
   }
 
   #command(text: string): QueryConfig & { query_timeout: number } {
     return { text, query_timeout: this.#options.statementTimeout };
   }
 
-  async #use<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result> {
-    const lease: Lease = await attempt("connect", () => this.#options.connections.acquire());
+  async #use<Result>(work: (use: Use) => Promise<Result>, signal?: Signal): Promise<Result> {
+    const acquiring = attempt("connect", () => this.#options.connections.acquire());
+    const giveBack = () => acquiring.then((late) => late.release(false)).catch(() => null);
+    const lease: Lease = await untilAborted(acquiring, signal, () => void giveBack());
     this.#reached = true;
+    let abandoned = false;
     let broken = true;
     try {
-      const result = await work(lease.client);
+      checkTransaction(lease.client, this.#options);
+      const abandon = () => {
+        abandoned = true;
+      };
+      const result = await work({ client: lease.client, signal, abandon, isAbandoned: () => abandoned });
       broken = false;
       return result;
     } catch (error) {
-      broken = isConnectionLost(error);
+      broken = abandoned || isConnectionLost(error);
       throw error;
     } finally {
       lease.release(broken);
     }
+  }
+}
+
+/** A client while work uses it. */
+interface Use {
+  readonly client: ClientBase;
+  readonly signal: Signal;
+  /** Gives the connection up: a statement is still running on it whose outcome nobody waits for. */
+  readonly abandon: () => void;
+  readonly isAbandoned: () => boolean;
+}
+
+/** Refuses a client whose transaction is not as it was said. Older versions of pg do not tell. */
+function checkTransaction(client: ClientBase, { inTransaction }: Pick<PostgresDriverOptions, "inTransaction">): void {
+  const status: unknown =
+    "getTransactionStatus" in client && typeof client.getTransactionStatus === "function"
+      ? client.getTransactionStatus()
+      : null;
+  if (inTransaction && status === "I") {
+    throw new InvalidArgumentError("client", "in a transaction that you began and have not ended");
+  }
+  if (!inTransaction && (status === "T" || status === "E")) {
+    throw new InvalidArgumentError("client", "outside a transaction: to work in yours, use db.withTransaction(client)");
   }
 }
 

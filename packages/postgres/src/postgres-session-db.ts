@@ -15,7 +15,10 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
   poolSize?: number;
   /** A pool of your own, in place of `url`. It is never closed. */
   pool?: Pool;
-  /** One connected client of your own, in place of `url`: operations take turns on it. It is never closed. */
+  /**
+   * One connected client of your own, in place of `url`: operations take turns on it, in transactions of the store's own.
+   * It is never closed. While a transaction of yours is open on it, use `withTransaction`.
+   */
   client?: ClientBase;
   /** Whether the first operation creates missing tables. Default true; false issues no DDL, ever. */
   autoMigrate?: boolean;
@@ -39,12 +42,13 @@ export class PostgresSessionDb extends DrizzleSessionDb {
   }
 
   /**
-   * The same store inside of a transaction that you began on `client`, and end. Each operation is a savepoint, so one that
-   * fails leaves the transaction sound. Nothing is retried, and the tables must exist.
+   * The same store in a transaction that you began on `client`, and end. Each operation is a savepoint, so one that fails
+   * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
-  withClient(client: ClientBase): SessionDb {
+  withTransaction(client: ClientBase): SessionDb {
     const { url: _url, pool: _pool, ...options } = this.#options;
-    return new DrizzleSessionDb(partsOf({ ...options, client, autoMigrate: false }, { inTransaction: true }));
+    const parts = partsOf({ ...options, client, autoMigrate: false }, { inTransaction: true });
+    return new DrizzleSessionDb({ ...parts, inTransactionOf: this });
   }
 }
 
@@ -75,7 +79,7 @@ function partsOf(
       retryTimeout: options.retryTimeout ?? 15_000,
       statementTimeout: options.statementTimeout ?? 60_000,
     }),
-    limits: { idLength: 255, payloadBytes },
+    limits: { maxIdLength: 255, maxPayloadBytes: payloadBytes },
     autoMigrate: options.autoMigrate ?? true,
   };
 }

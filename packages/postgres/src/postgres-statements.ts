@@ -1,18 +1,22 @@
 import {
+  compareRuns,
+  readingOrder,
   skippedHistoryStatuses,
   unixSeconds,
   type RunListQuery,
   type RunRow,
   type RunsWanted,
   type SessionRow,
-} from "@sessiondb/core";
+} from "@sessiondb/core/adapter";
 import {
   bare,
   byBytes,
   following,
-  parseSession,
+  list,
+  noIndex,
+  positionOf,
   runConditions,
-  runConditionValues,
+  runListValues,
   runSelection,
   SessionReads,
   sessionSelection,
@@ -20,6 +24,8 @@ import {
   Statement,
   value,
   type AppendOutcome,
+  type ListedRow,
+  type ListedWithRuns,
   type RawSession,
   type SessionWithRuns,
   type SqlConnection,
@@ -27,12 +33,6 @@ import {
   type StoredRun,
 } from "@sessiondb/drizzle";
 import { asc, desc, getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
-
-const list = (parts: readonly unknown[]): SQL =>
-  sql.join(
-    parts.map((part) => sql`${part}`),
-    sql`, `,
-  );
 
 /** A row of the sessions table, or one of the runs table, which has `runData`, in the same columns. */
 type SessionOrRun = RawSession & { runData: unknown };
@@ -84,10 +84,7 @@ export class PostgresReads extends SessionReads {
       return yield* super.sessionWithRuns(on, sessionId, wanted);
     }
     runs.sort(byPosition);
-    return {
-      session: parseSession(session, this.dialect.names.sessions),
-      runs: limit === null ? runs : runs.slice(-limit),
-    };
+    return { session, runs: limit === null ? runs : runs.slice(-limit) };
   }
 
   #sessionWithRuns(all: boolean): Statement<SessionOrRun> {
@@ -99,15 +96,71 @@ export class PostgresReads extends SessionReads {
         return held === undefined ? sql`null` : sql`${runs[held]}`;
       };
       const columns: SQL[] = Object.keys(session).map((name) => sql`${columnOf(name)}`);
-      const statuses = list(skippedHistoryStatuses.map((status) => sql.raw(`'${status}'`)));
-      // By run_index alone, which its index gives without sorting. Runs that tie with the last one come too.
-      const newest = sql` and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${statuses})) order by ${runs.runIndex} desc fetch first (${value("limit")}) rows with ties`;
+      const newest = sql` and ${this.#newest}`;
       return new Statement<SessionOrRun>(
         this.dialect,
         sql`select ${list(Object.values(session))}, null from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all (select ${list(columns)}, ${runs.runData} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${all ? sql`` : newest})`,
         { ...session, runData: runs.runData },
       );
     });
+  }
+
+  /** One statement: the sessions again, and their runs, of which it reads no more than `sessionWithRuns` does. */
+  override *withRuns(
+    on: SqlConnection,
+    page: readonly ListedRow[],
+    wanted: Exclude<RunsWanted, "none">,
+  ): Steps<ReadonlyMap<string, ListedWithRuns>> {
+    const limit = wanted === "all" ? null : wanted;
+    const sessionIds = page.map(({ sessionId }) => sessionId);
+    const rows = yield* this.rows(on, this.#withRuns(limit === null), { sessionIds, limit });
+    const runsOf = new Map<string, StoredRun[]>();
+    for (const row of rows.filter(({ runData }) => runData !== null)) {
+      const runs = runsOf.get(row.sessionId) ?? [];
+      runs.push(runOf(row));
+      runsOf.set(row.sessionId, runs);
+    }
+    const found = new Map<string, ListedWithRuns>();
+    for (const session of rows.filter(({ runData }) => runData === null)) {
+      const { sessionId } = session;
+      const runs = (runsOf.get(sessionId) ?? []).toSorted(byPosition);
+      // Those without index came first, and may have kept out newer ones.
+      const isOpen = limit !== null && runs.some(({ runIndex }) => runIndex === null);
+      const newest = isOpen ? yield* this.newestRuns(on, sessionId, limit) : runs.slice(-(limit ?? runs.length));
+      found.set(sessionId, { session, runs: newest });
+    }
+    return found;
+  }
+
+  #withRuns(all: boolean): Statement<SessionOrRun> {
+    const { sessions, runs } = this.dialect.tables;
+    return this.once(`sessions with ${all ? "all" : "newest"} runs`, () => {
+      const session = sessionSelection(sessions);
+      const ids = sql`${value("sessionIds")}::text[]`;
+      const own = sql`select ${list(Object.values(session))}, null from ${sessions} where ${sessions.sessionId} = any(${ids})`;
+      const run = runSelection(runs);
+      const newest = sql`unnest(${ids}) as listed (id) cross join lateral
+        (select ${list(Object.values(run))} from ${runs}
+          where ${runs.sessionId} = listed.id and ${this.#newest}) as newest`;
+      const columns = Object.keys(session).map((name) => {
+        const held = runColumns[name];
+        return held === undefined ? sql`null` : bare(runs[held]);
+      });
+      const from = all ? sql`${runs} where ${runs.sessionId} = any(${ids})` : newest;
+      return new Statement<SessionOrRun>(
+        this.dialect,
+        sql`${own} union all (select ${list(columns)}, ${bare(runs.runData)} from ${from})`,
+        { ...session, runData: runs.runData },
+      );
+    });
+  }
+
+  /** The newest runs that history uses, by run_index alone, whose index needs no sort. Runs that tie with the last come too. */
+  get #newest(): SQL {
+    const { parentRunId, status, runIndex } = this.dialect.tables.runs;
+    const skipped = list(skippedHistoryStatuses.map((each) => sql.raw(`'${each}'`)));
+    return sql`${parentRunId} is null and (${status} is null or ${status} not in (${skipped}))
+      order by ${runIndex} desc fetch first (${value("limit")}) rows with ties`;
   }
 
   override *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
@@ -119,33 +172,33 @@ export class PostgresReads extends SessionReads {
     if (query.sessionId === null) {
       return yield* super.runs(on, query);
     }
-    const { order, after } = query;
-    const condition = runConditions(this.dialect, query);
-    const statement = this.once(`runs of session ${condition.shape} ${order} ${after === null ? "" : "after"}`, () => {
+    const { start } = query;
+    const order = readingOrder(query);
+    const { shape, where } = runConditions(this.dialect, query);
+    const statement = this.once(`runs of session ${shape} ${order} ${start === null ? "" : "from"}`, () => {
       const { runs } = this.dialect.tables;
       const direction = order === "asc" ? asc : desc;
       const age = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
-      const names = ["afterRunIndex", "afterCreatedAt", "afterRunId"];
+      const names = ["startRunIndex", "startCreatedAt", "startRunId"];
+      const conditions = where();
       const part = (index: "null" | "not null", place: SQL): SQL => {
-        const rest = after === null ? sql`` : sql` and ${following([place, ...age], names, order)}`;
+        const rest = start === null ? sql`` : sql` and ${following([place, ...age], names, order)}`;
         const keys = [...(index === "null" ? [] : [place]), ...age].map((key) => direction(key));
-        return sql`(select ${list(Object.values(runSelection(runs)))} from ${runs} where ${condition.where} and ${runs.runIndex} is ${sql.raw(index)}${rest} order by ${list(keys)} limit ${value("limit")})`;
+        return sql`(select ${list(Object.values(runSelection(runs)))} from ${runs}
+          where ${conditions} and ${runs.runIndex} is ${sql.raw(index)}${rest}
+          order by ${list(keys)} limit ${value("limit")})`;
       };
       const nullsWhere = sql.raw(order === "asc" ? "asc nulls first" : "desc nulls last");
-      const keys = sql`${bare(runs.runIndex)} ${nullsWhere}, ${direction(bare(runs.createdAt))}, ${direction(sql`${bare(runs.runId)} collate "C"`)}`;
+      const keys = sql`${bare(runs.runIndex)} ${nullsWhere}, ${direction(bare(runs.createdAt))}, ${direction(byBytes(this.dialect, bare(runs.runId)))}`;
+      const none = part("null", sql.raw(String(noIndex)));
       return new Statement<StoredRun>(
         this.dialect,
-        // -1 stands for no index, in a cursor too.
-        sql`select * from (${part("null", sql.raw("-1"))} union all ${part("not null", sql`${runs.runIndex}`)}) as page order by ${keys} limit ${value("limit")}`,
+        sql`select * from (${none} union all ${part("not null", sql`${runs.runIndex}`)}) as page
+          order by ${keys} limit ${value("limit")}`,
         runSelection(runs),
       );
     });
-    return yield* this.rows(on, statement, {
-      ...runConditionValues(query),
-      afterRunIndex: after?.runIndex,
-      afterCreatedAt: after?.createdAt,
-      afterRunId: after?.runId,
-    });
+    return yield* this.rows(on, statement, runListValues(query));
   }
 }
 
@@ -160,16 +213,20 @@ export class PostgresWrites extends SessionWrites {
   override *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     const { sessionId, sessionType, userId: ownerId } = session;
     const { sessions, runs } = this.dialect.tables;
-    const statement = this.once(`append ${ownerId === null ? "unowned" : "owned"}`, () => {
-      const owner = ownerId === null ? sql`is null` : sql`= ${value("ownerId")}`;
+    const { shape, where } = this.touchable(session);
+    const statement = this.once(`append ${shape}`, () => {
       // A run id that is taken refuses the turn, and then the session must not look used.
-      const taken = sql`select 1 from ${runs} where ${runs.runId} = ${value("runId")} and ${runs.sessionId} <> ${value("sessionId")}`;
-      const touched = sql`update ${sessions} set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")}) where ${sessions.sessionId} = ${value("sessionId")} and ${sessions.sessionType} = ${value("sessionType")} and ${sessions.userId} ${owner} and not exists (${taken}) returning 1`;
+      const taken = sql`select 1 from ${runs}
+        where ${runs.runId} = ${value("runId")} and ${runs.sessionId} <> ${value("sessionId")}`;
+      const touched = sql`update ${sessions}
+        set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")})
+        where ${where()} and not exists (${taken}) returning 1`;
       const columns: Record<string, Column> = getTableColumns(runs);
       const values = Object.keys(columns).map((name) => (name === "runIndex" ? this.placeOfRun() : value(name)));
       const names = list(Object.values(columns).map((column) => bare(column)));
       return this.write(
-        sql`with touched as (${touched}) insert into ${runs} (${names}) select ${list(values)} from touched ${this.replaceRun()}`,
+        sql`with touched as (${touched}) insert into ${runs} (${names})
+          select ${list(values)} from touched ${this.replaceRun()}`,
       );
     });
     const values = { ...run, sessionId, sessionType, ownerId, now: unixSeconds() };
@@ -178,10 +235,8 @@ export class PostgresWrites extends SessionWrites {
   }
 }
 
+const inOrder = compareRuns({ sessionId: "", sortOrder: "asc" });
+
 function byPosition(left: StoredRun, right: StoredRun): number {
-  return (
-    (left.runIndex ?? -1) - (right.runIndex ?? -1) ||
-    left.createdAt - right.createdAt ||
-    Buffer.compare(Buffer.from(left.runId), Buffer.from(right.runId))
-  );
+  return inOrder(positionOf(left), positionOf(right));
 }

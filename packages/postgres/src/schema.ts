@@ -1,4 +1,5 @@
-import { InvalidArgumentError, parseJson, type JsonValue } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonValue } from "@sessiondb/core";
+import { parseJson } from "@sessiondb/core/adapter";
 import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
 import { sql } from "drizzle-orm";
 import { bigint, customType, foreignKey, index, PgSchema, pgTable, varchar, type PgColumn } from "drizzle-orm/pg-core";
@@ -104,6 +105,16 @@ export function sessionTables(options: PostgresTableOptions = {}) {
           .on(userId, sessionId)
           .where(sql`${userId} is not null`),
         runIndex("created_at_run_id").on(createdAt, bytes(table.runId)),
+        // Nearly all runs end as completed: an index of the others costs a turn nothing.
+        runIndex("status_created_at")
+          .on(status, createdAt, bytes(table.runId), sessionId)
+          .where(sql`${status} <> 'COMPLETED'`),
+        // A run names one component, and is in the index of that one alone.
+        ...Object.entries({ agent_id: agentId, team_id: teamId, workflow_id: workflowId }).map(([name, column]) =>
+          runIndex(`${name}_created_at`)
+            .on(column, createdAt, bytes(table.runId))
+            .where(sql`${column} is not null`),
+        ),
         ...(agno
           ? Object.entries({ ...agnoColumns, ...moreAgnoColumns }).map(([name, column]) => runIndex(name).on(column))
           : []),

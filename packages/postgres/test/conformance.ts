@@ -1,13 +1,54 @@
 import { conformanceCases } from "@sessiondb/conformance";
-import { describe, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
+import { hooksOf } from "./hooks.ts";
 import { Sandbox, type Database } from "./support.ts";
 
-/** Every promise of the contract, on one of the servers. One that could not be had is named at the end of the run. */
+const ofNames = ["1000 characters", "63 characters", "64 characters", "NUL", "a lone surrogate"].map(
+  (name) => `table names: ${name} in a table name works or is refused, and harms no other table`,
+);
+
+/** A session's documents cannot be overwritten with what is no JSON. */
+const ofSessions = [
+  "a list reports a session that cannot be read, and returns the others",
+  "a list that is asked to fails for a session that cannot be read",
+  "getSession fails for a session that cannot be read",
+  "pages go on past a session that cannot be read",
+  "what cannot be read can be deleted",
+  "who may not see a session is not told that it cannot be read",
+].map((name) => `unreadable rows: ${name}`);
+
+/** What takes longest, and what needs a hook: in the second tier. */
+const longGroups = ["caches", "connections", "cost", "indexes", "random", "unreadable rows"];
+
+/** The promises of the contract, on one of the servers. One that could not be had is named at the end of the run. */
 export function testConformance(database: Database): void {
   describe.skipIf(inject(database) === null)(database, () => {
     const { open, opener, openLegacy } = new Sandbox(database);
-    for (const each of conformanceCases(open, { openShared: opener, openNamed: opener, openLegacy })) {
-      test(each.name, { timeout: 30_000 }, each.run);
+    const all = conformanceCases(open, { openShared: opener, openNamed: opener, openLegacy });
+    for (const each of all.filter(({ group }) => !longGroups.includes(group))) {
+      test.concurrent(each.name, { timeout: 60_000 }, each.run);
     }
+
+    test("only names that Postgres does not take, and what needs hooks, are left out", () => {
+      const left = all.leftOut.map(({ name }) => name).filter((name) => !longGroups.includes(name));
+      expect(left.toSorted()).toEqual(ofNames);
+    });
+  });
+}
+
+/** The groups that `testConformance` leaves to the second tier. */
+export function testLongGroups(database: Database): void {
+  describe.skipIf(inject(database) === null)(database, () => {
+    const sandbox = new Sandbox(database);
+    const { open, opener: openShared } = sandbox;
+    const cases = conformanceCases(open, { openShared, ...hooksOf(sandbox), groups: longGroups });
+    for (const each of cases) {
+      test(each.name, { timeout: 300_000 }, each.run);
+    }
+
+    test("only rows that Postgres does not take are left out", () => {
+      const left = cases.leftOut.map(({ name }) => name).filter((name) => name.includes(": "));
+      expect(left.toSorted()).toEqual(ofSessions);
+    });
   });
 }

@@ -1,16 +1,17 @@
-import type { GetSessionsOptions } from "@sessiondb/core";
+import type { SessionFilter, UserScope } from "@sessiondb/core";
 import pg from "pg";
 import { PostgresSessionDb, type PostgresTableOptions } from "../src/index.ts";
 
 /** A statement of the store, and how Postgres goes about it. */
 export interface Plan {
   readonly text: string;
+  readonly values: readonly unknown[];
   readonly steps: string;
 }
 
 const sessionCount = 100_000;
 
-export const filters: Readonly<Record<string, GetSessionsOptions>> = {
+export const filters: Readonly<Record<string, SessionFilter & UserScope>> = {
   nothing: {},
   user: { userId: "u1" },
   type: { sessionType: "agent" },
@@ -19,6 +20,9 @@ export const filters: Readonly<Record<string, GetSessionsOptions>> = {
   "team component": { componentId: "c4", sessionType: "team" },
   "workflow component": { componentId: "c5", sessionType: "workflow" },
   participant: { participantId: "u1" },
+  "paused run": { runStatus: "PAUSED" },
+  "completed run": { runStatus: "COMPLETED" },
+  "user and paused run": { userId: "u777", runStatus: ["PAUSED", "ERROR"] },
   name: { sessionName: "name 7" },
   start: { startTimestamp: 1_700_000_500 },
   "start and end": { startTimestamp: 1_700_000_500, endTimestamp: 1_700_030_000 },
@@ -39,11 +43,12 @@ export async function fillTables(client: pg.Client, options: PostgresTableOption
       case i % 3 when 2 then 'c' || (i % 50) end, case when i % 10 > 0 then 'u' || (i % 1000) end,
       jsonb_build_object('session_name', 'Name ' || i), 1700000000 + i / 3, case when i % 7 > 0 then 1700000000 + i / 2 end
     from generate_series(0, ${sessionCount - 1}) as n (i);
-    insert into ${schema}.agno_runs (run_id, session_id, run_type, user_id, status, run_index, run_data, created_at)
-    select 'r' || session_id, session_id, session_type, user_id, 'COMPLETED', 0, '{"run_id": "r", "agent_id": "a"}', created_at
+    insert into ${schema}.agno_runs (run_id, session_id, run_type, agent_id, team_id, workflow_id, user_id, status, run_index, run_data, created_at)
+    select 'r' || session_id, session_id, session_type, agent_id, team_id, workflow_id, user_id,
+      case when session_id like '%777' then 'PAUSED' else 'COMPLETED' end, 0, '{"run_id": "r", "agent_id": "a"}', created_at
     from ${schema}.agno_sessions;
-    insert into ${schema}.agno_runs (run_id, session_id, run_type, user_id, status, run_index, run_data, created_at)
-    select 'long' || i, 's1', 'team', 'u1', 'COMPLETED', i, '{"run_id": "r", "team_id": "a"}', 1700000000 + i
+    insert into ${schema}.agno_runs (run_id, session_id, run_type, team_id, user_id, status, run_index, run_data, created_at)
+    select 'long' || i, 's1', 'team', 'c1', 'u1', 'COMPLETED', i, '{"run_id": "r", "team_id": "a"}', 1700000000 + i
     from generate_series(1, 2000) as n (i);
     analyze ${schema}.agno_sessions; analyze ${schema}.agno_runs`);
 }
@@ -58,7 +63,7 @@ export async function plansOf(
   const plans: Plan[] = [];
   for (const { text, values } of statements) {
     const explained = await client.query<[string]>({ text: `explain (costs off) ${text}`, values, rowMode: "array" });
-    plans.push({ text, steps: explained.rows.map(([step]) => step).join("\n") });
+    plans.push({ text, values, steps: explained.rows.map(([step]) => step).join("\n") });
   }
   return plans;
 }

@@ -5,7 +5,7 @@ import { runWorkers, startWorker } from "./workers.ts";
 
 const processes = 4;
 /** A process takes a second to start on a small machine; the stores in it start at once all the same. */
-const starters = process.env["SESSIONDB_SLOW"] === "1" ? 16 : processes;
+const starters = process.env["SESSIONDB_TEST_TIER"] === "slow" ? 16 : processes;
 const rounds = 25;
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);
@@ -48,6 +48,16 @@ describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, 
     await db.upsertSession(agentSession("s", { sessionData: { session_state: { kept: true } } }));
     await runWorkers(processes, "count-up", [url, schema, 1000 / processes]);
     expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ counter: 1000, kept: true });
+  });
+
+  test("50 callers in 5 processes that pop the last message get 50 different ones", async () => {
+    const schema = sandbox.schema();
+    await using db = new PostgresSessionDb({ url, schema });
+    const messages = range(50).map((number) => ({ role: "user", id: `m${number}`, content: "hi" }));
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
+    const workers = await runWorkers(5, "pop-messages", [url, schema, 10]);
+    expect(new Set(workers.flatMap(({ lines }) => lines))).toEqual(new Set(messages.map(({ id }) => id)));
+    expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: [] });
   });
 
   test(`${rounds} empty databases are each first used by ${starters} processes and 16 stores at once`, async () => {

@@ -1,6 +1,9 @@
 import { createServer, connect, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
+/** What a proxy does with a piece of traffic. */
+export type Verdict = "pass" | "cut";
+
 /** A server in between, that does to connections what networks do. */
 export class Proxy {
   readonly url: string;
@@ -10,6 +13,12 @@ export class Proxy {
   cutAnswerTo: string | null = null;
   /** Passes nothing on, in either direction, and keeps connections open. */
   silent = false;
+  /** Accepts no connection when false; those that are open stay. */
+  reachable = true;
+  /** Called with what a client sends. */
+  onRequest: (bytes: Buffer) => Verdict = () => "pass";
+  /** Called with what the server answers. */
+  onAnswer: (bytes: Buffer) => Verdict = () => "pass";
   cuts = 0;
 
   private constructor(server: Server, url: string) {
@@ -24,14 +33,29 @@ export class Proxy {
     const url = new URL(target);
     url.port = String((server.address() as AddressInfo).port);
     const proxy = new Proxy(server, url.href);
-    server.on("connection", (client) => proxy.#join(client, connect(Number(port), hostname)));
+    server.on("connection", (client) => {
+      if (proxy.reachable) {
+        proxy.#join(client, connect(Number(port), hostname));
+      } else {
+        client.destroy();
+      }
+    });
     return proxy;
   }
 
   #join(client: Socket, server: Socket): void {
     let cutting = false;
+    const cut = (): void => {
+      this.cuts += 1;
+      client.destroy();
+      server.destroy();
+    };
     client.on("data", (chunk) => {
       if (this.silent) {
+        return;
+      }
+      if (this.onRequest(chunk) === "cut") {
+        cut();
         return;
       }
       if (this.cutAnswerTo !== null && chunk.includes(this.cutAnswerTo)) {
@@ -41,10 +65,8 @@ export class Proxy {
       server.write(chunk);
     });
     server.on("data", (chunk) => {
-      if (cutting) {
-        this.cuts += 1;
-        client.destroy();
-        server.destroy();
+      if (cutting || this.onAnswer(chunk) === "cut") {
+        cut();
       } else if (!this.silent) {
         client.write(chunk);
       }

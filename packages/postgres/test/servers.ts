@@ -11,5 +11,6 @@ declare module "vitest" {
 }
 
 export function setup(project: TestProject): Promise<() => Promise<void>> {
-  return provideServers(project, { postgres, newerPostgres, pgBouncer });
+  const isMore = process.env["SESSIONDB_TEST_TIER"] === "more";
+  return provideServers(project, isMore ? { newerPostgres, pgBouncer } : { postgres });
 }

@@ -98,6 +98,11 @@ export function agentRun(runId: string, fields: Partial<AgentRun> = {}): AgentRu
   return { runType: "agent", runId, agentId: "agent-1", status: "COMPLETED", content: `Answer of ${runId}`, ...fields };
 }
 
+type AgentFields = Partial<Omit<AgentSessionInit, "runs">>;
+
+/** An agent's session, for a turn or, with runs, to be stored whole. */
+export function agentSession(sessionId: string, fields?: AgentFields): AgentSessionInit & { runs?: null };
+export function agentSession(sessionId: string, fields: Partial<AgentSessionInit>): AgentSessionInit;
 export function agentSession(sessionId: string, fields: Partial<AgentSessionInit> = {}): AgentSessionInit {
   return { sessionId, sessionType: "agent", agentId: "agent-1", ...fields };
 }

@@ -1,4 +1,4 @@
-import type { RunRow, SessionRow } from "@sessiondb/core";
+import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import { count, desc, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { describe, expect, expectTypeOf, inject, test } from "vitest";
@@ -57,9 +57,13 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
       "agno_runs_pkey",
       "agno_schema_versions_pkey",
       "agno_sessions_pkey",
+      "idx_agno_runs_agent_id_created_at",
       "idx_agno_runs_created_at_run_id",
       "idx_agno_runs_session_id_run_index",
+      "idx_agno_runs_status_created_at",
+      "idx_agno_runs_team_id_created_at",
       "idx_agno_runs_user_id_session_id",
+      "idx_agno_runs_workflow_id_created_at",
       "idx_agno_sessions_agent_id_created_at",
       "idx_agno_sessions_created_at_session_id",
       "idx_agno_sessions_team_id_created_at",
@@ -78,10 +82,10 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     expect(await db.verifySchema()).toEqual([]);
     await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
     const before = await indexesIn(schema);
-    expect(await db.planMigration()).toHaveLength(9);
+    expect(await db.planMigration()).toHaveLength(13);
     await db.migrate();
     expect(await db.planMigration()).toEqual([]);
-    expect(await indexesIn(schema)).toHaveLength(before.length + 9);
+    expect(await indexesIn(schema)).toHaveLength(before.length + 13);
   });
 
   test("that Agno 2 made with json columns work, names and runs of both kinds included", async () => {
@@ -136,7 +140,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
           const page = await db.getRuns({
             sessionId: "s",
             limit,
-            order: direction,
+            sortOrder: direction,
             ...(cursor !== null && { cursor }),
           });
           found.push(...page.runs.map(({ runId }) => runId));

@@ -1,4 +1,5 @@
-import { parseJson, type JsonValue } from "@sessiondb/core";
+import type { JsonValue } from "@sessiondb/core";
+import { parseJson } from "@sessiondb/core/adapter";
 import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
 import { sql } from "drizzle-orm";
 import { customType, foreignKey, index, sqliteTable } from "drizzle-orm/sqlite-core";
@@ -111,6 +112,17 @@ export function sessionTables(options: SqliteTableOptions = {}) {
           .on(userId, sessionId)
           .where(sql`${userId} is not null`),
         runIndex("created_at_run_id").on(createdAt, table.runId),
+        // Nearly all runs end as completed: an index of the others costs a turn nothing. It ends with the session, so that
+        // a list of sessions reads no run.
+        runIndex("status_created_at")
+          .on(status, createdAt, table.runId, sessionId)
+          .where(sql`${status} <> 'COMPLETED'`),
+        // A run names one component, and is in the index of that one alone.
+        ...Object.entries({ agent_id: agentId, team_id: teamId, workflow_id: workflowId }).map(([name, column]) =>
+          runIndex(`${name}_created_at`)
+            .on(column, createdAt, table.runId)
+            .where(sql`${column} is not null`),
+        ),
         ...(agno
           ? Object.entries({ ...agnoColumns, ...moreAgnoColumns }).map(([name, column]) => runIndex(name).on(column))
           : []),

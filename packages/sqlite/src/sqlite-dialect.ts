@@ -1,7 +1,7 @@
-import { foldName, parseJson } from "@sessiondb/core";
+import { foldName, parseJson } from "@sessiondb/core/adapter";
 import { planSchema, tableNames, type DdlSpelling, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
 import { sql, type Column, type SQL } from "drizzle-orm";
-import { getTableConfig, SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
+import { getTableConfig, SQLiteSyncDialect, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import { sessionTables, type SqliteTableOptions } from "./schema.ts";
 
 /** The SQL function that name search calls; every connection has it. */
@@ -45,6 +45,7 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
   };
   return {
+    name: "sqlite",
     tables,
     names: tableNames(options),
     render: (query) => dialect.sqlToQuery(query),
@@ -55,25 +56,22 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     passOver: (column) => sql`+${column}`,
     nameContains: (sessionData: Column, folded: SQL) => sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
     accepts,
-    plan: (found: FoundSchema, { indexes }) =>
+    plan: (found: FoundSchema, { indexes, further }) =>
       planSchema(found, {
         ...spelling,
         indexes,
-        tables: [tables.sessions, tables.runs].map((table) => getTableConfig(table)),
-        versions: getTableConfig(tables.versions),
+        tables: ((further ?? [tables.sessions, tables.runs]) as SQLiteTable[]).map((table) => getTableConfig(table)),
+        versions: further === undefined ? getTableConfig(tables.versions) : null,
       }),
   };
 }
 
+const affinities = [/INT/, /CHAR|CLOB|TEXT/];
+
 /** By the rules of type affinity; JSON columns must be declared so, or Agno cannot write to them. */
 function accepts(wanted: Column, foundType: string): boolean {
   const type = foundType.toUpperCase();
-  switch (wanted.getSQLType()) {
-    case "JSON":
-      return type === "JSON";
-    case "BIGINT":
-      return type.includes("INT");
-    default:
-      return /CHAR|CLOB|TEXT/.test(type);
-  }
+  const wantedType = wanted.getSQLType().toUpperCase();
+  const affinity = affinities.find((each) => each.test(wantedType));
+  return affinity === undefined ? type === wantedType : affinity.test(type);
 }

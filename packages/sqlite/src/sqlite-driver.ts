@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from "@sessiondb/core";
+import type { Signal } from "@sessiondb/core/adapter";
 import {
   runSync,
   type ClassifiedError,
@@ -6,7 +8,7 @@ import {
   type SqlDriver,
   type Statement,
   type StatementResult,
-  type Steps,
+  type Work,
 } from "@sessiondb/drizzle";
 import Database from "better-sqlite3";
 import { nameContains, nameFunction } from "./sqlite-dialect.ts";
@@ -14,19 +16,24 @@ import { classifySqliteError } from "./sqlite-errors.ts";
 
 export interface SqliteDriverOptions {
   /** A path, or `:memory:`. */
-  file: string;
+  readonly file: string;
   /** The caller's own connection, in place of `file`. It is never closed. */
-  client: Database.Database | null;
-  readonly: boolean;
-  synchronous: "full" | "normal";
+  readonly client: Database.Database | null;
+  /** Whether all happens in a transaction that the caller began on `client`, and ends. */
+  readonly inTransaction: boolean;
+  readonly readonly: boolean;
+  readonly synchronous: "full" | "normal";
   /** Milliseconds. */
-  busyTimeout: number;
+  readonly busyTimeout: number;
 }
 
 /** SQLite's own waiting for a lock blocks the thread, once for each call under way. All waiting is in `withRetry`, which does not. */
 const blockingTimeout = 0;
 
-/** One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does. */
+/**
+ * One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does, so a
+ * signal can abort between two of them alone.
+ */
 export class SqliteDriver implements SqlDriver {
   readonly patience: number;
   readonly #options: SqliteDriverOptions;
@@ -35,19 +42,22 @@ export class SqliteDriver implements SqlDriver {
 
   constructor(options: SqliteDriverOptions) {
     this.#options = options;
-    this.patience = options.busyTimeout;
+    // Waiting for a lock in the caller's transaction would only hold its own locks for longer.
+    this.patience = options.inTransaction ? 0 : options.busyTimeout;
   }
 
-  async read<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
+  async read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    signal?.throwIfAborted();
     return this.#open().read(work);
   }
 
-  async write<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
+  async write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    signal?.throwIfAborted();
     return this.#openForWriting().write(work);
   }
 
-  single<Result>(work: (connection: SqlConnection) => Steps<Result>): Promise<Result> {
-    return this.read(work);
+  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.write(work, signal);
   }
 
   async inspect(tables: readonly string[]): Promise<FoundSchema> {
@@ -55,11 +65,14 @@ export class SqliteDriver implements SqlDriver {
   }
 
   async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
+    if (this.#options.inTransaction) {
+      throw new InvalidArgumentError("migrate", "called on the store itself, outside your transaction");
+    }
     this.#openForWriting().migrate(tables, plan);
   }
 
   inCallersTransaction(): boolean {
-    return this.#options.client?.inTransaction ?? false;
+    return this.#options.inTransaction;
   }
 
   classify(error: unknown): ClassifiedError {
@@ -74,7 +87,13 @@ export class SqliteDriver implements SqlDriver {
   }
 
   #open(): SqliteConnection {
-    this.#connection ??= new SqliteConnection(this.#options.client ?? openFile(this.#options));
+    const { client, inTransaction } = this.#options;
+    if (client !== null && client.open && client.inTransaction !== inTransaction) {
+      throw inTransaction
+        ? new InvalidArgumentError("client", "in a transaction that you began and have not ended")
+        : new InvalidArgumentError("client", "outside a transaction: to work in yours, use db.withTransaction(client)");
+    }
+    this.#connection ??= new SqliteConnection(client ?? openFile(this.#options));
     return this.#connection;
   }
 
@@ -102,12 +121,11 @@ function openFile({ file, readonly, synchronous }: SqliteDriverOptions): Databas
   }
 }
 
-type Work<Result> = (connection: SqlConnection) => Steps<Result>;
-
 class SqliteConnection implements SqlConnection {
   readonly client: Database.Database;
-  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions.
-  readonly #prepared = new Map<Statement<never>, Database.Statement>();
+  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions. By
+  // text, since a package may make its statements anew for each request.
+  readonly #prepared = new Map<string, Database.Statement>();
   readonly #transaction: Database.Transaction<(work: Work<unknown>) => unknown>;
 
   constructor(client: Database.Database) {
@@ -117,14 +135,14 @@ class SqliteConnection implements SqlConnection {
   }
 
   execute(statement: Statement<never>, values: unknown[]): StatementResult {
-    let prepared = this.#prepared.get(statement);
+    let prepared = this.#prepared.get(statement.text);
     if (prepared === undefined) {
       // A client may be set to give every integer as a bigint; the rows here have none that large.
       prepared = this.client.prepare(statement.text).safeIntegers(false);
       if (prepared.reader) {
         prepared.raw();
       }
-      this.#prepared.set(statement, prepared);
+      this.#prepared.set(statement.text, prepared);
     }
     return prepared.reader
       ? { rows: prepared.all(values) as unknown[][], affected: 0 }
@@ -135,7 +153,7 @@ class SqliteConnection implements SqlConnection {
     return this.#transaction.deferred(work) as Result;
   }
 
-  /** Inside of a transaction that the caller began, this is a savepoint of it. */
+  /** In a transaction that the caller began, this is a savepoint of it. */
   write<Result>(work: Work<Result>): Result {
     return this.#transaction.immediate(work) as Result;
   }

@@ -1,17 +1,19 @@
 import { fileURLToPath } from "node:url";
-import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+import { ConnectionStringError, InvalidArgumentError, type SessionDb } from "@sessiondb/core";
 import { DrizzleSessionDb } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
 import type { SqliteTableOptions } from "./schema.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
+import { sqliteReads } from "./sqlite-reads.ts";
 
 export interface SqliteSessionDbOptions extends SqliteTableOptions {
   /** The path of the database file, created if missing, or `:memory:`. */
   file?: string;
   /**
    * A better-sqlite3 connection of your own, in place of `file`. It is used as it is set up (journal mode, synchronous,
-   * busy timeout), joins a transaction you began, and is never closed.
+   * busy timeout), with transactions of the store's own, and never closed. While a transaction of yours is open on it, use
+   * `withTransaction`.
    */
   client?: Database;
   /** Whether the first operation creates missing tables. Default true; false issues no DDL, ever. */
@@ -31,6 +33,8 @@ export interface SqliteSessionDbOptions extends SqliteTableOptions {
 
 /** Session storage in one SQLite file, shared safely by any number of processes on one machine. */
 export class SqliteSessionDb extends DrizzleSessionDb {
+  readonly #options: SqliteSessionDbOptions;
+
   constructor(options: SqliteSessionDbOptions) {
     checkOptions(options);
     const { file, client } = options;
@@ -45,12 +49,49 @@ export class SqliteSessionDb extends DrizzleSessionDb {
     checkChoice(synchronous, "synchronous", ["full", "normal"]);
     checkChoice(indexes, "indexes", ["needed", "agno"]);
     checkCount(busyTimeout, "busyTimeout", 0);
+    if (client !== undefined) {
+      checkClient(client);
+    }
     checkCount(maxPayloadBytes, "maxPayloadBytes", 1);
+    const dialect = sqliteDialect(options);
     super({
-      driver: new SqliteDriver({ file: file ?? "", client: client ?? null, readonly, synchronous, busyTimeout }),
-      dialect: sqliteDialect(options),
-      limits: { idLength: 255, payloadBytes: maxPayloadBytes },
+      driver: new SqliteDriver({
+        file: file ?? "",
+        client: client ?? null,
+        inTransaction: false,
+        readonly,
+        synchronous,
+        busyTimeout,
+      }),
+      dialect,
+      reads: sqliteReads(dialect),
+      limits: { maxIdLength: 255, maxPayloadBytes },
       autoMigrate: (options.autoMigrate ?? true) && !readonly,
+    });
+    this.#options = { ...options };
+  }
+
+  /**
+   * The same store in a transaction that you began on `client`, and end. Each operation is a savepoint, so one that fails
+   * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
+   */
+  withTransaction(client: Database): SessionDb {
+    checkClient(client);
+    const dialect = sqliteDialect(this.#options);
+    return new DrizzleSessionDb({
+      driver: new SqliteDriver({
+        file: "",
+        client,
+        inTransaction: true,
+        readonly: false,
+        synchronous: "full",
+        busyTimeout: 0,
+      }),
+      dialect,
+      reads: sqliteReads(dialect),
+      limits: this.limits,
+      autoMigrate: false,
+      inTransactionOf: this,
     });
   }
 }
@@ -79,6 +120,13 @@ function checkOptions(options: unknown): void {
     if ((name === "autoMigrate" || name === "readonly") && value !== undefined && typeof value !== "boolean") {
       throw new InvalidArgumentError(name, "true or false");
     }
+  }
+}
+
+function checkClient(client: unknown): void {
+  const isClient = typeof client === "object" && client !== null && "prepare" in client && "inTransaction" in client;
+  if (!isClient) {
+    throw new InvalidArgumentError("client", "a connection of better-sqlite3");
   }
 }
 

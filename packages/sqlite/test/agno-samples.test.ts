@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { decodeRun, type JsonObject, type JsonValue, type Session } from "@sessiondb/core";
+import type { JsonObject, JsonValue, Session } from "@sessiondb/core";
+import { decodeRun } from "@sessiondb/core/adapter";
 import { SqliteSessionDb, type SqliteSessionDbOptions } from "@sessiondb/sqlite";
 import { describe, expect, test } from "vitest";
 import { fixture, hashOf, query } from "./support.ts";

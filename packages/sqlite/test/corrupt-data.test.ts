@@ -2,6 +2,38 @@ import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { describe, expect, test } from "vitest";
 import { agentRun, agentSession, hashOf, query, refusal, temporaryFile } from "./support.ts";
 
+interface Page {
+  readonly sessions?: readonly { sessionId: string }[];
+  readonly runs?: readonly { runId: string }[];
+  readonly unreadable: readonly { id: string }[];
+  readonly nextCursor: string | null;
+  readonly previousCursor: string | null;
+}
+
+/** Everything that pages of one row hold, forwards; and over how many rows the way back goes. */
+async function walked(read: (page: { limit: number; cursor?: string }) => Promise<Page>) {
+  const idsOf = ({ sessions = [], runs = [] }: Page) => [
+    ...sessions.map(({ sessionId }) => sessionId),
+    ...runs.map(({ runId }) => runId),
+  ];
+  let page = await read({ limit: 1 });
+  const pages = [page];
+  while (page.nextCursor !== null && pages.length < 10) {
+    page = await read({ limit: 1, cursor: page.nextCursor });
+    pages.push(page);
+  }
+  let backwards = 0;
+  for (let before: Page | null = page; before !== null && backwards < 10;) {
+    backwards += idsOf(before).length + before.unreadable.length;
+    before = before.previousCursor === null ? null : await read({ limit: 1, cursor: before.previousCursor });
+  }
+  return {
+    items: pages.flatMap(idsOf).toSorted(),
+    unreadable: pages.flatMap(({ unreadable }) => unreadable.map(({ id }) => id)),
+    backwards,
+  };
+}
+
 const secret = "the user's own words";
 
 async function damaged(table: string, column: string, value: unknown): Promise<string> {
@@ -32,9 +64,24 @@ describe.each(columns)("agno_sessions.%s that cannot be read", (column) => {
     const file = await damaged("agno_sessions", column, "{");
     await using db = new SqliteSessionDb({ file });
     expect((await db.getSession({ sessionId: "good" }))?.runs).toHaveLength(1);
-    const error = await refusal(db.getSessions(), "CORRUPT_DATA");
-    expect(error).toMatchObject({ location: `agno_sessions.${column}`, id: "bad" });
+    const error = { code: "CORRUPT_DATA", location: `agno_sessions.${column}`, id: "bad" };
+    for (const runs of [{}, { includeRuns: true as const }, { includeRuns: true as const, runsLimit: 1 }]) {
+      const page = await db.getSessions({ ...runs, includeTotal: true });
+      expect(page.sessions.map(({ sessionId }) => sessionId).toSorted()).toEqual(["good", "other"]);
+      expect(page).toMatchObject({ unreadable: [{ id: "bad", error }], total: 3 });
+      expect(await refusal(db.getSessions({ ...runs, onUnreadable: "throw" }), "CORRUPT_DATA")).toMatchObject(error);
+    }
     expect((await db.getSessions({ componentId: "nobody" })).sessions).toEqual([]);
+  });
+
+  test("is passed by pages in either direction, each of which reports what it lacks", async () => {
+    const file = await damaged("agno_sessions", column, "{");
+    await using db = new SqliteSessionDb({ file });
+    expect(await walked((page) => db.getSessions({ ...page, sortOrder: "asc" }))).toEqual({
+      items: ["good", "other"],
+      unreadable: ["bad"],
+      backwards: 3,
+    });
   });
 
   test("is not overwritten by a change", async () => {
@@ -65,16 +112,31 @@ describe("agno_runs.run_data that cannot be read", () => {
     for (const read of [
       () => db.getSession({ sessionId: "bad" }),
       () => db.getSession({ sessionId: "bad", runsLimit: 1 }),
-      () => db.getSessions({ includeRuns: true }),
+      () => db.getSessions({ includeRuns: true, onUnreadable: "throw" }),
       () => db.getRun({ runId: "bad-run" }),
-      () => db.getRuns(),
-      () => db.getRuns({ sessionId: "bad" }),
+      () => db.getRuns({ onUnreadable: "throw" }),
+      () => db.getRuns({ sessionId: "bad", onUnreadable: "throw" }),
+      () => db.updateRun({ runId: "bad-run" }, (run) => run),
     ]) {
       const error = await refusal(read(), "CORRUPT_DATA");
       expect(error).toMatchObject({ location: "agno_runs.run_data", id: "bad-run" });
       expect(`${error.message} ${String(error.cause)}`).not.toContain(secret);
     }
-    expect((await db.getSession({ sessionId: "bad", includeRuns: false }))?.runs).toEqual([]);
+    const fault = { code: "CORRUPT_DATA", location: "agno_runs.run_data", id: "bad-run" };
+    const runs = await db.getRuns();
+    expect(runs.runs.map(({ runId }) => runId).toSorted()).toEqual(["good-run", "other-run"]);
+    expect(runs.unreadable).toMatchObject([{ id: "bad-run", error: fault }]);
+    expect(await db.getRuns({ sessionId: "bad" })).toMatchObject({ runs: [], unreadable: [{ id: "bad-run" }] });
+    const listed = await db.getSessions({ includeRuns: true });
+    expect(listed.sessions.map((session) => `${session.sessionId}: ${session.runs.length}`).toSorted()).toEqual([
+      "good: 1",
+      "other: 1",
+    ]);
+    expect(listed.unreadable).toMatchObject([{ id: "bad", error: fault }]);
+    expect(await db.getSession({ sessionId: "bad", includeRuns: false })).toMatchObject({
+      sessionId: "bad",
+      runs: null,
+    });
     expect((await db.getSessions()).sessions).toHaveLength(3);
     expect((await db.getSession({ sessionId: "good" }))?.runs).toHaveLength(1);
     expect(hashOf(file)).toBe(before);
@@ -82,6 +144,19 @@ describe("agno_runs.run_data that cannot be read", () => {
     await db.upsertRun({ session: agentSession("bad", { userId: "u" }), run: agentRun("next") });
     await db.upsertRun({ session: agentSession("bad", { userId: "u" }), run: agentRun("bad-run") });
     expect((await db.getSession({ sessionId: "bad" }))?.runs.map(({ runId }) => runId)).toEqual(["bad-run", "next"]);
+  });
+
+  test("is passed by pages in either direction, in a session and across sessions", async () => {
+    const file = await damaged("agno_runs", "run_data", "{");
+    await using db = new SqliteSessionDb({ file });
+    const all = { items: ["good-run", "other-run"], unreadable: ["bad-run"], backwards: 3 };
+    expect(await walked((page) => db.getRuns(page))).toEqual(all);
+    expect(await walked((page) => db.getRuns({ ...page, sortOrder: "desc" }))).toEqual(all);
+    query(
+      file,
+      "update agno_runs set session_id = 'good', run_index = case run_id when 'bad-run' then 1 else run_index * 2 end",
+    );
+    expect(await walked((page) => db.getRuns({ ...page, sessionId: "good" }))).toEqual(all);
   });
 
   test("does not stop the run from being deleted", async () => {

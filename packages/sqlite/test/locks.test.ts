@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
@@ -89,5 +90,64 @@ describe("a lock that another connection holds", () => {
     await write;
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
     other.close();
+  });
+});
+
+describe("a call that is told to stop while another connection holds the lock", () => {
+  const writes: Record<string, (db: SqliteSessionDb, signal: AbortSignal) => Promise<unknown>> = {
+    upsertRun: (db, signal) => db.upsertRun({ ...turn("second"), signal }),
+    "upsertRun with a condition": (db, signal) => db.upsertRun({ ...turn("second"), onlyIfNewest: "first", signal }),
+    updateRun: (db, signal) => db.updateRun({ runId: "first", signal }, () => null),
+    upsertSession: (db, signal) => db.upsertSession(agentSession("new"), { signal }),
+    upsertSessions: (db, signal) => db.upsertSessions([agentSession("new")], { signal }),
+    updateSession: (db, signal) => db.updateSession({ sessionId: "s", signal }, { sessionName: "x" }),
+    renameSession: (db, signal) => db.renameSession({ sessionId: "s", sessionName: "x", signal }),
+    deleteSession: (db, signal) => db.deleteSession({ sessionId: "s", signal }),
+    deleteSessions: (db, signal) => db.deleteSessions({ sessionIds: ["s"], signal }),
+    "deleteSessions by a filter": (db, signal) => db.deleteSessions({ filter: { sessionType: "agent" }, signal }),
+    deleteRuns: (db, signal) => db.deleteRuns({ runIds: ["first"], signal }),
+    migrate: (db, signal) => db.migrate({ signal }),
+  };
+
+  test.each(Object.entries(writes))("rejects with the reason at once: %s", async (_, write) => {
+    const { file, other } = await lockedFile();
+    const before = other.prepare("select * from agno_sessions join agno_runs using (session_id)").all();
+    await using db = new SqliteSessionDb({ file });
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const call = write(db, controller.signal);
+    let isSettled = false;
+    const settled = call.catch((error: unknown) => error).finally(() => (isSettled = true));
+    await sleep(150);
+    expect(isSettled).toBe(false);
+    const start = performance.now();
+    controller.abort(reason);
+    expect(await settled).toBe(reason);
+    expect(performance.now() - start).toBeLessThan(90);
+    other.exec("rollback");
+    await sleep(250);
+    expect(other.prepare("select * from agno_sessions join agno_runs using (session_id)").all()).toEqual(before);
+    other.close();
+  });
+
+  test("has stored nothing, and the same call stores it later", async () => {
+    const { file, other } = await lockedFile();
+    await using db = new SqliteSessionDb({ file });
+    await expect(db.upsertRun({ ...turn("second"), signal: AbortSignal.timeout(30) })).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
+    other.exec("rollback");
+    expect(await db.upsertRun(turn("second"))).toEqual({ stored: true, deletedRuns: 0 });
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(2);
+    other.close();
+  });
+
+  test("is not begun where the signal is aborted already", async () => {
+    const file = temporaryFile();
+    await using db = new SqliteSessionDb({ file });
+    const reason = new Error("before");
+    await expect(db.upsertRun({ ...turn("r"), signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(db.getSessions({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(existsSync(file)).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-import type { GetSessionsOptions } from "@sessiondb/core";
+import type { GetSessionsOptions, UserScope } from "@sessiondb/core";
 import { SqliteSessionDb, type SqliteTableOptions } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 
@@ -23,8 +23,10 @@ export async function largeDatabase(tables: SqliteTableOptions = {}): Promise<Da
       case i % 3 when 2 then 'c' || (i % 50) end, case when i % 10 > 0 then 'u' || (i % 1000) end,
       '{"session_name": "Name ' || i || '"}', 1700000000 + i / 3, case when i % 7 > 0 then 1700000000 + i / 2 end
     from n;
-    insert into agno_runs (run_id, session_id, run_type, user_id, status, run_index, run_data, created_at)
-    select 'r' || session_id, session_id, session_type, user_id, 'COMPLETED', 0, '{"run_id": "r", "agent_id": "a"}', created_at
+    insert into agno_runs (run_id, session_id, run_type, agent_id, team_id, workflow_id, user_id, status, run_index, run_data, created_at)
+    select 'r' || session_id, session_id, session_type, agent_id, team_id, workflow_id, user_id,
+      case cast(substr(session_id, 2) as integer) % 7 when 0 then 'PAUSED' else 'COMPLETED' end, 0,
+      '{"run_id": "r", "agent_id": "a"}', created_at
     from agno_sessions;
     with recursive n (i) as (select 1 union all select i + 1 from n where i < 2000)
     insert into agno_runs (run_id, session_id, run_type, user_id, status, run_index, run_data, created_at)
@@ -64,7 +66,7 @@ export async function plansOf(
 const component = { agent: "agentId", team: "teamId", workflow: "workflowId" } as const;
 
 /** Every kind of condition of a list, alone and together as applications ask for them. */
-export const filters: Readonly<Record<string, GetSessionsOptions>> = {
+export const filters: Readonly<Record<string, GetSessionsOptions & UserScope & { page?: never }>> = {
   nothing: {},
   user: { userId: "u1" },
   type: { sessionType: "agent" },
@@ -85,5 +87,15 @@ export const filters: Readonly<Record<string, GetSessionsOptions>> = {
   "user and start": { userId: "u1", startTimestamp: 1_700_010_000 },
   "user and participant": { userId: "u1", participantId: "u1" },
   "type and start": { sessionType: "agent", startTimestamp: 1_700_010_000 },
+  "rare status": { runStatus: "PAUSED" },
+  "rare statuses": { runStatus: ["PAUSED", "ERROR"] },
+  "usual status": { runStatus: "COMPLETED" },
+  "any status": { runStatus: ["COMPLETED", "PAUSED"] },
+  "user and rare status": { userId: "u1", runStatus: "PAUSED" },
+  "user and usual status": { userId: "u1", runStatus: "COMPLETED" },
+  "type and rare status": { sessionType: "agent", runStatus: "PAUSED" },
+  "type and usual status": { sessionType: "agent", runStatus: "COMPLETED" },
+  "component and rare status": { sessionType: "agent", componentId: "c0", runStatus: "PAUSED" },
+  "component and usual status": { sessionType: "agent", componentId: "c0", runStatus: "COMPLETED" },
   "component and start": { sessionType: "agent", componentId: "c0", startTimestamp: 1_700_010_000 },
 };

@@ -3,12 +3,20 @@ import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { expect, test } from "vitest";
-import { agentSession, query, runWorker, temporaryFile, temporaryFolder, workerArguments } from "./support.ts";
+import {
+  agentRun,
+  agentSession,
+  query,
+  runWorker,
+  temporaryFile,
+  temporaryFolder,
+  workerArguments,
+} from "./support.ts";
 
 const processes = ["a", "b", "c", "d"];
 const runsEach = 250;
 /** A process takes a second to start, and what happens then is the same for six of them. */
-const starters = process.env["SESSIONDB_SLOW"] === "1" ? 16 : 6;
+const starters = process.env["SESSIONDB_TEST_TIER"] === "slow" ? 16 : 6;
 
 interface Place {
   session_id: string;
@@ -59,6 +67,22 @@ test("counters of several processes add up", { timeout: 120_000 }, async () => {
   await Promise.all(processes.map(() => runWorker("count-up", [file, "s", "200"])));
   const session = await db.getSession({ sessionId: "s" });
   expect(session?.sessionState).toEqual({ counter: 805, kept: true });
+});
+
+test("fifty messages popped by five processes are fifty different ones", { timeout: 120_000 }, async () => {
+  const file = temporaryFile();
+  await using db = new SqliteSessionDb({ file });
+  const messages = numbers(60).map((index) => ({ role: "user" as const, content: `Message ${index}` }));
+  await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
+  const popped = await Promise.all(numbers(5).map(() => runWorker("pop-messages", [file, "r", "10"])));
+  const lines = popped.flatMap((output) => output.trim().split("\n"));
+  expect(lines.map((line) => JSON.parse(line) as string).toSorted()).toEqual(
+    messages
+      .slice(10)
+      .map(({ content }) => content)
+      .toSorted(),
+  );
+  expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: messages.slice(0, 10) });
 });
 
 /** Starts a worker and waits until it says that it is ready; `ended` resolves with all it printed. */

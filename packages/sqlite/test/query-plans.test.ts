@@ -1,4 +1,4 @@
-import type { GetRunsOptions } from "@sessiondb/core";
+import type { GetRunsOptions, UserScope } from "@sessiondb/core";
 import type { SqliteSessionDb } from "@sessiondb/sqlite";
 import type Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -18,6 +18,12 @@ const sorted: Readonly<Record<string, readonly string[]>> = {
   "team component": ["updatedAt"],
   "workflow component": ["updatedAt"],
   "component and start": ["updatedAt"],
+  // Those that an index of all statuses but the usual one names.
+  "rare status": ["createdAt", "updatedAt"],
+  "rare statuses": ["createdAt", "updatedAt"],
+  "type and rare status": ["createdAt", "updatedAt"],
+  "component and rare status": ["updatedAt"],
+  "component and usual status": ["updatedAt"],
   "start and end": ["updatedAt"],
   "user and start": ["updatedAt"],
 };
@@ -29,6 +35,14 @@ function expectIndexed({ steps }: Plan): void {
 /** The steps that look at a whole table or index; a list that stops at its limit may begin so. */
 const scans = ({ steps }: Pick<Plan, "steps">) => steps.filter((step) => step.startsWith("SCAN agno_"));
 const isSorted = ({ steps }: Plan) => steps.includes("USE TEMP B-TREE FOR ORDER BY");
+
+/** Reads a page, the one after it, and the first again from there. */
+async function walk(db: SqliteSessionDb, options: GetRunsOptions & UserScope): Promise<void> {
+  const one = await db.getRuns(options);
+  const two = await db.getRuns({ ...options, cursor: one.nextCursor ?? "" });
+  const again = await db.getRuns({ ...options, cursor: two.previousCursor ?? "" });
+  expect(again.runs.map(({ runId }) => runId)).toEqual(one.runs.map(({ runId }) => runId));
+}
 
 describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
   let client: Database.Database;
@@ -46,30 +60,42 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     "sessions by %s, %s %s",
     async (name, sortBy, sortOrder) => {
       const options = { ...filters[name], sortBy, sortOrder, limit: 5 };
-      const [first, following, ...more] = await plansOf(client, async (db) => {
-        const { nextCursor } = await db.getSessions(options);
-        await db.getSessions({ ...options, cursor: nextCursor ?? "" });
+      const [first, following, before, ...more] = await plansOf(client, async (db) => {
+        const one = await db.getSessions(options);
+        const two = await db.getSessions({ ...options, cursor: one.nextCursor ?? "" });
+        const again = await db.getSessions({ ...options, cursor: two.previousCursor ?? "" });
+        expect(again.sessions.map(({ sessionId }) => sessionId)).toEqual(
+          one.sessions.map(({ sessionId }) => sessionId),
+        );
       });
-      if (first === undefined || following === undefined || more.length > 0) {
+      if (first === undefined || following === undefined || before === undefined || more.length > 0) {
         throw new Error("Expected one statement for each page");
       }
-      expectIndexed(first);
-      expectIndexed(following);
+      const pages = [first, following, before];
+      pages.forEach(expectIndexed);
       const sorts = sorted[name]?.includes(sortBy) ?? false;
       expect(isSorted(first)).toBe(sorts);
-      // A page that follows begins at its cursor, and not at the first page.
-      expect(scans(following)).toEqual([]);
+      // A page beside a cursor begins there, and not at the first page.
       const bound = sortBy === "createdAt" ? "(created_at,session_id)" : "<expr>";
-      expect(following.steps[0]).toContain(sorts ? "" : `${bound}${sortOrder === "asc" ? ">" : "<"}`);
-      expect(isSorted(following) && !sorts).toBe(false);
-      const readsRuns = `${first.text} ${following.text}`.includes("agno_runs");
-      expect(readsRuns).toBe("participantId" in options);
+      const sides = sortOrder === "asc" ? ([">", "<"] as const) : (["<", ">"] as const);
+      for (const [page, side] of [[following, sides[0]] as const, [before, sides[1]] as const]) {
+        expect(scans(page)).toEqual([]);
+        expect(page.steps[0]).toContain(sorts ? "" : `${bound}${side}`);
+        expect(isSorted(page) && !sorts).toBe(false);
+      }
+      const readsRuns = pages.some(({ text }) => text.includes("agno_runs"));
+      expect(readsRuns).toBe("participantId" in options || "runStatus" in options);
+      // Which sessions have a rare status is in the index, so that none of their runs is read.
+      const asksIndex = pages.every(({ steps }) =>
+        steps.includes("SEARCH agno_runs USING COVERING INDEX idx_agno_runs_status_created_at (status=?)"),
+      );
+      expect(asksIndex).toBe(name.includes("rare"));
     },
   );
 
-  test.each<[string, GetRunsOptions, string]>([
+  test.each<[string, GetRunsOptions & UserScope, string]>([
     ["a session", { sessionId: "s1" }, "session_id_run_index (session_id=?"],
-    ["a session, backwards", { sessionId: "s1", order: "desc" }, "session_id_run_index (session_id=?"],
+    ["a session, backwards", { sessionId: "s1", sortOrder: "desc" }, "session_id_run_index (session_id=?"],
     [
       "a session, some statuses",
       { sessionId: "s1", status: ["COMPLETED", "ERROR"] },
@@ -80,29 +106,160 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     ["a session of a user", { sessionId: "s1", userId: "u1" }, "session_id_run_index (session_id=?"],
     ["a session, since", { sessionId: "s1", startTimestamp: 1 }, "session_id_run_index (session_id=?"],
     ["all sessions", {}, "created_at_run_id"],
-    ["all sessions, backwards", { order: "desc" }, "created_at_run_id"],
+    ["all sessions, backwards", { sortOrder: "desc" }, "created_at_run_id"],
     ["all sessions, since", { startTimestamp: 1_700_000_500 }, "created_at_run_id (created_at>?"],
-    ["all sessions, until", { endTimestamp: 1_700_000_500, order: "desc" }, "created_at_run_id (created_at<?"],
+    ["all sessions, until", { endTimestamp: 1_700_000_500, sortOrder: "desc" }, "created_at_run_id (created_at<?"],
     ["a user's sessions", { userId: "u1" }, "(session_id=?"],
     ["a participant", { participantId: "u1" }, "(user_id=?"],
+    ["a status", { status: "PAUSED" }, "status_created_at (status=?"],
+    ["a status, backwards", { status: "PAUSED", sortOrder: "desc" }, "status_created_at (status=?"],
+    [
+      "a status, since",
+      { status: "PAUSED", startTimestamp: 1_700_000_500 },
+      "status_created_at (status=? AND created_at>?",
+    ],
+    ["the usual status", { status: "COMPLETED" }, "created_at_run_id"],
+    ["the usual status, backwards", { status: "COMPLETED", sortOrder: "desc" }, "created_at_run_id"],
+    ["a component with a rare status", { componentId: "c0", status: "PAUSED" }, "status_created_at (status=?"],
+    ["a component in a user's sessions", { componentId: "c1", userId: "u1" }, "(session_id=?"],
+    ["a component of a participant", { componentId: "c1", participantId: "u1" }, "(user_id=?"],
   ])("runs of %s", async (_, options, index) => {
     const plans = await plansOf(client, async (db) => {
-      const { nextCursor } = await db.getRuns({ ...options, limit: 5 });
-      await db.getRuns({ ...options, limit: 5, cursor: nextCursor ?? "" });
+      await walk(db, { ...options, limit: 5 });
     });
-    // In a session, the second of three looks up where the cursor's run stands now; times do not move.
-    const [first, ...rest] = plans;
-    const following = rest.at(-1);
-    expect(plans).toHaveLength("sessionId" in options ? 3 : 2);
+    // In a session, a statement that is rendered once looks up where the cursor's run stands now; times do not move.
+    const [first] = plans;
+    const lookups = plans.filter(({ steps }) => steps[0]?.includes("(run_id=?)"));
+    const [following, before] = plans.slice(1).filter((plan) => !lookups.includes(plan));
+    expect(plans).toHaveLength("sessionId" in options ? 4 : 3);
+    expect(lookups).toHaveLength("sessionId" in options ? 1 : 0);
     plans.forEach(expectIndexed);
     expect(first?.steps[0]).toContain(index);
-    expect(rest.some(({ steps }) => steps[0]?.includes("(run_id=?)"))).toBe("sessionId" in options);
-    expect(following && scans(following)).toEqual([]);
+    expect([following, before].map((page) => page && scans(page))).toEqual([[], []]);
     // What one user wrote or owns is sorted; every other list is in the order of its index.
     const sorts = options.sessionId === undefined && ("userId" in options || "participantId" in options);
     expect(plans.some(isSorted)).toBe(sorts);
     const bound = options.sessionId === undefined ? "(created_at,run_id)" : "run_index";
-    expect(following?.steps[0]).toContain(sorts ? "" : `${bound}${options.order === "desc" ? "<" : ">"}`);
+    const backwards = options.sortOrder === "desc";
+    expect(following?.steps[0]).toContain(sorts ? "" : `${bound}${backwards ? "<" : ">"}`);
+    expect(before?.steps[0]).toContain(sorts ? "" : `${bound}${backwards ? ">" : "<"}`);
+  });
+
+  test.each<[string, GetRunsOptions]>([
+    ["a component", { componentId: "c1" }],
+    ["a component, backwards", { componentId: "c1", sortOrder: "desc" }],
+    ["a component, usual status", { componentId: "c1", status: "COMPLETED" }],
+    ["a component, since", { componentId: "c1", startTimestamp: 1_700_000_500 }],
+    ["a component, until", { componentId: "c1", endTimestamp: 1_700_020_000, sortOrder: "desc" }],
+    ["a component, no members", { componentId: "c1", parentRunId: null }],
+  ])(
+    "runs of %s come from the indexes of its three columns, each read no further than the page",
+    async (_, options) => {
+      const plans = await plansOf(client, (db) => walk(db, { ...options, limit: 5 }));
+      const side = options.sortOrder === "desc" ? ["<", ">"] : [">", "<"];
+      expect(plans).toHaveLength(3);
+      for (const [page, { steps, text }] of plans.entries()) {
+        const searches = steps.filter((step) => step.includes("agno_runs"));
+        expect(searches).toEqual(
+          ["agent", "team", "workflow"].map((kind) =>
+            expect.stringContaining(`SEARCH agno_runs USING INDEX idx_agno_runs_${kind}_id_created_at (${kind}_id=?`),
+          ),
+        );
+        for (const search of page === 0 ? [] : searches) {
+          expect(search).toContain(`(created_at,run_id)${side[page - 1]}(?,?)`);
+        }
+        // What is sorted is the pages of the three, each of which has its limit.
+        expect(text.match(/ limit /g)).toHaveLength(4);
+      }
+    },
+  );
+
+  test("a component's runs are listed once, in order, whichever columns name it", async () => {
+    client.exec("update agno_runs set team_id = agent_id where run_id in ('rs150', 'rs300')");
+    const store = await plansOf(client, async (db) => {
+      const listed: string[] = [];
+      for await (const { runs } of db.runPages({ componentId: "c0", limit: 100 })) {
+        listed.push(...runs.map(({ runId }) => runId));
+      }
+      const wanted = client
+        .prepare(
+          "select run_id from agno_runs where 'c0' in (agent_id, team_id, workflow_id) order by created_at, run_id",
+        )
+        .pluck()
+        .all();
+      expect(listed).toEqual(wanted);
+    });
+    expect(store.length).toBeGreaterThan(1);
+  });
+
+  test("runs are counted by their index alone", async () => {
+    const plans = await plansOf(client, async (db) => {
+      const { sessions } = await db.getSessions({ includeRunCount: true, limit: 5, sortOrder: "asc" });
+      expect(sessions.map(({ runCount }) => runCount)).toContain(2001);
+      await db.getSessions({ includeRunCount: true, userId: "u1", sortBy: "updatedAt" });
+    });
+    expect(plans).toHaveLength(2);
+    for (const plan of plans) {
+      expectIndexed(plan);
+      expect(plan.steps.filter((step) => step.includes("agno_runs"))).toEqual([
+        expect.stringMatching(/^SEARCH agno_runs USING COVERING INDEX idx_agno_runs_session_id\w* \(session_id=\?\)$/),
+      ]);
+    }
+  });
+
+  test("a list with runs reads those of its sessions by their index", async () => {
+    const expected = [
+      [{}, /session_id(?:_run_index)? \(session_id=\?\)/],
+      [{ runsLimit: 3 }, /session_id_run_index \(session_id=\?\)/],
+    ] as const;
+    for (const [runs, index] of expected) {
+      const plans = await plansOf(client, (db) => db.getSessions({ includeRuns: true, limit: 4, ...runs }));
+      plans.forEach(expectIndexed);
+      expect(plans).toHaveLength(2);
+      const ofRuns = plans[1]?.steps.filter((step) => step.includes("agno_runs")) ?? [];
+      expect(ofRuns.at(-1)).toMatch(index);
+      expect(ofRuns.filter((step) => !step.startsWith("SEARCH"))).toEqual([]);
+    }
+  });
+
+  const team = { sessionType: "team", sessionId: "s1", userId: "u1" } as const;
+
+  test("a turn that replaces the end of a conversation reads the end alone", async () => {
+    const plans = await plansOf(client, async (db) => {
+      const run = agentRun("end", { agentId: "a" });
+      expect(await db.upsertRun({ session: team, run, deleteRunsAfter: "long1990" })).toMatchObject({ stored: true });
+      // A run that is stored, and moves up.
+      expect(await db.upsertRun({ session: team, run, deleteRunsAfter: "long1980" })).toEqual({
+        stored: true,
+        deletedRuns: 10,
+      });
+    });
+    plans.forEach(expectIndexed);
+    expect(plans.flatMap(scans)).toEqual([]);
+    const ofSession = plans.flatMap(({ steps }) => steps).filter((step) => step.includes("agno_runs_session_id"));
+    expect(new Set(ofSession)).toEqual(
+      new Set([
+        "SEARCH agno_runs USING INDEX idx_agno_runs_session_id_run_index (session_id=? AND run_index>?)",
+        // The next place.
+        "SEARCH agno_runs USING COVERING INDEX idx_agno_runs_session_id_run_index (session_id=?)",
+      ]),
+    );
+    const { place } = client.prepare("select run_index as place from agno_runs where run_id = 'end'").get() as {
+      place: number;
+    };
+    expect(place).toBe(1981);
+  });
+
+  test("a turn that wants a session without runs reads one run at most", async () => {
+    const plans = await plansOf(client, async (db) => {
+      const run = agentRun("first", { agentId: "a" });
+      expect(await db.upsertRun({ session: team, run, onlyIfNewest: null })).toEqual({
+        stored: false,
+        unmet: "onlyIfNewest",
+      });
+    });
+    plans.forEach(expectIndexed);
+    expect(plans.at(-1)?.text).toContain(" limit ");
   });
 
   const one = (db: SqliteSessionDb, more: object = {}) => db.getSession({ sessionId: "s1", ...more });
@@ -156,15 +313,14 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
   });
 
   test("deletes find what they delete by an index", async () => {
-    client.exec("begin");
     const plans = await plansOf(client, async (db) => {
       await db.deleteRuns({ runIds: ["rs4"] });
       await db.deleteSession({ sessionId: "s4" });
       await db.deleteSessions({ filter: {}, userId: "u2" });
       await db.deleteSessions({ filter: { participantId: "u3" } });
       await db.deleteSessions({ filter: { endTimestamp: 1_700_000_001 } });
+      await db.deleteSessions({ filter: { runStatus: "PAUSED" }, userId: "u4" });
     });
-    client.exec("rollback");
     expect(plans.length).toBeGreaterThan(8);
     plans.forEach(expectIndexed);
     expect(plans.flatMap(scans)).toEqual([]);

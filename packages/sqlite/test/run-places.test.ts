@@ -62,7 +62,7 @@ describe("run_index", () => {
       let cursor: string | null = null;
       do {
         const more = cursor === null ? {} : { cursor };
-        const page = await db.getRuns({ sessionId: "s", limit: 1, order: direction, ...more });
+        const page = await db.getRuns({ sessionId: "s", limit: 1, sortOrder: direction, ...more });
         paged.push(...idsOf(page.runs));
         cursor = page.nextCursor;
       } while (cursor !== null && paged.length < 10);

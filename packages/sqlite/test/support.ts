@@ -35,6 +35,14 @@ export function fixture(name: string): string {
   return file;
 }
 
+type WithoutRuns = { runs?: null };
+
+/** A session for a turn, or with runs for `upsertSession`. */
+export function agentSession(
+  sessionId: string,
+  more?: Partial<AgentSessionInit> & WithoutRuns,
+): AgentSessionInit & WithoutRuns;
+export function agentSession(sessionId: string, more: Partial<AgentSessionInit>): AgentSessionInit;
 export function agentSession(sessionId: string, more: Partial<AgentSessionInit> = {}): AgentSessionInit {
   return { sessionType: "agent", sessionId, agentId: "agent-1", ...more };
 }

@@ -1,4 +1,4 @@
-import type { RunRow, SessionRow } from "@sessiondb/core";
+import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import { sessionTables, SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 import { count, desc, eq, sql } from "drizzle-orm";

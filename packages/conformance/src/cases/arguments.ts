@@ -9,7 +9,7 @@ import { refuses, refusesArgument } from "../support/refusals.ts";
 // A caller without types can pass anything: each mistake is refused, and the error names the argument.
 
 const sessionMethods = ["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession"] as const;
-const otherMethods = ["deleteSession", "deleteSessions", "upsertRun", "getRun", "deleteRuns"] as const;
+const otherMethods = ["deleteSession", "deleteSessions", "upsertRun", "updateRun", "getRun", "deleteRuns"] as const;
 
 /** Not what any method takes as its first argument. */
 const nonsense: Readonly<Record<string, unknown>> = {
@@ -55,14 +55,19 @@ export const argumentCases: Cases = {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     assert.equal((await db.getSessions()).sessions.length, 1);
     assert.equal((await db.getRuns()).runs.length, 1);
-    const { sessions, runs } = await db.migrateLegacyRuns();
-    assert.ok(Number.isInteger(sessions) && Number.isInteger(runs));
   },
 
   "an empty list is a no-op": async (db) => {
     await db.upsertSessions([]);
     assert.equal(await db.deleteSessions({ sessionIds: [] }), 0);
     assert.equal(await db.deleteRuns({ runIds: [] }), 0);
+  },
+
+  "10,000 ids at once": async (db) => {
+    await db.upsertSession(session("s", { runs: [run("r")] }));
+    const none = Array.from({ length: 9999 }, (_, index) => `none ${index}`);
+    assert.equal(await db.deleteRuns({ runIds: [...none, "r"] }), 1);
+    assert.equal(await db.deleteSessions({ sessionIds: [...none, "s"] }), 1);
   },
 
   "an id named twice counts once": async (db) => {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import type { SessionDb } from "@sessiondb/core";
+import type { ManagedSchema, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { methods } from "../support/methods.ts";
 import { assertRefusal, rejection } from "../support/refusals.ts";
+import { withTables } from "../support/with-tables.ts";
 
 const subject = { sessionId: "s", runId: "r" };
 
-const upkeep: Readonly<Record<string, (db: SessionDb) => Promise<unknown>>> = {
+const upkeep: Readonly<Record<string, (db: ManagedSchema) => Promise<unknown>>> = {
   migrate: (db) => db.migrate(),
   planMigration: (db) => db.planMigration(),
   verifySchema: (db) => db.verifySchema(),
@@ -18,16 +19,20 @@ const dataCalls = Object.entries(methods).map(
   ([name, { call }]) => [name, (db: SessionDb) => call(db, subject, {})] as const,
 );
 
+async function checkClosed(db: SessionDb, call: (db: SessionDb) => Promise<unknown>): Promise<void> {
+  await db.upsertSession(session("s", { runs: [run("r")] }));
+  await db.close();
+  assertRefusal(await rejection(() => call(db)), "CLOSED");
+}
+
 function closedCases(): Cases {
-  const entries = [...dataCalls, ...Object.entries(upkeep)].map(([name, call]) => [
-    `${name} of a closed store is refused`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s", { runs: [run("r")] }));
-      await db.close();
-      assertRefusal(await rejection(() => call(db)), "CLOSED");
-    },
+  const name = (method: string) => `${method} of a closed store is refused`;
+  const data = dataCalls.map(([method, call]) => [name(method), (db: SessionDb) => checkClosed(db, call)]);
+  const tables = Object.entries(upkeep).map(([method, call]) => [
+    name(method),
+    withTables((db) => checkClosed(db, () => call(db))),
   ]);
-  return Object.fromEntries(entries) as Cases;
+  return Object.fromEntries([...data, ...tables]) as Cases;
 }
 
 export const closeCases: Cases = {

@@ -1,36 +1,15 @@
 import assert from "node:assert/strict";
 import type { Session, SessionDb } from "@sessiondb/core";
+import { assertAllDone, atOnce, increment, many } from "../support/at-once.ts";
 import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
-
-const many = 20;
-
-/** Calls made at once, each by one of the two handles in turn. */
-function atOnce<Result>(
-  [one, other]: readonly [SessionDb, SessionDb],
-  call: (db: SessionDb, index: number) => Promise<Result>,
-): Promise<PromiseSettledResult<Result>[]> {
-  return Promise.allSettled(Array.from({ length: many }, (_, index) => call(index % 2 === 0 ? one : other, index)));
-}
-
-function assertAllDone(results: readonly PromiseSettledResult<unknown>[]): void {
-  for (const result of results) {
-    if (result.status === "rejected") {
-      throw result.reason;
-    }
-  }
-}
+import { concurrentTurnCases } from "./concurrent-turns.ts";
 
 /** Of calls that exclude each other, one is done and the others are refused with that code. */
 function assertOneDone(results: readonly PromiseSettledResult<unknown>[], code: string): void {
   const refused = results.filter((result) => result.status === "rejected");
   assert.deepStrictEqual([...new Set(refused.map(({ reason }) => (reason as { code?: unknown }).code))], [code]);
   assert.equal(results.length - refused.length, 1, "exactly one is done");
-}
-
-function increment(current: Session) {
-  const count = Number(current.sessionState["count"] ?? 0) + 1;
-  return { sessionState: { ...current.sessionState, count } };
 }
 
 /** Two handles, which may be one and the same. */
@@ -196,4 +175,6 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
       assert.deepStrictEqual(read?.metadata, read?.agentData);
     }
   },
+
+  ...concurrentTurnCases,
 };

@@ -86,6 +86,17 @@ export const deleteCases: Cases = {
     assert.deepStrictEqual(await remaining(db), [[], []]);
   },
 
+  "1200 sessions by filter, and no others": async (db) => {
+    const gone = Array.from({ length: 1200 }, (_, index) =>
+      session(`gone ${index}`, { agentId: "gone", ...(index % 100 === 0 && { runs: [run(`run ${index}`)] }) }),
+    );
+    await db.upsertSessions([...gone, session("stays", { runs: [run("r")] })]);
+    assert.equal(await db.deleteSessions({ filter: { componentId: "gone", sessionName: "gone 11" } }), 111);
+    assert.equal(await db.deleteSessions({ filter: { componentId: "gone" } }), 1089);
+    assert.equal(await db.deleteSessions({ filter: { componentId: "gone" } }), 0);
+    assert.deepStrictEqual(await remaining(db), [["stays"], ["r"]]);
+  },
+
   "one session of another user in a list refuses the whole list": async (db) => {
     await store(db, session("mine", { userId: "me" }), ["r1"]);
     await store(db, session("theirs", { userId: "them" }), ["r2"]);

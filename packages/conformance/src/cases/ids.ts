@@ -73,23 +73,19 @@ const brokenIds: Readonly<Record<string, unknown>> = {
 };
 
 /** Methods that take an id of a session or a run. */
-const subjects = Object.entries(methods).filter(
-  ([name]) => name !== "getSessions" && name !== "deleteSessions by filter",
+const subjects = Object.entries(methods).flatMap(([name, { idArgument, call }]) =>
+  idArgument === null ? [] : [{ name, argument: idArgument, call }],
 );
 
 function brokenIdCases(): Cases {
-  const entries = subjects.flatMap(([name, { call }]) =>
-    Object.entries(brokenIds)
-      // A list of runs without session id is one of all sessions.
-      .filter(([, id]) => name !== "getRuns" || (id !== null && id !== undefined))
-      .map(([kind, id]) => [
-        `${name} refuses ${kind} as an id`,
-        async (db: SessionDb) => {
-          await db.upsertRun({ session: session("s"), run: run("r") });
-          const argument = name === "getRun" ? "runId" : name === "deleteRuns" ? "runIds" : "session";
-          await refusesArgument(db, argument, () => call(db, untyped({ sessionId: id, runId: id }), {}));
-        },
-      ]),
+  const entries = subjects.flatMap(({ name, argument, call }) =>
+    Object.entries(brokenIds).map(([kind, id]) => [
+      `${name} refuses ${kind} as an id`,
+      async (db: SessionDb) => {
+        await db.upsertRun({ session: session("s"), run: run("r") });
+        await refusesArgument(db, argument, () => call(db, untyped({ sessionId: id, runId: id }), {}));
+      },
+    ]),
   );
   return Object.fromEntries(entries) as Cases;
 }
@@ -99,7 +95,7 @@ export const idCases: Cases = {
   ...brokenIdCases(),
 
   "the longest ids of 4-byte characters": async (db) => {
-    const id = "😀".repeat(db.limits.idLength);
+    const id = "😀".repeat(db.limits.maxIdLength);
     const init = session(id, { userId: id, agentId: id, teamId: id, workflowId: id });
     const turn = run(id, { agentId: id, parentRunId: id });
     await db.upsertRun({ session: init, run: turn });
@@ -112,14 +108,13 @@ export const idCases: Cases = {
   },
 
   "ids that differ in the last character of the longest": async (db) => {
-    const head = "a".repeat(db.limits.idLength - 1);
+    const head = "a".repeat(db.limits.maxIdLength - 1);
     await checkPair(db, [`${head}1`, `${head}2`]);
   },
 
   "ids that are too long": async (db) => {
-    const id = "a".repeat(db.limits.idLength + 1);
-    for (const [name, { call }] of subjects) {
-      const argument = name === "getRun" ? "runId" : name === "deleteRuns" ? "runIds" : "session";
+    const id = "a".repeat(db.limits.maxIdLength + 1);
+    for (const { argument, call } of subjects) {
       await refusesArgument(db, argument, () => call(db, { sessionId: id, runId: id }, {}));
     }
     for (const name of ["userId", "agentId", "teamId", "workflowId"]) {

@@ -41,6 +41,69 @@ export const legacyWriteCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 3", "new"]);
   }),
 
+  "conditions see the old runs": on([legacyRow()], async (db) => {
+    const before = await dumpSessions(db);
+    const turn = { session: mine, run: run("new") };
+    const unmet = [
+      await db.upsertRun({ ...turn, onlyIfNewest: null }),
+      await db.upsertRun({ ...turn, onlyIfNewest: "old 2" }),
+      await db.upsertRun({ ...turn, onlyIfExists: "run" }),
+      await db.upsertRun({ session: mine, run: run("old 2"), onlyIfStatus: ["PAUSED", "ERROR"] }),
+    ];
+    assert.deepStrictEqual(
+      unmet.map((each) => !each.stored && each.unmet),
+      ["onlyIfNewest", "onlyIfNewest", "onlyIfExists", "onlyIfStatus"],
+    );
+    assert.deepStrictEqual(await dumpSessions(db), before);
+    const second = { session: mine, run: run("old 2", { content: "second" }) };
+    assert.equal((await db.upsertRun({ ...second, onlyIfExists: "run", onlyIfStatus: "COMPLETED" })).stored, true);
+    assert.equal((await db.upsertRun({ ...turn, onlyIfNewest: "old 3" })).stored, true);
+    assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new"]);
+  }),
+
+  "an old end is replaced and stays so": on([legacyRow()], async (db) => {
+    const unknown = { session: mine, run: run("new"), deleteRunsAfter: "old 4" };
+    assertRefusal(await rejection(() => db.upsertRun(unknown)), "INVALID_ARGUMENT");
+    assert.deepStrictEqual(await runIdsIn(db, "s"), old);
+    const result = await db.upsertRun({ session: mine, run: run("new"), deleteRunsAfter: "old 1" });
+    assert.deepStrictEqual(result, { stored: true, deletedRuns: 2 });
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "new"]);
+    assert.equal(await db.getRun({ runId: "old 2" }), null);
+    await db.migrateLegacyRuns();
+    assert.deepStrictEqual((await dump(db)).runIds, ["new", "old 1"]);
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "new"]);
+  }),
+
+  "an old run that is written again may be the end": on([legacyRow()], async (db) => {
+    const again = { session: mine, run: run("old 2", { content: "again" }), deleteRunsAfter: "old 2" };
+    assert.deepStrictEqual(await db.upsertRun(again), { stored: true, deletedRuns: 1 });
+    await db.migrateLegacyRuns();
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 2"]);
+    assert.equal((await storedRun(db, "old 2")).content, "again");
+  }),
+
+  "an old run can be changed in its place": on([legacyRow()], async (db) => {
+    assert.equal(await db.updateRun({ runId: "old 2", sessionId: "other" }, () => assert.fail("called")), null);
+    const userId = "another";
+    assertRefusal(await rejection(() => db.updateRun({ runId: "old 2", userId }, () => null)), "SESSION_OWNERSHIP");
+    const changed = await db.updateRun({ runId: "old 2", userId: "owner" }, (current) => ({
+      ...current,
+      content: "changed",
+    }));
+    assert.deepStrictEqual([changed?.content, changed?.extra], ["changed", { future_key: ["kept"] }]);
+    await db.migrateLegacyRuns();
+    assert.deepStrictEqual(await runIdsIn(db, "s"), old);
+    assert.equal((await storedRun(db, "old 2")).content, "changed");
+    assert.equal((await storedRun(db, "old 3")).content, "answer of old 3", "the others stay");
+  }),
+
+  "an old run that a change deletes stays deleted": on([legacyRow()], async (db) => {
+    assert.equal(await db.updateRun({ runId: "old 2" }, () => null), null);
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 3"]);
+    await db.migrateLegacyRuns();
+    assert.deepStrictEqual((await dump(db)).runIds, ["old 1", "old 3"]);
+  }),
+
   "a session goes with its old runs": on([legacyRow()], async (db) => {
     await db.upsertRun({ session: mine, run: run("new") });
     assert.equal(await db.deleteSession({ sessionId: "s", userId: "owner" }), true);

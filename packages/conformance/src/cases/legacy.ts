@@ -153,6 +153,41 @@ export const legacyCases: Cases<OpenLegacy> = {
     },
   ),
 
+  "old runs are listed by their status, at the latest when they are copied": on(
+    [
+      legacyRow({ runs: [legacyRun("a", { status: "PAUSED" })] }),
+      legacyRow({ session_id: "other", runs: [legacyRun("b", { session_id: "other" })] }),
+    ],
+    async (db) => {
+      const list = async () => idsOf((await db.getSessions({ runStatus: ["PAUSED", "ERROR"] })).sessions);
+      assert.deepStrictEqual((await unlessNotCopied(list)) ?? ["s"], ["s"]);
+      await db.migrateLegacyRuns();
+      assert.deepStrictEqual(await list(), ["s"]);
+    },
+  ),
+
+  "old runs are counted, at the latest when they are copied": on(
+    [legacyRow(), legacyRow({ session_id: "t", runs: [] })],
+    async (db) => {
+      const list = async () =>
+        (await db.getSessions({ includeRunCount: true, sortOrder: "asc" })).sessions.map(({ runCount }) => runCount);
+      assert.deepStrictEqual((await unlessNotCopied(list)) ?? [3, 0], [3, 0]);
+      await db.migrateLegacyRuns();
+      assert.deepStrictEqual(await list(), [3, 0]);
+    },
+  ),
+
+  "pages of old and new runs lead there and back": on([legacyRow()], async (db) => {
+    await db.upsertRun({ session: mine, run: run("new") });
+    const first = await db.getRuns({ sessionId: "s", limit: 2 });
+    const second = await db.getRuns({ sessionId: "s", limit: 2, cursor: first.nextCursor ?? assert.fail("no cursor") });
+    assert.deepStrictEqual([runIdsOf(first.runs), runIdsOf(second.runs)], [old.slice(0, 2), ["old 3", "new"]]);
+    const back = await db.getRuns({ sessionId: "s", limit: 2, cursor: second.previousCursor ?? assert.fail("no way") });
+    assert.deepStrictEqual([runIdsOf(back.runs), back.previousCursor], [old.slice(0, 2), null]);
+    const { runs } = await db.getRuns({ sessionId: "s", componentId: "agent", status: "COMPLETED" });
+    assert.deepStrictEqual(runIdsOf(runs), [...old, "new"]);
+  }),
+
   "lists read old runs when asked": on(
     [legacyRow(), legacyRow({ session_id: "t", runs: [legacyRun("t 1")] })],
     async (db) => {
@@ -161,7 +196,7 @@ export const legacyCases: Cases<OpenLegacy> = {
         sessions.map(({ runs }) => runIdsOf(runs)),
         [old, ["t 1"]],
       );
-      assert.ok((await db.getSessions()).sessions.every(({ runs }) => runs.length === 0));
+      assert.ok((await db.getSessions()).sessions.every(({ runs }) => runs === null));
     },
   ),
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import type { DeleteSessionsOptions, GetSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
+import type { DeleteSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
-import { idsOf, session } from "../support/data.ts";
+import { idsOf, run, session, untyped } from "../support/data.ts";
 import { refusesArgument } from "../support/refusals.ts";
-import { expectedIds, listedSessions, storeListed } from "../support/listed-sessions.ts";
+import type { ListOrder, SessionListOptions } from "../support/list-options.ts";
+import { expectedIds, listedSessions, runCountOf, storeListed } from "../support/listed-sessions.ts";
 
 type Filter = SessionFilter & { userId?: string };
 
@@ -13,6 +14,16 @@ const singles: Readonly<Record<string, readonly Filter[]>> = {
   sessionType: [{ sessionType: "agent" }, { sessionType: "team" }, { sessionType: "workflow" }],
   userId: [{ userId: "alice" }, { userId: "bob" }, { userId: "nobody" }, { userId: "Alice" }],
   participantId: [{ participantId: "alice" }, { participantId: "guest" }, { participantId: "nobody" }],
+  runStatus: [
+    { runStatus: "PAUSED" },
+    { runStatus: "ERROR" },
+    { runStatus: ["PAUSED"] },
+    { runStatus: ["PAUSED", "ERROR", "COMPLETED"] },
+    { runStatus: untyped("in review") },
+    { runStatus: ["CANCELLED", untyped("in review")] },
+    { runStatus: ["REGENERATED", untyped("no such status")] },
+    { runStatus: untyped("in") },
+  ],
   componentId: [
     { componentId: "shared" },
     { componentId: "agent-1" },
@@ -24,17 +35,20 @@ const singles: Readonly<Record<string, readonly Filter[]>> = {
   endTimestamp: [-1, 0, 1, 2, 3, 4].map((offset) => ({ endTimestamp: listedSessions.start + offset })),
 };
 
-const orders = combinations<GetSessionsOptions>([
+const orders = combinations<ListOrder>([
   [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
   [{ sortOrder: "desc" }, { sortOrder: "asc" }],
 ]);
 
-async function check(db: SessionDb, filter: Filter, order: GetSessionsOptions): Promise<void> {
+async function check(db: SessionDb, filter: Filter, order: SessionListOptions): Promise<void> {
   const expected = expectedIds(filter, order);
-  const { sessions, nextCursor, total } = await db.getSessions({ ...filter, ...order, limit: 100, includeTotal: true });
+  const options = { ...filter, ...order, limit: 100, includeTotal: true, includeRunCount: true };
+  const { sessions, nextCursor, previousCursor, total } = await db.getSessions(options);
   const asked = JSON.stringify({ ...filter, ...order });
   assert.deepStrictEqual(idsOf(sessions), expected, asked);
-  assert.deepStrictEqual([total, nextCursor], [expected.length, null], asked);
+  assert.deepStrictEqual([total, nextCursor, previousCursor], [expected.length, null, null], asked);
+  const counts = sessions.map(({ runCount }) => runCount);
+  assert.deepStrictEqual(counts, expected.map(runCountOf), `${asked}: runCount, whatever the conditions`);
 }
 
 function singleCases(): Cases {
@@ -71,6 +85,7 @@ export const listCases: Cases = {
       [{}, { sessionType: "agent" }, { sessionType: "team" }],
       [{}, { userId: "alice" }],
       [{}, { participantId: "guest" }],
+      [{}, { runStatus: ["PAUSED", "ERROR"] }],
       [{}, { componentId: "shared" }],
       [{}, { sessionName: "Trip" }],
       [{}, { startTimestamp: listedSessions.start + 1 }],
@@ -112,6 +127,58 @@ export const listCases: Cases = {
     for (const componentId of Object.values(ids)) {
       assert.deepStrictEqual(idsOf((await db.getSessions({ componentId })).sessions), ["s"], componentId);
     }
+  },
+
+  "a known status in another case is the same status": async (db) => {
+    await storeListed(db);
+    for (const runStatus of [untyped("paused"), untyped(["Paused", "paused", "PAUSED"])]) {
+      const { sessions } = await db.getSessions({ runStatus, limit: 100 });
+      assert.deepStrictEqual(idsOf(sessions), expectedIds({ runStatus: "PAUSED" }, {}));
+    }
+    const { sessions } = await db.getSessions({ runStatus: untyped("In Review") });
+    assert.deepStrictEqual(sessions, [], "other words are compared as they are");
+  },
+
+  "participant and status may be those of two runs": async (db) => {
+    await db.upsertSession(
+      session("s", { runs: [run("a", { userId: "guest" }), run("b", { userId: "me", status: "PAUSED" })] }),
+    );
+    const { sessions } = await db.getSessions({ participantId: "guest", runStatus: "PAUSED" });
+    assert.deepStrictEqual(idsOf(sessions), ["s"]);
+  },
+
+  "a delete by run status": async (db) => {
+    await storeListed(db);
+    const gone = expectedIds({ runStatus: ["ERROR", "PAUSED"] }, {});
+    assert.equal(await db.deleteSessions({ filter: { runStatus: ["ERROR", "PAUSED"] } }), gone.length);
+    const left = expectedIds({}, {}).filter((id) => !gone.includes(id));
+    assert.deepStrictEqual(idsOf((await db.getSessions({ limit: 100 })).sessions), left);
+  },
+
+  "a component of each kind, with its type and without": async (db) => {
+    const kinds = ["agent", "team", "workflow"] as const;
+    // Each session has one id in the column of each kind: with the type of a kind only that column counts.
+    await db.upsertSessions(
+      kinds.flatMap((sessionType) =>
+        kinds.map((kind) => session(`${sessionType} with ${kind}`, { sessionType, agentId: null, [`${kind}Id`]: "x" })),
+      ),
+    );
+    const found = async (filter: SessionFilter) => idsOf((await db.getSessions(filter)).sessions).toSorted();
+    const all = kinds.flatMap((sessionType) => kinds.map((kind) => `${sessionType} with ${kind}`));
+    assert.deepStrictEqual(await found({ componentId: "x" }), all.toSorted(), "of any of the three");
+    for (const sessionType of kinds) {
+      assert.deepStrictEqual(
+        await found({ componentId: "x", sessionType }),
+        [`${sessionType} with ${sessionType}`],
+        `of ${sessionType} alone`,
+      );
+      assert.equal(
+        await db.deleteSessions({ filter: { componentId: "x", sessionType } }),
+        1,
+        `a delete of ${sessionType} alone`,
+      );
+    }
+    assert.equal((await found({ componentId: "x" })).length, 6);
   },
 
   "an option that does not exist is refused": async (db) => {

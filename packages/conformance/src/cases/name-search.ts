@@ -81,6 +81,22 @@ export const nameSearchCases: Cases = {
     assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "null" })).sessions), []);
   },
 
+  "NUL and lone surrogates find what was stored from the same text": async (db) => {
+    const texts = ["a\0b", "a\ud83dz", "a\ude00z", "\ude00\ud83d", "\0"];
+    for (const text of texts) {
+      await db.deleteSessions({ sessionIds: ["s", "renamed", "other"] });
+      await db.upsertSessions([
+        session("s", { sessionData: { session_name: text } }),
+        session("other", { sessionData: { session_name: "ab az" } }),
+      ]);
+      await db.upsertSession(session("renamed", { sessionData: { session_name: "before" } }));
+      await db.renameSession({ sessionId: "renamed", sessionName: `renamed ${text}` });
+      const { sessions } = await db.getSessions({ sessionName: text, sortOrder: "asc" });
+      assert.deepStrictEqual(idsOf(sessions), ["renamed", "s"], JSON.stringify(text));
+      assert.equal(await db.deleteSessions({ filter: { sessionName: text } }), 2, JSON.stringify(text));
+    }
+  },
+
   "the new name is found after a rename": async (db) => {
     await db.upsertSession(session("s", { sessionData: { session_name: "before" } }));
     await db.renameSession({ sessionId: "s", sessionName: "ÄFTER" });

@@ -1,29 +1,31 @@
 import assert from "node:assert/strict";
-import type { GetSessionsOptions, SessionDb } from "@sessiondb/core";
+import type { SessionDb, SessionPage } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
 import { idsOf, run, session, start } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
+import type { ListOrder, SessionListOptions } from "../support/list-options.ts";
 import { expectedIds, listedSessions, storeListed } from "../support/listed-sessions.ts";
 import { refusesArgument } from "../support/refusals.ts";
 
-const orders = combinations<GetSessionsOptions>([
+const orders = combinations<ListOrder>([
   [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
   [{ sortOrder: "desc" }, { sortOrder: "asc" }],
 ]);
-const filters: readonly GetSessionsOptions[] = [
+const filters: readonly SessionListOptions[] = [
   {},
   { userId: "alice" },
   { sessionName: "trip" },
   { sessionType: "team", startTimestamp: start + 1 },
   { participantId: "guest" },
+  { runStatus: ["PAUSED", "ERROR"] },
   { componentId: "none" },
 ];
 const sizes = [1, 2, 3, 7, 12, 36, 100];
 
 function pagesOf(
   db: SessionDb,
-  options: GetSessionsOptions,
+  options: SessionListOptions,
   between = async (): Promise<void> => {},
 ): Promise<string[]> {
   let first = true;
@@ -96,7 +98,7 @@ export const pagingCases: Cases = {
     const seen: string[] = [];
     let next: { cursor?: string } | null = {};
     while (next !== null) {
-      const { sessions, nextCursor } = await db.getSessions({ limit: 4, ...next });
+      const { sessions, nextCursor }: SessionPage = await db.getSessions({ limit: 4, ...next });
       seen.push(...idsOf(sessions));
       // The session that the cursor stands on goes too.
       const sessionIds = [idsOf(sessions).at(-1) ?? "", seen[0] ?? ""].filter((id) => !gone.has(id));

@@ -3,6 +3,7 @@ import type { PayloadTooLargeError, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, secret, session } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
+import { leaveOut } from "../support/leave-out.ts";
 import { assertNames, refuses } from "../support/refusals.ts";
 
 const megabyte = 1024 * 1024;
@@ -40,6 +41,21 @@ const writes: Readonly<Record<string, readonly [argument: string, write: Write]>
     "change",
     (db, text) => db.upsertRun({ session: session("s"), run: run("new run"), change: () => ({ metadata: { text } }) }),
   ],
+  "a changed run": ["change", (db, text) => db.updateRun({ runId: "r" }, (current) => ({ ...current, content: text }))],
+  "a further session of a turn": [
+    "also",
+    (db, text) => {
+      const also = [{ session: session("further", { metadata: { text } }), change: {} }];
+      return db.upsertRun({ session: session("s"), run: run("new run"), also });
+    },
+  ],
+  "a change of a further session": [
+    "also",
+    (db, text) => {
+      const also = [{ session: session("further"), change: () => ({ metadata: { text } }) }];
+      return db.upsertRun({ session: session("s"), run: run("new run"), also });
+    },
+  ],
   "a name": ["change", (db, text) => db.renameSession({ sessionId: "s", sessionName: text })],
 };
 
@@ -47,16 +63,16 @@ function tooLargeCases(): Cases {
   const entries = Object.entries(writes).map(([name, [argument, write]]) => [
     `${name} over the limit is refused`,
     async (db: SessionDb) => {
-      const { payloadBytes } = db.limits;
-      if (payloadBytes > largestTested) {
-        return;
+      const { maxPayloadBytes } = db.limits;
+      if (maxPayloadBytes > largestTested) {
+        leaveOut("the store's limits.maxPayloadBytes is above 64 MiB, more than a test should fill");
       }
       await db.upsertRun({ session: session("s"), run: run("r") });
-      const text = textOf(payloadBytes + 1);
+      const text = textOf(maxPayloadBytes + 1);
       const error = (await refuses(db, "PAYLOAD_TOO_LARGE", () => write(db, text))) as PayloadTooLargeError;
       assertNames(error, argument);
-      assert.equal(error.limit, payloadBytes);
-      assert.ok(error.size > payloadBytes, "the error says how large it is");
+      assert.equal(error.limit, maxPayloadBytes);
+      assert.ok(error.size > maxPayloadBytes, "the error says how large it is");
     },
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -67,7 +83,7 @@ export const payloadCases: Cases = {
 
   "a run of 10 MB": async (db) => {
     // What surrounds the text in the JSON takes less than a kilobyte.
-    const text = textOf(Math.min(10 * megabyte, db.limits.payloadBytes - 1024));
+    const text = textOf(Math.min(10 * megabyte, db.limits.maxPayloadBytes - 1024));
     await db.upsertRun({ session: session("s"), run: run("big", { content: text }) });
     await db.upsertRun({ session: session("s"), run: run("small") });
     assert.ok((await storedRun(db, "big")).content === text, "read with getRun");
@@ -77,22 +93,22 @@ export const payloadCases: Cases = {
   },
 
   "a run of exactly the limit": async (db) => {
-    const { payloadBytes } = db.limits;
-    if (payloadBytes > 16 * megabyte) {
-      return;
+    const { maxPayloadBytes } = db.limits;
+    if (maxPayloadBytes > 16 * megabyte) {
+      leaveOut("the store's limits.maxPayloadBytes is above 16 MiB, more than this case should fill several times");
     }
     const write = (length: number) =>
       db.upsertRun({ session: session("s"), run: run("r", { content: "x".repeat(length) }) });
-    const error = (await refuses(db, "PAYLOAD_TOO_LARGE", () => write(payloadBytes))) as PayloadTooLargeError;
-    const fits = payloadBytes - (error.size - error.limit);
+    const error = (await refuses(db, "PAYLOAD_TOO_LARGE", () => write(maxPayloadBytes))) as PayloadTooLargeError;
+    const fits = maxPayloadBytes - (error.size - error.limit);
     const over = (await refuses(db, "PAYLOAD_TOO_LARGE", () => write(fits + 1))) as PayloadTooLargeError;
-    assert.equal(over.size, payloadBytes + 1, "one byte over the limit");
+    assert.equal(over.size, maxPayloadBytes + 1, "one byte over the limit");
     await write(fits);
     assert.ok((await storedRun(db, "r")).content === "x".repeat(fits));
   },
 
   "a session that grows by many large runs": async (db) => {
-    const size = Math.min(megabyte, Math.floor(db.limits.payloadBytes / 4));
+    const size = Math.min(megabyte, Math.floor(db.limits.maxPayloadBytes / 4));
     const text = "x".repeat(size);
     for (let index = 0; index < 8; index += 1) {
       await db.upsertRun({ session: session("s"), run: run(`r${index}`, { content: text }) });

@@ -1,21 +1,37 @@
 import assert from "node:assert/strict";
-import type { AgentRun, GetRunsOptions, SessionDb } from "@sessiondb/core";
+import type { Run, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations, compareBytes } from "../support/combinations.ts";
-import { run, runIdsOf, session, start } from "../support/data.ts";
+import { run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
+import type { RunListOptions } from "../support/list-options.ts";
 import { refusesArgument } from "../support/refusals.ts";
 
 interface Facts {
   readonly sessionId: string;
   readonly owner: string | null;
   readonly index: number;
-  readonly run: AgentRun & { createdAt: number };
+  readonly run: Run & { createdAt: number };
+  readonly componentIds: readonly string[];
 }
 
 const owners: Readonly<Record<string, string | null>> = { one: "alice", two: "bob", three: null };
 const statuses = ["COMPLETED", "PAUSED", "ERROR", "in review"];
 const parents = [null, null, "run 00", "elsewhere"];
+
+/** What a run without an id of its own takes from the session. */
+const ofSession = "agent";
+
+/** What ran, in turn. An agent may be a step of a workflow. */
+const components = [
+  { runType: "agent", agentId: "shared" },
+  { runType: "team", teamId: "shared" },
+  { runType: "workflow", workflowId: "shared" },
+  { runType: "agent", agentId: "own", workflowId: "flow" },
+  { runType: "team", teamId: "own team" },
+  { runType: "workflow", workflowId: "flow" },
+  { runType: "agent", agentId: null },
+] as const;
 
 /** Runs of three sessions, whose times are in another order than they were written in. */
 const facts: readonly Facts[] = Object.keys(owners).flatMap((sessionId, which) =>
@@ -28,7 +44,15 @@ const facts: readonly Facts[] = Object.keys(owners).flatMap((sessionId, which) =
       createdAt: start + ((number * 5) % 4),
     };
     const runId = `run ${String((number * 10) % 27).padStart(2, "0")}`;
-    return { sessionId, owner: owners[sessionId] ?? null, index, run: { ...run(runId), ...fields } };
+    const component = components[Math.floor(number / 2) % components.length] ?? { runType: "agent", agentId: "x" };
+    const { runType: _type, ...componentIds } = component;
+    return {
+      sessionId,
+      owner: owners[sessionId] ?? null,
+      index,
+      componentIds: Object.values(componentIds).map((id) => id ?? ofSession),
+      run: { runId, content: `answer of ${runId}`, ...component, ...fields },
+    };
   }),
 );
 
@@ -39,15 +63,17 @@ async function storeRuns(db: SessionDb): Promise<void> {
   }
 }
 
-function expectedIds(options: GetRunsOptions): string[] {
-  const { sessionId, userId, participantId, status, parentRunId, startTimestamp, endTimestamp, order } = options;
-  const wanted = status === undefined ? statuses : [status].flat();
-  const direction = order === "desc" ? -1 : 1;
+function expectedIds(options: RunListOptions): string[] {
+  const { sessionId, userId, participantId, status, componentId, parentRunId } = options;
+  const { startTimestamp, endTimestamp, sortOrder } = options;
+  const wanted: readonly string[] = status === undefined ? statuses : [status].flat();
+  const direction = sortOrder === "desc" ? -1 : 1;
   return facts
     .filter((each) => sessionId === undefined || each.sessionId === sessionId)
     .filter((each) => userId === undefined || each.owner === userId)
     .filter((each) => participantId === undefined || each.run.userId === participantId)
     .filter((each) => wanted.includes(each.run.status ?? ""))
+    .filter((each) => componentId === undefined || each.componentIds.includes(componentId))
     .filter((each) => parentRunId === undefined || each.run.parentRunId === parentRunId)
     .filter((each) => startTimestamp === undefined || each.run.createdAt >= startTimestamp)
     .filter((each) => endTimestamp === undefined || each.run.createdAt <= endTimestamp)
@@ -61,17 +87,25 @@ function expectedIds(options: GetRunsOptions): string[] {
     .map((each) => each.run.runId);
 }
 
-async function check(db: SessionDb, options: GetRunsOptions): Promise<void> {
-  const { runs, nextCursor } = await db.getRuns({ ...options, limit: 100 });
+async function check(db: SessionDb, options: RunListOptions): Promise<void> {
+  const { runs, nextCursor, previousCursor } = await db.getRuns({ ...options, limit: 100 });
   assert.deepStrictEqual(runIdsOf(runs), expectedIds(options), JSON.stringify(options));
-  assert.equal(nextCursor, null);
+  assert.deepStrictEqual([nextCursor, previousCursor], [null, null], JSON.stringify(options));
 }
 
-const singles: Readonly<Record<string, readonly GetRunsOptions[]>> = {
+const singles: Readonly<Record<string, readonly RunListOptions[]>> = {
   sessionId: [{ sessionId: "one" }, { sessionId: "three" }, { sessionId: "none" }],
   userId: [{ userId: "alice" }, { userId: "bob" }, { userId: "guest" }],
   participantId: [{ participantId: "alice" }, { participantId: "guest" }, { participantId: "none" }],
-  status: [{ status: "PAUSED" }, { status: ["PAUSED", "ERROR"] }, { status: "REGENERATED" }],
+  status: [
+    { status: "PAUSED" },
+    { status: ["PAUSED", "ERROR"] },
+    { status: "REGENERATED" },
+    { status: untyped("in review") },
+    { status: [untyped("in review"), "CANCELLED", "PAUSED"] },
+    { status: untyped("in") },
+  ],
+  componentId: ["shared", "own", "flow", "own team", "agent", "none", "Shared"].map((componentId) => ({ componentId })),
   parentRunId: [
     { parentRunId: null },
     { parentRunId: "run 00" },
@@ -100,15 +134,16 @@ export const runListCases: Cases = {
 
   "every combination of filters, in both orders": async (db) => {
     await storeRuns(db);
-    const all = combinations<GetRunsOptions>([
+    const all = combinations<RunListOptions>([
       [{}, { sessionId: "one" }],
       [{}, { userId: "alice" }],
       [{}, { participantId: "guest" }],
       [{}, { status: "COMPLETED" }, { status: ["PAUSED", "ERROR"] }],
+      [{}, { componentId: "shared" }, { componentId: "flow" }],
       [{}, { parentRunId: null }, { parentRunId: "run 00" }],
       [{}, { startTimestamp: start + 1 }],
       [{}, { endTimestamp: start + 2 }],
-      [{}, { order: "desc" }],
+      [{}, { sortOrder: "desc" }],
     ]);
     for (const options of all) {
       await check(db, options);
@@ -117,9 +152,16 @@ export const runListCases: Cases = {
 
   "pages make up the whole list": async (db) => {
     await storeRuns(db);
-    const lists = combinations<GetRunsOptions>([
-      [{}, { sessionId: "two" }, { parentRunId: null }, { status: ["COMPLETED", "PAUSED"], userId: "bob" }],
-      [{ order: "asc" }, { order: "desc" }],
+    const lists = combinations<RunListOptions>([
+      [
+        {},
+        { sessionId: "two" },
+        { parentRunId: null },
+        { componentId: "shared" },
+        { sessionId: "one", componentId: "flow" },
+        { status: ["COMPLETED", "PAUSED"], userId: "bob" },
+      ],
+      [{ sortOrder: "asc" }, { sortOrder: "desc" }],
       [{ limit: 1 }, { limit: 2 }, { limit: 4 }, { limit: 9 }, { limit: 27 }, { limit: 100 }],
     ]);
     for (const options of lists) {
@@ -133,7 +175,7 @@ export const runListCases: Cases = {
 
   "appends between pages repeat and skip nothing": async (db) => {
     await storeRuns(db);
-    for (const options of [{ sessionId: "one" }, {}] satisfies GetRunsOptions[]) {
+    for (const options of [{ sessionId: "one" }, {}] satisfies RunListOptions[]) {
       let added = 0;
       const ids = await walk(async (cursor) => {
         const { runs, nextCursor } = await db.getRuns({ ...options, limit: 4, ...cursor });
@@ -153,6 +195,29 @@ export const runListCases: Cases = {
     }
   },
 
+  "NUL and lone surrogates in a status find what was stored from the same text": async (db) => {
+    for (const [index, text] of ["a\0b", "a\ud83dz", "a\ude00z", "\0"].entries()) {
+      const status = untyped(text);
+      await db.upsertRun({ session: session(`turn ${index}`), run: run(`turn ${index}`, { status }) });
+      await db.upsertSession(session(`whole ${index}`, { runs: [run(`whole ${index}`, { status })] }));
+      await db.upsertSession(session(`changed ${index}`, { runs: [run(`changed ${index}`)] }));
+      await db.updateRun({ runId: `changed ${index}` }, (current) => ({ ...current, status }));
+      const expected = [`changed ${index}`, `turn ${index}`, `whole ${index}`];
+      const what = JSON.stringify(text);
+      assert.deepStrictEqual(runIdsOf((await db.getRuns({ status })).runs), expected, what);
+      const { sessions } = await db.getSessions({ runStatus: [status], sortOrder: "asc" });
+      assert.deepStrictEqual(
+        sessions.map(({ sessionId }) => sessionId),
+        expected,
+        what,
+      );
+      for (const runId of expected) {
+        const taken = { session: session(runId), run: run(runId), onlyIfStatus: status };
+        assert.deepStrictEqual(await db.upsertRun(taken), { stored: true, deletedRuns: 0 }, `${what} of ${runId}`);
+      }
+    }
+  },
+
   "50 runs without a limit": async (db) => {
     await db.upsertSession(session("s", { runs: Array.from({ length: 60 }, (_, index) => run(`r${index}`)) }));
     for (const options of [{}, { sessionId: "s" }]) {
@@ -168,9 +233,9 @@ export const runListCases: Cases = {
 
   "a cursor of another order is refused": async (db) => {
     await storeRuns(db);
-    const orders = combinations<GetRunsOptions>([
+    const orders = combinations<RunListOptions>([
       [{}, { sessionId: "one" }],
-      [{ order: "asc" }, { order: "desc" }],
+      [{ sortOrder: "asc" }, { sortOrder: "desc" }],
     ]);
     for (const order of orders) {
       const cursor = (await db.getRuns({ ...order, limit: 1 })).nextCursor ?? assert.fail("no cursor");

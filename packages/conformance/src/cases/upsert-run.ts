@@ -7,7 +7,7 @@ import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
 export const upsertRunCases: Cases = {
   "the first turn creates the session": async (db) => {
     const init = session("s", { userId: "owner", summary: { summary: "so far" } });
-    assert.equal(await db.upsertRun({ session: init, run: run("r") }), undefined);
+    assert.deepStrictEqual(await db.upsertRun({ session: init, run: run("r") }), { stored: true, deletedRuns: 0 });
     const read = plain(await stored(db, "s"));
     for (const [name, value] of Object.entries(init)) {
       assert.deepStrictEqual(read[name], value, name);
@@ -15,8 +15,12 @@ export const upsertRunCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["r"]);
   },
 
-  "the runs of the session given are ignored": async (db) => {
-    await db.upsertRun({ session: session("s", { runs: [run("other")] }), run: run("r") });
+  "runs of the session given are refused: they would be lost": async (db) => {
+    for (const runs of [[], [run("other")]]) {
+      const turn = { session: untyped(session("s", { runs })), run: run("r") };
+      await refusesArgument(db, "session.runs", () => db.upsertRun(turn));
+    }
+    await db.upsertRun({ session: session("s", { runs: null }), run: run("r") });
     assert.deepStrictEqual((await dump(db)).runIds, ["r"]);
   },
 

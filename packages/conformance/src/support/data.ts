@@ -1,4 +1,4 @@
-import type { AgentRun, Run, SessionDb, SessionInit } from "@sessiondb/core";
+import type { AgentRun, Run, SessionDb, SessionInit, TurnSession } from "@sessiondb/core";
 
 /** When everything in the suite happens, unless it says otherwise: no case depends on the clock. */
 export const start = 1_700_000_000;
@@ -7,6 +7,8 @@ export const start = 1_700_000_000;
 export const secret = "stored-content-stays-secret";
 
 /** A session of an agent, without owner, with content in every document. */
+export function session(sessionId: string, fields?: Partial<TurnSession>): TurnSession;
+export function session(sessionId: string, fields: Partial<SessionInit>): SessionInit;
 export function session(sessionId: string, fields: Partial<SessionInit> = {}): SessionInit {
   return {
     sessionId,

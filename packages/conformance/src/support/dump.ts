@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Run, Session, SessionDb } from "@sessiondb/core";
+import type { Run, Session, SessionDb, SessionHeader } from "@sessiondb/core";
+import type { SessionFields } from "@sessiondb/core/adapter";
 
 /** Far more than any case stores: a store that hands out the same page for ever ends here. */
 const mostPages = 200;
@@ -37,11 +38,11 @@ export async function dumpWithoutTimes(db: SessionDb): Promise<Dump> {
 const columns = [
   ["sessionId", "sessionType", "agentId", "teamId", "workflowId", "userId", "createdAt", "updatedAt"],
   ["sessionData", "agentData", "teamData", "workflowData", "metadata", "summary", "runs"],
-].flat() as (keyof Session)[];
+].flat();
 
 /** A session as plain data: what is stored of it, without methods and views. */
-export function plain(session: Session): Record<string, unknown> {
-  return Object.fromEntries(columns.map((name) => [name, session[name]]));
+export function plain(session: Session | SessionHeader | SessionFields): Record<string, unknown> {
+  return Object.fromEntries(columns.map((name) => [name, Reflect.get(session, name)]));
 }
 
 /** All items of a list, page by page. */

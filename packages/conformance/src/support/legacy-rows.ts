@@ -1,7 +1,8 @@
-import type { JsonObject, SessionDb } from "@sessiondb/core";
+import type { JsonObject, ManagedSchema, SessionDb } from "@sessiondb/core";
 import type { LegacyRow, OpenLegacy } from "../conformance-case.ts";
 import { start } from "./data.ts";
 import { usingStore } from "./using-store.ts";
+import { tablesOf } from "./with-tables.ts";
 
 /** A run as Agno 2 wrote it into the session's row. */
 export function legacyRun(runId: string, fields: JsonObject = {}): JsonObject {
@@ -57,7 +58,11 @@ export function legacyRow(fields: Partial<LegacyRow> = {}): LegacyRow {
 /** Runs a check on a store that holds these rows. */
 export function on(
   rows: readonly LegacyRow[],
-  check: (db: SessionDb) => Promise<void>,
+  check: (db: SessionDb & ManagedSchema) => Promise<void>,
 ): (openLegacy: OpenLegacy) => Promise<void> {
-  return (openLegacy) => usingStore(() => openLegacy(rows), check);
+  return (openLegacy) =>
+    usingStore(
+      () => openLegacy(rows),
+      (db) => check(tablesOf(db)),
+    );
 }

@@ -1,6 +1,7 @@
-import type { GetSessionsOptions, SessionDb, SessionFilter, SessionInit, SessionType } from "@sessiondb/core";
+import type { SessionDb, SessionFilter, SessionInit, SessionType } from "@sessiondb/core";
 import { compareBytes } from "./combinations.ts";
 import { run, session, start } from "./data.ts";
+import type { SessionListOptions } from "./list-options.ts";
 
 // Sessions for lists, and what a list of them must show, worked out in plain JavaScript.
 
@@ -11,6 +12,8 @@ interface Facts {
   readonly componentId: string | null;
   readonly name: string | null;
   readonly participants: readonly string[];
+  /** Of its runs, one for each participant. */
+  readonly statuses: readonly string[];
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -18,19 +21,22 @@ interface Facts {
 const types: readonly SessionType[] = ["agent", "team", "workflow"];
 const users = [null, "alice", "bob"] as const;
 const names = [null, "Trip to Rome", "the TRIP", "groceries"] as const;
+const statuses = ["COMPLETED", "PAUSED", "in review", "ERROR", "PAUSED"] as const;
 const guests = [[], ["guest"], ["guest", "alice"]] as const;
 
 /** 36 sessions over four seconds of creation, so that most share theirs with others. */
 const facts: readonly Facts[] = Array.from({ length: 36 }, (_, index) => {
   // Strides without a common factor: every filter meets sessions of every kind.
   const sessionType = types[index % 3] ?? "agent";
+  const participants = guests[(index + Math.floor(index / 9)) % 3] ?? [];
   return {
     sessionId: `session ${String((index * 7) % 36).padStart(2, "0")}`,
     sessionType,
     userId: users[(index + Math.floor(index / 3)) % 3] ?? null,
     componentId: index % 4 === 3 ? null : index % 4 === 2 ? "shared" : `${sessionType}-1`,
     name: names[Math.floor(index / 5) % 4] ?? null,
-    participants: guests[(index + Math.floor(index / 9)) % 3] ?? [],
+    participants,
+    statuses: participants.map((_user, which) => statuses[(index + which) % 5] ?? "COMPLETED"),
     createdAt: start + (index % 4),
     updatedAt: start + (index % 5),
   };
@@ -38,7 +44,7 @@ const facts: readonly Facts[] = Array.from({ length: 36 }, (_, index) => {
 
 export const listedSessions = { start, count: facts.length } as const;
 
-function toSession({ name, participants, componentId, ...rest }: Facts): SessionInit {
+function toSession({ name, participants, statuses: statusesOfRuns, componentId, ...rest }: Facts): SessionInit {
   const component = { agent: "agentId", team: "teamId", workflow: "workflowId" }[rest.sessionType];
   return session(rest.sessionId, {
     ...rest,
@@ -46,7 +52,9 @@ function toSession({ name, participants, componentId, ...rest }: Facts): Session
     [component]: componentId,
     // A search must not find what is only in the state.
     sessionData: { session_state: { note: "trip" }, ...(name !== null && { session_name: name }) },
-    runs: participants.map((userId) => run(`${userId} in ${rest.sessionId}`, { userId })),
+    runs: participants.map((userId, which) =>
+      run(`${userId} in ${rest.sessionId}`, { userId, status: statusesOfRuns[which] ?? null }),
+    ),
   });
 }
 
@@ -55,7 +63,7 @@ export async function storeListed(db: SessionDb): Promise<void> {
 }
 
 /** The ids that a list with these options shows, in its order, on all its pages. */
-export function expectedIds(filter: SessionFilter & { userId?: string }, order: GetSessionsOptions): string[] {
+export function expectedIds(filter: SessionFilter & { userId?: string }, order: SessionListOptions): string[] {
   const { sortBy = "createdAt", sortOrder = "desc" } = order;
   const direction = sortOrder === "asc" ? 1 : -1;
   return facts
@@ -64,12 +72,20 @@ export function expectedIds(filter: SessionFilter & { userId?: string }, order: 
     .map(({ sessionId }) => sessionId);
 }
 
+/** How many runs that session has. */
+export function runCountOf(sessionId: string): number | undefined {
+  return facts.find((each) => each.sessionId === sessionId)?.participants.length;
+}
+
 function meets(each: Facts, filter: SessionFilter & { userId?: string }): boolean {
-  const { sessionType, userId, participantId, componentId, sessionName, startTimestamp, endTimestamp } = filter;
+  const { sessionType, userId, participantId, runStatus, componentId, sessionName, startTimestamp, endTimestamp } =
+    filter;
+  const wanted: readonly string[] = runStatus === undefined ? [] : [runStatus].flat();
   return (
     (sessionType === undefined || each.sessionType === sessionType) &&
     (userId === undefined || each.userId === userId) &&
     (participantId === undefined || each.participants.includes(participantId)) &&
+    (runStatus === undefined || each.statuses.some((status) => wanted.includes(status))) &&
     (componentId === undefined || each.componentId === componentId) &&
     (sessionName === undefined || (each.name ?? "").toLowerCase().includes(sessionName.toLowerCase())) &&
     (startTimestamp === undefined || each.createdAt >= startTimestamp) &&

@@ -1,10 +1,12 @@
-import type { SessionDb, UserSessionDb } from "@sessiondb/core";
+import type { SessionCalls } from "@sessiondb/core/adapter";
 import { run, session } from "./data.ts";
 
 /** What a call is about. Extra keys go to the options as they are, as from a caller without types. */
 interface Subject {
   sessionId: string;
   runId: string;
+  /** Further options of the call. */
+  options?: Scope;
 }
 
 type Scope = Readonly<Record<string, unknown>>;
@@ -18,55 +20,109 @@ export interface Method {
   /** What it does for a user when the session has no owner. */
   readonly forUnowned: "finds nothing" | "adopts";
   readonly writes: boolean;
-  readonly call: (db: SessionDb | UserSessionDb, subject: Subject, scope: Scope) => Promise<unknown>;
+  /** The argument by which an error names the id that the call is about; null for a list of everything. */
+  readonly idArgument: string | null;
+  readonly call: (db: SessionCalls<unknown, unknown>, subject: Subject, scope: Scope) => Promise<unknown>;
 }
 
-const read = { userIdOf: "options", forOther: "finds nothing", forUnowned: "finds nothing", writes: false } as const;
-const remove = { userIdOf: "options", forOther: "refuses", forUnowned: "finds nothing", writes: true } as const;
-const change = { userIdOf: "options", forOther: "refuses", forUnowned: "adopts", writes: true } as const;
-const upsert = { userIdOf: "session", forOther: "refuses", forUnowned: "adopts", writes: true } as const;
+const common = { userIdOf: "options", forOther: "refuses", writes: true, idArgument: "session" } as const;
+const read = { ...common, forOther: "finds nothing", forUnowned: "finds nothing", writes: false } as const;
+const remove = { ...common, forUnowned: "finds nothing" } as const;
+const change = { ...common, forUnowned: "adopts" } as const;
+const upsert = { ...common, userIdOf: "session", forUnowned: "adopts" } as const;
 
 const metadata = { changed: true };
 
 /** Every such method, so that what holds for all is written once. */
 export const methods: Readonly<Record<string, Method>> = {
-  getSession: { ...read, call: (db, { sessionId }, scope) => db.getSession({ sessionId, ...scope }) },
-  getSessions: { ...read, call: (db, _, scope) => db.getSessions({ ...scope }) },
-  getRun: { ...read, call: (db, { runId }, scope) => db.getRun({ runId, ...scope }) },
-  getRuns: { ...read, call: (db, { sessionId }, scope) => db.getRuns({ sessionId, ...scope }) },
+  getSession: {
+    ...read,
+    call: (db, { sessionId, options }, scope) => db.getSession({ sessionId, ...scope, ...options }),
+  },
+  getSessions: {
+    ...read,
+    idArgument: null,
+    call: (db, { options }, scope) => db.getSessions({ ...scope, ...options }),
+  },
+  sessionPages: {
+    ...read,
+    idArgument: null,
+    call: async (db, { options }, scope) => {
+      const pages = await allOf(db.sessionPages({ limit: 1, ...scope, ...options }));
+      return { sessions: pages.flatMap(({ sessions }) => sessions), nextCursor: null };
+    },
+  },
+  getRun: {
+    ...read,
+    idArgument: "runId",
+    call: (db, { runId, options }, scope) => db.getRun({ runId, ...scope, ...options }),
+  },
+  getRuns: { ...read, call: (db, { sessionId, options }, scope) => db.getRuns({ sessionId, ...scope, ...options }) },
+  runPages: {
+    ...read,
+    call: async (db, { sessionId, options }, scope) => {
+      const pages = await allOf(db.runPages({ limit: 1, sessionId, ...scope, ...options }));
+      return { runs: pages.flatMap(({ runs }) => runs), nextCursor: null };
+    },
+  },
   upsertSession: {
     ...upsert,
-    call: (db, { sessionId }, scope) => db.upsertSession(session(sessionId, { metadata, ...scope })),
+    call: (db, { sessionId, options }, scope) => db.upsertSession(session(sessionId, { metadata, ...scope }), options),
   },
   upsertSessions: {
     ...upsert,
-    call: (db, { sessionId }, scope) => db.upsertSessions([session(sessionId, { metadata, ...scope })]),
+    call: (db, { sessionId, options }, scope) =>
+      db.upsertSessions([session(sessionId, { metadata, ...scope })], options),
   },
   upsertRun: {
     ...upsert,
-    call: (db, { sessionId }, scope) =>
-      db.upsertRun({ session: session(sessionId, scope), run: run(`new run of ${sessionId}`) }),
+    call: (db, { sessionId, options }, scope) =>
+      db.upsertRun({ session: session(sessionId, scope), run: run(`new run of ${sessionId}`), ...options }),
+  },
+  updateRun: {
+    ...change,
+    idArgument: "runId",
+    call: (db, { runId, options }, scope) =>
+      db.updateRun({ runId, ...scope, ...options }, (stored) => ({ ...stored, content: "changed" })),
   },
   updateSession: {
     ...change,
-    call: (db, { sessionId }, scope) => db.updateSession({ sessionId, ...scope }, { metadata }),
+    call: (db, { sessionId, options }, scope) => db.updateSession({ sessionId, ...scope, ...options }, { metadata }),
   },
   renameSession: {
     ...change,
-    call: (db, { sessionId }, scope) => db.renameSession({ sessionId, sessionName: "changed", ...scope }),
+    call: (db, { sessionId, options }, scope) =>
+      db.renameSession({ sessionId, sessionName: "changed", ...scope, ...options }),
   },
-  deleteSession: { ...remove, call: (db, { sessionId }, scope) => db.deleteSession({ sessionId, ...scope }) },
+  deleteSession: {
+    ...remove,
+    call: (db, { sessionId, options }, scope) => db.deleteSession({ sessionId, ...scope, ...options }),
+  },
   "deleteSessions by id": {
     ...remove,
-    call: (db, { sessionId }, scope) => db.deleteSessions({ sessionIds: [sessionId], ...scope }),
+    call: (db, { sessionId, options }, scope) => db.deleteSessions({ sessionIds: [sessionId], ...scope, ...options }),
   },
   "deleteSessions by filter": {
     ...remove,
     forOther: "finds nothing",
-    call: (db, _, scope) => db.deleteSessions({ filter: { componentId: "agent" }, ...scope }),
+    idArgument: null,
+    call: (db, { options }, scope) => db.deleteSessions({ filter: { componentId: "agent" }, ...scope, ...options }),
   },
-  deleteRuns: { ...remove, call: (db, { runId }, scope) => db.deleteRuns({ runIds: [runId], ...scope }) },
+  deleteRuns: {
+    ...remove,
+    idArgument: "runIds",
+    call: (db, { runId, options }, scope) => db.deleteRuns({ runIds: [runId], ...scope, ...options }),
+  },
 };
+
+/** Everything that is iterated over. */
+async function allOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) {
+    all.push(item);
+  }
+  return all;
+}
 
 /** Whether a method answered that there is nothing. */
 export function isNothing(result: unknown): boolean {

@@ -35,7 +35,7 @@ export class AgentSession extends SessionBase {
 
   /** The messages that a next turn would send as history: of runs that are no member runs, oldest first. */
   getMessages({ agentId, teamId, ...options }: AgentMessageOptions = {}): Message[] {
-    const runs = this.runs.filter(
+    const runs = this.runsRead.filter(
       (run) =>
         !isMemberRun(run) &&
         (agentId === undefined || (run.runType === "agent" && run.agentId === agentId)) &&
@@ -51,6 +51,6 @@ export class AgentSession extends SessionBase {
 
   /** The tool calls of all runs, member runs included: newest run first, the first `numCalls` when it is positive. */
   getToolCalls({ numCalls }: { numCalls?: number } = {}): JsonObject[] {
-    return selectToolCalls(this.runs, numCalls);
+    return selectToolCalls(this.runsRead, numCalls);
   }
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError, RunsNotReadError } from "../errors.ts";
 import { isJsonObject, setKey, type JsonObject } from "../json.ts";
 import type { Message } from "./messages.ts";
 import { encodeRunJson } from "./run-shapes.ts";
@@ -51,8 +51,10 @@ export abstract class SessionBase {
   workflowData: JsonObject | null;
   metadata: JsonObject | null;
   summary: SessionSummary | null;
-  /** In order, oldest first. Empty when the session was read without its runs. */
+  /** In order, oldest first. Null in a `SessionHeader`. */
   runs: Run[];
+  /** How many runs are stored for the session, where a list was asked to count them. */
+  declare readonly runCount?: number;
   /** Unix seconds. */
   createdAt: number;
   /** Unix seconds. */
@@ -80,7 +82,7 @@ export abstract class SessionBase {
   /** The id of the agent, team or workflow, by the session's type. */
   abstract get componentId(): string | null;
 
-  /** What `getMessages()` gives without options. */
+  /** What `getMessages()` returns without options. */
   abstract get messages(): Message[];
 
   /** `session_data.session_name`, or null when the session has no name. */
@@ -95,19 +97,26 @@ export abstract class SessionBase {
     return isJsonObject(state) ? state : {};
   }
 
+  /** The runs of a session that was read with them. */
+  protected get runsRead(): Run[] {
+    if (this.runs === null) throw new RunsNotReadError(this.sessionId);
+    return this.runs;
+  }
+
   /** Puts a run in the place of the one with the same id, or at the end. In memory only. */
   upsertRun(run: Run): void {
-    const index = this.runs.findIndex(({ runId }) => runId === run.runId);
+    const runs = this.runsRead;
+    const index = runs.findIndex(({ runId }) => runId === run.runId);
     if (index === -1) {
-      this.runs.push(run);
+      runs.push(run);
     } else {
-      this.runs[index] = run;
+      runs[index] = run;
     }
   }
 
   /** The run with that id, or null. Runs nested in other runs are not looked at. */
   getRun(runId: string): Run | null {
-    return this.runs.find((run) => run.runId === runId) ?? null;
+    return this.runsRead.find((run) => run.runId === runId) ?? null;
   }
 
   /** The summary, or null when none was made. */
@@ -115,7 +124,7 @@ export abstract class SessionBase {
     return this.summary;
   }
 
-  /** The row as Agno has it: snake_case keys, with the runs as a list. */
+  /** The row as Agno has it: snake_case keys, with the runs as a list, or null where they were not read. */
   toJSON(): JsonObject {
     const json: JsonObject = {
       session_id: this.sessionId,
@@ -129,7 +138,7 @@ export abstract class SessionBase {
       team_data: this.teamData,
       workflow_data: this.workflowData,
       metadata: this.metadata,
-      runs: this.runs.map((run, index) => encodeRunJson(run, ["session", "runs", index])),
+      runs: (this.runs as Run[] | null)?.map((run, index) => encodeRunJson(run, ["session", "runs", index])) ?? null,
       summary: this.summary && summaryShape.encode(this.summary, ["session", "summary"]),
       created_at: this.createdAt,
       updated_at: this.updatedAt,

@@ -3,7 +3,7 @@ import type { SessionRow } from "../rows.ts";
 import { AgentSession } from "./agent-session.ts";
 import type { Run } from "./runs.ts";
 import type { SessionFields, SessionType } from "./session-base.ts";
-import type { Session, SessionInit } from "./sessions.ts";
+import type { Session, SessionHeader, SessionInit } from "./sessions.ts";
 import { refusal } from "./shape.ts";
 import { encodeSummary, summaryShape } from "./summary.ts";
 import { TeamSession } from "./team-session.ts";
@@ -26,6 +26,8 @@ const properties: readonly string[] = [
   "sessionData",
   "summary",
   "runs",
+  // Of a session that a list counted the runs of; it is no column.
+  "runCount",
   "createdAt",
   "updatedAt",
   "extra",
@@ -116,6 +118,19 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
     case "workflow":
       return new WorkflowSession(fields);
   }
+}
+
+/** The session of a row whose runs are not read. */
+export function decodeHeader(row: SessionRow): SessionHeader {
+  return Object.assign(decodeSession(row, []), { runs: null });
+}
+
+/** A session with how many runs it has, where a list was asked to count them. */
+export function withRunCount<Counted extends Session | SessionHeader>(
+  session: Counted,
+  runCount: number | null,
+): Counted {
+  return runCount === null ? session : Object.assign(session, { runCount });
 }
 
 /** The type of a row. Agno writes lower case; other writers may not. */

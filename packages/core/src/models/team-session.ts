@@ -53,7 +53,7 @@ export class TeamSession extends SessionBase {
 
   /** The messages that a next turn of the team, or of a member, would send as history, oldest first. */
   getMessages({ teamId, memberIds, skipMemberMessages = true, ...options }: TeamMessageOptions = {}): Message[] {
-    let runs = teamId === undefined ? this.runs : this.#runsOfTeam(teamId);
+    let runs = teamId === undefined ? this.runsRead : this.#runsOfTeam(teamId);
     if (memberIds !== undefined && memberIds.length > 0) runs = runsOfMembers(runs, memberIds);
     if (skipMemberMessages && teamId === undefined && memberIds === undefined) {
       runs = runs.filter((run) => !isMemberRun(run));
@@ -68,12 +68,12 @@ export class TeamSession extends SessionBase {
 
   /** The tool calls of all runs, member runs included: newest run first, the first `numCalls` when it is positive. */
   getToolCalls({ numCalls }: { numCalls?: number } = {}): JsonObject[] {
-    return selectToolCalls(this.runs, numCalls);
+    return selectToolCalls(this.runsRead, numCalls);
   }
 
   /** Input and answer of completed runs as text, oldest first. */
   getTeamHistory({ teamId, numRuns }: TeamHistoryOptions = {}): HistoryTurn[] {
-    const runs = teamId === undefined ? this.runs.filter((run) => !isMemberRun(run)) : this.#runsOfTeam(teamId);
+    const runs = teamId === undefined ? this.runsRead.filter((run) => !isMemberRun(run)) : this.#runsOfTeam(teamId);
     return completedTurns(runs, numRuns);
   }
 
@@ -88,7 +88,7 @@ export class TeamSession extends SessionBase {
   }
 
   #runsOfTeam(teamId: string): Run[] {
-    return this.runs.filter((run) => run.runType === "team" && run.teamId === teamId);
+    return this.runsRead.filter((run) => run.runType === "team" && run.teamId === teamId);
   }
 }
 

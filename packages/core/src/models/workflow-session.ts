@@ -61,7 +61,7 @@ export class WorkflowSession extends SessionBase {
     if (agentId !== undefined && teamId !== undefined) {
       throw new InvalidArgumentError("teamId", "left out when agentId is given");
     }
-    let runs = this.runs.flatMap((run) => (run.runType === "workflow" ? (run.stepExecutorRuns ?? []) : []));
+    let runs = this.runsRead.flatMap((run) => (run.runType === "workflow" ? (run.stepExecutorRuns ?? []) : []));
     if (agentId !== undefined) runs = runs.filter((run) => run.runType === "agent" && run.agentId === agentId);
     if (teamId !== undefined) runs = runsOfTeam(runs, teamId, skipMemberMessages);
     return selectMessages(runs, { skipStatuses: [], ...options });
@@ -69,7 +69,7 @@ export class WorkflowSession extends SessionBase {
 
   /** Input and output of every run that has both, whatever its status, oldest first. `lastNRuns` counts all runs. */
   getChatHistory({ lastNRuns }: Pick<MessageOptions, "lastNRuns"> = {}): WorkflowTurn[] {
-    return lastOf(this.runs, lastNRuns, "lastNRuns").flatMap((run) => {
+    return lastOf(this.runsRead, lastNRuns, "lastNRuns").flatMap((run) => {
       const input = inputOf(run) ?? null;
       const output = run.content ?? null;
       return input === null || output === null ? [] : [{ input, output }];
@@ -78,7 +78,7 @@ export class WorkflowSession extends SessionBase {
 
   /** Input and output of completed runs as text, oldest first; only the last `numRuns`, and none when that is 0. */
   getWorkflowHistory({ numRuns }: { numRuns?: number } = {}): HistoryTurn[] {
-    return completedTurns(this.runs, numRuns);
+    return completedTurns(this.runsRead, numRuns);
   }
 
   /** `getWorkflowHistory` as text for the prompt of a step, or null when there is none. */

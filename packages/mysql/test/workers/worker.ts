@@ -1,10 +1,12 @@
 // Runs what the test asks for, one JSON line after the other: { "task": …, … } in, { "result": … } or { "error": … } out.
 import { createInterface } from "node:readline";
-import { SessionDbError, type AgentRun, type AgentSessionInit } from "@sessiondb/core";
+import { SessionDbError, type AgentRun, type JsonObject, type TurnSession } from "@sessiondb/core";
+import { furtherTables } from "@sessiondb/drizzle";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { notes, writeNote } from "../notes.ts";
 import type { Task, TaskName } from "../workers.ts";
 
-const session = (sessionId: string): AgentSessionInit => ({ sessionType: "agent", sessionId, agentId: "agent-1" });
+const session = (sessionId: string): TurnSession => ({ sessionType: "agent", sessionId, agentId: "agent-1" });
 const run = (runId: string): AgentRun => ({ runType: "agent", runId, status: "COMPLETED", content: `Of ${runId}` });
 const stores = new Map<string, MySqlSessionDb>();
 
@@ -49,6 +51,45 @@ const tasks: { [Name in TaskName]: (task: Task & { task: Name }) => Promise<unkn
   first: async ({ url, sessionId }) => {
     await using db = new MySqlSessionDb({ url, poolSize: 1 });
     await db.upsertRun({ session: session(sessionId), run: run(`run of ${sessionId}`) });
+  },
+  /** The first operation on a table beside those of the store. */
+  note: async ({ url, sessionId }) => {
+    await using db = new MySqlSessionDb({ url, poolSize: 1 });
+    const { tables } = furtherTables(db, notes);
+    await tables.planMigration();
+    await db.upsertSession(session(sessionId));
+    await writeNote(tables, `note of ${sessionId}`, sessionId);
+  },
+  /** Takes the last message of a run, several times at once; the messages taken. */
+  pop: ({ url, runId, times }) => {
+    const pop = async (): Promise<unknown> => {
+      let popped: unknown = null;
+      await storeOf(url).updateRun({ runId }, (stored) => {
+        if (stored.runType !== "agent") {
+          throw new TypeError("A run of an agent");
+        }
+        const messages = stored.messages ?? [];
+        popped = messages.at(-1)?.content;
+        return { ...stored, messages: messages.slice(0, -1) };
+      });
+      return popped;
+    };
+    return Promise.all(Array.from({ length: times }, pop));
+  },
+  /** Turns in the first session that count in the others too, in the order given. */
+  cross: async ({ url, sessionIds: [first = "", ...others], name, times }) => {
+    const counted = ({ sessionState }: { sessionState: JsonObject }) => ({
+      sessionState: { count: Number(sessionState["count"] ?? 0) + 1 },
+    });
+    const turn = async (index: number): Promise<void> => {
+      await storeOf(url).upsertRun({
+        session: session(first),
+        run: run(`${name}-${index}`),
+        change: counted,
+        also: others.map((sessionId) => ({ session: session(sessionId), change: counted })),
+      });
+    };
+    await Promise.all(Array.from({ length: times }, (_, index) => turn(index)));
   },
   /** Whole sessions in the order given, again and again. */
   together: async ({ url, sessionIds, times }) => {

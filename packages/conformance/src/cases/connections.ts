@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { inspect, isDeepStrictEqual } from "node:util";
+import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
+import type { Cases, CutMoment, OpenCut } from "../conformance-case.ts";
+import {
+  DeliberateError,
+  described,
+  outcomeOf,
+  same,
+  sameContent,
+  settledDump,
+  withoutNow,
+  type Call,
+} from "../support/compare.ts";
+import { run, session } from "../support/data.ts";
+import { repeatableWrites, singleWrites, storeContent } from "../support/kinds-of-writes.ts";
+import { assertRefusal } from "../support/refusals.ts";
+import { usingStore } from "../support/using-store.ts";
+import { compareViews } from "../support/views.ts";
+
+// A connection that breaks: a call then either succeeds, by a retry, or rejects with an error that says so. What it did is
+// stored whole or not at all, once at most, and the store goes on working.
+
+const moments: readonly CutMoment[] = ["before request", "before answer", "before answer to commit"];
+/** The last one is that of a delete by filter, of which some batches are committed. */
+const lost = ["DATABASE_UNREACHABLE", "DATABASE_BUSY", "PARTIAL_DELETE"] as const;
+
+async function usingCut(openCut: OpenCut, check: (opened: Awaited<ReturnType<OpenCut>>) => Promise<void>) {
+  const opened = await openCut();
+  await usingStore(
+    () => opened.db,
+    () => check(opened),
+  );
+}
+
+interface Settled {
+  readonly outcome: unknown;
+  /** Null for a call that came to what it comes to without a cut. */
+  readonly error: unknown;
+}
+
+/** What a call came to while the connection broke: its ordinary outcome, or the error of a lost connection. */
+async function settle(db: SessionDb, call: Call): Promise<Settled> {
+  try {
+    return { outcome: { result: withoutNow(await call(db)) }, error: null };
+  } catch (error) {
+    if (error instanceof DeliberateError) {
+      return { outcome: { threw: error.message }, error: null };
+    }
+    const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+    return lost.some((each) => each === code) || typeof code !== "string"
+      ? { outcome: null, error }
+      : { outcome: { refused: code }, error: null };
+  }
+}
+
+function assertLost(error: unknown, what: string): void {
+  const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  const accepted = lost.find((each) => each === code);
+  assert.ok(accepted !== undefined, `${what} rejects with ${String(error)}, not with ${lost.join(" or ")}`);
+  assertRefusal(error, accepted);
+}
+
+async function checkWrite(openCut: OpenCut, name: string, write: Call): Promise<void> {
+  for (const moment of moments) {
+    await usingCut(openCut, async ({ db, cut }) => {
+      await usingStore(
+        () => new InMemorySessionDb(),
+        async (reference) => {
+          await storeContent(db);
+          await storeContent(reference);
+          const before = await settledDump(reference);
+          const expected = await outcomeOf(reference, write);
+          const after = await settledDump(reference);
+          const mayRepeat = moment !== "before request" && repeatableWrites.has(name);
+          const repeated = mayRepeat
+            ? { outcome: await outcomeOf(reference, write), held: await settledDump(reference) }
+            : null;
+          const what = `${name}, with the connection cut ${moment},`;
+          await cut(moment);
+          const { outcome, error } = await settle(db, write);
+          // What was not used up by the call: a refusal may come without a commit.
+          await db.getSession({ sessionId: "a" }).catch(() => {});
+          await db.updateSession({ sessionId: "nothing" }, {}).catch(() => {});
+          await db.upsertRun({ session: session("g"), run: run("g1") }).catch(() => {});
+          await db.deleteSession({ sessionId: "g" });
+          const held = await settledDump(db);
+          if (error === null && isDeepStrictEqual({ outcome, held }, repeated)) {
+            // The first was committed and its answer lost; a second made the same.
+          } else if (error === null) {
+            same(outcome, expected, `${what} came to`);
+            await sameContent(db, after, `${what} resolved, and the store holds`);
+          } else {
+            assertLost(error, what);
+            const states = [before, ...(moment === "before request" ? [] : [after])];
+            const whole = states.some((state) => isDeepStrictEqual(state, held));
+            if (!whole) {
+              await sameContent(
+                db,
+                after,
+                `${what} rejected, and it is half-written or written twice: the store holds`,
+              );
+            }
+          }
+          await compareViews(db, `after ${what}`, 0);
+        },
+      );
+    });
+  }
+}
+
+const reads: Readonly<Record<string, Call>> = {
+  getSession: (db) => db.getSession({ sessionId: "a" }),
+  "getSession with runsLimit": (db) => db.getSession({ sessionId: "a", runsLimit: 1 }),
+  getSessions: (db) => db.getSessions({ includeRuns: true, includeTotal: true }),
+  getRun: (db) => db.getRun({ runId: "a1" }),
+  getRuns: (db) => db.getRuns({ sessionId: "a" }),
+};
+
+async function checkRead(openCut: OpenCut, name: string, read: Call): Promise<void> {
+  for (const moment of ["before request", "before answer"] as const) {
+    await usingCut(openCut, async ({ db, cut }) => {
+      await storeContent(db);
+      const expected = await outcomeOf(db, read);
+      await cut(moment);
+      const what = `${name}, with the connection cut ${moment},`;
+      const { outcome, error } = await settle(db, read);
+      if (error === null) {
+        same(outcome, expected, `${what} came to`);
+      } else {
+        assertLost(error, what);
+      }
+      same(await outcomeOf(db, read), expected, `${name}, once the connection is back, came to`);
+    });
+  }
+}
+
+const outages: Readonly<Record<string, Call>> = {
+  ...reads,
+  upsertRun: (db) => db.upsertRun({ session: session("a", { userId: "alice" }), run: run("a5") }),
+  upsertSession: (db) => db.upsertSession(session("f")),
+  updateSession: (db) => db.updateSession({ sessionId: "a" }, { metadata: { changed: true } }),
+  updateRun: (db) => db.updateRun({ runId: "a1" }, () => null),
+  deleteRuns: (db) => db.deleteRuns({ runIds: ["a1"] }),
+  deleteSession: (db) => db.deleteSession({ sessionId: "a" }),
+  "deleteSessions by filter": (db) => db.deleteSessions({ filter: { sessionName: "trip" } }),
+};
+
+function named(
+  calls: Readonly<Record<string, Call>>,
+  title: (name: string) => string,
+  check: (openCut: OpenCut, name: string, call: Call) => Promise<void>,
+): Cases<OpenCut> {
+  const entries = Object.entries(calls).map(([name, call]) => [
+    title(name),
+    (openCut: OpenCut) => check(openCut, name, call),
+  ]);
+  return Object.fromEntries(entries) as Cases<OpenCut>;
+}
+
+export const connectionCases: Cases<OpenCut> = {
+  ...named(singleWrites, (name) => `${name} is stored once, or not at all, when the connection breaks`, checkWrite),
+  ...named(reads, (name) => `${name} is right, or says that the connection broke`, checkRead),
+  ...named(
+    outages,
+    (name) => `${name} says that the database cannot be reached`,
+    (openCut, name, call) =>
+      usingCut(openCut, async ({ db, setReachable }) => {
+        await storeContent(db);
+        const before = await settledDump(db);
+        await setReachable(false);
+        const { outcome, error } = await settle(db, call);
+        await setReachable(true);
+        if (error === null) {
+          assert.fail(`${name} came to ${inspect(outcome)} without a database`);
+        }
+        assertLost(error, `${name}, without a database,`);
+        const what = `after ${name}, without a database, the store holds`;
+        await described(what, () => sameContent(db, before, what));
+        assert.ok((await outcomeOf(db, call)) !== null, `${name} works once the database is back`);
+      }),
+  ),
+};

@@ -1,0 +1,40 @@
+import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { outcomeOf, same, sameById, sameContent, settledDump, type Call } from "../support/compare.ts";
+import { kindsOfWrites, storeContent } from "../support/kinds-of-writes.ts";
+import { usingStore } from "../support/using-store.ts";
+import { compareViews, universe } from "../support/views.ts";
+
+/** Makes the same write to the store and to the reference, and compares what both answer and hold. */
+async function comparedWithReference(db: SessionDb, name: string, write: Call): Promise<void> {
+  await usingStore(
+    () => new InMemorySessionDb(),
+    async (reference) => {
+      await storeContent(reference);
+      const expected = await outcomeOf(reference, write);
+      same(await outcomeOf(db, write), expected, `${name}: the call came to`);
+      await sameById(db, reference, { sessionIds: universe.sessionIds, what: `after ${name}` });
+      await sameContent(db, await settledDump(reference), `after ${name} the store holds`);
+    },
+  );
+}
+
+function cases(): Cases {
+  const entries = Object.entries(kindsOfWrites).map(([name, write]) => [
+    `every list is right after ${name}`,
+    async (db: SessionDb) => {
+      await storeContent(db);
+      await comparedWithReference(db, name, write);
+      await compareViews(db, `after ${name}`);
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const indexCases: Cases = {
+  "every list is right before anything else happens": async (db) => {
+    await storeContent(db);
+    await compareViews(db, "after upsertSessions");
+  },
+  ...cases(),
+};

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import type { SessionDb } from "@sessiondb/core";
+import type { Cases } from "../conformance-case.ts";
+import { run, session, start } from "../support/data.ts";
+import { plain, stored } from "../support/dump.ts";
+import { methods } from "../support/methods.ts";
+
+const own = session("s", { userId: "me" });
+
+type Call = (db: SessionDb) => Promise<unknown>;
+
+/** Writes that store something in the session `s`. */
+const touching: Readonly<Record<string, Call>> = {
+  upsertSession: (db) => db.upsertSession(own),
+  "upsertSession of a run": (db) => db.upsertSession({ ...own, runs: [run("new")] }),
+  upsertSessions: (db) => db.upsertSessions([session("another"), own]),
+  "upsertRun of a new run": (db) => db.upsertRun({ session: own, run: run("new") }),
+  "upsertRun of a known run": (db) => db.upsertRun({ session: own, run: run("r", { content: "second" }) }),
+  "upsertRun with a condition that holds": (db) => db.upsertRun({ session: own, run: run("r"), onlyIfExists: "run" }),
+  "upsertRun that replaces the end": (db) => db.upsertRun({ session: own, run: run("r"), deleteRunsAfter: "r" }),
+  "upsertRun of a further session": (db) =>
+    db.upsertRun({ session: session("another"), run: run("new"), also: [{ session: own, change: {} }] }),
+  "upsertRun of a user's handle": (db) => db.forUser("me").upsertRun({ session: session("s"), run: run("new") }),
+  updateSession: (db) => db.updateSession({ sessionId: "s" }, { metadata: { changed: true } }),
+  "updateSession by a function": (db) => db.updateSession({ sessionId: "s" }, () => ({ summary: null })),
+  renameSession: (db) => db.renameSession({ sessionId: "s", sessionName: "changed" }),
+  updateRun: (db) => db.updateRun({ runId: "r" }, (current) => ({ ...current, content: "changed" })),
+  "updateRun that deletes": (db) => db.updateRun({ runId: "r" }, () => null),
+};
+
+/** Calls that store nothing in it. */
+const leaving: Readonly<Record<string, Call>> = {
+  ...Object.fromEntries(
+    Object.entries(methods)
+      .filter(([, { writes }]) => !writes)
+      .map(([name, { call }]) => [name, (db: SessionDb) => call(db, { sessionId: "s", runId: "r" }, {})]),
+  ),
+  deleteRuns: (db) => db.deleteRuns({ runIds: ["r"] }),
+  "upsertRun with a condition that does not hold": (db) =>
+    db.upsertRun({ session: own, run: run("r"), onlyIfStatus: "PAUSED", change: { metadata: {} } }),
+  "upsertRun of another session": (db) => db.upsertRun({ session: session("another"), run: run("new") }),
+  "upsertRun that is refused": (db) => failing(db.upsertRun({ session: session("s"), run: run("new") })),
+  "updateSession that throws": (db) =>
+    failing(
+      db.updateSession({ sessionId: "s" }, () => {
+        throw new Error("enough");
+      }),
+    ),
+  "updateRun of a run that is not there": (db) => db.updateRun({ runId: "r", sessionId: "other" }, () => null),
+  "deleteSession of another session": (db) => db.deleteSession({ sessionId: "other" }),
+  "deleteSessions by a filter that it does not meet": (db) => db.deleteSessions({ filter: { componentId: "none" } }),
+};
+
+function failing(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => assert.fail("the call was accepted"),
+    () => null,
+  );
+}
+
+async function prepare(db: SessionDb, updatedAt: number): Promise<void> {
+  await db.upsertSession({ ...own, updatedAt, runs: [run("r"), run("q")] });
+  await db.upsertSession(session("other", { agentId: "other agent", runs: [run("other run")] }));
+}
+
+/** The year 2100: no clock that is anywhere near right is later. */
+const future = 4_102_444_800;
+
+function touchingCases(): Cases {
+  const entries = Object.entries(touching).flatMap(([name, call]) => [
+    [
+      `${name} sets updatedAt to now, and leaves createdAt`,
+      async (db: SessionDb) => {
+        await prepare(db, start);
+        await call(db);
+        const { createdAt, updatedAt } = await stored(db, "s");
+        assert.equal(createdAt, start, `${name} changes createdAt`);
+        assert.ok(Math.abs((updatedAt ?? 0) - Date.now() / 1000) < 120, `updatedAt is ${updatedAt}`);
+        assert.equal((await stored(db, "other")).updatedAt, start, "other sessions stay");
+      },
+    ],
+    [
+      `${name} never sets updatedAt back`,
+      async (db: SessionDb) => {
+        await prepare(db, future);
+        await call(db);
+        assert.equal((await stored(db, "s")).updatedAt, future, "another machine's clock was ahead");
+      },
+    ],
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+function leavingCases(): Cases {
+  const entries = Object.entries(leaving).map(([name, call]) => [
+    `${name} leaves updatedAt`,
+    async (db: SessionDb) => {
+      await prepare(db, start);
+      await call(db);
+      const { createdAt, updatedAt } = await stored(db, "s");
+      assert.deepStrictEqual([createdAt, updatedAt], [start, start], `${name} stores nothing, and yet it touches`);
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+const times: Readonly<Record<string, { createdAt?: number; updatedAt?: number }>> = {
+  "both times": { createdAt: start - 5, updatedAt: start - 3 },
+  "createdAt alone": { createdAt: start - 5 },
+  "updatedAt alone": { updatedAt: start - 3 },
+  "no time": {},
+};
+
+function createdCases(): Cases {
+  const entries = Object.entries(times).map(([what, given]) => [
+    `a session with ${what} is the same by its first turn as by upsertSession`,
+    async (db: SessionDb) => {
+      const { createdAt: _createdAt, updatedAt: _updatedAt, ...rest } = session("s", { userId: "me", teamId: "t" });
+      const init = { ...rest, ...given };
+      const before = Math.floor(Date.now() / 1000) - 120;
+      await db.upsertSession({ ...init, sessionId: "whole" });
+      await db.upsertRun({ session: init, run: run("r") });
+      await db.upsertRun({ session: { ...init, sessionId: "changed" }, run: run("r2"), change: { metadata: null } });
+      const also = [{ session: { ...init, sessionId: "further" }, change: {} }];
+      await db.upsertRun({ session: session("another"), run: run("r3"), also });
+      const whole = plain(await stored(db, "whole"));
+      for (const sessionId of ["s", "changed", "further"]) {
+        const read = plain(await stored(db, sessionId));
+        const metadata = sessionId === "changed" ? null : whole["metadata"];
+        for (const name of ["createdAt", "updatedAt"] as const) {
+          const time = read[name];
+          assert.ok(typeof time === "number", `${sessionId}: ${name}`);
+          const wanted = given[name] ?? (name === "updatedAt" ? given.createdAt : undefined);
+          assert.ok(wanted === undefined ? time > before : time === wanted, `${sessionId}: ${name} is ${time}`);
+        }
+        const same = { sessionId: "", createdAt: 0, updatedAt: 0, runs: [] };
+        assert.deepStrictEqual({ ...read, ...same }, { ...whole, ...same, metadata }, sessionId);
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as Cases;
+}
+
+export const touchCases: Cases = {
+  ...touchingCases(),
+  ...leavingCases(),
+  ...createdCases(),
+};

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import type { SessionDb } from "@sessiondb/core";
+import type { Cases, OpenSpoilt } from "../conformance-case.ts";
+import { described, same } from "../support/compare.ts";
+import { idsOf, run, runIdsOf, session, start } from "../support/data.ts";
+import { walk } from "../support/dump.ts";
+import { leaveOut } from "../support/leave-out.ts";
+import { assertRefusal } from "../support/refusals.ts";
+import { usingStore } from "../support/using-store.ts";
+
+// Rows that cannot be read: lists go on without them and say which they are, or the call fails, as it was asked.
+
+type Opened = Awaited<ReturnType<OpenSpoilt>>;
+const ids = ["a", "b", "c", "d", "e"];
+
+/** Five sessions of three runs each. */
+function spoilt(
+  row: Parameters<Opened["spoil"]>[0],
+  check: (db: SessionDb) => Promise<void>,
+): (openSpoilt: OpenSpoilt) => Promise<void> {
+  return async (openSpoilt) => {
+    const { db, spoil } = await openSpoilt();
+    await usingStore(
+      () => db,
+      async () => {
+        await db.upsertSessions(
+          ids.map((id, index) =>
+            session(id, {
+              userId: "owner",
+              createdAt: start + index,
+              runs: [1, 2, 3].map((place) => run(`${id}${place}`, { createdAt: start + index })),
+            }),
+          ),
+        );
+        if (!(await spoil(row))) {
+          leaveOut("openSpoilt cannot make such a row unreadable");
+        }
+        await check(db);
+      },
+    );
+  };
+}
+
+async function assertCorrupt(what: string, call: () => Promise<unknown>): Promise<void> {
+  const error: unknown = await call().then(
+    () => assert.fail(`${what} resolved, although a row cannot be read`),
+    (reason: unknown) => reason,
+  );
+  assertRefusal(error, "CORRUPT_DATA");
+}
+
+export const unreadableCases: Cases<OpenSpoilt> = {
+  "a list reports a session that cannot be read, and returns the others": spoilt({ sessionId: "c" }, async (db) => {
+    for (const options of [{}, { includeRuns: true }, { includeRunCount: true }, { userId: "owner" }] as const) {
+      const asked = `getSessions(${JSON.stringify(options)})`;
+      const page = await described(asked, () => db.getSessions({ ...options, sortOrder: "asc" }));
+      same(idsOf(page.sessions), ["a", "b", "d", "e"], `${asked}, one session being unreadable, returned`);
+      const reported = page.unreadable.map(({ id, error }) => [id, error.code]);
+      same(reported, [["c", "CORRUPT_DATA"]], `${asked} reported as unreadable`);
+    }
+    same((await db.getSessions({ includeTotal: true })).total, 5, "the total, of which one is unreadable, is");
+  }),
+
+  "pages go on past a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+    for (const limit of [1, 2, 3]) {
+      const reported: string[] = [];
+      const listed = await walk(async (cursor) => {
+        const page = await db.getSessions({ limit, sortOrder: "asc", ...cursor });
+        reported.push(...page.unreadable.map(({ id }) => id));
+        return { items: idsOf(page.sessions), nextCursor: page.nextCursor };
+      });
+      same([listed, reported], [["a", "b", "d", "e"], ["c"]], `pages of ${limit} returned and reported`);
+    }
+  }),
+
+  "a list that is asked to fails for a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+    await assertCorrupt('getSessions({ onUnreadable: "throw" })', () => db.getSessions({ onUnreadable: "throw" }));
+  }),
+
+  "getSession fails for a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+    await assertCorrupt("getSession", () => db.getSession({ sessionId: "c" }));
+    await assertCorrupt("getSession", () => db.getSession({ sessionId: "c", includeRuns: false }));
+    same((await db.getSession({ sessionId: "b" }))?.sessionId, "b", "the session beside it is");
+  }),
+
+  "a session of which a run cannot be read is unreadable where runs are asked for": spoilt(
+    { runId: "c2" },
+    async (db) => {
+      const page = await db.getSessions({ includeRuns: true, sortOrder: "asc" });
+      same(idsOf(page.sessions), ["a", "b", "d", "e"], "a list with runs, one being unreadable, returned");
+      same(
+        page.unreadable.map(({ id }) => id),
+        ["c"],
+        "a list with runs reported as unreadable",
+      );
+      same(idsOf((await db.getSessions({ sortOrder: "asc" })).sessions), ids, "a list without runs returned");
+      await assertCorrupt("getSession with its runs", () => db.getSession({ sessionId: "c" }));
+      const header = await db.getSession({ sessionId: "c", includeRuns: false });
+      same(header?.sessionId, "c", "getSession without runs returned");
+      const newest = await db.getSession({ sessionId: "c", runsLimit: 1 });
+      same(runIdsOf(newest?.runs ?? []), ["c3"], "getSession with the newest run alone returned");
+    },
+  ),
+
+  "a list of runs reports one that cannot be read, and returns the others": spoilt({ runId: "c2" }, async (db) => {
+    for (const options of [{ sessionId: "c" }, { participantId: "owner", sessionId: "c" }]) {
+      const asked = `getRuns(${JSON.stringify(options)})`;
+      const page = await described(asked, () => db.getRuns(options));
+      same(runIdsOf(page.runs), ["c1", "c3"], `${asked}, one run being unreadable, returned`);
+      const reported = page.unreadable.map(({ id, error }) => [id, error.code]);
+      same(reported, [["c2", "CORRUPT_DATA"]], `${asked} reported as unreadable`);
+    }
+    same((await db.getRuns()).runs.length, 14, "the runs of all sessions but that one number");
+    await assertCorrupt('getRuns({ onUnreadable: "throw" })', () => db.getRuns({ onUnreadable: "throw" }));
+    await assertCorrupt("getRun", () => db.getRun({ runId: "c2" }));
+  }),
+
+  "who may not see a session is not told that it cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+    const other = db.forUser("other");
+    same(await other.getSession({ sessionId: "c" }), null, "getSession of another user's session came to");
+    same(await other.getSession({ sessionId: "c", includeRuns: false }), null, "and without runs to");
+    const writes = {
+      updateSession: () => other.updateSession({ sessionId: "c" }, { sessionName: "mine" }),
+      upsertRun: () => other.upsertRun({ session: session("c"), run: run("new"), change: { sessionName: "mine" } }),
+      updateRun: () => other.updateRun({ runId: "c1" }, () => null),
+    };
+    for (const [name, write] of Object.entries(writes)) {
+      const error: unknown = await write().then(
+        () => assert.fail(`${name} of another user's session was accepted`),
+        (cause: unknown) => cause,
+      );
+      assertRefusal(error, "SESSION_OWNERSHIP");
+    }
+  }),
+
+  "what cannot be read can be deleted": spoilt({ sessionId: "c" }, async (db) => {
+    same(await db.deleteSession({ sessionId: "c" }), true, "deleteSession of an unreadable session returned");
+    same(idsOf((await db.getSessions({ sortOrder: "asc" })).sessions), ["a", "b", "d", "e"], "the list then returned");
+    same((await db.getRuns()).runs.length, 12, "the runs left number");
+  }),
+
+  "a run that cannot be read can be written again": spoilt({ runId: "c2" }, async (db) => {
+    await db.upsertRun({ session: session("c", { userId: "owner" }), run: run("c2") });
+    same(runIdsOf((await db.getSession({ sessionId: "c" }))?.runs ?? []), ["c1", "c2", "c3"], "the runs then are");
+  }),
+};

@@ -1,0 +1,29 @@
+import type { SessionDb } from "@sessiondb/core";
+import { combinations } from "./combinations.ts";
+import { run, session, start } from "./data.ts";
+import type { ListOrder, RunListOptions } from "./list-options.ts";
+
+// The lists that are read page by page: sessions in each order, and runs of two sessions.
+
+export const sessionOrders = combinations<ListOrder>([
+  [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
+  [{ sortOrder: "desc" }, { sortOrder: "asc" }],
+]);
+
+/** Runs whose times are in another order than they were written in. */
+export async function storeRuns(db: SessionDb): Promise<void> {
+  for (const sessionId of ["one", "two"]) {
+    const runs = Array.from({ length: 9 }, (_, index) =>
+      run(`${sessionId} ${(index * 4) % 9}`, {
+        createdAt: start + ((index * 5) % 4),
+        status: index % 3 === 0 ? "PAUSED" : "COMPLETED",
+      }),
+    );
+    await db.upsertSession(session(sessionId, { userId: sessionId, runs }));
+  }
+}
+
+export const runLists = combinations<RunListOptions>([
+  [{}, { sessionId: "one" }, { userId: "two" }, { status: "COMPLETED" }, { sessionId: "two", status: "COMPLETED" }],
+  [{ sortOrder: "asc" }, { sortOrder: "desc" }],
+]);

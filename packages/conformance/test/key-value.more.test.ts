@@ -1,0 +1,25 @@
+import { conformanceCases } from "@sessiondb/conformance";
+import { expect, test } from "vitest";
+import { openersOf } from "./open-key-value.ts";
+
+// The store without locks that docs/writing-an-adapter.md shows keeps every promise.
+
+const { open, options } = openersOf();
+const cases = conformanceCases(open, options);
+
+for (const { name, run } of cases) {
+  test(name, { timeout: 30_000 }, run);
+}
+
+test("only what a store with tables does is left out", () => {
+  const groups = new Set(cases.leftOut.map(({ name }) => name.split(":")[0]));
+  expect([...groups].toSorted((a = "", b = "") => a.localeCompare(b))).toEqual([
+    "close",
+    "legacy migration",
+    "legacy runs",
+    "legacy writes",
+    "schema",
+    "table names",
+    "two handles",
+  ]);
+});

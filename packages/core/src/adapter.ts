@@ -1,0 +1,37 @@
+// The door for authors of adapters: what a store is built from beside `@sessiondb/core`.
+export { BaseSessionDb, type Signal } from "./base-session-db.ts";
+export * from "./arguments.ts";
+export { unixSeconds } from "./clock.ts";
+export { bySessionId } from "./encode-writes.ts";
+export { isJsonObject, parseJson, toJsonText } from "./json.ts";
+export {
+  compareRuns,
+  compareSessions,
+  decodeRows,
+  isVisible,
+  meetsConditions,
+  meetsRunConditions,
+  pageOfAll,
+  pageOfRows,
+  readingOrder,
+  sessionPosition,
+  type ListedSession,
+  type RowPage,
+} from "./list-rules.ts";
+export {
+  decodeLegacyRuns,
+  decodeRun,
+  encodeRun,
+  mergeRuns,
+  type LegacySession,
+  type StoredRun,
+} from "./models/run-codec.ts";
+export { skippedHistoryStatuses } from "./models/runs.ts";
+export { decodeHeader, decodeSession, encodeSession, withRunCount } from "./models/session-codec.ts";
+export type { SessionFields } from "./models/session-base.ts";
+export type { ImportOptions, ListHeaders, ListRuns, PageOptions, ReadRuns, SkipRuns } from "./options.ts";
+export type * from "./queries.ts";
+export type { RunRow, SessionRow } from "./rows.ts";
+export { storeOf } from "./scoped-session-db.ts";
+export type { SessionCalls } from "./session-db.ts";
+export * from "./session-rules.ts";

@@ -1,0 +1,86 @@
+import { CorruptDataError, InvalidArgumentError, type Run } from "@sessiondb/core";
+import {
+  decodeRows,
+  isHistoryRun,
+  meetsRunConditions,
+  mergeRuns,
+  pageOfRows,
+  readingOrder,
+  type PageOf,
+  type RunListQuery,
+  type RunPosition,
+  type RunRow,
+  type RunsWanted,
+} from "@sessiondb/core/adapter";
+
+/** The runs wanted of a session whose runs come from both places. */
+export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted: Exclude<RunsWanted, "none">): Run[] {
+  const runs = mergeRuns(legacy, rows);
+  return wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
+}
+
+/** Deleting runs renumbers the others, so the place of a run that is gone is not known any more. */
+export function goneCursor(): InvalidArgumentError {
+  return new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+}
+
+/** What a list looks at in a run. */
+type ListedColumns = Pick<
+  RunRow<unknown>,
+  "runId" | "userId" | "status" | "parentRunId" | "agentId" | "teamId" | "workflowId" | "createdAt"
+>;
+
+/** A run of a list, or the columns of one that cannot be read, with the reason. */
+export type ListedRun = Run | { readonly columns: ListedColumns; readonly error: CorruptDataError };
+
+const columnsOf = (listed: ListedRun): ListedColumns => {
+  if ("error" in listed) {
+    return listed.columns;
+  }
+  return {
+    runId: listed.runId,
+    userId: listed.userId ?? null,
+    status: listed.status ?? null,
+    parentRunId: listed.parentRunId ?? null,
+    agentId: listed.runType === "agent" ? (listed.agentId ?? null) : null,
+    teamId: listed.runType === "team" ? (listed.teamId ?? null) : null,
+    workflowId: listed.runType === "team" ? null : (listed.workflowId ?? null),
+    createdAt: listed.createdAt ?? 0,
+  };
+};
+
+/** One page of a session's merged runs; a position's `runIndex` is the place in the merged order. */
+export function pageOfRuns(
+  legacy: readonly Run[],
+  rows: readonly ListedRun[],
+  query: RunListQuery,
+): PageOf<Run, RunPosition> {
+  const merged = new Map<string, { readonly columns: ListedColumns; readonly listed: ListedRun }>();
+  // In the order of `mergeRuns`: a Map keeps the place of a key that is set again.
+  for (const listed of [...legacy, ...rows]) {
+    const columns = columnsOf(listed);
+    merged.set(columns.runId, { columns, listed });
+  }
+  const places = [...merged.values()].map((place, runIndex) => ({ ...place, runIndex }));
+  const ordered = readingOrder(query) === "asc" ? places : places.toReversed();
+  const { start } = query;
+  const first = start === null ? 0 : ordered.findIndex(({ columns }) => columns.runId === start.position.runId) + 1;
+  if (start !== null && first === 0) {
+    throw goneCursor();
+  }
+  const rest = ordered.slice(first).filter(({ columns }) => meetsRunConditions(columns, query));
+  const page = pageOfRows(rest, query, ({ runIndex, columns: { createdAt, runId } }) => ({
+    runIndex,
+    createdAt,
+    runId,
+  }));
+  return decodeRows(page, query, {
+    decode: ({ listed }) => {
+      if ("error" in listed) {
+        throw listed.error;
+      }
+      return listed;
+    },
+    idOf: ({ columns }) => columns.runId,
+  });
+}

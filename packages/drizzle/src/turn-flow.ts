@@ -1,0 +1,173 @@
+import { RunConflictError, type UpsertRunResult } from "@sessiondb/core";
+import {
+  admitted,
+  bySessionId,
+  checkRun,
+  filledColumns,
+  keptColumns,
+  runsToDelete,
+  unmetCondition,
+  withColumns,
+  type RunWrite,
+  type SessionChangeFunction,
+  type SessionRow,
+} from "@sessiondb/core/adapter";
+import { Claims, type Claim } from "./claims.ts";
+import { callOut } from "./retry.ts";
+import type { RunFlows, StatementSets } from "./run-flows.ts";
+import type { Layout } from "./schema-manager.ts";
+import type { SessionReads } from "./session-reads.ts";
+import type { SessionWrites } from "./session-writes.ts";
+import type { SqlConnection } from "./sql-driver.ts";
+import { noIndex, parseSession, type RawSession } from "./sql-parts.ts";
+import type { Steps } from "./steps.ts";
+
+/** What becomes of a turn. */
+interface Decision {
+  /** Whether it was looked at what the session holds. */
+  readonly isConditional: boolean;
+  readonly unmet: Extract<UpsertRunResult, { stored: false }>["unmet"] | null;
+  /** The ids of the runs that it deletes. */
+  readonly deleted: readonly string[];
+  /** The place that the stored run moves to, since runs before it are deleted. */
+  readonly movesTo: number | null;
+}
+
+/** The turn, as steps in a transaction. */
+export class TurnFlow {
+  readonly #reads: SessionReads;
+  readonly #writes: SessionWrites;
+  readonly #runs: RunFlows;
+  readonly #claims: Claims;
+  /** The sessions table, for errors. */
+  readonly #table: string;
+
+  constructor(sets: StatementSets, runs: RunFlows) {
+    this.#reads = sets.reads;
+    this.#writes = sets.writes;
+    this.#runs = runs;
+    this.#claims = new Claims(sets);
+    this.#table = sets.names.sessions;
+  }
+
+  /** The turn. `hasTried` says that a statement of its own has found that it is no plain append. */
+  *writeRun(
+    on: SqlConnection,
+    layout: Layout,
+    { write, hasTried }: { write: RunWrite; hasTried: boolean },
+  ): Steps<UpsertRunResult> {
+    const { session, run, keptTimes } = write;
+    if (isAppend(write) && !layout.mergeLegacy && !hasTried) {
+      const outcome = yield* this.#writes.appendRun(on, session, run);
+      if (outcome === "stored") {
+        return { stored: true, deletedRuns: 0 };
+      }
+      if (outcome === "run refused") {
+        throw new RunConflictError(run.runId, run.sessionId);
+      }
+    }
+    const claims = claimsOf(write);
+    // A session that no append found is most likely missing: it is inserted without a look.
+    const isFirst = isAppend(write) && write.conditions === null && !layout.mergeLegacy;
+    const found = new Map<string, RawSession>();
+    for (const claim of isFirst ? [] : claims) {
+      const stored = yield* this.#reads.lockSession(on, claim.session.sessionId);
+      if (stored !== null) {
+        found.set(claim.session.sessionId, stored);
+      }
+    }
+    // Of several refusals the turn's own session comes first.
+    const locked = new Map<string, SessionRow>();
+    for (const each of [session, ...write.also.map((further) => further.session)]) {
+      const stored = admitted(found.get(each.sessionId) ?? null, each);
+      if (stored !== null) {
+        locked.set(each.sessionId, parseSession(stored, this.#table));
+      }
+    }
+    let decision = yield* this.#decide(on, layout, { write, sessionExists: locked.has(session.sessionId) });
+    if (decision.isConditional && decision.unmet === null && !locked.has(session.sessionId)) {
+      // What was decided of a missing session must still hold: whoever creates it first may give it runs.
+      const claim = claims.find((each) => each.session === session) as Claim;
+      const { row, isNew } = yield* this.#claims.create(on, claim);
+      locked.set(session.sessionId, row);
+      if (isNew) {
+        claims.splice(claims.indexOf(claim), 1);
+      } else {
+        decision = yield* this.#decide(on, layout, { write, sessionExists: true });
+      }
+    }
+    const { unmet, deleted, movesTo } = decision;
+    if (unmet !== null) {
+      return { stored: false, unmet };
+    }
+    for (const claim of claims) {
+      yield* this.#claims.claim(on, claim, locked.get(claim.session.sessionId) ?? null);
+    }
+    yield* this.#runs.deleteRuns(on, layout, { sessionId: session.sessionId, runIds: deleted });
+    yield* this.#runs.putRun(on, layout, { run, keptTimes });
+    if (movesTo !== null) {
+      yield* layout.mergeLegacy
+        ? this.#writes.renumberRuns(on, session.sessionId)
+        : this.#writes.setRunIndex(on, run.runId, movesTo);
+    }
+    return { stored: true, deletedRuns: deleted.length };
+  }
+
+  /** Whether a turn is written, and what it deletes, as its session is now. */
+  *#decide(
+    on: SqlConnection,
+    layout: Layout,
+    { write, sessionExists }: { write: RunWrite; sessionExists: boolean },
+  ): Steps<Decision> {
+    const { run, conditions, deleteAfter } = write;
+    if (conditions === null && deleteAfter === null) {
+      return { isConditional: false, unmet: null, deleted: [], movesTo: null };
+    }
+    const known = yield* this.#runs.turnRuns(on, layout, write);
+    checkRun(known.find(({ runId }) => runId === run.runId) ?? null, run);
+    // A run that is named may be in another session, where it does not count.
+    const runs = known.filter(({ sessionId }) => sessionId === run.sessionId);
+    const state = { sessionExists, runs };
+    const unmet = unmetCondition(write, state);
+    if (unmet !== null) {
+      return { isConditional: true, unmet, deleted: [], movesTo: null };
+    }
+    const deleted = runsToDelete(write, state);
+    const last = runs.findIndex(({ runId }) => runId === deleteAfter?.runId);
+    const isBehind = runs.slice(last + 1).some(({ runId }) => runId === run.runId);
+    const movesTo = deleted.length > 0 && isBehind ? (runs[last]?.runIndex ?? noIndex) + 1 : null;
+    return { isConditional: true, unmet, deleted, movesTo };
+  }
+}
+
+/** Whether a turn does no more than put a run into a session that is there. */
+export function isAppend({ change, conditions, deleteAfter, also, keptTimes }: RunWrite): boolean {
+  const plain = conditions === null || (conditions.exists === "session" && !conditions.statuses && !conditions.newest);
+  return plain && change === null && deleteAfter === null && also.length === 0 && keptTimes === null;
+}
+
+/** The sessions of a turn, in the order in which they are locked. */
+function claimsOf({ session, change, also, keptTimes }: RunWrite): Claim[] {
+  const turn: Claim = {
+    session,
+    change: (row, stored) => ({ ...changedColumns(row, { session, stored, change }), ...keptColumns(keptTimes) }),
+  };
+  const further = also.map((each): Claim => ({
+    session: each.session,
+    change: (row, stored) => changedColumns(row, { ...each, stored }),
+  }));
+  return [turn, ...further].toSorted(bySessionId);
+}
+
+/** What a stored session lacks is filled in before the caller's function sees it. */
+function changedColumns(
+  row: SessionRow,
+  {
+    session,
+    stored,
+    change,
+  }: { session: SessionRow<string>; stored: SessionRow | null; change: SessionChangeFunction | null },
+): Partial<SessionRow<string>> {
+  const filled = stored === null ? {} : filledColumns(stored, session);
+  return { ...filled, ...(change !== null && callOut(() => change(withColumns(row, filled)))) };
+}

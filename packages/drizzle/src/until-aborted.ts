@@ -1,0 +1,58 @@
+import type { Signal } from "@sessiondb/core/adapter";
+
+/** What to do when a signal aborts: one listener a signal, since Node warns of more than ten, and calls may share one. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * The promise's value, unless the signal aborts first: then it rejects with the reason at once, and `abandon` gives up
+ * what the promise was about. What becomes of the promise afterwards no longer counts.
+ */
+export async function untilAborted<Value>(
+  promise: Promise<Value>,
+  signal: Signal,
+  abandon: () => void = () => {},
+): Promise<Value> {
+  if (signal === undefined) {
+    return promise;
+  }
+  let forget = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (): void => {
+      abandon();
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) {
+      stop();
+    } else {
+      forget = onAbort(signal, stop);
+    }
+  });
+  promise.catch(() => {});
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    forget();
+  }
+}
+
+/** Calls back once when the signal aborts. Returns what ends that. */
+function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const callbacks = waiting.get(signal) ?? new Set();
+  if (callbacks.size === 0) {
+    waiting.set(signal, callbacks);
+    signal.addEventListener("abort", callAll, { once: true });
+  }
+  callbacks.add(callback);
+  return () => {
+    callbacks.delete(callback);
+    if (callbacks.size === 0) {
+      signal.removeEventListener("abort", callAll);
+    }
+  };
+}
+
+function callAll(event: Event): void {
+  for (const callback of waiting.get(event.target as AbortSignal) ?? []) {
+    callback();
+  }
+}

@@ -1,0 +1,3 @@
+import { testLongGroups } from "./conformance.ts";
+
+testLongGroups("newerPostgres");
