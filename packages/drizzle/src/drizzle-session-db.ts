@@ -246,7 +246,14 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     } while (after !== null);
     // With a run left out the column must go on being read, or that run would be lost from sight.
     if (progress.skipped === 0) {
-      await this.#write((on) => this.#legacy.markCopied(on), { signal });
+      try {
+        await this.#write((on) => this.#legacy.markCopied(on), { signal });
+      } catch (error) {
+        // Of two copies that end at once, one has marked it.
+        if (!(await this.#read((on) => this.#legacy.isCopied(on), signal))) {
+          throw error;
+        }
+      }
       this.#schema.forget();
     }
     return progress;
