@@ -15,7 +15,7 @@ import { classifyMysqlError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 import { inspect, migrate } from "./mysql-schema.ts";
 import { checkSettings } from "./mysql-settings.ts";
-import { endThread, threadOf, type MysqlThread } from "./mysql-thread.ts";
+import { cutOff, endThread, threadOf, type MysqlThread } from "./mysql-thread.ts";
 
 export interface MysqlPool {
   readonly pool: Pool;
@@ -151,7 +151,7 @@ export class MysqlDriver implements SqlDriver {
     } finally {
       if (on.broken) {
         const thread = threadOf(connection);
-        connection.destroy();
+        cutOff(connection);
         if (signal?.aborted === true) {
           this.#end(thread);
         }

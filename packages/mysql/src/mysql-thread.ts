@@ -9,9 +9,26 @@ export interface MysqlThread {
 }
 
 export function threadOf(connection: Connection): MysqlThread {
-  const { stream } = (connection as { readonly connection?: { readonly stream?: { readonly localPort?: number } } })
-    .connection ?? { stream: {} };
-  return { id: connection.threadId, port: String(stream?.localPort ?? "localhost") };
+  return { id: connection.threadId, port: String(socketOf(connection)?.localPort ?? "localhost") };
+}
+
+/**
+ * Closes a connection at once. The driver's own destroy() closes its half of the socket alone: it would still read the
+ * server's farewell and print a warning about it on the console.
+ */
+export function cutOff(connection: Connection): void {
+  connection.destroy();
+  socketOf(connection)?.destroy?.();
+}
+
+interface Socket {
+  readonly localPort?: number;
+  destroy?(): void;
+}
+
+/** The socket beneath a connection, or beneath one of a pool. */
+function socketOf(connection: Connection): Socket | undefined {
+  return (connection as { readonly connection?: { readonly stream?: Socket } }).connection?.stream;
 }
 
 /**
