@@ -1,10 +1,4 @@
-import {
-  InvalidArgumentError,
-  type Run,
-  type Session,
-  type SessionHeader,
-  type UpsertRunResult,
-} from "@sessiondb/core";
+import { type Run, type Session, type SessionHeader, type UpsertRunResult } from "@sessiondb/core";
 import {
   admitOwner,
   admitted,
@@ -18,6 +12,7 @@ import {
   decodeRun,
   decodeSession,
   filledColumns,
+  goneCursor,
   isHistoryRun,
   isVisible,
   keptColumns,
@@ -322,7 +317,7 @@ function currentStart(
   }
   const position = runs.find(({ runId }) => runId === start.position.runId);
   if (position === undefined) {
-    throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+    throw goneCursor();
   }
   return { ...start, position };
 }

@@ -9,7 +9,7 @@ import {
 } from "@sessiondb/core";
 import type { ModelMessage, ToolSet } from "ai";
 import { resumedRun, type Approval } from "./approvals.ts";
-import { unixSeconds } from "./clock.ts";
+import { unixSeconds } from "@sessiondb/core/adapter";
 import { ConversationRun, type PreparedRun } from "./conversation-run.ts";
 import type { ConversationOptions, RunOptions, RunResult } from "./conversation-options.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor, RunInput } from "./executor.ts";

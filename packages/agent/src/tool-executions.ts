@@ -1,6 +1,6 @@
 import type { JsonValue, ToolExecution } from "@sessiondb/core";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
-import { unixSeconds } from "./clock.ts";
+import { unixSeconds } from "@sessiondb/core/adapter";
 import { toStoredMessages } from "./message-codec.ts";
 import { isObject } from "./stored-json.ts";
 

@@ -10,7 +10,7 @@ import {
   type UpsertRunResult,
 } from "@sessiondb/core";
 import { admit, isRefusal } from "./admission.ts";
-import { unixSeconds } from "./clock.ts";
+import { unixSeconds } from "@sessiondb/core/adapter";
 import type { Component } from "./component.ts";
 import { sessionDataAfter, storableAfter, type TurnEnd } from "./turn-end.ts";
 

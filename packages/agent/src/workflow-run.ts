@@ -6,7 +6,7 @@ import {
   type StepOutput,
   type WorkflowRun,
 } from "@sessiondb/core";
-import { unixSeconds } from "./clock.ts";
+import { unixSeconds } from "@sessiondb/core/adapter";
 import type { RunState } from "./run-state.ts";
 import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/step-node.ts";
 import { messageOf } from "./tool-executions.ts";

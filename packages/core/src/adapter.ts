@@ -8,6 +8,7 @@ export {
   compareRuns,
   compareSessions,
   decodeRows,
+  goneCursor,
   isVisible,
   meetsConditions,
   meetsRunConditions,

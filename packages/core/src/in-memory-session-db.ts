@@ -1,9 +1,9 @@
 import { BaseSessionDb } from "./base-session-db.ts";
-import { InvalidArgumentError } from "./errors.ts";
 import {
   compareRuns,
   compareSessions,
   decodeRows,
+  goneCursor,
   isVisible,
   meetsConditions,
   meetsRunConditions,
@@ -255,7 +255,7 @@ export class InMemorySessionDb extends BaseSessionDb {
     const run = this.#runs.get(position.runId);
     const isVisibleRun = userId === null || this.#sessions.get(sessionId)?.row.userId === userId;
     if (run === undefined || run.sessionId !== sessionId || !isVisibleRun) {
-      throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+      throw goneCursor();
     }
     return run;
   }

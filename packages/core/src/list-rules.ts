@@ -1,4 +1,4 @@
-import { CorruptDataError } from "./errors.ts";
+import { CorruptDataError, InvalidArgumentError } from "./errors.ts";
 import type { SortOrder, UnreadableRow } from "./options.ts";
 import type {
   PageOf,
@@ -87,6 +87,11 @@ export function compareRuns({
   return (a, b) =>
     direction *
     ((sessionId === null ? 0 : a.runIndex - b.runIndex) || a.createdAt - b.createdAt || compareIds(a.runId, b.runId));
+}
+
+/** Deleting runs renumbers the others, so the place of a run that is gone is not known any more. */
+export function goneCursor(): InvalidArgumentError {
+  return new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
 }
 
 /** The order in which the rows of a page are read: away from where it starts, so backwards for a page before a cursor. */

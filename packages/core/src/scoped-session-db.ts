@@ -25,18 +25,12 @@ import type {
 import { pagesOf } from "./pages.ts";
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 
-/** The stores behind the handles of users, for plugs that keep tables beside the store's own. */
-const stores = new WeakMap<object, SessionDb>();
-
 /**
  * The store of a handle, or the store itself; and the user that it is confined to, null for none. It is for packages that
  * are trusted to confine what they do to that user. Request code has no use for it.
  */
 export function storeOf(db: SessionDb | UserSessionDb): { readonly db: SessionDb; readonly userId: string | null } {
-  const store = stores.get(db);
-  return store === undefined
-    ? { db: db as SessionDb, userId: null }
-    : { db: store, userId: (db as UserSessionDb).userId };
+  return ScopedSessionDb.storeOf(db) ?? { db: db as SessionDb, userId: null };
 }
 
 /** `forUser` of every store. It holds its store privately: whoever has the handle cannot reach beyond its user. */
@@ -47,9 +41,13 @@ export class ScopedSessionDb implements UserSessionDb {
   constructor(db: SessionDb, userId: string) {
     this.#db = db;
     this.userId = userId;
-    stores.set(this, db);
     // Callers without types could otherwise assign another user to the handle.
     Object.freeze(this);
+  }
+
+  /** The store and the user of a handle, for `storeOf`; null for what is no handle. */
+  static storeOf(handle: object): { readonly db: SessionDb; readonly userId: string } | null {
+    return #db in handle ? { db: handle.#db, userId: handle.userId } : null;
   }
 
   getSession(options: SessionKey & ReadRuns): Promise<Session | null>;

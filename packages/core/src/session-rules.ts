@@ -97,7 +97,8 @@ export function touched(
   return { updatedAt: touchedAt(stored), ...(stored.userId === null && userId !== null && { userId }) };
 }
 
-const components = {
+/** The columns that name and describe the component of a session, by its type: what a turn fills in where they are empty. */
+export const componentColumns = {
   agent: ["agentId", "agentData"],
   team: ["teamId", "teamData"],
   workflow: ["workflowId", "workflowData"],
@@ -109,7 +110,7 @@ const components = {
  */
 export function filledColumns(stored: SessionRow<unknown>, session: SessionRow<string>): Partial<SessionRow<string>> {
   const columns: Partial<SessionRow<string>> = {};
-  for (const name of components[sessionTypeOf(stored)]) {
+  for (const name of componentColumns[sessionTypeOf(stored)]) {
     if (stored[name] === null && session[name] !== null) {
       columns[name] = session[name];
     }

@@ -48,15 +48,17 @@ import type { Steps } from "./steps.ts";
 import { isAppend, TurnFlow } from "./turn-flow.ts";
 import { untilAborted } from "./until-aborted.ts";
 
+type StatementsOf<Statements> = new (dialect: SqlDialect) => Statements;
+
 export interface DrizzleSessionDbOptions {
   readonly driver: SqlDriver;
   readonly dialect: SqlDialect;
   readonly limits: SessionDbLimits;
   /** Whether the first operation creates missing tables. */
   readonly autoMigrate: boolean;
-  /** Where the dialect spells statements of its own. */
-  readonly reads?: SessionReads;
-  readonly writes?: SessionWrites;
+  /** Where the dialect spells statements of its own. One set is made for a dialect, and shared by its stores. */
+  readonly Reads?: StatementsOf<SessionReads>;
+  readonly Writes?: StatementsOf<SessionWrites>;
   /** The store of which this one works in a transaction of the caller: both clear the same tables with a session. */
   readonly inTransactionOf?: DrizzleSessionDb;
 }
@@ -83,10 +85,10 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #runs: RunFlows;
   readonly #cleared: ClearedTables;
 
-  constructor({ driver, dialect, limits, autoMigrate, inTransactionOf, ...statements }: DrizzleSessionDbOptions) {
+  constructor({ driver, dialect, limits, autoMigrate, inTransactionOf, ...options }: DrizzleSessionDbOptions) {
     super(limits);
-    const reads = statements.reads ?? shared(readsOf, dialect, SessionReads);
-    const writes = statements.writes ?? shared(writesOf, dialect, SessionWrites);
+    const reads = shared(readsOf, dialect, options.Reads ?? SessionReads);
+    const writes = shared(writesOf, dialect, options.Writes ?? SessionWrites);
     const { names, tables } = dialect;
     this.#driver = driver;
     this.#dialect = dialect;
@@ -132,6 +134,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       autoMigrate: this.#autoMigrate,
       ready: async () => void (await this.#schema.ready()),
       perform: (call, operation) => this.perform(call, operation),
+      managed: (call, operation) => this.#managed(call, operation),
     });
     this.#cleared.add(tables.cleared);
     return tables;
@@ -246,14 +249,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     } while (after !== null);
     // With a run left out the column must go on being read, or that run would be lost from sight.
     if (progress.skipped === 0) {
-      try {
-        await this.#write((on) => this.#legacy.markCopied(on), { signal });
-      } catch (error) {
-        // Of two copies that end at once, one has marked it.
-        if (!(await this.#read((on) => this.#legacy.isCopied(on), signal))) {
-          throw error;
-        }
-      }
+      await this.#write((on) => this.#legacy.markCopied(on), { signal });
       this.#schema.forget();
     }
     return progress;
@@ -288,7 +284,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
 function shared<Statements>(
   cache: WeakMap<SqlDialect, Statements>,
   dialect: SqlDialect,
-  Statements: new (dialect: SqlDialect) => Statements,
+  Statements: StatementsOf<Statements>,
 ): Statements {
   const statements = cache.get(dialect) ?? new Statements(dialect);
   cache.set(dialect, statements);

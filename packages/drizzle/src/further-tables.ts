@@ -1,6 +1,12 @@
-import { InvalidArgumentError, SchemaMismatchError, type CallOptions, type SchemaProblem } from "@sessiondb/core";
+import {
+  InvalidArgumentError,
+  SchemaMismatchError,
+  type CallOptions,
+  type SchemaProblem,
+  type SessionDb,
+  type UserSessionDb,
+} from "@sessiondb/core";
 import { checkFlag, checkKeys, storeOf, type Signal } from "@sessiondb/core/adapter";
-import type { SessionDb, UserSessionDb } from "@sessiondb/core";
 import { getTableName, type Column, type Table } from "drizzle-orm";
 import { callOutWork, withRetry } from "./retry.ts";
 import { schemaProblems, tableAdvice } from "./schema-manager.ts";
@@ -28,6 +34,8 @@ export interface TablesHost {
   /** Makes sure of the store's own tables. */
   readonly ready: () => Promise<void>;
   readonly perform: <Result>(options: unknown, operation: (signal: Signal) => Promise<Result>) => Promise<Result>;
+  /** `perform` for what a signal ends the wait for, and cannot interrupt. */
+  readonly managed: <Result>(options: CallOptions, operation: () => Promise<Result>) => Promise<Result>;
 }
 
 /**
@@ -88,25 +96,18 @@ export class FurtherTables {
       await this.#create({ indexes: true });
       this.#ready = null;
     };
-    return this.#managed(options, migrate);
+    return this.#host.managed(options, migrate);
   }
 
   /** The statements that `migrate` would run; empty when there is nothing to do. */
   planMigration(options: CallOptions = {}): Promise<readonly string[]> {
     const plan = async (): Promise<string[]> => this.#plan(await this.#inspect(), { indexes: true });
-    return this.#managed(options, plan);
+    return this.#host.managed(options, plan);
   }
 
   /** How the tables found differ from the tables needed; empty when they are right. */
   verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
-    return this.#managed(options, () => this.#problems());
-  }
-
-  #managed<Result>(options: CallOptions, operation: () => Promise<Result>): Promise<Result> {
-    return this.#host.perform(options, (signal) => {
-      checkKeys(options, "options", ["signal"]);
-      return untilAborted(operation(), signal);
-    });
+    return this.#host.managed(options, () => this.#problems());
   }
 
   #isReady(): Promise<void> {

@@ -4,28 +4,25 @@ export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-sessio
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 export { tableNames, type TableNameOptions } from "./names.ts";
 export type { ClassifiedError } from "./retry.ts";
-export {
-  counted,
-  listValues,
-  runListValues,
-  SessionReads,
-  type ListedWithRuns,
-  type SessionWithRuns,
-} from "./session-reads.ts";
+export { counted, listValues, runListValues, SessionReads, type SessionWithRuns } from "./session-reads.ts";
 export { SessionWrites, type AppendOutcome } from "./session-writes.ts";
 export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 export type { SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
 export {
   bare,
   byBytes,
+  byPosition,
   following,
+  idPlaceholders,
   insertValues,
+  isHistoryRow,
   list,
   noIndex,
-  positionOf,
   runOrder,
   runSelection,
+  sessionChunks,
   sessionSelection,
+  tie,
   value,
   whereOf,
   type ListedRow,

@@ -6,7 +6,7 @@ import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { value } from "./sql-parts.ts";
+import { insertValues, value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -210,20 +210,16 @@ export class LegacyRuns extends StatementSet {
     return { copied, skipped: elsewhere.size };
   }
 
+  /** Of two copies that end at once, one marks it. */
   *markCopied(on: SqlConnection): Steps<void> {
     const { versions } = this.dialect.tables;
-    if (yield* this.isCopied(on)) {
-      return;
-    }
     const statement = this.once("mark copied", () => {
-      const names = [versions.tableName, versions.version, versions.createdAt].map(({ name }) => sql.identifier(name));
-      const values = ["marker", "version", "createdAt"].map(value);
-      return this.write(
-        sql`insert into ${versions} (${sql.join(names, sql`, `)}) values (${sql.join(values, sql`, `)})`,
-      );
+      const { tableName, version, createdAt } = versions;
+      const row = insertValues({ tableName, version, createdAt });
+      return this.write(sql`insert into ${versions} ${row} ${this.#writes.keepStored(tableName)}`);
     });
     yield* this.affected(on, statement, {
-      marker: this.#location,
+      tableName: this.#location,
       version: "copied",
       createdAt: new Date().toISOString(),
     });

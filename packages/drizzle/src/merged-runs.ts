@@ -1,6 +1,7 @@
-import { CorruptDataError, InvalidArgumentError, type Run } from "@sessiondb/core";
+import type { CorruptDataError, Run } from "@sessiondb/core";
 import {
   decodeRows,
+  goneCursor,
   isHistoryRun,
   meetsRunConditions,
   mergeRuns,
@@ -17,11 +18,6 @@ import {
 export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted: Exclude<RunsWanted, "none">): Run[] {
   const runs = mergeRuns(legacy, rows);
   return wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
-}
-
-/** Deleting runs renumbers the others, so the place of a run that is gone is not known any more. */
-export function goneCursor(): InvalidArgumentError {
-  return new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
 }
 
 /** What a list looks at in a run. */

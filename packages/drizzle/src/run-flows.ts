@@ -3,6 +3,7 @@ import {
   admitOwner,
   decodeRows,
   decodeRun,
+  goneCursor,
   mayDelete,
   pageOfRows,
   parseRunRow,
@@ -20,7 +21,7 @@ import {
   type RunWrite,
 } from "@sessiondb/core/adapter";
 import type { LegacyRuns, LegacySession, LegacySessionRuns } from "./legacy-runs.ts";
-import { goneCursor, mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
+import { mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
 import type { TableNames } from "./names.ts";
 import type { Layout } from "./schema-manager.ts";
 import type { RunOfSession, SessionReads, TurnRun } from "./session-reads.ts";

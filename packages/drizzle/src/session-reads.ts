@@ -1,7 +1,5 @@
 import {
-  compareRuns,
   readingOrder,
-  skippedHistoryStatuses,
   type RunListQuery,
   type RunPosition,
   type RunRow,
@@ -25,15 +23,18 @@ import type { SqlConnection } from "./sql-driver.ts";
 import {
   bare,
   byBytes,
+  byPosition,
   chunkPlaceholders,
   chunks,
   chunkValues,
   following,
+  idPlaceholders,
+  isHistoryRow,
   list,
-  positionOf,
   runOrder,
   runSelection,
   sessionSelection,
+  tie,
   value,
   whereOf,
   type ListedRow,
@@ -45,13 +46,8 @@ import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
 export type RunOfSession = StoredRun & { readonly ownerId: string | null };
+/** A session as it was when its runs were read. */
 export interface SessionWithRuns {
-  readonly session: RawSession;
-  readonly runs: readonly StoredRun[];
-}
-
-/** A session of a list, as it was when its runs were read. */
-export interface ListedWithRuns {
   readonly session: RawSession;
   readonly runs: readonly StoredRun[];
 }
@@ -87,8 +83,8 @@ export class SessionReads extends StatementSet {
     on: SqlConnection,
     page: readonly ListedRow[],
     wanted: Exclude<RunsWanted, "none">,
-  ): Steps<ReadonlyMap<string, ListedWithRuns>> {
-    const found = new Map<string, ListedWithRuns>();
+  ): Steps<ReadonlyMap<string, SessionWithRuns>> {
+    const found = new Map<string, SessionWithRuns>();
     for (const session of page) {
       found.set(session.sessionId, { session, runs: yield* this.runsOf(on, session.sessionId, wanted) });
     }
@@ -245,7 +241,7 @@ export class SessionReads extends StatementSet {
   /** By `run_index` alone, which its index gives without sorting; the other keys are asked for only where runs tie. */
   *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
     const rows = yield* this.rows(on, this.#historyRuns("not null", "index order"), { sessionId, limit: limit + 1 });
-    if (rows.some(({ runIndex }, index) => runIndex === rows[index + 1]?.runIndex)) {
+    if (tie(rows)) {
       return yield* this.rows(on, this.#historyRuns("not null", "total order"), { sessionId, limit });
     }
     return rows.slice(0, limit);
@@ -255,11 +251,10 @@ export class SessionReads extends StatementSet {
   #historyRuns(runIndex: "null" | "not null", order: "index order" | "total order"): Statement<StoredRun> {
     return this.once(`history runs ${runIndex} in ${order}`, () => {
       const { runs } = this.dialect.tables;
-      const skipped = sql.raw(skippedHistoryStatuses.map((status) => `'${status}'`).join(", "));
       const keys = order === "total order" ? runOrder(this.dialect, "desc") : desc(runs.runIndex);
       return this.select(
         runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${runs.parentRunId} is null and (${runs.status} is null or ${runs.status} not in (${skipped})) order by ${keys} ${this.limit("limit")}`,
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${isHistoryRow(runs)} order by ${keys} ${this.limit("limit")}`,
       );
     });
   }
@@ -362,15 +357,13 @@ export class SessionReads extends StatementSet {
       const one = yield* this.rows(on, this.#anyRun(), { sessionId, limit: 1 });
       found.push(...one.filter((run) => !known.has(run.runId)));
     }
-    const compare = compareRuns({ sessionId, sortOrder: "asc" });
-    return found.toSorted((left, right) => compare(positionOf(left), positionOf(right)));
+    return found.toSorted(byPosition);
   }
 
   #turnRuns(count: number): Statement<TurnRun> {
     const { runs } = this.dialect.tables;
     return this.once(`turn runs ${count}`, () => {
-      const ids = Array.from({ length: count }, (_, index) => value(`id${index}`));
-      return this.select(turnSelection(runs), sql`${runs} where ${inArray(runs.runId, ids)}`);
+      return this.select(turnSelection(runs), sql`${runs} where ${inArray(runs.runId, idPlaceholders(count))}`);
     });
   }
 

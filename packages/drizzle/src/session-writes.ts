@@ -1,4 +1,5 @@
-import { unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
+import type { SessionType } from "@sessiondb/core";
+import { componentColumns, unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
 import { getTableColumns, getTableName, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, runOrder, value } from "./sql-parts.ts";
@@ -10,13 +11,6 @@ import type { Steps } from "./steps.ts";
  * the component that the turn fills in, or a run of another session.
  */
 export type AppendOutcome = "stored" | "session refused" | "run refused";
-
-/** The columns of a session that a turn fills in where they are empty, by its type. */
-const filled = {
-  agent: ["agentId", "agentData"],
-  team: ["teamId", "teamData"],
-  workflow: ["workflowId", "workflowData"],
-} as const;
 
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
 export class SessionWrites extends StatementSet {
@@ -47,7 +41,7 @@ export class SessionWrites extends StatementSet {
   protected touchable(session: SessionRow<string>): { readonly shape: string; readonly where: () => SQL } {
     const { sessions } = this.dialect.tables;
     const isOwned = session.userId !== null;
-    const present = (filled[session.sessionType as keyof typeof filled] ?? []).filter((name) => session[name] !== null);
+    const present = componentColumns[session.sessionType as SessionType].filter((name) => session[name] !== null);
     return {
       shape: `${isOwned ? "owned" : "unowned"} ${present.join(" ")}`,
       where: () => {
@@ -59,11 +53,16 @@ export class SessionWrites extends StatementSet {
   }
 
   /** Agno writes JSON null where a component has no data. */
-  #isFilled(name: (typeof filled)[keyof typeof filled][number]): SQL {
+  #isFilled(name: (typeof componentColumns)[SessionType][number]): SQL {
     const column = this.dialect.tables.sessions[name];
     return name.endsWith("Data")
       ? sql`cast(${column} as ${this.dialect.textType ?? sql`char`}) <> 'null'`
       : sql`${column} is not null`;
+  }
+
+  /** What an insert does with a row whose key is stored: nothing. */
+  keepStored(key: Column): SQL {
+    return sql`on conflict (${bare(key)}) do nothing`;
   }
 
   /** False when the session exists. */
@@ -71,7 +70,7 @@ export class SessionWrites extends StatementSet {
     const { sessions } = this.dialect.tables;
     const statement = this.once("insert session", () =>
       this.write(
-        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} on conflict (${bare(sessions.sessionId)}) do nothing`,
+        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} ${this.keepStored(sessions.sessionId)}`,
       ),
     );
     return (yield* this.affected(on, statement, { ...session })) > 0;

@@ -1,8 +1,10 @@
 import { CorruptDataError, type JsonObject, type JsonValue, type Run } from "@sessiondb/core";
 import {
+  compareRuns,
   decodeRun,
   isJsonObject,
   parseJson,
+  skippedHistoryStatuses,
   type RunPosition,
   type RunRow,
   type SessionRow,
@@ -59,6 +61,27 @@ export function positionOf({
   runId,
 }: Pick<StoredRun, "runIndex" | "createdAt" | "runId">): RunPosition {
   return { runIndex: runIndex ?? noIndex, createdAt, runId };
+}
+
+const inOrder = compareRuns({ sessionId: "", sortOrder: "asc" });
+
+/** The order of the runs of one session, as `runOrder` has it. */
+export function byPosition(
+  a: Pick<StoredRun, "runIndex" | "createdAt" | "runId">,
+  b: Pick<StoredRun, "runIndex" | "createdAt" | "runId">,
+): number {
+  return inOrder(positionOf(a), positionOf(b));
+}
+
+/** Whether two runs beside each other have the same index, or none: then which come first is not told by it alone. */
+export function tie(runs: readonly Pick<StoredRun, "runIndex">[]): boolean {
+  return runs.some(({ runIndex }, place) => runIndex === runs[place + 1]?.runIndex);
+}
+
+/** Whether a run is one that history uses, as `isHistoryRun` says. */
+export function isHistoryRow({ parentRunId, status }: SqlDialect["tables"]["runs"]): SQL {
+  const skipped = sql.raw(skippedHistoryStatuses.map((each) => `'${each}'`).join(", "));
+  return sql`${parentRunId} is null and (${status} is null or ${status} not in (${skipped}))`;
 }
 
 /** The most ids that one statement names; longer lists take several statements. */
@@ -144,7 +167,34 @@ export function chunks(ids: readonly string[]): string[][] {
 }
 
 export function chunkPlaceholders(chunk: readonly string[]): SQL[] {
-  return chunk.map((_, index) => value(`id${index}`));
+  return idPlaceholders(chunk.length);
+}
+
+/** The most sessions whose runs one statement reads. */
+const sessionsPerStatement = 128;
+
+/** Sessions whose runs one statement reads, with the values of `idPlaceholders(size)`. */
+export interface SessionChunk {
+  readonly size: number;
+  readonly values: Record<string, string | null>;
+}
+
+/** In few sizes, so that few statements are prepared; what is left over is null, which no session is named. */
+export function sessionChunks(sessions: readonly { readonly sessionId: string }[]): SessionChunk[] {
+  return Array.from({ length: Math.ceil(sessions.length / sessionsPerStatement) }, (_, index) => {
+    const chunk = sessions.slice(index * sessionsPerStatement, (index + 1) * sessionsPerStatement);
+    const size = 2 ** Math.ceil(Math.log2(chunk.length));
+    const ids = Array.from({ length: size }, (__, place): [string, string | null] => [
+      `id${place}`,
+      chunk[place]?.sessionId ?? null,
+    ]);
+    return { size, values: Object.fromEntries(ids) };
+  });
+}
+
+/** Placeholders for so many ids. */
+export function idPlaceholders(size: number): SQL[] {
+  return Array.from({ length: size }, (_, place) => value(`id${place}`));
 }
 
 export function chunkValues(chunk: readonly string[]): Record<string, unknown> {

@@ -1,25 +1,22 @@
+import { readingOrder, type RunsWanted, type SessionListQuery } from "@sessiondb/core/adapter";
 import {
-  compareRuns,
-  readingOrder,
-  skippedHistoryStatuses,
-  type RunsWanted,
-  type SessionListQuery,
-} from "@sessiondb/core/adapter";
-import {
+  byPosition,
   counted,
+  idPlaceholders,
+  isHistoryRow,
   list,
   listValues,
-  positionOf,
   runOrder,
   runSelection,
+  sessionChunks,
   sessionConditions,
   SessionReads,
   sessionSelection,
   Statement,
+  tie,
   value,
   whereOf,
   type ListedRow,
-  type ListedWithRuns,
   type RawSession,
   type SessionWithRuns,
   type SqlConnection,
@@ -28,9 +25,6 @@ import {
 } from "@sessiondb/drizzle";
 import { asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import { following } from "./mysql-dialect.ts";
-
-/** The most sessions whose runs one statement reads. */
-const sessionsPerStatement = 128;
 
 /** The reads that MySQL and MariaDB spell in their own way. */
 export class MysqlReads extends SessionReads {
@@ -91,18 +85,14 @@ export class MysqlReads extends SessionReads {
     });
   }
 
-  /** One statement for up to 128 sessions: their rows again, and their runs. */
+  /** One statement for each chunk of sessions: their rows again, and their runs. */
   override *withRuns(
     on: SqlConnection,
     page: readonly ListedRow[],
     wanted: Exclude<RunsWanted, "none">,
-  ): Steps<ReadonlyMap<string, ListedWithRuns>> {
-    const found = new Map<string, ListedWithRuns>();
-    for (let from = 0; from < page.length; from += sessionsPerStatement) {
-      const ids = page.slice(from, from + sessionsPerStatement).map(({ sessionId }) => sessionId);
-      // Few sizes, so that few statements are prepared; what is left over is null, which no session is named.
-      const size = 2 ** Math.ceil(Math.log2(ids.length));
-      const values = Object.fromEntries(Array.from({ length: size }, (_, place) => [`id${place}`, ids[place] ?? null]));
+  ): Steps<ReadonlyMap<string, SessionWithRuns>> {
+    const found = new Map<string, SessionWithRuns>();
+    for (const { size, values } of sessionChunks(page)) {
       const statement = this.#withRuns(size, wanted === "all");
       const rows = yield* this.raw(on, statement, { ...values, limit: wanted === "all" ? null : wanted + 1 });
       const { sessions, runs } = this.#split(statement, rows);
@@ -130,7 +120,7 @@ export class MysqlReads extends SessionReads {
       const { sessions, runs } = this.dialect.tables;
       const session = sessionSelection(sessions);
       const run = runSelection(runs);
-      const ids = idsOf(size);
+      const ids = idPlaceholders(size);
       const own = sql`(select ${list(Object.values(session))}, ${nulls(run)} from ${sessions} where ${sessions.sessionId} in (${list(ids)}))`;
       const ofRuns = sql`select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId}`;
       const parts = all
@@ -155,11 +145,11 @@ export class MysqlReads extends SessionReads {
   override *newestRuns(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
     const byIndex = this.#historyRuns("by index", desc(this.dialect.tables.runs.runIndex));
     const rows = yield* this.rows(on, byIndex, { sessionId, limit: limit + 1 });
-    if (isDistinct(rows)) {
-      return rows.slice(0, limit).toReversed();
+    if (tie(rows)) {
+      const inOrder = this.#historyRuns("in total order", runOrder(this.dialect, "desc"));
+      return (yield* this.rows(on, inOrder, { sessionId, limit })).toReversed();
     }
-    const inOrder = this.#historyRuns("in total order", runOrder(this.dialect, "desc"));
-    return (yield* this.rows(on, inOrder, { sessionId, limit })).toReversed();
+    return rows.slice(0, limit).toReversed();
   }
 
   #historyRuns(name: string, order: SQL): Statement<StoredRun> {
@@ -167,7 +157,7 @@ export class MysqlReads extends SessionReads {
       const { runs } = this.dialect.tables;
       return this.select(
         runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${this.#isHistory} order by ${order} limit ${value("limit")}`,
+        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${isHistoryRow(runs)} order by ${order} limit ${value("limit")}`,
       );
     });
   }
@@ -183,36 +173,14 @@ export class MysqlReads extends SessionReads {
       return runs;
     }
     // Which of the oldest runs belong to the newest n is open where they tie.
-    return isDistinct(runs) ? runs.slice(-wanted) : yield* this.newestRuns(on, sessionId, wanted);
+    return tie(runs) ? yield* this.newestRuns(on, sessionId, wanted) : runs.slice(-wanted);
   }
 
   /** What follows the condition on the session: nothing for all its runs; for the newest, one more shows whether they tie. */
   #wanted(all: boolean): SQL {
-    return all
-      ? sql``
-      : sql` and ${this.#isHistory} order by ${desc(this.dialect.tables.runs.runIndex)} limit ${value("limit")}`;
-  }
-
-  get #isHistory(): SQL {
-    const { parentRunId, status } = this.dialect.tables.runs;
-    const skipped = sql.raw(skippedHistoryStatuses.map((each) => `'${each}'`).join(", "));
-    return sql`${parentRunId} is null and (${status} is null or ${status} not in (${skipped}))`;
+    const { runs } = this.dialect.tables;
+    return all ? sql`` : sql` and ${isHistoryRow(runs)} order by ${desc(runs.runIndex)} limit ${value("limit")}`;
   }
 }
-
-/** Placeholders for the ids of so many sessions. */
-const idsOf = (size: number): SQL[] => Array.from({ length: size }, (_, place) => value(`id${place}`));
 
 const nulls = (selection: object): SQL => list(Object.keys(selection).map(() => sql`null`));
-
-/** Whether no two runs beside each other have the same index. */
-function isDistinct(runs: readonly StoredRun[]): boolean {
-  return runs.every(({ runIndex }, index) => runIndex !== runs[index + 1]?.runIndex);
-}
-
-/** The order of the runs of a session, as the database has it. */
-const byPlace = compareRuns({ sessionId: "", sortOrder: "asc" });
-
-function byPosition(a: StoredRun, b: StoredRun): number {
-  return byPlace(positionOf(a), positionOf(b));
-}

@@ -89,7 +89,7 @@ function partsOf(options: MySqlSessionDbOptions, driver: SqlDriver, serverBytes:
       return Math.min(maxPayloadBytes, serverBytes());
     },
   };
-  return { driver, dialect, limits, reads: new MysqlReads(dialect), writes: new MysqlWrites(dialect) };
+  return { driver, dialect, limits, Reads: MysqlReads, Writes: MysqlWrites };
 }
 
 function checkedOptions(options: MySqlSessionDbOptions): MySqlSessionDbOptions {

@@ -22,6 +22,10 @@ const kept = sql`last_insert_id(1) = 1`;
 
 /** The writes that MySQL and MariaDB spell in their own way. */
 export class MysqlWrites extends SessionWrites {
+  override keepStored(key: Column): SQL {
+    return sql`on duplicate key update ${bare(key)} = ${key}`;
+  }
+
   override *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
     const { sessions } = this.dialect.tables;
     const statement = this.once("insert session", () => {

@@ -68,8 +68,8 @@ function partsOf(
   const payloadBytes = options.maxPayloadBytes ?? 200 * 1024 * 1024;
   return {
     dialect,
-    reads: new PostgresReads(dialect),
-    writes: new PostgresWrites(dialect),
+    Reads: PostgresReads,
+    Writes: PostgresWrites,
     driver: new PostgresDriver({
       dialect,
       inTransaction,

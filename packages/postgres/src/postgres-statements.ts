@@ -1,7 +1,5 @@
 import {
-  compareRuns,
   readingOrder,
-  skippedHistoryStatuses,
   unixSeconds,
   type RunListQuery,
   type RunRow,
@@ -11,10 +9,11 @@ import {
 import {
   bare,
   byBytes,
+  byPosition,
   following,
+  isHistoryRow,
   list,
   noIndex,
-  positionOf,
   runConditions,
   runListValues,
   runSelection,
@@ -25,7 +24,6 @@ import {
   value,
   type AppendOutcome,
   type ListedRow,
-  type ListedWithRuns,
   type RawSession,
   type SessionWithRuns,
   type SqlConnection,
@@ -110,7 +108,7 @@ export class PostgresReads extends SessionReads {
     on: SqlConnection,
     page: readonly ListedRow[],
     wanted: Exclude<RunsWanted, "none">,
-  ): Steps<ReadonlyMap<string, ListedWithRuns>> {
+  ): Steps<ReadonlyMap<string, SessionWithRuns>> {
     const limit = wanted === "all" ? null : wanted;
     const sessionIds = page.map(({ sessionId }) => sessionId);
     const rows = yield* this.rows(on, this.#withRuns(limit === null), { sessionIds, limit });
@@ -120,7 +118,7 @@ export class PostgresReads extends SessionReads {
       runs.push(runOf(row));
       runsOf.set(row.sessionId, runs);
     }
-    const found = new Map<string, ListedWithRuns>();
+    const found = new Map<string, SessionWithRuns>();
     for (const session of rows.filter(({ runData }) => runData === null)) {
       const { sessionId } = session;
       const runs = (runsOf.get(sessionId) ?? []).toSorted(byPosition);
@@ -157,10 +155,9 @@ export class PostgresReads extends SessionReads {
 
   /** The newest runs that history uses, by run_index alone, whose index needs no sort. Runs that tie with the last come too. */
   get #newest(): SQL {
-    const { parentRunId, status, runIndex } = this.dialect.tables.runs;
-    const skipped = list(skippedHistoryStatuses.map((each) => sql.raw(`'${each}'`)));
-    return sql`${parentRunId} is null and (${status} is null or ${status} not in (${skipped}))
-      order by ${runIndex} desc fetch first (${value("limit")}) rows with ties`;
+    const { runs } = this.dialect.tables;
+    return sql`${isHistoryRow(runs)}
+      order by ${runs.runIndex} desc fetch first (${value("limit")}) rows with ties`;
   }
 
   override *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
@@ -233,10 +230,4 @@ export class PostgresWrites extends SessionWrites {
     // Which of the two was refused, the transaction that follows finds out.
     return (yield* this.affected(on, statement, values)) > 0 ? "stored" : "session refused";
   }
-}
-
-const inOrder = compareRuns({ sessionId: "", sortOrder: "asc" });
-
-function byPosition(left: StoredRun, right: StoredRun): number {
-  return inOrder(positionOf(left), positionOf(right));
 }

@@ -5,7 +5,7 @@ import type { Database } from "better-sqlite3";
 import type { SqliteTableOptions } from "./schema.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
-import { sqliteReads } from "./sqlite-reads.ts";
+import { SqliteReads } from "./sqlite-reads.ts";
 
 export interface SqliteSessionDbOptions extends SqliteTableOptions {
   /** The path of the database file, created if missing, or `:memory:`. */
@@ -64,7 +64,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         busyTimeout,
       }),
       dialect,
-      reads: sqliteReads(dialect),
+      Reads: SqliteReads,
       limits: { maxIdLength: 255, maxPayloadBytes },
       autoMigrate: (options.autoMigrate ?? true) && !readonly,
     });
@@ -88,7 +88,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         busyTimeout: 0,
       }),
       dialect,
-      reads: sqliteReads(dialect),
+      Reads: SqliteReads,
       limits: this.limits,
       autoMigrate: false,
       inTransactionOf: this,

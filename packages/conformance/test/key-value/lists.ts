@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "@sessiondb/core";
 import type {
   RunListQuery,
   RunPosition,
@@ -6,7 +5,7 @@ import type {
   SessionListQuery,
   SessionPosition,
 } from "@sessiondb/core/adapter";
-import { compareRuns, compareSessions, pageOfAll, type RowPage } from "@sessiondb/core/adapter";
+import { compareRuns, compareSessions, goneCursor, pageOfAll, type RowPage } from "@sessiondb/core/adapter";
 import type { Entry, KeyRange } from "./key-value-service.ts";
 import { keyOf, lastPart, prefixOf, sortable } from "./layout.ts";
 import type { Reader } from "./reader.ts";
@@ -118,7 +117,7 @@ export async function runIds(reader: Reader, query: RunListQuery): Promise<RowPa
   const visible = positions.filter((_, index) => userId === null || ownedIds.has(ordered[index]?.value ?? ""));
   const current = visible.find(({ position }) => position.runId === start?.position.runId)?.position;
   if (sessionId !== null && start !== null && current === undefined) {
-    throw new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+    throw goneCursor();
   }
   const place = sessionId === null ? start : start && { ...start, position: current ?? start.position };
   return pageOfAll(
