@@ -2,6 +2,7 @@
 export { BaseSessionDb, type Signal } from "./base-session-db.ts";
 export * from "./arguments.ts";
 export { unixSeconds } from "./clock.ts";
+export * from "./constructor-options.ts";
 export { bySessionId } from "./encode-writes.ts";
 export { isJsonObject, parseJson, toJsonText } from "./json.ts";
 export {

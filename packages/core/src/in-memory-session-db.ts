@@ -1,4 +1,5 @@
 import { BaseSessionDb } from "./base-session-db.ts";
+import { count, readOptions, type OptionReaders } from "./constructor-options.ts";
 import {
   compareRuns,
   compareSessions,
@@ -59,6 +60,10 @@ export interface InMemorySessionDbOptions {
   maxPayloadBytes?: number;
 }
 
+const optionReaders = {
+  maxPayloadBytes: count({ from: 1, otherwise: 64 * 1024 * 1024 }),
+} satisfies OptionReaders<InMemorySessionDbOptions>;
+
 /** A session's row and its runs in order: the `runIndex` of a run is its place in the list. */
 interface StoredSession {
   row: SessionRow<string>;
@@ -76,7 +81,8 @@ export class InMemorySessionDb extends BaseSessionDb {
   readonly #sessions = new Map<string, StoredSession>();
   readonly #runs = new Map<string, StoredRun>();
 
-  constructor({ maxPayloadBytes = 64 * 1024 * 1024 }: InMemorySessionDbOptions = {}) {
+  constructor(options: InMemorySessionDbOptions = {}) {
+    const { maxPayloadBytes } = readOptions(options, optionReaders);
     super({ maxIdLength: 255, maxPayloadBytes });
   }
 

@@ -14,9 +14,12 @@ export function isHistoryRun(run: { parentRunId?: string | null; status?: string
   return (run.parentRunId ?? null) === null && !skippedHistoryStatuses.includes(run.status ?? "");
 }
 
-/** The form in which names are compared: the same on every database. */
+/**
+ * The form in which names are compared, the same on every database: each letter in lower case by itself, whatever stands
+ * beside it. A final sigma is a sigma, and a capital I with a dot is an `i`.
+ */
 export function foldName(name: string): string {
-  return name.toLowerCase();
+  return name.replaceAll("İ", "i").toLowerCase().replaceAll("i\u0307", "i").replaceAll("ς", "σ");
 }
 
 /** The name inside a session's row, or null. It reads a name from whatever `sessionData` holds, also from broken data. */

@@ -5,6 +5,7 @@ import {
   type SessionListQuery,
 } from "@sessiondb/core/adapter";
 import { and, eq, inArray, isNull, or, sql, type Column, type SQL } from "drizzle-orm";
+import { foldedSearch, foldingValues } from "./name-folding.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import { list, value } from "./sql-parts.ts";
 
@@ -33,6 +34,7 @@ export function sessionConditions(
   const { sessions, runs } = dialect.tables;
   const passedOver = passOver(dialect, ordered);
   const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
+  const search = sessionName === null || sessionName === "" ? null : foldedSearch(sessionName);
   return all([
     sessionType !== null && {
       name: `type ${sessionType}`,
@@ -55,11 +57,10 @@ export function sessionConditions(
           ),
         ),
     },
-    sessionName !== null &&
-      sessionName !== "" && {
-        name: "name",
-        where: () => dialect.nameContains(sessions.sessionData, value("sessionName")),
-      },
+    search !== null && {
+      name: `name ${search.pairs.length}`,
+      where: () => dialect.nameContains(sessions.sessionData, search),
+    },
     ...timeWindow(query, { createdAt: sessions.createdAt, passedOver, after }),
   ]);
 }
@@ -194,7 +195,7 @@ export function runConditionValues({ statuses, parent, ...query }: RunListQuery)
 
 /** Binds what conditions on sessions left open. */
 export function sessionConditionValues(conditions: SessionConditions): Record<string, unknown> {
-  return { ...conditions, ...statusValues(conditions.runStatuses) };
+  return { ...conditions, ...statusValues(conditions.runStatuses), ...foldingValues(conditions.sessionName) };
 }
 
 function statusValues(statuses: readonly string[] | null): Record<string, unknown> {

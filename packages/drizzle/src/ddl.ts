@@ -30,6 +30,8 @@ interface ForeignKeyConfig {
 
 export interface DdlSpelling {
   readonly quote: (identifier: string) => string;
+  /** The name of an index, as the database can hold it. */
+  readonly indexName: (name: string) => string;
   /** Renders an expression of an index; DDL has no parameters. */
   readonly inline: (expression: SQL) => string;
   /** The type of a column, where it is another than the Drizzle table says. */
@@ -66,7 +68,7 @@ function createTable(config: TableConfig, spelling: DdlSpelling): string {
   const indexes = indexesInTable
     ? config.indexes.map(
         ({ config: index }) =>
-          `${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(index.name ?? "")} ${indexKeys(index, config, spelling)}`,
+          `${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(spelling.indexName(index.name ?? ""))} ${indexKeys(index, config, spelling)}`,
       )
     : [];
   const parts = [...columns, ...primary, ...unique, ...indexes, ...references];
@@ -93,10 +95,10 @@ function indexKeys({ columns, where }: IndexConfig, table: TableConfig, { quote,
 function createIndexes(config: TableConfig, spelling: DdlSpelling, found: ReadonlySet<string>): string[] {
   const { quote } = spelling;
   return config.indexes
-    .filter(({ config: index }) => !found.has(index.name ?? ""))
+    .filter(({ config: index }) => !found.has(spelling.indexName(index.name ?? "")))
     .map(({ config: index }) => {
       const keys = indexKeys(index, config, spelling);
-      return `CREATE ${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(index.name ?? "")} ON ${qualified(config, spelling)} ${keys}`;
+      return `CREATE ${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(spelling.indexName(index.name ?? ""))} ON ${qualified(config, spelling)} ${keys}`;
     });
 }
 

@@ -1,8 +1,10 @@
 export { runConditions, sessionConditions } from "./conditions.ts";
 export { planSchema, type DdlSpelling } from "./ddl.ts";
+export { DriverError, type KnownNames } from "./driver-error.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
-export { tableNames, type TableNameOptions } from "./names.ts";
+export { dottedI, type FoldedSearch } from "./name-folding.ts";
+export { indexName, tableNames, tableOptionReaders, type TableNameOptions } from "./names.ts";
 export type { ClassifiedError } from "./retry.ts";
 export { counted, listValues, runListValues, SessionReads, type SessionWithRuns } from "./session-reads.ts";
 export { SessionWrites, type AppendOutcome } from "./session-writes.ts";

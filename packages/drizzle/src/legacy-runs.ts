@@ -2,6 +2,7 @@ import { CorruptDataError, type Run } from "@sessiondb/core";
 import { parseRunRow, type RunQuery, type RunRow } from "@sessiondb/core/adapter";
 import { getTableName, sql, type SQL } from "drizzle-orm";
 import { legacyRuns, rowOfLegacyRun, withoutRuns, type LegacyRow } from "./legacy-column.ts";
+import { notWritten } from "./not-written.ts";
 import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
@@ -157,7 +158,10 @@ export class LegacyRuns extends StatementSet {
       );
     });
     const json = withoutRuns(yield* this.#rowOf(on, session), this.#location, runIds);
-    yield* this.affected(on, statement, { json, sessionId: session.sessionId });
+    const { sessionId } = session;
+    if ((yield* this.affected(on, statement, { json, sessionId })) !== 1) {
+      throw notWritten(`Runs of session ${JSON.stringify(sessionId)} were not removed from ${this.#location}.`);
+    }
   }
 
   /** Copies the runs of the next sessions into rows, in their merged order. */
@@ -203,8 +207,14 @@ export class LegacyRuns extends StatementSet {
           yield* this.#writes.setRunIndex(on, runId, place);
         }
       } else if (copy !== undefined) {
-        yield* this.#writes.putRun(on, rowOfLegacyRun(copy, row, place));
-        copied += 1;
+        if (yield* this.#writes.putRun(on, rowOfLegacyRun(copy, row, place))) {
+          copied += 1;
+        } else if ((yield* this.#reads.runsById(on, [runId])).length > 0) {
+          // Another session has taken the id since the look above.
+          elsewhere.add(runId);
+        } else {
+          throw notWritten(`Run ${JSON.stringify(runId)} was not copied out of ${this.#location}.`);
+        }
       }
     }
     return { copied, skipped: elsewhere.size };

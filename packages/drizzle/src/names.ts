@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import { InvalidArgumentError } from "@sessiondb/core";
+import { oneOf, optional, type OptionReader } from "@sessiondb/core/adapter";
 
 export interface TableNameOptions {
   /** The sessions table. Default `agno_sessions`. */
@@ -15,18 +17,31 @@ export interface TableNames {
 
 const defaultSessions = "agno_sessions";
 
-/** Postgres cuts longer names off, and index names are made by adding to table names. */
+/** Of a table. Names of indexes are made by adding to it. */
 const longestName = 48;
+/** Of an index: Postgres cuts longer names off, and MySQL refuses those of more than 64 characters. */
+const longestIndexName = 63;
 
 export function tableNames({ sessionTable = defaultSessions, runsTable }: TableNameOptions = {}): TableNames {
   const sessions = checkName(sessionTable, "sessionTable");
   const runs = checkName(runsTable ?? (sessions === defaultSessions ? "agno_runs" : `${sessions}_runs`), "runsTable");
   const names = { sessions, runs, versions: "agno_schema_versions" };
-  if (new Set(Object.values(names)).size < 3) {
-    throw new InvalidArgumentError("runsTable", "another name than those of the sessions and schema versions tables");
+  // Some databases take names that differ in case for the same name, and some take it so on one system and not on another.
+  if (new Set(Object.values(names).map((name) => name.toLowerCase())).size < 3) {
+    throw new InvalidArgumentError(
+      "runsTable",
+      "another name than those of the sessions and schema versions tables, not in case alone",
+    );
   }
   return names;
 }
+
+/** The readers of the options that each dialect's tables have; see `readOptions`. */
+export const tableOptionReaders = {
+  sessionTable: optional(checkName),
+  runsTable: optional(checkName),
+  indexes: oneOf("needed", "agno"),
+} satisfies Record<string, OptionReader<unknown>>;
 
 /** Any name is quoted where it is used, so only what no database can hold is refused. */
 function checkName(name: unknown, argument: string): string {
@@ -37,4 +52,23 @@ function checkName(name: unknown, argument: string): string {
     throw new InvalidArgumentError(argument, `at most ${longestName} bytes long`);
   }
   return name;
+}
+
+/**
+ * The name of an index as every database can hold it. One that is too long keeps its beginning, and gets a hash of the whole
+ * in place of the rest, since what tells two of them apart is at their ends.
+ */
+export function indexName(name: string): string {
+  if (Buffer.byteLength(name) <= longestIndexName) {
+    return name;
+  }
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  let beginning = "";
+  for (const character of name) {
+    if (Buffer.byteLength(`${beginning}${character}_${hash}`) > longestIndexName) {
+      break;
+    }
+    beginning += character;
+  }
+  return `${beginning}_${hash}`;
 }

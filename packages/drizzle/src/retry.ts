@@ -101,7 +101,7 @@ export async function withRetry<Result>(
       if (outcomeUnknown && !repeatable) {
         throw new DatabaseUnreachableError(
           `${error.message} Whether the change was made is not known: read it before making it again.`,
-          { cause },
+          { cause: error.cause },
         );
       }
       const waited = performance.now() - start;
@@ -110,9 +110,10 @@ export async function withRetry<Result>(
       }
       if (waited >= options.patience) {
         const message = `${error.message} Gave up after ${Math.round(waited)} ms.`;
+        const kept = { cause: error.cause };
         throw error instanceof DatabaseUnreachableError
-          ? new DatabaseUnreachableError(message, { cause })
-          : new DatabaseBusyError(message, { cause });
+          ? new DatabaseUnreachableError(message, kept)
+          : new DatabaseBusyError(message, kept);
       }
       await untilAborted(sleep(pause * (0.5 + Math.random() / 2)), signal);
     }

@@ -1,4 +1,10 @@
-import { CorruptDataError, RunConflictError, SchemaMismatchError, type Run } from "@sessiondb/core";
+import {
+  CorruptDataError,
+  RunConflictError,
+  SchemaMismatchError,
+  type Run,
+  type SessionDbError,
+} from "@sessiondb/core";
 import {
   admitOwner,
   decodeRows,
@@ -23,6 +29,7 @@ import {
 import type { LegacyRuns, LegacySession, LegacySessionRuns } from "./legacy-runs.ts";
 import { mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
 import type { TableNames } from "./names.ts";
+import { notWritten } from "./not-written.ts";
 import type { Layout } from "./schema-manager.ts";
 import type { RunOfSession, SessionReads, TurnRun } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
@@ -98,8 +105,16 @@ export class RunFlows {
     const placed = layout.mergeLegacy ? yield* this.#legacy.place(on, run) : run;
     const row = keepsTime ? { ...placed, createdAt: run.createdAt } : placed;
     if (!(yield* this.#writes.putRun(on, row, keepsTime))) {
-      throw new RunConflictError(run.runId, run.sessionId);
+      throw yield* this.refusal(on, run);
     }
+  }
+
+  /** Why a run was not written. */
+  *refusal(on: SqlConnection, { runId, sessionId }: RunRow<string>): Steps<SessionDbError> {
+    const [stored] = yield* this.#reads.runsById(on, [runId]);
+    return stored !== undefined && stored.sessionId !== sessionId
+      ? new RunConflictError(runId, sessionId)
+      : notWritten(`Run ${JSON.stringify(runId)} was not written to ${this.#names.runs}.`);
   }
 
   /** What a turn's conditions and `deleteRunsAfter` look at. */
@@ -133,10 +148,19 @@ export class RunFlows {
     if (runIds.length === 0) {
       return;
     }
-    yield* this.#writes.deleteRuns(on, runIds);
+    yield* this.#deleteRows(on, runIds);
     const legacy = layout.legacyColumn ? yield* this.#legacy.sessionWithRuns(on, sessionId) : null;
     if (legacy !== null) {
       yield* this.#legacy.remove(on, legacy.session, new Set(runIds));
+    }
+  }
+
+  /** Deletes the rows of runs, as far as they are still there. */
+  *#deleteRows(on: SqlConnection, runIds: readonly string[]): Steps<void> {
+    const deleted = yield* this.#writes.deleteRuns(on, runIds);
+    const left = deleted < runIds.length ? yield* this.#reads.runsById(on, runIds) : [];
+    if (left.length > 0) {
+      throw notWritten(`${left.length} of ${runIds.length} runs were not deleted from ${this.#names.runs}.`);
     }
   }
 
@@ -255,7 +279,7 @@ export class RunFlows {
     const deletable = locked.filter((stored) => mayDelete(stored, userId, namedIn(stored.sessionId)));
     const removable = new Set(deletable.map(({ sessionId }) => sessionId));
     const removed = new Set(rows.filter(({ sessionId }) => removable.has(sessionId)).map(({ runId }) => runId));
-    yield* this.#writes.deleteRuns(on, [...removed]);
+    yield* this.#deleteRows(on, [...removed]);
     for (const sessionId of removable) {
       yield* this.#writes.renumberRuns(on, sessionId);
     }

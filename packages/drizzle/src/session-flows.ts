@@ -1,4 +1,4 @@
-import { DatabaseError, SessionDbError, type Run, type Session, type SessionHeader } from "@sessiondb/core";
+import { SessionDbError, type Run, type Session, type SessionHeader } from "@sessiondb/core";
 import {
   admitOwner,
   admitType,
@@ -26,6 +26,7 @@ import {
 } from "@sessiondb/core/adapter";
 import type { Column } from "drizzle-orm";
 import { Claims, mostClaims } from "./claims.ts";
+import { notWritten } from "./not-written.ts";
 import { callOut } from "./retry.ts";
 import type { RunFlows, StatementSets } from "./run-flows.ts";
 import type { Layout } from "./schema-manager.ts";
@@ -206,9 +207,8 @@ export class SessionFlows {
     const deleted = yield* this.#writes.deleteSessions(on, sessionIds, cleared);
     if (deleted < sessionIds.length) {
       // They were locked, so nobody else has deleted them. Their runs come back with the rollback.
-      throw new DatabaseError(
-        `${sessionIds.length - deleted} of ${sessionIds.length} sessions were not deleted from ` +
-          `${this.#sets.names.sessions}. Look for a trigger or a row-level security policy that prevents it.`,
+      throw notWritten(
+        `${sessionIds.length - deleted} of ${sessionIds.length} sessions were not deleted from ${this.#sets.names.sessions}.`,
       );
     }
     return deleted;

@@ -1,6 +1,7 @@
 import type { SessionType } from "@sessiondb/core";
 import { componentColumns, unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
 import { getTableColumns, getTableName, inArray, sql, type Column, type SQL } from "drizzle-orm";
+import { notWritten } from "./not-written.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, runOrder, value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
@@ -76,6 +77,7 @@ export class SessionWrites extends StatementSet {
     return (yield* this.affected(on, statement, { ...session })) > 0;
   }
 
+  /** Changes a session that is locked. */
   *updateSession(on: SqlConnection, sessionId: string, columns: Partial<SessionRow<string>>): Steps<void> {
     const { sessions } = this.dialect.tables;
     const names = Object.keys(columns) as (keyof SessionRow)[];
@@ -85,12 +87,15 @@ export class SessionWrites extends StatementSet {
         sql`update ${sessions} set ${sql.join(assignments, sql`, `)} where ${sessions.sessionId} = ${value("id")}`,
       );
     });
-    yield* this.affected(on, statement, { ...columns, id: sessionId });
+    if ((yield* this.affected(on, statement, { ...columns, id: sessionId })) !== 1) {
+      throw notWritten(`Session ${JSON.stringify(sessionId)} was not updated in ${getTableName(sessions)}.`);
+    }
   }
 
   /**
    * Adds or replaces a run. A run that is stored keeps its place and, unless `keepsTime`, its creation time; a new one
-   * without `runIndex` goes after the last. False when the run id belongs to another session.
+   * without `runIndex` goes after the last. False when nothing was written, most likely since the run id belongs to another
+   * session.
    */
   *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
     const { runs } = this.dialect.tables;
@@ -149,26 +154,46 @@ export class SessionWrites extends StatementSet {
     return deleted;
   }
 
-  *deleteRuns(on: SqlConnection, runIds: readonly string[]): Steps<void> {
+  *deleteRuns(on: SqlConnection, runIds: readonly string[]): Steps<number> {
     const { runs } = this.dialect.tables;
+    let deleted = 0;
     for (const chunk of chunks(runIds)) {
       const statement = this.once(`delete runs ${chunk.length}`, () =>
         this.write(sql`delete from ${runs} where ${inArray(runs.runId, chunkPlaceholders(chunk))}`),
       );
-      yield* this.affected(on, statement, chunkValues(chunk));
+      deleted += yield* this.affected(on, statement, chunkValues(chunk));
     }
+    return deleted;
   }
 
   /** Numbers the runs of a session 0, 1, 2 … in their order. */
   *renumberRuns(on: SqlConnection, sessionId: string): Steps<void> {
     const { runs } = this.dialect.tables;
-    const statement = this.once("renumber runs", () => {
-      const ranked = sql`select ${runs.runId} as id, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
-      return this.write(
-        sql`update ${runs} set ${bare(runs.runIndex)} = ranked.place from (${ranked}) as ranked where ${runs.runId} = ranked.id and (${runs.runIndex} is null or ${runs.runIndex} <> ranked.place)`,
-      );
-    });
-    yield* this.affected(on, statement, { sessionId });
+    const statement = this.once("renumber runs", () => this.write(this.renumbering(this.#ranked)));
+    if ((yield* this.affected(on, statement, { sessionId })) > 0) {
+      return;
+    }
+    // Nothing to do, or nothing done.
+    const misplaced = this.once("misplaced runs", () =>
+      this.select<{ id: string }>(
+        { id: sql`ranked.id` },
+        sql`(${this.#ranked}) as ranked where ranked.place <> ranked.stored or ranked.stored is null limit 1`,
+      ),
+    );
+    if ((yield* this.rows(on, misplaced, { sessionId })).length > 0) {
+      throw notWritten(`The runs of session ${JSON.stringify(sessionId)} were not numbered in ${getTableName(runs)}.`);
+    }
+  }
+
+  /** Puts each run that is not in its place there. `ranked` are the runs of the session, with their places. */
+  protected renumbering(ranked: SQL): SQL {
+    const { runs } = this.dialect.tables;
+    return sql`update ${runs} set ${bare(runs.runIndex)} = ranked.place from (${ranked}) as ranked where ${runs.runId} = ranked.id and (${runs.runIndex} is null or ${runs.runIndex} <> ranked.place)`;
+  }
+
+  get #ranked(): SQL {
+    const { runs } = this.dialect.tables;
+    return sql`select ${runs.runId} as id, ${runs.runIndex} as stored, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
   }
 
   *setRunIndex(on: SqlConnection, runId: string, runIndex: number): Steps<void> {
@@ -178,6 +203,8 @@ export class SessionWrites extends StatementSet {
         sql`update ${runs} set ${bare(runs.runIndex)} = ${value("runIndex")} where ${runs.runId} = ${value("runId")}`,
       ),
     );
-    yield* this.affected(on, statement, { runId, runIndex });
+    if ((yield* this.affected(on, statement, { runId, runIndex })) !== 1) {
+      throw notWritten(`Run ${JSON.stringify(runId)} was not moved in ${getTableName(runs)}.`);
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import type { Column, SQL, Table } from "drizzle-orm";
+import type { FoldedSearch } from "./name-folding.ts";
 import type { TableNames } from "./names.ts";
 
 /** A Drizzle table of any dialect with one column for each property of a row. */
@@ -44,8 +45,8 @@ export interface SqlDialect {
   readonly passOver?: (column: Column) => SQL;
   /** EXISTS, where the planner would make a join of it that reads all there is; default `exists (…)`. */
   readonly exists?: (subquery: SQL) => SQL;
-  /** Whether the name in the session data contains `folded`, compared as `foldName` does. */
-  nameContains(sessionData: Column, folded: SQL): SQL;
+  /** Whether the name in the session data contains the search text once both are folded as `foldName` does. */
+  nameContains(sessionData: Column, search: FoldedSearch): SQL;
   /** Whether a column of the declared type found can stand in for the column wanted. */
   accepts(wanted: Column, foundType: string): boolean;
   /** The statements that create what is missing, in order. */

@@ -1,4 +1,4 @@
-import { RunConflictError, type UpsertRunResult } from "@sessiondb/core";
+import type { UpsertRunResult } from "@sessiondb/core";
 import {
   admitted,
   bySessionId,
@@ -63,7 +63,7 @@ export class TurnFlow {
         return { stored: true, deletedRuns: 0 };
       }
       if (outcome === "run refused") {
-        throw new RunConflictError(run.runId, run.sessionId);
+        throw yield* this.#runs.refusal(on, run);
       }
     }
     const claims = claimsOf(write);

@@ -1,5 +1,14 @@
 import { InvalidArgumentError } from "@sessiondb/core";
-import { planSchema, tableNames, value, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
+import {
+  dottedI,
+  indexName,
+  planSchema,
+  tableNames,
+  value,
+  type FoldedSearch,
+  type FoundSchema,
+  type SqlDialect,
+} from "@sessiondb/drizzle";
 import { sql, type Column, type SQL } from "drizzle-orm";
 import { getTableConfig, MySqlDialect, type MySqlTable } from "drizzle-orm/mysql-core";
 import { sessionTables, type MySqlTableOptions } from "./schema.ts";
@@ -28,18 +37,24 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     following,
     // MariaDB would collect the sessions of all runs first, to read the few of a page.
     exists: (subquery) => sql`(${subquery} limit 1) = 1`,
-    nameContains: (sessionData: Column, folded: SQL) => {
+    nameContains: (sessionData: Column, { folded, pairs }: FoldedSearch) => {
       // Text in the place of an object is a document that was encoded twice.
       const inner = sql`json_unquote(${sessionData})`;
       const data = sql`case when json_type(${sessionData}) = 'STRING' and json_valid(${inner}) then ${inner} else ${sessionData} end`;
       const name = sql`json_extract(${data}, '$.session_name')`;
-      // A binary collation, so that accents count; lower() makes case not count.
-      return sql`(json_type(${name}) = 'STRING' and locate(${folded} collate utf8mb4_bin, lower(json_unquote(${name}))) > 0)`;
+      // lower() folds ASCII alike on every server, and each further letter only on some. A binary collation lets accents count.
+      const lowered = sql`lower(json_unquote(${name}))`;
+      const replaced = [...pairs, { variant: sql`${dottedI}`, letter: sql`${"i"}` }].reduce(
+        (stored, { variant, letter }) => sql`replace(${stored}, ${variant}, ${letter})`,
+        lowered,
+      );
+      return sql`(json_type(${name}) = 'STRING' and locate(${folded} collate utf8mb4_bin, ${replaced}) > 0)`;
     },
     accepts,
     plan: (found: FoundMysqlSchema, { indexes, further }) => {
       const statements = planSchema(found, {
         quote,
+        indexName,
         inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
         text,
         columnType: (column) => columnType(column, found),

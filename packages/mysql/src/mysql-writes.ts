@@ -2,7 +2,6 @@ import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import {
   bare,
   insertValues,
-  runOrder,
   SessionWrites,
   step,
   value,
@@ -78,15 +77,9 @@ export class MysqlWrites extends SessionWrites {
     return sql`on duplicate key update ${sql.join(assignments, sql`, `)}`;
   }
 
-  override *renumberRuns(on: SqlConnection, sessionId: string): Steps<void> {
+  protected override renumbering(ranked: SQL): SQL {
     const { runs } = this.dialect.tables;
-    const statement = this.once("renumber runs", () => {
-      const ranked = sql`select ${runs.runId} as id, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
-      return this.write(
-        sql`update ${runs} join (${ranked}) as ranked on ${runs.runId} = ranked.id set ${runs.runIndex} = ranked.place where ${runs.runIndex} is null or ${runs.runIndex} <> ranked.place`,
-      );
-    });
-    yield* this.affected(on, statement, { sessionId });
+    return sql`update ${runs} join (${ranked}) as ranked on ${runs.runId} = ranked.id set ${runs.runIndex} = ranked.place where ${runs.runIndex} is null or ${runs.runIndex} <> ranked.place`;
   }
 
   *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {

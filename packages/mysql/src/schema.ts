@@ -1,6 +1,6 @@
 import type { JsonValue } from "@sessiondb/core";
 import { parseJson } from "@sessiondb/core/adapter";
-import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { indexName, tableNames, type TableNameOptions } from "@sessiondb/drizzle";
 import { bigint, customType, foreignKey, index, mysqlSchema, mysqlTable, varchar } from "drizzle-orm/mysql-core";
 
 /** A JSON column. What is bound to it as a string is JSON text already. */
@@ -68,9 +68,11 @@ export function sessionTables(options: MySqlTableOptions = {}) {
       index("idx_sessions_updated_at").on(updatedAt, sessionId),
       ...(agno
         ? [
-            index(`idx_${names.sessions}_session_type`).on(sessionType),
+            index(indexName(`idx_${names.sessions}_session_type`)).on(sessionType),
             // In a table of this name, the one above has Agno's name for it, and serves what it serves.
-            ...(names.sessions === "sessions" ? [] : [index(`idx_${names.sessions}_created_at`).on(createdAt)]),
+            ...(names.sessions === "sessions"
+              ? []
+              : [index(indexName(`idx_${names.sessions}_created_at`)).on(createdAt)]),
           ]
         : []),
     ],
@@ -112,8 +114,8 @@ export function sessionTables(options: MySqlTableOptions = {}) {
           ? [
               ...Object.entries({ ...agnoColumns, ...moreAgnoColumns })
                 .filter(([name]) => names.runs !== "runs" || name !== "created_at")
-                .map(([name, column]) => index(`idx_${names.runs}_${name}`).on(column)),
-              index(`${names.runs}_runs_session_id_run_index`).on(sessionId, runIndex),
+                .map(([name, column]) => index(indexName(`idx_${names.runs}_${name}`)).on(column)),
+              index(indexName(`${names.runs}_runs_session_id_run_index`)).on(sessionId, runIndex),
             ]
           : []),
       ];

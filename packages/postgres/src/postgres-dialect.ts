@@ -1,7 +1,10 @@
 import {
+  dottedI,
+  indexName,
   planSchema,
   tableNames,
   type DdlSpelling,
+  type FoldedSearch,
   type FoundSchema,
   type PlanChoice,
   type SqlDialect,
@@ -10,19 +13,11 @@ import { sql, type Column, type SQL } from "drizzle-orm";
 import { getTableConfig, PgDialect, type PgTable } from "drizzle-orm/pg-core";
 import { sessionTables, type PostgresTableOptions } from "./schema.ts";
 
-/** What Postgres finds of the tables, and of what their names and queries rest on. */
+/** What Postgres finds of the tables, and of the schema that they are in. */
 export interface FoundPostgresSchema extends FoundSchema {
   /** Whether the schema of the tables exists. */
   readonly schemaExists: boolean;
-  /** The collations there are of `foldingCollations`. */
-  readonly collations: ReadonlySet<string>;
 }
-
-/**
- * Collations by whose rules `lower` does what JavaScript's `toLowerCase` does, the best first. A database's own collation
- * may be `C`, which folds ASCII alone. Builds without ICU have the others, from Postgres 17 on, or the system's.
- */
-export const foldingCollations = ["und-x-icu", "pg_unicode_fast", "pg_c_utf8", "C.utf8", "en_US.utf8"] as const;
 
 /** Types that can stand in for each other. Any other type must be as wanted. */
 const families = [/^jsonb?$/, /^(bigint|integer|bigserial|serial)$/, /^(text|varchar|character varying)/];
@@ -38,17 +33,11 @@ export class PostgresDialect implements SqlDialect {
   readonly lockRows = sql`for no key update`;
   readonly textType = sql`text`;
   readonly #dialect = new PgDialect();
-  #folding: string = foldingCollations[0];
 
   constructor(options: PostgresTableOptions) {
     this.tables = sessionTables(options);
     this.names = tableNames(options);
     this.schema = options.schema ?? null;
-  }
-
-  /** Takes the best collation found. Statements are rendered after the schema was looked at. */
-  useCollations(found: ReadonlySet<string>): void {
-    this.#folding = foldingCollations.find((name) => found.has(name)) ?? "default";
   }
 
   render(query: SQL): { sql: string; params: unknown[] } {
@@ -59,8 +48,10 @@ export class PostgresDialect implements SqlDialect {
     return sql`${ids} collate "C"`;
   }
 
-  nameContains(sessionData: Column, folded: SQL): SQL {
-    return sql`strpos(lower(${nameOf(sessionData)} collate ${sql.identifier(this.#folding)}), ${folded}) > 0`;
+  nameContains(sessionData: Column, { folded, variants, letters }: FoldedSearch): SQL {
+    // Not lower(): by the collation it folds other letters, or ASCII alone. Byte by byte, whatever the database's collation.
+    const translated = sql`translate(${nameOf(sessionData)} collate "C", ${variants}, ${letters})`;
+    return sql`strpos(replace(${translated}, ${dottedI}, ${"i"}), ${folded}) > 0`;
   }
 
   accepts(wanted: Column, foundType: string): boolean {
@@ -72,6 +63,7 @@ export class PostgresDialect implements SqlDialect {
   plan(found: FoundPostgresSchema, { indexes, further }: PlanChoice): string[] {
     const spelling: DdlSpelling = {
       quote: (identifier) => this.#dialect.escapeName(identifier),
+      indexName,
       // Of an index, so columns are named without their table.
       inline: (expression) => this.#dialect.sqlToQuery(expression.inlineParams(), "indexes").sql,
     };

@@ -100,9 +100,7 @@ export class PostgresDriver implements SqlDriver {
 
   async #inspect(client: ClientBase, tables: readonly string[]): Promise<FoundPostgresSchema> {
     const { dialect } = this.#options;
-    const found = await inspectSchema(client, { tables, schema: dialect.schema });
-    dialect.useCollations(found.collations);
-    return found;
+    return inspectSchema(client, { tables, schema: dialect.schema });
   }
 
   /** A statement of the store's own connection is not waited for once the signal aborts: the connection is given up. */

@@ -1,6 +1,6 @@
 import type { ClientBase } from "pg";
 import { asText } from "./as-text.ts";
-import { foldingCollations, type FoundPostgresSchema } from "./postgres-dialect.ts";
+import type { FoundPostgresSchema } from "./postgres-dialect.ts";
 
 // One statement, so one round trip: a process that finds all in order pays no more at its start. The catalog is open to
 // every role. Kinds of relations: tables, partitioned tables, views and foreign tables.
@@ -16,12 +16,9 @@ const inspection = `
   select 'index', f.relname::text, i.relname::text, null
     from found f join pg_catalog.pg_index x on x.indrelid = f.oid join pg_catalog.pg_class i on i.oid = x.indexrelid
   union all
-  select 'schema', n.nspname::text, null, null from pg_catalog.pg_namespace n where n.nspname = $2
-  union all
-  select 'collation', c.collname::text, null, null from pg_catalog.pg_collation c where c.collname = any($3)
-    and c.collencoding in (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))`;
+  select 'schema', n.nspname::text, null, null from pg_catalog.pg_namespace n where n.nspname = $2`;
 
-type InspectedRow = ["column" | "index" | "schema" | "collation", string, string, string];
+type InspectedRow = ["column" | "index" | "schema", string, string, string];
 
 export async function inspectSchema(
   client: ClientBase,
@@ -29,13 +26,12 @@ export async function inspectSchema(
 ): Promise<FoundPostgresSchema> {
   const { rows } = await client.query<InspectedRow>({
     text: inspection,
-    values: [names, schema, foldingCollations],
+    values: [names, schema],
     rowMode: "array",
     types: asText,
   });
   const tables = new Map<string, Map<string, string>>();
   const indexes = new Set<string>();
-  const collations = new Set<string>();
   let schemaExists = false;
   for (const [kind, name, part, type] of rows) {
     switch (kind) {
@@ -48,10 +44,7 @@ export async function inspectSchema(
       case "schema":
         schemaExists = true;
         break;
-      case "collation":
-        collations.add(name);
-        break;
     }
   }
-  return { tables, indexes, schemaExists, collations };
+  return { tables, indexes, schemaExists };
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type JsonValue } from "@sessiondb/core";
 import { parseJson } from "@sessiondb/core/adapter";
-import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { indexName, tableNames, type TableNameOptions } from "@sessiondb/drizzle";
 import { sql } from "drizzle-orm";
 import { bigint, customType, foreignKey, index, PgSchema, pgTable, varchar, type PgColumn } from "drizzle-orm/pg-core";
 
@@ -38,8 +38,8 @@ export function sessionTables(options: PostgresTableOptions = {}) {
   const agno = options.indexes === "agno";
   const sessionJson = json(names.sessions);
   const runJson = json(names.runs);
-  const sessionIndex = (suffix: string) => index(`idx_${names.sessions}_${suffix}`);
-  const runIndex = (suffix: string) => index(`idx_${names.runs}_${suffix}`);
+  const sessionIndex = (suffix: string) => index(indexName(`idx_${names.sessions}_${suffix}`));
+  const runIndex = (suffix: string) => index(indexName(`idx_${names.runs}_${suffix}`));
 
   const sessions = makeTable(
     names.sessions,

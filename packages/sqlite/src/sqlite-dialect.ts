@@ -1,6 +1,13 @@
 import { foldName, parseJson } from "@sessiondb/core/adapter";
-import { planSchema, tableNames, type DdlSpelling, type FoundSchema, type SqlDialect } from "@sessiondb/drizzle";
-import { sql, type Column, type SQL } from "drizzle-orm";
+import {
+  planSchema,
+  tableNames,
+  type DdlSpelling,
+  type FoldedSearch,
+  type FoundSchema,
+  type SqlDialect,
+} from "@sessiondb/drizzle";
+import { sql, type Column } from "drizzle-orm";
 import { getTableConfig, SQLiteSyncDialect, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import { sessionTables, type SqliteTableOptions } from "./schema.ts";
 
@@ -42,6 +49,7 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
   const tables = sessionTables(options);
   const spelling: DdlSpelling = {
     quote: (identifier) => dialect.escapeName(identifier),
+    indexName: (name) => name,
     inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
   };
   return {
@@ -54,7 +62,8 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     // SQLite prepares a statement anew whenever a parameter is bound that its planner looks at, as that of a bare LIMIT.
     limit: (placeholder) => sql`${placeholder} + 0`,
     passOver: (column) => sql`+${column}`,
-    nameContains: (sessionData: Column, folded: SQL) => sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
+    nameContains: (sessionData: Column, { folded }: FoldedSearch) =>
+      sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
     accepts,
     plan: (found: FoundSchema, { indexes, further }) =>
       planSchema(found, {

@@ -3,7 +3,7 @@ import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, session } from "../support/data.ts";
 
-// Names without special cases of Unicode (the Turkish i, final sigma): there languages disagree about what is right.
+// Without the capital I with a dot and the final sigma, of which JavaScript's own lower case depends on what is beside them.
 const names = [
   ["100% sure", "100 sure", "1000 pleasures", "a_b", "axb", "A_B_C", "it's", `say "hi"`, "`code`", "back\\slash"],
   ["\\%", "\\_", "%", "_", "[a-z]", "a*b?", "^a.b$", "x'; DROP TABLE agno_sessions; --", "two  spaces", " padded "],
@@ -57,8 +57,52 @@ function groupCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
+/** All letters that have a lower case, some of them in each text. */
+function casedTexts(): string[] {
+  const all = Array.from({ length: 0x1f000 }, (_, codePoint) => String.fromCodePoint(codePoint)).join("");
+  const letters = all.match(/\p{Changes_When_Lowercased}/gu) ?? [];
+  return Array.from({ length: Math.ceil(letters.length / 40) }, (_, index) =>
+    letters.slice(index * 40, (index + 1) * 40).join(" "),
+  );
+}
+
 export const nameSearchCases: Cases = {
   ...groupCases(),
+
+  "every letter that has a lower case is found by it, and by itself": async (db) => {
+    const texts = casedTexts();
+    await db.upsertSessions([
+      ...texts.map((name, index) => session(`capital ${index}`, { sessionData: { session_name: name } })),
+      ...texts.map((name, index) => session(`small ${index}`, { sessionData: { session_name: name.toLowerCase() } })),
+    ]);
+    for (const [index, text] of texts.entries()) {
+      for (const search of [text, text.toLowerCase()]) {
+        const { sessions } = await db.getSessions({ sessionName: search });
+        assert.deepStrictEqual(idsOf(sessions).toSorted(), [`capital ${index}`, `small ${index}`], search);
+      }
+    }
+  },
+
+  "a letter is found whatever stands beside it": async (db) => {
+    const turkish = ["İstanbul gezisi", "i\u0307stanbul", "ISTANBUL", "DİKİLİ"];
+    const greek = ["ΟΔΟΣ ΕΡΜΟΥ", "ΟΔΟΣΑ", "οδος", "οδοσ"];
+    await db.upsertSessions(
+      [...turkish, ...greek, "ıstanbul", "\u0307"].map((name, index) =>
+        session(`${index}`, { sessionData: { session_name: name } }),
+      ),
+    );
+    const istanbul = turkish.slice(0, 3).toSorted();
+    for (const search of ["İstanbul", "istanbul", "İSTANBUL", "i\u0307stanbul", "İstanbul".toLowerCase()]) {
+      assert.deepStrictEqual(await found(db, search), istanbul, search);
+    }
+    assert.deepStrictEqual(await found(db, "dikili"), ["DİKİLİ"]);
+    assert.deepStrictEqual(await found(db, "\u0307"), ["\u0307"]);
+    for (const search of ["ΟΔΟΣ", "οδος", "οδοσ", "ΟΔΟσ"]) {
+      assert.deepStrictEqual(await found(db, search), greek.toSorted(), search);
+    }
+    assert.equal(await db.deleteSessions({ filter: { sessionName: "ΟΔΟΣ ΕΡΜΟΥ" } }), 1);
+    assert.equal(await db.deleteSessions({ filter: { sessionName: "İstanbul gezisi" } }), 1);
+  },
 
   "a part in the middle, whatever else the session holds": async (db) => {
     await db.upsertSessions([

@@ -1,0 +1,59 @@
+/** Fields of a driver's error that name what it is about, and never hold what was stored. */
+const fields = ["code", "errno", "sqlState", "severity", "schema", "table", "column", "constraint", "routine"] as const;
+
+/** A word that can be a code or the name of a table, column or constraint; a sentence is none. */
+const word = /^[^\s'"]{1,128}$/;
+
+/** What may be repeated of a server's message. */
+export interface KnownNames {
+  /** The product, for the message. */
+  readonly server: string;
+  /** Names of tables and columns. Those that the server's message names are named again. */
+  readonly names: readonly string[];
+}
+
+/**
+ * A driver's error without the words of the server: they may quote what was stored, since a trigger says what it likes, a
+ * duplicate is quoted, and a proxy adds the values of the statement. Codes and names are kept.
+ */
+export class DriverError extends Error {
+  /** The driver's code, such as `23505` or `ER_DUP_ENTRY`. */
+  declare readonly code?: string;
+  declare readonly errno?: number;
+  declare readonly sqlState?: string;
+  declare readonly severity?: string;
+  declare readonly schema?: string;
+  declare readonly table?: string;
+  declare readonly column?: string;
+  declare readonly constraint?: string;
+  declare readonly routine?: string;
+
+  constructor(cause: object, { server, names }: KnownNames) {
+    const kept = Object.fromEntries(
+      fields.flatMap((name) => {
+        const value: unknown = (cause as Readonly<Record<string, unknown>>)[name];
+        return typeof value === "number" || (typeof value === "string" && word.test(value)) ? [[name, value]] : [];
+      }),
+    );
+    const { code = "an error" } = kept;
+    const message = "message" in cause && typeof cause.message === "string" ? cause.message : "";
+    const about = names.filter((name) => mentions(message, name));
+    super(`${server} reported ${code}${about.length === 0 ? "" : ` about ${about.join(", ")}`}`);
+    Object.assign(this, kept);
+  }
+
+  override get name(): string {
+    return "DriverError";
+  }
+}
+
+/** Whether a message has a name as a word of its own. */
+function mentions(message: string, name: string): boolean {
+  for (let at = message.indexOf(name); at >= 0; at = message.indexOf(name, at + 1)) {
+    const around = `${message[at - 1] ?? ""}${message[at + name.length] ?? ""}`;
+    if (!/[\p{L}\p{N}_]/u.test(around)) {
+      return true;
+    }
+  }
+  return false;
+}

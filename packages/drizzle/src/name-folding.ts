@@ -1,0 +1,86 @@
+import { foldName } from "@sessiondb/core/adapter";
+import type { SQL } from "drizzle-orm";
+import { value } from "./sql-parts.ts";
+
+/**
+ * A search text as `foldName` makes it, with what folds a stored name as far as the search can tell. Databases fold letters
+ * each by its own version of Unicode, or by the language that it is set to, so they are told which letters to replace.
+ */
+export interface FoldedSearch {
+  readonly folded: SQL;
+  /** The letters to replace in a stored name, as one text, and what becomes of each, in the same order. */
+  readonly variants: SQL;
+  readonly letters: SQL;
+  /**
+   * The same as pairs, without those of ASCII, which `lower()` folds alike everywhere. Some are of two empty texts: how many
+   * pairs there are is part of a statement's text, and a few numbers of them make few statements.
+   */
+  readonly pairs: readonly { readonly variant: SQL; readonly letter: SQL }[];
+}
+
+/** What JavaScript makes of a capital I with a dot. In a stored name it becomes an `i` once the letters are replaced. */
+export const dottedI = "i\u0307";
+
+interface Pair {
+  readonly variant: string;
+  readonly letter: string;
+}
+
+/** Every letter that `foldName` changes is below this code point. */
+const endOfLetters = 0x1f000;
+
+let variants: ReadonlyMap<string, readonly Pair[]> | null = null;
+
+/** The letters that `foldName` changes, by what it makes of them. */
+function collectVariants(): ReadonlyMap<string, readonly Pair[]> {
+  const codePoints = Array.from({ length: endOfLetters }, (_, codePoint) => codePoint);
+  const all = codePoints.map((codePoint) => String.fromCodePoint(codePoint)).join("");
+  const found = new Map<string, Pair[]>();
+  for (const [variant] of all.matchAll(/[\p{Changes_When_Lowercased}ς]/gu)) {
+    const letter = foldName(variant);
+    found.set(letter, [...(found.get(letter) ?? []), { variant, letter }]);
+  }
+  return found;
+}
+
+function pairsOf(search: string): Pair[] {
+  const found = (variants ??= collectVariants());
+  // Those of `i` always, since a dot that follows one is no letter of its own.
+  return [...new Set(`i${search}`)].flatMap((letter) => found.get(letter) ?? []);
+}
+
+function paddedPairs(search: string): Pair[] {
+  const pairs = pairsOf(search).filter(({ variant }) => variant > "\u007f");
+  const length = 4 * 2 ** Math.max(0, Math.ceil(Math.log2(pairs.length / 4)));
+  return [...pairs, ...Array.from({ length: length - pairs.length }, () => ({ variant: "", letter: "" }))];
+}
+
+/** A search for a name, with placeholders. Its spellings differ by the number of pairs alone. */
+export function foldedSearch(search: string): FoldedSearch {
+  return {
+    folded: value("sessionName"),
+    variants: value("nameVariants"),
+    letters: value("nameLetters"),
+    pairs: paddedPairs(search).map((_, index) => ({
+      variant: value(`nameVariant${index}`),
+      letter: value(`nameLetter${index}`),
+    })),
+  };
+}
+
+/** Binds what `foldedSearch` left open, but for the search text itself. */
+export function foldingValues(search: string | null): Record<string, string> {
+  if (search === null) {
+    return {};
+  }
+  const pairs = pairsOf(search);
+  const single = paddedPairs(search).flatMap(({ variant, letter }, index) => [
+    [`nameVariant${index}`, variant] as const,
+    [`nameLetter${index}`, letter] as const,
+  ]);
+  return {
+    nameVariants: pairs.map(({ variant }) => variant).join(""),
+    nameLetters: pairs.map(({ letter }) => letter).join(""),
+    ...Object.fromEntries(single),
+  };
+}
