@@ -177,7 +177,7 @@ export class SessionWrites extends StatementSet {
     const misplaced = this.once("misplaced runs", () =>
       this.select<{ id: string }>(
         { id: sql`ranked.id` },
-        sql`(${this.#ranked}) as ranked where ranked.place <> ranked.stored or ranked.stored is null limit 1`,
+        sql`(${this.#ranked}) as ranked where ranked.place <> ranked.place_now or ranked.place_now is null limit 1`,
       ),
     );
     if ((yield* this.rows(on, misplaced, { sessionId })).length > 0) {
@@ -193,7 +193,7 @@ export class SessionWrites extends StatementSet {
 
   get #ranked(): SQL {
     const { runs } = this.dialect.tables;
-    return sql`select ${runs.runId} as id, ${runs.runIndex} as stored, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+    return sql`select ${runs.runId} as id, ${runs.runIndex} as place_now, row_number() over (order by ${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}) - 1 as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
   }
 
   *setRunIndex(on: SqlConnection, runId: string, runIndex: number): Steps<void> {

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { MySqlSessionDb, type MySqlSessionDbOptions } from "@sessiondb/mysql";
-import { createConnection, type Connection } from "mysql2/promise";
+import { createConnection, type Connection, type RowDataPacket } from "mysql2/promise";
 import { afterAll, describe, inject } from "vitest";
+import { EmptiedDatabases } from "../../../scripts/servers/emptied-databases.ts";
 
 /** A server of this test run. */
 export interface TestedServer {
@@ -42,6 +43,18 @@ export async function freshDatabase(url: string, settings = ""): Promise<string>
   await withConnection(url, (connection) => connection.query(`create database ${name} ${settings}`));
   made.set(url, [...(made.get(url) ?? []), name]);
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
+}
+
+/** Databases of a server that are emptied and used again. */
+export function emptiedDatabases(server: TestedServer): EmptiedDatabases {
+  const empty = (url: string) =>
+    withConnection(url, async (connection) => {
+      const [[found]] = await connection.query<RowDataPacket[]>("show tables like 'agno_sessions'");
+      if (found !== undefined) {
+        await connection.query("delete from agno_runs; delete from agno_sessions; delete from agno_schema_versions");
+      }
+    });
+  return new EmptiedDatabases(() => freshDatabase(server.url), empty);
 }
 
 export async function withConnection<Result>(url: string, work: (on: Connection) => Promise<Result>): Promise<Result> {

@@ -3,6 +3,7 @@ import type { LegacyRow } from "@sessiondb/conformance";
 import type { AgentRun, AgentSessionInit } from "@sessiondb/core";
 import pg from "pg";
 import { afterAll, inject } from "vitest";
+import { EmptiedDatabases } from "../../../scripts/servers/emptied-databases.ts";
 import { PostgresSessionDb, type PostgresSessionDbOptions } from "../src/index.ts";
 import { agno2Table } from "./agno-tables.ts";
 
@@ -29,12 +30,26 @@ export class Sandbox {
   readonly opener = (
     options: Partial<PostgresSessionDbOptions> = {},
   ): ((sessionTable?: string) => PostgresSessionDb) => {
-    const schema = this.schema();
+    const { schema = this.schema() } = options;
     return (sessionTable = "agno_sessions") =>
-      new PostgresSessionDb({ url: this.url, schema, sessionTable, maxPayloadBytes: 2 ** 24, ...options });
+      new PostgresSessionDb({ url: this.url, sessionTable, maxPayloadBytes: 2 ** 24, ...options, schema });
   };
 
   readonly open = (): PostgresSessionDb => this.opener()();
+
+  /** Schemas that are emptied and used again. */
+  emptied(): EmptiedDatabases {
+    const empty = async (schema: string): Promise<void> => {
+      const [found] = await this.query(`select to_regclass('${schema}.agno_sessions') as name`);
+      if (found?.["name"] !== null) {
+        // A TRUNCATE makes new files for every table and index.
+        await this.query(
+          ...["agno_runs", "agno_sessions", "agno_schema_versions"].map((table) => `delete from ${schema}.${table}`),
+        );
+      }
+    };
+    return new EmptiedDatabases(() => this.schema(), empty);
+  }
 
   /** A store on tables that Agno 2 made. */
   readonly openLegacy = async (rows: readonly LegacyRow[]): Promise<PostgresSessionDb> => {
