@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { problemsOfCommands } from "./commands.ts";
 import { documents, fences, ofServers, proseOf, root, textOf } from "./documents.ts";
 
-// The tests that run the programs are in snippets.test.ts.
+// The tests that run the programs are in snippets.more.test.ts.
 
 /** As GitHub makes them from headings. */
 function anchorsOf(document: string): string[] {

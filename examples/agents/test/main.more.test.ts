@@ -34,15 +34,6 @@ test("without a name, or a key, it says what is missing", { timeout: 60_000 }, a
   expect(keyless).toMatchObject({ code: 1, stderr: expect.stringContaining("OPENAI_API_KEY") });
 });
 
-test("a session goes on in another process", { timeout: 60_000 }, async () => {
-  expect((await lines("persistent-session")).at(-1)).toBe("1 runs are kept");
-  expect(await lines("persistent-session")).toEqual([
-    "user: What is my name?",
-    "assistant: Your name is Ada.",
-    "2 runs are kept",
-  ]);
-});
-
 test.each<[string, readonly string[]]>([
   ["two-conversations", ["You like tea.", "You like coffee."]],
   ["history", ["with history: Your name is Ada.", "without: I do not know.", "both are kept: 3 runs"]],
