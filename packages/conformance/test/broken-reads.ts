@@ -71,6 +71,17 @@ export class FoldsAsciiAlone extends Store {
   }
 }
 
+/** As JavaScript does, which looks at what is beside a sigma. */
+export class FoldsByTheWord extends Store {
+  protected override async listSessions(query: SessionListQuery) {
+    const page = await super.listSessions({ ...query, sessionName: null });
+    const search = query.sessionName;
+    return search === null
+      ? page
+      : { ...page, items: page.items.filter((each) => (each.sessionName ?? "").toLowerCase().includes(search)) };
+  }
+}
+
 export class PagesByTimeAlone extends Store {
   protected override listSessions(query: SessionListQuery) {
     const last = query.sortOrder === "asc" ? "\u{10ffff}" : "";

@@ -34,6 +34,11 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     "name search: upper and lower case beyond ASCII",
   ],
   [
+    "folds a letter by what stands beside it",
+    () => new reads.FoldsByTheWord(),
+    "name search: a letter is found whatever stands beside it",
+  ],
+  [
     "skips sessions of one time at a page's end",
     () => new reads.PagesByTimeAlone(),
     "paging: pages by createdAt desc make up the whole list",

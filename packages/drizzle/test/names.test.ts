@@ -1,4 +1,4 @@
-import { tableNames } from "@sessiondb/drizzle";
+import { indexName, tableNames } from "@sessiondb/drizzle";
 import { describe, expect, test } from "vitest";
 
 describe("tableNames", () => {
@@ -26,8 +26,28 @@ describe("tableNames", () => {
     [{ sessionTable: 5 as unknown as string }, "sessionTable"],
     [{ sessionTable: "same", runsTable: "same" }, "runsTable"],
     [{ sessionTable: "agno_schema_versions" }, "runsTable"],
+    [{ sessionTable: "Chats", runsTable: "chats" }, "runsTable"],
+    [{ runsTable: "AGNO_sessions" }, "runsTable"],
     [{ runsTable: "" }, "runsTable"],
   ])("of %j are refused", (options, argument) => {
     expect(() => tableNames(options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", argument }));
+  });
+});
+
+describe("indexName", () => {
+  test("keeps a name that every database can hold", () => {
+    expect(indexName("idx_agno_runs_user_id")).toBe("idx_agno_runs_user_id");
+    expect(indexName("x".repeat(63))).toBe("x".repeat(63));
+  });
+
+  test.each(["x", "é", "日", "😀"])("tells long names of %s apart by their ends, in 63 bytes", (letter) => {
+    const beginning = letter.repeat(60);
+    const names = ["_a", "_b", "_session_id_run_index"].map((end) => indexName(`${beginning}${end}`));
+    expect(new Set(names).size).toBe(3);
+    for (const name of names) {
+      expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63);
+      expect(Buffer.byteLength(name)).toBeGreaterThan(59);
+      expect(name).not.toMatch(/\p{Surrogate}/u);
+    }
   });
 });

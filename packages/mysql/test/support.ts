@@ -49,8 +49,8 @@ export async function freshDatabase(url: string, settings = ""): Promise<string>
 export function emptiedDatabases(server: TestedServer): EmptiedDatabases {
   const empty = (url: string) =>
     withConnection(url, async (connection) => {
-      const [[found]] = await connection.query<RowDataPacket[]>("show tables like 'agno_sessions'");
-      if (found !== undefined) {
+      const [[table]] = await connection.query<RowDataPacket[]>("show tables like 'agno_sessions'");
+      if (table !== undefined) {
         await connection.query("delete from agno_runs; delete from agno_sessions; delete from agno_schema_versions");
       }
     });
