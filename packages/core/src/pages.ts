@@ -1,4 +1,5 @@
 import { checkObject } from "./arguments.ts";
+import { DatabaseError } from "./errors.ts";
 
 /** The pages of a list, each read when it is asked for. */
 export async function* pagesOf<Options extends object, Page extends { readonly nextCursor: string | null }>(
@@ -11,7 +12,13 @@ export async function* pagesOf<Options extends object, Page extends { readonly n
   let page = await read(options);
   yield page;
   while (page.nextCursor !== null) {
-    page = await read({ ...rest, cursor: page.nextCursor } as unknown as Options);
+    const cursor: string = page.nextCursor;
+    page = await read({ ...rest, cursor } as unknown as Options);
+    if (page.nextCursor === cursor) {
+      throw new DatabaseError(
+        "The store returned a page whose nextCursor leads to that page again: the walk would not end.",
+      );
+    }
     yield page;
   }
 }
