@@ -1,17 +1,9 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
-import {
-  runSync,
-  type ClassifiedError,
-  type FoundSchema,
-  type SqlConnection,
-  type SqlDriver,
-  type Statement,
-  type StatementResult,
-  type Work,
-} from "@sessiondb/drizzle";
+import type { ClassifiedError, FoundSchema, SqlDriver, Work } from "@sessiondb/drizzle";
 import Database from "better-sqlite3";
-import { nameContains, nameFunction } from "./sqlite-dialect.ts";
+import { checkVersions } from "./driver-versions.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 
 export interface SqliteDriverOptions {
@@ -25,6 +17,8 @@ export interface SqliteDriverOptions {
   readonly synchronous: "full" | "normal";
   /** Milliseconds. */
   readonly busyTimeout: number;
+  /** The names of the tables, for errors. */
+  readonly names: readonly string[];
 }
 
 /** SQLite's own waiting for a lock blocks the thread, once for each call under way. All waiting is in `withRetry`, which does not. */
@@ -76,7 +70,8 @@ export class SqliteDriver implements SqlDriver {
   }
 
   classify(error: unknown): ClassifiedError {
-    return classifySqliteError(error, this.#options.client?.name ?? this.#options.file);
+    const { client, file, names } = this.#options;
+    return classifySqliteError(error, { file: client?.name ?? file, isClient: client !== null, names });
   }
 
   async close(): Promise<void> {
@@ -93,7 +88,13 @@ export class SqliteDriver implements SqlDriver {
         ? new InvalidArgumentError("client", "in a transaction that you began and have not ended")
         : new InvalidArgumentError("client", "outside a transaction: to work in yours, use db.withTransaction(client)");
     }
-    this.#connection ??= new SqliteConnection(client ?? openFile(this.#options));
+    if (this.#connection === null) {
+      const connection = new SqliteConnection(client ?? openFile(this.#options));
+      if (client !== null) {
+        connection.checkSettings();
+      }
+      this.#connection = connection;
+    }
     return this.#connection;
   }
 
@@ -101,7 +102,7 @@ export class SqliteDriver implements SqlDriver {
   #openForWriting(): SqliteConnection {
     const connection = this.#open();
     if (!this.#isWal && this.#options.client === null && !this.#options.readonly) {
-      connection.client.pragma("journal_mode = wal");
+      connection.client.exec("pragma journal_mode = wal");
       this.#isWal = true;
     }
     return connection;
@@ -109,90 +110,14 @@ export class SqliteDriver implements SqlDriver {
 }
 
 function openFile({ file, readonly, synchronous }: SqliteDriverOptions): Database.Database {
+  checkVersions();
   const client = new Database(file, { readonly, timeout: blockingTimeout });
   try {
     // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
-    client.pragma(`synchronous = ${synchronous}`);
-    client.pragma("foreign_keys = on");
+    client.exec(`pragma synchronous = ${synchronous}; pragma foreign_keys = on`);
     return client;
   } catch (error) {
     client.close();
     throw error;
   }
-}
-
-class SqliteConnection implements SqlConnection {
-  readonly client: Database.Database;
-  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions. By
-  // text, since a package may make its statements anew for each request.
-  readonly #prepared = new Map<string, Database.Statement>();
-  readonly #transaction: Database.Transaction<(work: Work<unknown>) => unknown>;
-
-  constructor(client: Database.Database) {
-    this.client = client;
-    client.function(nameFunction, { deterministic: true }, nameContains);
-    this.#transaction = client.transaction((work) => runSync(work(this)));
-  }
-
-  execute(statement: Statement<never>, values: unknown[]): StatementResult {
-    let prepared = this.#prepared.get(statement.text);
-    if (prepared === undefined) {
-      // A client may be set to give every integer as a bigint; the rows here have none that large.
-      prepared = this.client.prepare(statement.text).safeIntegers(false);
-      if (prepared.reader) {
-        prepared.raw();
-      }
-      this.#prepared.set(statement.text, prepared);
-    }
-    return prepared.reader
-      ? { rows: prepared.all(values) as unknown[][], affected: 0 }
-      : { rows: [], affected: prepared.run(values).changes };
-  }
-
-  read<Result>(work: Work<Result>): Result {
-    return this.#transaction.deferred(work) as Result;
-  }
-
-  /** In a transaction that the caller began, this is a savepoint of it. */
-  write<Result>(work: Work<Result>): Result {
-    return this.#transaction.immediate(work) as Result;
-  }
-
-  inspect(names: readonly string[]): FoundSchema {
-    const found = this.client
-      .prepare<string[], [table: string, kind: string, name: string, type: string]>(
-        `select m.name, 'column', c.name, c.type from sqlite_master as m join pragma_table_info(m.name) as c
-         where m.type = 'table' and m.name in (${marks(names)})
-         union all select m.tbl_name, 'index', m.name, '' from sqlite_master as m
-         where m.type = 'index' and m.tbl_name in (${marks(names)})`,
-      )
-      .raw()
-      .all(...names, ...names);
-    const tables = new Map<string, Map<string, string>>();
-    const indexes = new Set<string>();
-    for (const [table, kind, name, type] of found) {
-      if (kind === "index") {
-        indexes.add(name);
-      } else {
-        const columns = tables.get(table) ?? new Map<string, string>();
-        tables.set(table, columns.set(name, type));
-      }
-    }
-    return { tables, indexes };
-  }
-
-  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): void {
-    this.client
-      .transaction(() => {
-        // Looked at under the lock: of processes that start together, the first creates and the others find it done.
-        for (const statement of plan(this.inspect(tables))) {
-          this.client.exec(statement);
-        }
-      })
-      .immediate();
-  }
-}
-
-function marks(names: readonly string[]): string {
-  return names.map(() => "?").join(", ");
 }

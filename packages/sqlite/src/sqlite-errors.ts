@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import {
   DatabaseBusyError,
   DatabaseError,
@@ -5,25 +6,49 @@ import {
   DatabaseReadOnlyError,
   DatabaseUnreachableError,
   PermissionDeniedError,
+  SessionDbError,
 } from "@sessiondb/core";
-import type { ClassifiedError } from "@sessiondb/drizzle";
+import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
+
+/** A statement that SQLite did not even prepare, so with none of its values bound. */
+export class RefusedStatementError extends Error {
+  constructor(cause: unknown) {
+    super("SQLite refused a statement", { cause });
+  }
+
+  override get name(): string {
+    return "RefusedStatementError";
+  }
+}
+
+export interface ErrorPlace {
+  readonly file: string;
+  /** Whether the connection is the caller's own. */
+  readonly isClient: boolean;
+  /** The tables. */
+  readonly names: readonly string[];
+}
 
 /** Translates what better-sqlite3 throws. Extended codes begin with their primary code: SQLITE_BUSY_RECOVERY. */
-export function classifySqliteError(cause: unknown, file: string): ClassifiedError {
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
-  const options = { cause };
+export function classifySqliteError(thrown: unknown, place: ErrorPlace): ClassifiedError {
+  const isRefused = thrown instanceof RefusedStatementError;
+  const error = isRefused ? thrown.cause : thrown;
+  const { code, message } = partsOf(error);
+  if (!code.startsWith("SQLITE_")) {
+    return ofDriver(error, message, place);
+  }
+  const { file } = place;
+  const options = { cause: wordless(error, { code, message }, place.names) };
   if (code === "SQLITE_BUSY_SNAPSHOT") {
     // Only a transaction that the caller began for reading can meet this, and waiting does not renew its snapshot.
-    const message = `${file} has changed since the open transaction began. Roll it back and begin again, with BEGIN IMMEDIATE.`;
-    return final(new DatabaseBusyError(message, options));
+    const advice = "Roll it back and begin again, with BEGIN IMMEDIATE.";
+    return final(new DatabaseBusyError(`${file} has changed since the open transaction began. ${advice}`, options));
   }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
     return { error: new DatabaseBusyError(`${file} is locked by another connection.`, options), transient: true };
   }
-  if (code.startsWith("SQLITE_READONLY")) {
-    return final(
-      new DatabaseReadOnlyError(`${file} can only be read: check the rights on the file and its folder.`, options),
-    );
+  if (code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN")) {
+    return final(ofAccess(code, place, options));
   }
   if (code.startsWith("SQLITE_FULL")) {
     return final(new DatabaseFullError(`There is no space left for ${file}. The write was undone.`, options));
@@ -31,24 +56,126 @@ export function classifySqliteError(cause: unknown, file: string): ClassifiedErr
   if (code.startsWith("SQLITE_PERM") || code.startsWith("SQLITE_AUTH")) {
     return final(new PermissionDeniedError(`Access to ${file} was denied.`, options));
   }
-  if (
-    code.startsWith("SQLITE_CANTOPEN") ||
-    (cause instanceof TypeError && cause.message.includes("directory does not exist"))
-  ) {
-    return final(
-      new DatabaseUnreachableError(
-        `${file} cannot be opened: check that it exists, or that its folder exists and may be written.`,
-        options,
-      ),
+  const failed = `SQLite failed with ${code} on ${file}.`;
+  const advice = isRefused
+    ? `It refused a statement: ${message}. Look for a view, an index or a column that stands in the way.`
+    : adviceFor(code, message, file);
+  return final(
+    new DatabaseError(advice?.startsWith(file) === true ? advice : [failed, advice].filter(Boolean).join(" "), options),
+  );
+}
+
+function partsOf(error: unknown): { code: string; message: string } {
+  const { code = "", message = "" } = (typeof error === "object" && error !== null ? error : {}) as Record<
+    string,
+    unknown
+  >;
+  return { code: String(code), message: String(message) };
+}
+
+/** SQLite's error without its words, which may be those of a trigger. */
+function wordless(error: unknown, parts: { code: string; message: string }, names: readonly string[]): DriverError {
+  const cause = typeof error === "object" && error !== null ? error : parts;
+  return new DriverError({ ...cause, ...parts, ...columnOf(parts.code, parts.message) }, { server: "SQLite", names });
+}
+
+/** The column that a constraint of SQLite's own names, as `table.column`. What RAISE says has a code of its own. */
+function columnOf(code: string, message: string): { table?: string; column?: string } {
+  const isOwn = /^SQLITE_CONSTRAINT_(?:UNIQUE|PRIMARYKEY|NOTNULL|DATATYPE)$/.test(code);
+  const named = isOwn ? /([^\s.]+)\.([^\s.]+)$/.exec(message) : null;
+  return { ...(named?.[1] && { table: named[1] }), ...(named?.[2] && { column: named[2] }) };
+}
+
+function adviceFor(code: string, message: string, file: string): string | null {
+  const { table, column } = columnOf(code, message);
+  const where = table === undefined ? "a table of the store" : `${table}.${column}`;
+  switch (code) {
+    case "SQLITE_NOTADB":
+      return `${file} is no SQLite database, or is encrypted. Name another file, or decrypt it.`;
+    case "SQLITE_CONSTRAINT_TRIGGER":
+      return "A trigger refused the statement. What it says is left out, since it may quote what is stored.";
+    case "SQLITE_CONSTRAINT_NOTNULL":
+      return `${where} must not be null, and the store does not fill it. Give it a default.`;
+    case "SQLITE_CONSTRAINT_UNIQUE":
+    case "SQLITE_CONSTRAINT_PRIMARYKEY":
+      return `A unique key that is not the store's allows no second row of the kind: ${where}.`;
+    case "SQLITE_CONSTRAINT_CHECK":
+      return "A CHECK constraint refused the row.";
+    case "SQLITE_CONSTRAINT_FOREIGNKEY":
+      return "A foreign key refused the statement: look for rows of other tables that name the row, or for a row that is missing.";
+    case "SQLITE_CONSTRAINT_DATATYPE":
+      return `${where} has a type that does not take what the store writes. Compare it with planMigration().`;
+    case "SQLITE_TOOBIG":
+      return "A value is larger than SQLite holds. Lower maxPayloadBytes.";
+    default:
+      return code.startsWith("SQLITE_CORRUPT")
+        ? `${file} is damaged. Restore it from a backup, or try SQLite's .recover.`
+        : null;
+  }
+}
+
+/** What may not be written, or not be opened. */
+function ofAccess(code: string, { file, isClient }: ErrorPlace, options: ErrorOptions): SessionDbError {
+  if (code !== "SQLITE_READONLY" && isWal(file)) {
+    const ways =
+      "Let the folder be written; or, where it may be, make a copy by VACUUM INTO or set journal_mode to delete.";
+    return new DatabaseReadOnlyError(
+      `${file} is in WAL mode, so that SQLite keeps two files beside it, also for reading, and its folder cannot be written. ${ways}`,
+      options,
     );
   }
-  if (code.startsWith("SQLITE_NOTADB")) {
-    return final(new DatabaseError(`${file} is no SQLite database.`, options));
+  if (code.startsWith("SQLITE_READONLY")) {
+    const also = isClient ? ", and the client's readonly and query_only" : "";
+    const message = `${file} can only be read: check the rights on the file and its folder${also}.`;
+    return new DatabaseReadOnlyError(message, options);
   }
-  if (code.startsWith("SQLITE_CORRUPT")) {
-    return final(new DatabaseError(`${file} is damaged. Restore it from a backup, or try SQLite's .recover.`, options));
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return new DatabaseUnreachableError(`${file} cannot be opened: it is a folder. Name a file in it.`, options);
   }
-  return final(new DatabaseError(`SQLite failed${code === "" ? "" : ` with ${code}`} on ${file}.`, options));
+  return new DatabaseUnreachableError(
+    `${file} cannot be opened: check that it exists, or that its folder exists and may be written.`,
+    options,
+  );
+}
+
+/** Whether a file is a database that was put in WAL mode, as its header says. */
+function isWal(file: string): boolean {
+  try {
+    const opened = openSync(file, "r");
+    try {
+      const versions = Buffer.alloc(2);
+      return readSync(opened, versions, 0, 2, 18) === 2 && versions.every((version) => version === 2);
+    } finally {
+      closeSync(opened);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** What better-sqlite3 itself refuses, and what keeps it from being loaded. */
+function ofDriver(cause: unknown, message: string, { file, isClient }: ErrorPlace): ClassifiedError {
+  const { code } = partsOf(cause);
+  if (message.includes("busy executing a query")) {
+    const advice = "End the iteration, or give the store a client of its own.";
+    const error = new DatabaseBusyError(`The client of ${file} is iterating over a statement. ${advice}`, { cause });
+    return { error, transient: true };
+  }
+  if (isClient && message.includes("connection is not open")) {
+    const advice = "Open another one, and make a store of it.";
+    return final(new DatabaseError(`The client of ${file} is closed. ${advice}`, { cause }));
+  }
+  if (message.includes("directory does not exist")) {
+    const advice = "check that it exists, or that its folder exists and may be written.";
+    return final(new DatabaseUnreachableError(`${file} cannot be opened: ${advice}`, { cause }));
+  }
+  const isMissing = code === "MODULE_NOT_FOUND" && message.includes("better_sqlite3.node");
+  if (code === "ERR_DLOPEN_FAILED" || isMissing || message.includes("locate the bindings file")) {
+    const here = `Node ${process.versions.node} on ${process.platform}-${process.arch}`;
+    const advice = "Run: npm rebuild better-sqlite3. Allow its install script, if your package manager asks.";
+    return final(new DatabaseError(`better-sqlite3 has no native module that ${here} can load. ${advice}`, { cause }));
+  }
+  return final(new DatabaseError(`SQLite failed on ${file}.`, { cause }));
 }
 
 function final(error: ClassifiedError["error"]): ClassifiedError {

@@ -1,7 +1,18 @@
-import { fileURLToPath } from "node:url";
-import { ConnectionStringError, InvalidArgumentError, type SessionDb } from "@sessiondb/core";
-import { DrizzleSessionDb } from "@sessiondb/drizzle";
+import { InvalidArgumentError, type SessionDb } from "@sessiondb/core";
+import {
+  checkLeftOut,
+  count,
+  flag,
+  milliseconds,
+  objectWith,
+  oneOf,
+  optional,
+  readOptions,
+  type OptionReaders,
+} from "@sessiondb/core/adapter";
+import { DrizzleSessionDb, tableOptionReaders, type SqlDialect } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
+import { checkFileName, fileOfUrl } from "./file-names.ts";
 import type { SqliteTableOptions } from "./schema.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
@@ -31,28 +42,35 @@ export interface SqliteSessionDbOptions extends SqliteTableOptions {
   maxPayloadBytes?: number;
 }
 
+const readClient = objectWith<Database>(["prepare", "inTransaction"], "a connection of better-sqlite3");
+
+const optionReaders = {
+  ...tableOptionReaders,
+  file: optional(checkFileName),
+  client: optional(readClient),
+  autoMigrate: flag(true),
+  readonly: flag(false),
+  synchronous: oneOf("full", "normal"),
+  busyTimeout: milliseconds({ from: 0, otherwise: 10_000 }),
+  maxPayloadBytes: count({ from: 1, otherwise: 256 * 1024 * 1024 }),
+} satisfies OptionReaders<SqliteSessionDbOptions>;
+
 /** Session storage in one SQLite file, shared safely by any number of processes on one machine. */
 export class SqliteSessionDb extends DrizzleSessionDb {
-  readonly #options: SqliteSessionDbOptions;
+  readonly #dialect: SqlDialect;
 
   constructor(options: SqliteSessionDbOptions) {
-    checkOptions(options);
-    const { file, client } = options;
+    const read = readOptions(options, optionReaders);
+    const { file, client, readonly } = read;
     if ((file === undefined) === (client === undefined)) {
       throw new InvalidArgumentError("options", "an object with either file or client");
     }
-    if (file !== undefined && (typeof file !== "string" || file === "" || file.includes("\0"))) {
-      throw new InvalidArgumentError("file", 'a path, or ":memory:"');
-    }
-    const { readonly = false, synchronous = "full", busyTimeout = 10_000, indexes = "needed" } = options;
-    const { maxPayloadBytes = 256 * 1024 * 1024 } = options;
-    checkChoice(synchronous, "synchronous", ["full", "normal"]);
-    checkChoice(indexes, "indexes", ["needed", "agno"]);
-    checkCount(busyTimeout, "busyTimeout", 0);
     if (client !== undefined) {
-      checkClient(client);
+      checkLeftOut(options, ["readonly", "synchronous"], "client");
     }
-    checkCount(maxPayloadBytes, "maxPayloadBytes", 1);
+    if (file === ":memory:" && readonly) {
+      throw new InvalidArgumentError("readonly", 'false beside ":memory:", which is empty at first');
+    }
     const dialect = sqliteDialect(options);
     super({
       driver: new SqliteDriver({
@@ -60,15 +78,16 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         client: client ?? null,
         inTransaction: false,
         readonly,
-        synchronous,
-        busyTimeout,
+        synchronous: read.synchronous,
+        busyTimeout: read.busyTimeout,
+        names: Object.values(dialect.names),
       }),
       dialect,
       Reads: SqliteReads,
-      limits: { maxIdLength: 255, maxPayloadBytes },
-      autoMigrate: (options.autoMigrate ?? true) && !readonly,
+      limits: { maxIdLength: 255, maxPayloadBytes: read.maxPayloadBytes },
+      autoMigrate: read.autoMigrate && !readonly,
     });
-    this.#options = { ...options };
+    this.#dialect = dialect;
   }
 
   /**
@@ -76,8 +95,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
    * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: Database): SessionDb {
-    checkClient(client);
-    const dialect = sqliteDialect(this.#options);
+    readClient(client, "client");
     return new DrizzleSessionDb({
       driver: new SqliteDriver({
         file: "",
@@ -86,8 +104,9 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         readonly: false,
         synchronous: "full",
         busyTimeout: 0,
+        names: Object.values(this.#dialect.names),
       }),
-      dialect,
+      dialect: this.#dialect,
       Reads: SqliteReads,
       limits: this.limits,
       autoMigrate: false,
@@ -96,71 +115,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
   }
 }
 
-const optionNames: readonly string[] = [
-  "file",
-  "client",
-  "sessionTable",
-  "runsTable",
-  "indexes",
-  "autoMigrate",
-  "readonly",
-  "synchronous",
-  "busyTimeout",
-  "maxPayloadBytes",
-];
-
-function checkOptions(options: unknown): void {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError("options", "an object with either file or client");
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (!optionNames.includes(name)) {
-      throw new InvalidArgumentError(`options.${name}`, `left out: a store may have ${optionNames.join(", ")}`);
-    }
-    if ((name === "autoMigrate" || name === "readonly") && value !== undefined && typeof value !== "boolean") {
-      throw new InvalidArgumentError(name, "true or false");
-    }
-  }
-}
-
-function checkClient(client: unknown): void {
-  const isClient = typeof client === "object" && client !== null && "prepare" in client && "inTransaction" in client;
-  if (!isClient) {
-    throw new InvalidArgumentError("client", "a connection of better-sqlite3");
-  }
-}
-
-function checkChoice(value: string, argument: string, choices: readonly string[]): void {
-  if (!choices.includes(value)) {
-    throw new InvalidArgumentError(argument, choices.map((choice) => `"${choice}"`).join(" or "));
-  }
-}
-
-function checkCount(value: number, argument: string, from: number): void {
-  if (!Number.isSafeInteger(value) || value < from) {
-    throw new InvalidArgumentError(argument, `a whole number, ${from} or more`);
-  }
-}
-
-/** `sqlite:agent.db`, `sqlite:///var/lib/agent.db`, `file:agent.db` or `sqlite::memory:`. */
+/** `sqlite:agent.db`, `sqlite:/var/lib/agent.db`, `sqlite:///agent.db`, `file:agent.db` or `sqlite::memory:`. */
 export function fromUrl(url: string): SqliteSessionDb {
-  const path = /^(?:sqlite|file):(?:\/\/)?(.*[^/])$/i.exec(url)?.[1];
-  if (path === undefined || /[?#]/.test(path)) {
-    throw unusable();
-  }
-  return new SqliteSessionDb({ file: /^file:\/\/\//i.test(url) ? pathOf(url) : path });
-}
-
-/** A file: URL is what tools make of a path, with its spaces and accents escaped. */
-function pathOf(fileUrl: string): string {
-  try {
-    return fileURLToPath(fileUrl);
-  } catch (cause) {
-    throw unusable(cause);
-  }
-}
-
-function unusable(cause?: unknown): ConnectionStringError {
-  const message = "An SQLite connection string is sqlite: and a path, for example sqlite:agent.db";
-  return new ConnectionStringError(message, { cause });
+  return new SqliteSessionDb({ file: fileOfUrl(url) });
 }

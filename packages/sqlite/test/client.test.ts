@@ -18,7 +18,7 @@ describe("a client that was handed in", () => {
       );
     const before = settings();
     expect(before).toEqual(["delete", 0, 0, 1234, 77]);
-    const db = new SqliteSessionDb({ client, synchronous: "full", busyTimeout: 5 });
+    const db = new SqliteSessionDb({ client, busyTimeout: 5 });
     await db.upsertRun(turn("r"));
     await db.migrate();
     expect(await db.deleteSession({ sessionId: "s" })).toBe(true);
@@ -67,8 +67,11 @@ describe("a client that was handed in", () => {
     await using db = new SqliteSessionDb({ client });
     await db.upsertRun(turn("r"));
     client.close();
-    await refusal(db.getSession({ sessionId: "s" }), "DATABASE_ERROR");
-    await refusal(db.upsertRun(turn("r2")), "DATABASE_ERROR");
+    for (const call of [() => db.getSession({ sessionId: "s" }), () => db.upsertRun(turn("r2")), () => db.migrate()]) {
+      expect((await refusal(call(), "DATABASE_ERROR")).message).toContain("is closed. Open another one");
+    }
+    await using never = new SqliteSessionDb({ client });
+    expect((await refusal(never.getSessions(), "DATABASE_ERROR")).message).toContain("is closed");
   });
 
   test("carries two stores with tables of their own", async () => {

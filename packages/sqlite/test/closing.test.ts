@@ -134,11 +134,11 @@ test("an open store does not keep its process alive", { timeout: 60_000 }, async
 
 describe("a connection that the store opened", () => {
   const settingsOf = async (options: { synchronous?: "full" | "normal"; busyTimeout?: number }) => {
-    const pragma = vi.spyOn(Database.prototype, "pragma");
+    const exec = vi.spyOn(Database.prototype, "exec");
     await using db = new SqliteSessionDb({ file: temporaryFile(), ...options });
     await db.upsertRun({ session, run: agentRun("r") });
-    const client = pragma.mock.contexts[0] as Database.Database | undefined;
-    pragma.mockRestore();
+    const client = exec.mock.contexts[0] as Database.Database | undefined;
+    exec.mockRestore();
     const read = (name: string): unknown => client?.pragma(name, { simple: true });
     return ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"].map(read);
   };

@@ -8,7 +8,7 @@ import { agentSession, runWorker, temporaryFile, temporaryFolder } from "./suppo
 describe("fromUrl", () => {
   test.each([
     ["sqlite: and a path", (file: string) => `sqlite:${file}`],
-    ["sqlite:// and a path", (file: string) => `sqlite://${file}`],
+    ["sqlite:/// and a path", (file: string) => `sqlite:///${file}`],
     ["file: and a path", (file: string) => `file:${file}`],
     ["a file URL", (file: string) => pathToFileURL(file).href],
     ["a scheme in capitals", (file: string) => `SQLite:${file}`],

@@ -1,0 +1,151 @@
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+
+// Which file a name means. better-sqlite3 cuts white space off, takes a blank name for a database that it throws away, and
+// SQLite has names of its own; so what would be another file than the one written, or none, is refused.
+
+const memory = ":memory:";
+
+type Platform = Pick<NodeJS.Process, "platform">["platform"];
+
+/** What must be written in place of a name, or null for one that means itself. */
+function problemOf(name: string, platform: Platform): string | null {
+  if (name === memory) {
+    return null;
+  }
+  if (name.trim() === "") {
+    return `a path that is not blank, or "${memory}"`;
+  }
+  if (name.trim() !== name) {
+    return "a path without white space around it";
+  }
+  if (name.includes("\0") || /\p{Surrogate}/u.test(name)) {
+    return "a path of well-formed text without NUL characters";
+  }
+  if (name.startsWith(":")) {
+    return `a path, or "${memory}" in small letters. For a file of this name, begin with ./`;
+  }
+  if (/^(?:file|sqlite(?:\+\w+)?):/i.test(name)) {
+    return "a path, not a connection string. Pass that to openSessionDb, or begin with ./ for a file of this name";
+  }
+  if (platform !== "win32" && /^[a-z]:[\\/]/i.test(name)) {
+    return "a path of this system: that of a drive means a file on Windows alone. Begin with ./ for a file of this name";
+  }
+  return null;
+}
+
+/** Reads the option `file`. */
+export function checkFileName(name: unknown, argument: string): string {
+  if (typeof name !== "string") {
+    throw new InvalidArgumentError(argument, `a path as a string, or "${memory}"`);
+  }
+  const problem = problemOf(name, process.platform);
+  if (problem !== null) {
+    throw new InvalidArgumentError(argument, problem);
+  }
+  return name;
+}
+
+/** The file of a connection string: `sqlite:` and a path, a URL as SQLAlchemy writes it, or a `file:` URL. */
+export function fileOfUrl(url: string, platform: Platform = process.platform): string {
+  const parts = /^(?<scheme>[a-z0-9+]+):(?<path>.*)$/is.exec(url)?.groups;
+  const scheme = parts?.["scheme"]?.toLowerCase();
+  const path = parts?.["path"];
+  if (path === undefined || (scheme !== "sqlite" && scheme !== "file")) {
+    throw unusable(
+      scheme?.startsWith("sqlite+") === true ? "Leave out the driver of Python: write sqlite: before the path." : "",
+    );
+  }
+  if (/[?#]/.test(path)) {
+    throw unusable(
+      "Parameters are not taken. A file whose name holds ? or # is opened by new SqliteSessionDb({ file }).",
+    );
+  }
+  const isFileUrl = scheme === "file";
+  const file = isFileUrl ? pathOfFile(url, path) : pathOfSqlite(path);
+  if (file === "") {
+    throw unusable(`It names no file. For a store in memory, write sqlite:${memory}.`);
+  }
+  const problem = problemOf(file, platform);
+  if (problem !== null) {
+    throw unusable(`The path must be ${problem}.`);
+  }
+  if (/[/\\]$/.test(file)) {
+    throw unusable("It names a folder: add the name of a file.");
+  }
+  if (!isFileUrl && path.startsWith("///")) {
+    checkIsRelative(file);
+  }
+  return file;
+}
+
+function pathOfSqlite(path: string): string {
+  const written = unescaped(path);
+  if (!written.startsWith("//")) {
+    return written;
+  }
+  if (written === "//" || written === `//${memory}`) {
+    return written.slice(2);
+  }
+  if (!written.startsWith("///")) {
+    throw unusable(
+      "What follows two slashes is a host. Write sqlite:agent.db or sqlite:///agent.db for a file beside the program.",
+    );
+  }
+  return written.slice(3);
+}
+
+/**
+ * After three slashes a path is relative, as in SQLAlchemy. Whoever means an absolute one shall not get a second, empty
+ * database instead.
+ */
+function checkIsRelative(path: string): void {
+  const absolute = `/${path}`;
+  const isElsewhere =
+    path !== memory &&
+    !isAbsolute(path) &&
+    !existsSync(path) &&
+    (existsSync(absolute) || (!existsSync(dirname(path)) && existsSync(dirname(absolute))));
+  if (isElsewhere) {
+    throw unusable(
+      "After sqlite:/// a path is relative to the working directory, as in SQLAlchemy, and this one is not there, but at the root. " +
+        "Write four slashes, or sqlite:/ and the path, for an absolute one.",
+    );
+  }
+}
+
+function pathOfFile(url: string, path: string): string {
+  if (path === memory) {
+    return path;
+  }
+  if (!path.startsWith("/")) {
+    return unescaped(path);
+  }
+  if (path.startsWith("//") && !/^\/\/(?:localhost)?\//i.test(path)) {
+    throw unusable("What follows two slashes is a host. Write file:agent.db, or file:/// and an absolute path.");
+  }
+  try {
+    // A file: URL is what tools make of a path, with its spaces and accents escaped.
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw unusable("It is no file: URL that means a file on this system.", cause);
+  }
+}
+
+/** Some tools escape a path and some do not: what may be either is refused. */
+function unescaped(path: string): string {
+  if (/%[0-9a-f]{2}/i.test(path)) {
+    throw unusable(
+      "Write the characters of the path themselves in place of % and their codes. A file whose name holds % is opened by new SqliteSessionDb({ file }).",
+    );
+  }
+  return path;
+}
+
+function unusable(advice: string, cause?: unknown): ConnectionStringError {
+  const message =
+    "An SQLite connection string is sqlite: and a path, for example sqlite:agent.db or sqlite:/var/lib/agent.db.";
+  return new ConnectionStringError(`${message}${advice === "" ? "" : ` ${advice}`}`, { cause });
+}

@@ -1,0 +1,98 @@
+import { InvalidArgumentError } from "@sessiondb/core";
+import {
+  runSync,
+  type FoundSchema,
+  type SqlConnection,
+  type Statement,
+  type StatementResult,
+  type Work,
+} from "@sessiondb/drizzle";
+import type { Database, Statement as PreparedStatement, Transaction } from "better-sqlite3";
+import { nameContains, nameFunction } from "./sqlite-dialect.ts";
+import { RefusedStatementError } from "./sqlite-errors.ts";
+import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection.ts";
+
+/** Settings of a caller's connection with which a write cannot be undone, or does not tell what it did. */
+const refusedSettings = [
+  { pragma: "journal_mode", value: "off", expected: "a connection with a journal: without it no write can be undone" },
+  { pragma: "count_changes", value: 1, expected: "a connection with count_changes off, as it is by default" },
+] as const;
+
+/** One connection of better-sqlite3 with the statements prepared on it. */
+export class SqliteConnection implements SqlConnection {
+  readonly client: Database;
+  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions. By
+  // text, since a package may make its statements anew for each request.
+  readonly #prepared = new Map<string, PreparedStatement>();
+  readonly #transaction: Transaction<(work: Work<unknown>) => unknown>;
+
+  constructor(client: Database) {
+    this.client = client;
+    client.function(nameFunction, { deterministic: true }, nameContains);
+    this.#transaction = client.transaction((work) => runSync(work(this)));
+  }
+
+  execute(statement: Statement<never>, values: unknown[]): StatementResult {
+    const prepared = this.#prepare(statement.text);
+    return prepared.reader
+      ? { rows: prepared.all(values) as unknown[][], affected: 0 }
+      : { rows: [], affected: prepared.run(values).changes };
+  }
+
+  read<Result>(work: Work<Result>): Result {
+    return this.#transaction.deferred(work) as Result;
+  }
+
+  /** In a transaction that the caller began, this is a savepoint of it. */
+  write<Result>(work: Work<Result>): Result {
+    return this.#transaction.immediate(work) as Result;
+  }
+
+  inspect(names: readonly string[]): FoundSchema {
+    const rows = this.#prepare(inspection(names.length)).all(...names, ...names, ...names);
+    return foundSchema(rows as InspectionRow[], names);
+  }
+
+  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): void {
+    this.client
+      .transaction(() => {
+        // Looked at under the lock: of processes that start together, the first creates and the others find it done.
+        for (const statement of plan(this.inspect(tables))) {
+          refusable(() => this.client.exec(statement));
+        }
+      })
+      .immediate();
+  }
+
+  /** Refuses a caller's connection whose settings break what the store promises. */
+  checkSettings(): void {
+    for (const { pragma, value, expected } of refusedSettings) {
+      const [row] = this.#prepare(`pragma ${pragma}`).all() as unknown[][];
+      if (row?.[0] === value) {
+        throw new InvalidArgumentError("client", expected);
+      }
+    }
+  }
+
+  #prepare(text: string): PreparedStatement {
+    let prepared = this.#prepared.get(text);
+    if (prepared === undefined) {
+      // A client may be set to give every integer as a bigint; the rows here have none that large.
+      prepared = refusable(() => this.client.prepare(text)).safeIntegers(false);
+      if (prepared.reader) {
+        prepared.raw();
+      }
+      this.#prepared.set(text, prepared);
+    }
+    return prepared;
+  }
+}
+
+/** Runs what has no bound values yet, so that SQLite's words about it quote nothing that is stored. */
+function refusable<Result>(run: () => Result): Result {
+  try {
+    return run();
+  } catch (cause) {
+    throw new RefusedStatementError(cause);
+  }
+}

@@ -1,0 +1,73 @@
+import { SchemaMismatchError } from "@sessiondb/core";
+import type { FoundSchema } from "@sessiondb/drizzle";
+
+/** What `inspection` selects, for each column of a table or view, each index, and each temporary table. */
+export type InspectionRow = [table: string, kind: "column" | "index" | "temporary", name: string, type: string];
+
+/** The query of `foundSchema`, with three times so many names as values. A view can stand in for a table that is read. */
+export function inspection(names: number): string {
+  const marks = Array.from({ length: names }, () => "?").join(", ");
+  return `select m.name, 'column', c.name, c.type from main.sqlite_master as m join pragma_table_info(m.name, 'main') as c
+    where m.type in ('table', 'view') and m.name collate nocase in (${marks})
+    union all select m.tbl_name, 'index', m.name, '' from main.sqlite_master as m
+    where m.type = 'index' and m.tbl_name collate nocase in (${marks})
+    union all select t.name, 'temporary', '', '' from temp.sqlite_master as t
+    where t.type in ('table', 'view') and t.name collate nocase in (${marks})`;
+}
+
+export function foundSchema(rows: readonly InspectionRow[], names: readonly string[]): FoundSchema {
+  const tables = new Map<string, NameMap<string>>();
+  const indexes = new NameSet();
+  for (const [table, kind, name, type] of rows) {
+    if (kind === "temporary") {
+      throw new SchemaMismatchError(
+        [{ table, column: null, wanted: "a table of the file", found: "a temporary one of the same name" }],
+        "It hides the file's own table, and goes with its connection. Drop it, or give the store another client.",
+      );
+    }
+    const wanted = names.find((each) => folded(each) === folded(table));
+    if (wanted !== undefined && wanted !== table) {
+      // Whoever gives each tenant a table of its own would have two of them share one.
+      throw new SchemaMismatchError(
+        [{ table: wanted, column: null, wanted: "a table of this name", found: `one named ${table}` }],
+        "To SQLite names that differ in case alone are the same. Name the table as it is stored, or use another name.",
+      );
+    }
+    if (kind === "index") {
+      indexes.add(name);
+    } else {
+      const columns = tables.get(table) ?? new NameMap<string>();
+      tables.set(table, columns.set(name, type));
+    }
+  }
+  return { tables, indexes };
+}
+
+/** Names as SQLite compares them: letters of ASCII without their case. */
+function folded(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+class NameMap<Value> extends Map<string, Value> {
+  override get(name: string): Value | undefined {
+    return super.get(folded(name));
+  }
+
+  override has(name: string): boolean {
+    return super.has(folded(name));
+  }
+
+  override set(name: string, value: Value): this {
+    return super.set(folded(name), value);
+  }
+}
+
+class NameSet extends Set<string> {
+  override has(name: string): boolean {
+    return super.has(folded(name));
+  }
+
+  override add(name: string): this {
+    return super.add(folded(name));
+  }
+}
