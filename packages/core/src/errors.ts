@@ -232,9 +232,13 @@ export class CorruptDataError extends SessionDbError {
   /** The id of the row, or null when the value was read outside of a row. */
   readonly id: string | null;
 
-  constructor(location: string, id: string | null, options?: ErrorOptions) {
+  constructor(
+    location: string,
+    id: string | null,
+    { wanted = "readable JSON", ...options }: ErrorOptions & { wanted?: string } = {},
+  ) {
     super(
-      `${location}${id === null ? "" : ` of ${JSON.stringify(id)}`} does not hold readable JSON. Repair or remove the row; nothing was changed.`,
+      `${location}${id === null ? "" : ` of ${JSON.stringify(id)}`} does not hold ${wanted}. Repair or remove the row; nothing was changed.`,
       options,
     );
     this.location = location;

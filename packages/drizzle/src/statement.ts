@@ -1,10 +1,11 @@
-import { Column, is, Param, Placeholder, type SQL } from "drizzle-orm";
+import { CorruptDataError } from "@sessiondb/core";
+import { Column, getTableName, is, Param, Placeholder, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 
 /** What a SELECT gives for each property of a row. */
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
 
-/** Properties that some drivers give as text, since a BIGINT may be beyond what a number holds. */
+/** Properties that are whole numbers. Some drivers give them as text, since a BIGINT may be beyond what a number holds. */
 const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex", "runCount"]);
 
 /** A parameter of the text: a constant, or the value of that name as the column encodes it. */
@@ -19,12 +20,18 @@ export class Statement<Row> {
   readonly text: string;
   readonly #slots: readonly Slot[];
   readonly #names: readonly string[];
+  /** For each name the column of a whole number, or null. */
+  readonly #numbers: readonly (string | null)[];
 
   constructor(dialect: Pick<SqlDialect, "render">, query: SQL, selection: Selection<Row> | null = null) {
     const { sql, params } = dialect.render(query);
     this.text = sql;
     this.#slots = params.map(slotOf);
     this.#names = Object.keys(selection ?? {});
+    this.#numbers = Object.entries<Column | SQL>(selection ?? {}).map(([name, selected]) => {
+      const place = is(selected, Column) ? `${getTableName(selected.table)}.${selected.name}` : name;
+      return numeric.has(name) ? place : null;
+    });
   }
 
   /** The parameters in the order of the text. */
@@ -41,11 +48,29 @@ export class Statement<Row> {
     const names = this.#names;
     for (let index = 0; index < names.length; index += 1) {
       const name = names[index] as string;
-      const value = values[index];
-      row[name] = typeof value === "string" && numeric.has(name) ? Number(value) : value;
+      row[name] = values[index];
+    }
+    for (let index = 0; index < names.length; index += 1) {
+      const place = this.#numbers[index] ?? null;
+      if (place !== null) {
+        row[names[index] as string] = wholeNumber(values[index], place, row);
+      }
     }
     return row as Row;
   }
+}
+
+/** A column of SQLite holds what it was given, whatever it is declared as. A cursor of it would lead in circles. */
+function wholeNumber(value: unknown, place: string, row: Readonly<Record<string, unknown>>): number | null | undefined {
+  if (value === null || value === undefined) {
+    return value;
+  }
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  if (!Number.isSafeInteger(number)) {
+    const id = row["runId"] ?? row["sessionId"];
+    throw new CorruptDataError(place, typeof id === "string" ? id : null, { wanted: "a whole number" });
+  }
+  return number as number;
 }
 
 function slotOf(param: unknown): Slot {

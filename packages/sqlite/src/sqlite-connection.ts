@@ -12,10 +12,12 @@ import { nameContains, nameFunction } from "./sqlite-dialect.ts";
 import { RefusedStatementError } from "./sqlite-errors.ts";
 import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection.ts";
 
-/** Settings of a caller's connection with which a write cannot be undone, or does not tell what it did. */
+/** Settings with which a write cannot be undone, or does not tell what it did, or ids have another order. */
 const refusedSettings = [
-  { pragma: "journal_mode", value: "off", expected: "a connection with a journal: without it no write can be undone" },
-  { pragma: "count_changes", value: 1, expected: "a connection with count_changes off, as it is by default" },
+  { pragma: "journal_mode", refuses: "off", expected: "with a journal: without it no write can be undone" },
+  { pragma: "count_changes", refuses: 1, expected: "with count_changes off, as it is by default" },
+  { pragma: "encoding", refuses: "UTF-16le", expected: "in UTF-8: ids are ordered by its bytes" },
+  { pragma: "encoding", refuses: "UTF-16be", expected: "in UTF-8: ids are ordered by its bytes" },
 ] as const;
 
 /** One connection of better-sqlite3 with the statements prepared on it. */
@@ -64,12 +66,12 @@ export class SqliteConnection implements SqlConnection {
       .immediate();
   }
 
-  /** Refuses a caller's connection whose settings break what the store promises. */
-  checkSettings(): void {
-    for (const { pragma, value, expected } of refusedSettings) {
+  /** Refuses settings that break what the store promises. `argument` is where the connection comes from. */
+  checkSettings(argument: "client" | "file"): void {
+    for (const { pragma, refuses, expected } of refusedSettings) {
       const [row] = this.#prepare(`pragma ${pragma}`).all() as unknown[][];
-      if (row?.[0] === value) {
-        throw new InvalidArgumentError("client", expected);
+      if (row?.[0] === refuses) {
+        throw new InvalidArgumentError(argument, `a database ${expected}`);
       }
     }
   }

@@ -89,11 +89,7 @@ export class SqliteDriver implements SqlDriver {
         : new InvalidArgumentError("client", "outside a transaction: to work in yours, use db.withTransaction(client)");
     }
     if (this.#connection === null) {
-      const connection = new SqliteConnection(client ?? openFile(this.#options));
-      if (client !== null) {
-        connection.checkSettings();
-      }
-      this.#connection = connection;
+      this.#connection = client === null ? openFile(this.#options) : connectionOf(client);
     }
     return this.#connection;
   }
@@ -109,13 +105,21 @@ export class SqliteDriver implements SqlDriver {
   }
 }
 
-function openFile({ file, readonly, synchronous }: SqliteDriverOptions): Database.Database {
+function connectionOf(client: Database.Database): SqliteConnection {
+  const connection = new SqliteConnection(client);
+  connection.checkSettings("client");
+  return connection;
+}
+
+function openFile({ file, readonly, synchronous }: SqliteDriverOptions): SqliteConnection {
   checkVersions();
   const client = new Database(file, { readonly, timeout: blockingTimeout });
   try {
     // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
     client.exec(`pragma synchronous = ${synchronous}; pragma foreign_keys = on`);
-    return client;
+    const connection = new SqliteConnection(client);
+    connection.checkSettings("file");
+    return connection;
   } catch (error) {
     client.close();
     throw error;

@@ -1,0 +1,73 @@
+import { copyFileSync } from "node:fs";
+import { inspect } from "node:util";
+import { CorruptDataError, SessionDbError } from "@sessiondb/core";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { beforeAll, describe, expect, test } from "vitest";
+import { agentRun, agentSession, query, temporaryFile } from "./support.ts";
+
+// SQLite stores what it is given, whatever a column is declared as. A value that the store cannot have written is told by
+// its column and row, and never read as another one.
+
+const marked = "the marked sentence";
+const values = [marked, "", Buffer.from(marked), 1.5, 1e300];
+const columns = [
+  "agno_sessions.created_at",
+  "agno_sessions.updated_at",
+  "agno_runs.created_at",
+  "agno_runs.run_index",
+  "agno_runs.updated_at",
+];
+const cells = columns.flatMap((column) => values.map((value): [string, unknown] => [column, value]));
+
+const template = temporaryFile();
+beforeAll(async () => {
+  await using db = new SqliteSessionDb({ file: template });
+  for (const sessionId of ["good", "bad", "other"]) {
+    const runs = [agentRun(`${sessionId}-run`), agentRun(`${sessionId}-2`)];
+    await db.upsertSession({ ...agentSession(sessionId), runs });
+  }
+});
+
+const reads: Readonly<Record<string, (db: SqliteSessionDb) => Promise<unknown>>> = {
+  getSession: (db) => db.getSession({ sessionId: "bad" }),
+  "getSession, newest": (db) => db.getSession({ sessionId: "bad", runsLimit: 1 }),
+  getRun: (db) => db.getRun({ runId: "bad-run" }),
+  sessionPages: async (db) => {
+    for await (const page of db.sessionPages({ limit: 1, includeRuns: true })) void page;
+  },
+  "sessionPages by updatedAt": async (db) => {
+    for await (const page of db.sessionPages({ limit: 1, sortBy: "updatedAt" })) void page;
+  },
+  runPages: async (db) => {
+    for await (const page of db.runPages({ limit: 1 })) void page;
+  },
+  "runPages of one": async (db) => {
+    for await (const page of db.runPages({ sessionId: "bad", limit: 1 })) void page;
+  },
+  upsertRun: (db) => db.upsertRun({ session: agentSession("bad"), run: agentRun("more") }),
+  updateSession: (db) => db.updateSession({ sessionId: "bad" }, { sessionName: "x" }),
+  updateRun: (db) => db.updateRun({ runId: "bad-run" }, (run) => run),
+  deleteRuns: (db) => db.deleteRuns({ runIds: ["bad-run"] }),
+  deleteSession: (db) => db.deleteSession({ sessionId: "bad" }),
+};
+
+describe.each(cells)("%s as %j", (column, value) => {
+  test("ends every call, with what is right or a typed error that does not quote it", async () => {
+    const [table = "", name = ""] = column.split(".");
+    const outcomes: Record<string, string> = {};
+    for (const [call, read] of Object.entries(reads)) {
+      const file = temporaryFile();
+      copyFileSync(template, file);
+      await using db = new SqliteSessionDb({ file });
+      const key = table === "agno_sessions" ? "session_id = 'bad'" : "run_id = 'bad-run'";
+      query(file, `update ${table} set ${name} = ? where ${key}`, value);
+      const outcome: unknown = await read(db).catch((error: unknown) => error);
+      outcomes[call] = outcome instanceof Error && SessionDbError.isInstance(outcome) ? outcome.code : "returned";
+      const told = outcome instanceof CorruptDataError ? [outcome.location, outcome.id] : [];
+      expect([[], [column, "bad"], [column, "bad-run"]]).toContainEqual(told);
+      expect(inspect(outcome, { depth: 10 })).not.toMatch(/the marked sentence|NaN|Infinity/);
+    }
+    expect(outcomes).toMatchObject({ deleteSession: "returned" });
+    expect(["CORRUPT_DATA", "returned"]).toEqual(expect.arrayContaining(Object.values(outcomes)));
+  });
+});
