@@ -78,10 +78,11 @@ export function withCalls(message: Message, wanted: ReadonlySet<string>): Messag
 }
 
 function storedMessage(message: UserModelMessage | AssistantModelMessage): Message {
-  const { role, content } = message;
-  if (typeof content === "string") {
-    return { role, content };
+  const { role } = message;
+  if (typeof message.content === "string") {
+    return { role, content: message.content };
   }
+  const content = message.content.map(withTextData);
   const stored: Message = { role };
   const references: JsonObject[] = [];
   const texts: string[] = [];
@@ -217,17 +218,19 @@ export function separateResults(message: Message): Message[] {
   }));
 }
 
-/** Parts with URLs and bytes as text, to be compared with what can be restored. */
+/** A part with its URL or bytes as text. Media are large: what is made of them further on is made of this. */
+function withTextData(part: Part): Part {
+  return part.type === "image"
+    ? { ...part, image: textOfData(part.image) }
+    : part.type === "file"
+      ? { ...part, data: textOfData(part.data) }
+      : part;
+}
+
+/** Parts as JSON would keep them, to be compared with what can be restored. */
 function normalized(content: readonly Part[]): unknown[] {
-  const parts = content.map((part) =>
-    part.type === "image"
-      ? { ...part, image: textOfData(part.image) }
-      : part.type === "file"
-        ? { ...part, data: textOfData(part.data) }
-        : part,
-  );
   // The AI SDK leaves keys that hold nothing.
-  return JSON.parse(JSON.stringify(parts)) as unknown[];
+  return JSON.parse(JSON.stringify(content)) as unknown[];
 }
 
 function contentParts(content: ModelMessage["content"]): unknown[] {

@@ -75,6 +75,9 @@ export class RunRecord {
   readonly #start: RunStart;
   readonly #storage: StorageOptions;
   readonly #resumed: PausedRun | null;
+  /** As they are stored, made once for both rows: media may be large. */
+  #storedInput: readonly Message[] | null = null;
+  #storedHistory: readonly Message[] | null = null;
   /** What a paused run had, whoever wrote it: what is not made anew stays. */
   readonly #base: Partial<ConversationRun & Pick<TeamRun, "memberResponses">>;
 
@@ -138,7 +141,7 @@ export class RunRecord {
   }
 
   #input(): NonNullable<ConversationRun["input"]> {
-    const stored = this.#stored(this.#start.input).filter(({ role }) => role === "user");
+    const stored = this.#inputMessages.filter(({ role }) => role === "user");
     const media = (key: "images" | "audio" | "videos" | "files"): Media[] =>
       stored.flatMap((message) => message[key] ?? []);
     const lists = { images: media("images"), audios: media("audio"), videos: media("videos"), files: media("files") };
@@ -149,15 +152,21 @@ export class RunRecord {
   }
 
   #messages(added: readonly ModelMessage[]): Message[] {
-    const { storeHistoryMessages = false, storeToolMessages = true } = this.#storage;
-    // A run that goes on has its copy of the history among its messages.
-    const history = storeHistoryMessages && this.#resumed === null ? this.#stored(this.#start.history) : [];
-    const all = [
-      ...history.map((message) => ({ ...message, fromHistory: true })),
-      ...(this.#resumed?.messages ?? this.#stored(this.#start.input)),
-      ...this.#stored(added),
-    ];
+    const { storeToolMessages = true } = this.#storage;
+    const all = [...this.#historyMessages, ...(this.#resumed?.messages ?? this.#inputMessages), ...this.#stored(added)];
     return storeToolMessages ? all : withoutTools(all);
+  }
+
+  get #inputMessages(): readonly Message[] {
+    return (this.#storedInput ??= this.#stored(this.#start.input));
+  }
+
+  get #historyMessages(): readonly Message[] {
+    // A run that goes on has its copy of the history among its messages.
+    const wanted = this.#storage.storeHistoryMessages === true && this.#resumed === null;
+    return (this.#storedHistory ??= wanted
+      ? this.#stored(this.#start.history).map((message) => ({ ...message, fromHistory: true }))
+      : []);
   }
 
   #stored(messages: readonly ModelMessage[]): Message[] {

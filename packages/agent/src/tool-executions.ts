@@ -1,8 +1,8 @@
 import type { JsonValue, ToolExecution } from "@sessiondb/core";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
 import { unixSeconds } from "@sessiondb/core/adapter";
-import { toStoredMessages } from "./message-codec.ts";
 import { isObject } from "./stored-json.ts";
+import { resultOf } from "./tool-result-codec.ts";
 
 interface Call {
   readonly toolCallId: string;
@@ -37,14 +37,13 @@ export function toolExecutions({ steps, unfinished, messages }: Seen): ToolExecu
   for (const call of unfinished) {
     executions.set(call.toolCallId, executionOf(call));
   }
-  for (const { role, content, toolCallId, toolName, toolCallError } of toStoredMessages(messages, { createdAt: 0 })) {
-    if (role === "tool" && toolCallId && !executions.has(toolCallId)) {
-      executions.set(toolCallId, {
-        toolCallId,
-        toolName: toolName ?? null,
-        result: content ?? null,
-        toolCallError: toolCallError === true,
-      });
+  for (const { role, content } of messages) {
+    for (const part of role === "tool" ? content : []) {
+      if (part.type === "tool-result" && !executions.has(part.toolCallId)) {
+        const { toolCallId, toolName } = part;
+        const { text, isError } = resultOf(part.output);
+        executions.set(toolCallId, { toolCallId, toolName, result: text, toolCallError: isError });
+      }
     }
   }
   return [...executions.values()];

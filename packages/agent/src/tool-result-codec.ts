@@ -7,8 +7,8 @@ type ToolOutput = ToolResultPart["output"];
 
 /** The result of a tool as a message of its own. */
 export function storedResult({ toolCallId, toolName, output, providerOptions }: ToolResultPart): Message {
-  const isError = output.type === "error-text" || output.type === "error-json" || output.type === "execution-denied";
-  const stored: Message = { role: "tool", toolCallId, toolName, content: outputText(output), toolCallError: isError };
+  const { text, isError } = resultOf(output);
+  const stored: Message = { role: "tool", toolCallId, toolName, content: text, toolCallError: isError };
   if (!isDeepStrictEqual(plainOutput(stored), output) || providerOptions !== undefined) {
     // The text is there already.
     const isJson = output.type === "json" || output.type === "error-json";
@@ -17,6 +17,12 @@ export function storedResult({ toolCallId, toolName, output, providerOptions }: 
     };
   }
   return stored;
+}
+
+/** The result of a tool as text, and whether it failed. */
+export function resultOf(output: ToolOutput): { readonly text: string; readonly isError: boolean } {
+  const isError = output.type === "error-text" || output.type === "error-json" || output.type === "execution-denied";
+  return { text: outputText(output), isError };
 }
 
 /** A stored message of a tool as the AI SDK takes it. */
