@@ -13,6 +13,7 @@ import type {
 import type { ModelMessage } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
+import { isObject } from "./stored-json.ts";
 import { jsonOf, messageOf } from "./tool-executions.ts";
 
 /** What of a run is stored. */
@@ -107,6 +108,8 @@ export class RunRecord {
       ...(this.#base.memberResponses ?? []),
       ...(this.#storage.storeMemberResponses === true ? children.map(({ run }) => run) : []),
     ];
+    // A state that is no JSON the turn's end tells of.
+    const stateCopy = jsonOf(state);
     const content: JsonValue = output ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
     return this.#run({
       status,
@@ -120,7 +123,7 @@ export class RunRecord {
       ...(tools.length > 0 && { tools }),
       ...(responses.length > 0 && { memberResponses: responses }),
       ...(status === "PAUSED" && { requirements: requirementsOf(tools, this.#start.createdAt) }),
-      ...(Object.keys(state).length > 0 && { sessionState: jsonOf(state) as JsonObject }),
+      ...(isObject(stateCopy) && Object.keys(stateCopy).length > 0 && { sessionState: stateCopy }),
     });
   }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
 import { isObject } from "./stored-json.ts";
 
@@ -30,7 +31,7 @@ export class RunState {
   /** Unlike a change in place, this one is made again on the stored state, so two counters add up. */
   update(change: StateChange): JsonObject {
     this.#noteChanges();
-    this.#values = change(this.#values) ?? this.#values;
+    this.#values = changed(this.#values, change);
     this.#changes.push(change);
     this.#seen = cloned(this.#values);
     return this.#values;
@@ -46,13 +47,19 @@ export class RunState {
     this.#noteChanges();
     let state = structuredClone(stored);
     for (const change of this.#changes) {
-      state = change(state) ?? state;
+      try {
+        state = changed(state, change);
+      } catch (cause) {
+        throw new InvalidArgumentError("change", "a function that also runs on the state that is stored by then", {
+          cause,
+        });
+      }
     }
     return state;
   }
 
   #noteChanges(): void {
-    const patch = patchBetween(this.#seen, this.#values);
+    const patch = changesBetween(this.#seen, this.#values);
     if (Object.keys(patch).length > 0) {
       this.#seen = cloned(this.#values);
       this.#changes.push((state) => applyPatch(state, patch));
@@ -60,14 +67,39 @@ export class RunState {
   }
 }
 
+/** A state as a change leaves it. */
+export function changed(state: JsonObject, change: StateChange): JsonObject {
+  const returned: unknown = change(state);
+  if (returned === undefined || returned === null) {
+    return state;
+  }
+  if (!isObject(returned) || "then" in returned) {
+    // Whoever made the promise would otherwise end the process by it.
+    Promise.resolve(returned).catch(() => {});
+    throw new InvalidArgumentError("change", "a synchronous function that changes the state, or returns one");
+  }
+  return returned;
+}
+
 /** Objects are merged key by key, at every depth; of anything else the second wins. */
 function mergeState(first: JsonObject, second: JsonObject): JsonObject {
   const merged = structuredClone(first);
   for (const [key, value] of Object.entries(second)) {
     const present = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    define(merged, key, isObject(present) && isObject(value) ? mergeState(present, value) : cloned(value));
+    define(merged, key, isPlain(present) && isPlain(value) ? mergeState(present, value) : cloned(value));
   }
   return merged;
+}
+
+function changesBetween(before: JsonObject, after: JsonObject): Patch {
+  try {
+    return patchBetween(before, after);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) {
+      throw cause;
+    }
+    throw new InvalidArgumentError("change.sessionState", "free of cycles, and nested less deeply", { cause });
+  }
 }
 
 function patchBetween(before: JsonObject, after: JsonObject): Patch {
@@ -79,10 +111,10 @@ function patchBetween(before: JsonObject, after: JsonObject): Patch {
   }
   for (const [key, value] of Object.entries(after)) {
     const old = Object.hasOwn(before, key) ? before[key] : undefined;
-    if (value === undefined || isSame(old, value)) {
+    if (value === undefined || isDeepStrictEqual(old, value)) {
       continue;
     }
-    patch[key] = isObject(old) && isObject(value) ? { inside: patchBetween(old, value) } : { value: cloned(value) };
+    patch[key] = isPlain(old) && isPlain(value) ? { inside: patchBetween(old, value) } : { value: cloned(value) };
   }
   return patch;
 }
@@ -96,27 +128,16 @@ function applyPatch(state: JsonObject, patch: Patch): JsonObject {
       define(result, key, structuredClone(change.value));
     } else {
       const inside = Object.hasOwn(result, key) ? result[key] : undefined;
-      define(result, key, applyPatch(isObject(inside) ? inside : {}, change.inside));
+      define(result, key, applyPatch(isPlain(inside) ? inside : {}, change.inside));
     }
   }
   return result;
 }
 
-function isSame(left: JsonValue | undefined, right: JsonValue): boolean {
-  if (left === right) {
-    return true;
-  }
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return left.length === right.length && left.every((item, index) => isSame(item, right[index] ?? null));
-  }
-  if (!isObject(left) || !isObject(right)) {
-    return false;
-  }
-  const keys = Object.keys(left);
-  return (
-    keys.length === Object.keys(right).length &&
-    keys.every((key) => Object.hasOwn(right, key) && isSame(left[key], right[key] ?? null))
-  );
+/** An object whose keys are all there is to it, unlike a Date. */
+function isPlain(value: JsonValue | undefined): value is JsonObject {
+  const prototype: unknown = isObject(value) ? Object.getPrototypeOf(value) : undefined;
+  return prototype === null || prototype === Object.prototype;
 }
 
 function cloned<Value extends JsonValue>(value: Value): Value {

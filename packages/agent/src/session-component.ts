@@ -13,7 +13,7 @@ import {
 } from "@sessiondb/core";
 import { Component } from "./component.ts";
 import { forkOf } from "./fork.ts";
-import type { StateChange } from "./run-state.ts";
+import { changed, type StateChange } from "./run-state.ts";
 
 /** Which session, and for whom. */
 export interface SessionOptions {
@@ -145,7 +145,7 @@ export abstract class SessionComponent extends Component {
     const { change } = options;
     const updated = await db.updateSession(this.#key(options), ({ sessionState }) => {
       const state = structuredClone(sessionState) as JsonObject;
-      return { sessionState: typeof change === "function" ? (change(state) ?? state) : { ...state, ...change } };
+      return { sessionState: typeof change === "function" ? changed(state, change) : { ...state, ...change } };
     });
     return updated === null ? null : { ...updated.sessionState };
   }

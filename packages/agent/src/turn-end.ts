@@ -4,6 +4,7 @@ import {
   type JsonValue,
   type Metrics,
   type Run,
+  type SessionChange,
   type SessionHeader,
 } from "@sessiondb/core";
 import { addMetrics } from "./metrics.ts";
@@ -17,17 +18,59 @@ export interface TurnEnd {
   readonly metrics: readonly Metrics[];
 }
 
+/** One way to write how a run ended. */
+interface Ending {
+  readonly run: Run;
+  /** Null to leave the session's data as they are. */
+  readonly change: SessionChange | null;
+}
+
 /**
- * What is left to store of a run that was refused for its content: of one that had paused, that as it was then. Null if
- * the content was not the reason.
+ * The ways to write how a run ended, the first of which is the whole of it. Each of the others leaves out what may be why a
+ * store refused the one before: the state as the run left it, its changes, and in the end the tokens used. Which it was
+ * only a store can tell, and by what name it calls it is nothing to rely on. The answer is in all of them.
  */
-export function storableAfter(error: unknown, run: Run, paused: Run | null): Run | null {
-  if (!SessionDbError.isInstance(error) || !("argument" in error) || typeof error.argument !== "string") {
-    return null;
+export function endingsOf(end: TurnEnd): (() => Ending)[] {
+  const { run } = end;
+  const bare = withoutState(run);
+  return [
+    () => ({ run, change: changeOf(end, { withState: true }) }),
+    () => ({ run: bare, change: changeOf(end, { withState: true }) }),
+    () => ({ run: bare, change: changeOf(end, { withState: false }) }),
+    () => ({ run: bare, change: null }),
+  ];
+}
+
+/** What is left to store of a run that no ending of can be stored: of one that had paused, that as it was then. */
+export function unstorable(run: Run, paused: Run | null, error: Error): Run {
+  return { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
+}
+
+/** Whether a store refused what it was to write for what it holds. */
+export function isContentRefusal(error: unknown): error is SessionDbError {
+  return SessionDbError.isInstance(error) && (error.code === "INVALID_ARGUMENT" || error.code === "PAYLOAD_TOO_LARGE");
+}
+
+/** A run without the copies of the session state in it and in the runs inside of it. */
+export function withoutState(run: Run): Run {
+  const all = (runs: readonly Run[] | null | undefined): Run[] => (runs ?? []).map(withoutState);
+  if (run.runType === "workflow") {
+    const { stepExecutorRuns: inside } = run;
+    return inside ? { ...run, stepExecutorRuns: all(inside) } : run;
   }
-  return error.argument.startsWith("change")
-    ? run
-    : { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
+  const { sessionState: _state, ...rest } = run;
+  return rest.runType === "team" && rest.memberResponses
+    ? { ...rest, memberResponses: all(rest.memberResponses) }
+    : rest;
+}
+
+/** Null when nothing of the session's data changes. */
+function changeOf({ state, metrics }: TurnEnd, { withState }: { readonly withState: boolean }): SessionChange | null {
+  const changes = withState && state.isChanged ? state : null;
+  const tokens = metrics.filter(({ totalTokens }) => (totalTokens ?? 0) > 0);
+  return changes === null && tokens.length === 0
+    ? null
+    : (session) => ({ sessionData: sessionDataAfter(session, { state: changes, metrics: tokens }) });
 }
 
 function identityOf(run: Run): Run {
@@ -43,15 +86,15 @@ function identityOf(run: Run): Run {
 }
 
 /** The stored data with the run's changes of the state, and its tokens added to those of the session. */
-export function sessionDataAfter(
+function sessionDataAfter(
   { sessionData, sessionState }: SessionHeader,
-  { state, metrics }: TurnEnd,
+  { state, metrics }: { readonly state: RunState | null; readonly metrics: readonly Metrics[] },
 ): JsonObject {
   const before = sessionData["session_metrics"];
   const sum = metrics.reduce<JsonValue | undefined>((total, each) => addMetrics(total, each), before);
   return {
     ...sessionData,
-    ...(state.isChanged && { session_state: state.applyTo({ ...sessionState }) }),
+    ...(state !== null && { session_state: state.applyTo({ ...sessionState }) }),
     ...(sum !== undefined && { session_metrics: sum }),
   };
 }

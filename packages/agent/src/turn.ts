@@ -4,7 +4,6 @@ import {
   SessionDbError,
   type Run,
   type Session,
-  type SessionChange,
   type SessionDb,
   type UpsertRunOptions,
   type UpsertRunResult,
@@ -12,7 +11,7 @@ import {
 import { admit, isRefusal } from "./admission.ts";
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { Component } from "./component.ts";
-import { sessionDataAfter, storableAfter, type TurnEnd } from "./turn-end.ts";
+import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
 export interface TurnOptions {
   readonly component: Component;
@@ -138,7 +137,7 @@ export class Turn {
   async add(run: Run): Promise<void> {
     await this.#started;
     try {
-      await this.#keep((db) => this.#write(db, { run }));
+      await this.#keep((db) => this.#writeMember(db, run));
     } catch (error) {
       this.#broken ??= { error };
       throw error;
@@ -146,33 +145,47 @@ export class Turn {
   }
 
   /**
-   * Writes the run's last row, unless the run or its session was deleted meanwhile. A state that cannot be stored, or a run
-   * that is too large, rejects; the run is stored without it, so that it does not look as if it were still under way.
+   * Writes the run's last row, unless the run or its session was deleted meanwhile. A state that cannot be stored costs the
+   * state and not the answer; of a run that cannot be stored there is a row that says so. Either rejects.
    */
   async end(end: TurnEnd): Promise<void> {
-    const { run, state } = end;
     await this.#started;
     await this.#keep(async (db) => {
-      const write = (ended: Run, change?: SessionChange): Promise<UpsertRunResult> =>
-        this.#write(db, {
-          run: ended,
-          ...(change !== undefined && { change }),
-          ...(this.#runExists && { onlyIfExists: "run" }),
-        });
-      try {
-        const hasChange = state.isChanged || end.metrics.some(({ totalTokens }) => (totalTokens ?? 0) > 0);
-        await write(run, hasChange ? (session) => ({ sessionData: sessionDataAfter(session, end) }) : undefined);
-      } catch (error) {
-        const storable = storableAfter(error, run, this.#paused);
-        if (storable !== null) {
-          await write(storable);
-        }
-        throw error;
+      const refusal = await this.#writeEnd(db, end);
+      if (refusal === null) {
+        return;
       }
+      // It is no refusal of what the caller asked: what a run comes to, nobody knows before.
+      if (this.#options.onStorageError === "throw") {
+        throw refusal;
+      }
+      this.#failures.push(refusal);
     });
     if (this.#broken !== null) {
       throw this.#broken.error;
     }
+  }
+
+  /** Writes as much of a run's end as the store takes. Resolves with why it did not take more, or null. */
+  async #writeEnd(db: SessionDb, end: TurnEnd): Promise<SessionDbError | null> {
+    const conditions = this.#runExists ? { onlyIfExists: "run" as const } : {};
+    let refusal: SessionDbError | null = null;
+    for (const ending of endingsOf(end)) {
+      try {
+        const { run, change } = ending();
+        await this.#write(db, { run, ...(change !== null && { change }), ...conditions });
+        return refusal;
+      } catch (error) {
+        if (!isContentRefusal(error)) {
+          throw error;
+        }
+        refusal = error;
+      }
+    }
+    if (refusal !== null) {
+      await this.#write(db, { run: unstorable(end.run, this.#paused, refusal), ...conditions });
+    }
+    return refusal;
   }
 
   /** Work on the store that may fail like the rest of the turn. */
@@ -211,6 +224,18 @@ export class Turn {
       this.#sessionExists ||= session !== null;
       this.#owner = session === null ? this.#options.userId : session.userId;
       return upsert();
+    }
+  }
+
+  /** The state belongs to the turn, whose end tells of one that cannot be stored. */
+  async #writeMember(db: SessionDb, run: Run): Promise<void> {
+    try {
+      await this.#write(db, { run });
+    } catch (error) {
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
+      await this.#write(db, { run: withoutState(run) });
     }
   }
 
