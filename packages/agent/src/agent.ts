@@ -1,7 +1,8 @@
 import type { TurnSession } from "@sessiondb/core";
 import type { ToolSet } from "ai";
 import { Conversation } from "./conversation.ts";
-import type { ConversationOptions } from "./conversation-options.ts";
+import { conversationReaders, type ConversationOptions } from "./conversation-options.ts";
+import { readScope } from "./run-ids.ts";
 import type { RunOwner } from "./run-record.ts";
 
 /** What an agent is made from. */
@@ -15,7 +16,7 @@ export class Agent extends Conversation {
   readonly sessionType = "agent";
 
   constructor(options: AgentOptions) {
-    super(options, "agent");
+    super(readScope(options, conversationReaders), "agent");
   }
 
   protected override get runOwner(): RunOwner {

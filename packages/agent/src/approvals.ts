@@ -1,6 +1,8 @@
 import { InvalidArgumentError, type AgentRun, type Message, type TeamRun, type ToolExecution } from "@sessiondb/core";
+import { checkFlag, checkKeys, checkText, optional, type OptionReaders } from "@sessiondb/core/adapter";
 import type { ModelMessage } from "ai";
 import { isWaiting } from "./conversation-run.ts";
+import { present } from "./option-readers.ts";
 import { toModelMessages, toStoredMessages } from "./message-codec.ts";
 
 /** What was decided about a call that waited. */
@@ -10,6 +12,33 @@ export interface Approval {
   approved: boolean;
   /** Why not; the model is told. */
   reason?: string;
+}
+
+const approvalReaders = {
+  toolCallId: checkText,
+  approved: (value: unknown, argument: string) => checkFlag(value ?? null, argument, false),
+  reason: optional(checkText),
+} satisfies OptionReaders<Approval>;
+
+/** Decisions, each of them about another call. What is no true or false is no decision. */
+export function checkApprovals(value: unknown, argument: string): readonly Approval[] {
+  if (!Array.isArray(value)) {
+    throw new InvalidArgumentError(argument, "a list of decisions");
+  }
+  const approvals = value.map((approval: unknown, index) => {
+    const path = `${argument}[${index}]`;
+    checkKeys(approval, path, Object.keys(approvalReaders));
+    const { toolCallId, approved, reason } = approval as { readonly [Name in keyof Approval]-?: unknown };
+    return {
+      toolCallId: approvalReaders.toolCallId(toolCallId, `${path}.toolCallId`),
+      approved: approvalReaders.approved(approved, `${path}.approved`),
+      ...present({ reason: approvalReaders.reason(reason, `${path}.reason`) }),
+    };
+  });
+  if (new Set(approvals.map(({ toolCallId }) => toolCallId)).size < approvals.length) {
+    throw new InvalidArgumentError(argument, "one decision about each call, not two about one");
+  }
+  return approvals;
 }
 
 /** A paused run with all decisions, ready to go on. */

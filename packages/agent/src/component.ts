@@ -6,7 +6,9 @@ import {
   type SessionType,
   type TurnSession,
 } from "@sessiondb/core";
+import { flag, oneOf, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { ComponentDb, type DbSource } from "./component-db.ts";
+import { identifier, jsonObject, nonEmptyText, seconds } from "./option-readers.ts";
 
 /** Who may take part in a session. */
 export type SessionAccess = "owner" | "shared";
@@ -49,22 +51,39 @@ export interface ComponentOptions {
   staleAfter?: number;
 }
 
+export const componentReaders = {
+  id: optional(identifier),
+  name: optional(nonEmptyText),
+  db: optional(dbSource),
+  sessionStorage: flag(true),
+  ownStorage: flag(false),
+  sessionId: optional(identifier),
+  userId: optional(identifier),
+  sessionState: optional(jsonObject),
+  metadata: optional(jsonObject),
+  access: oneOf("owner", "shared"),
+  onStorageError: oneOf("throw", "continue"),
+  staleAfter: seconds(900),
+} satisfies OptionReaders<ComponentOptions>;
+
+/** The options of a component as they were read. */
+export type ComponentSettings = OptionsRead<typeof componentReaders>;
+
 /** Base of `Agent`, `Team` and `Workflow`. */
 export abstract class Component {
   abstract readonly sessionType: SessionType;
   readonly id: string;
   readonly name: string | null;
   readonly access: SessionAccess;
-  protected readonly componentOptions: ComponentOptions;
+  protected readonly settings: ComponentSettings;
   readonly #db: ComponentDb | null;
 
-  protected constructor(options: ComponentOptions, kind: SessionType) {
-    this.componentOptions = { ...options };
-    this.name = options.name ?? null;
-    this.id = options.id ?? idOf(options.name) ?? kind;
-    this.access = options.access ?? "owner";
-    checkOptions(options);
-    const { db, ownStorage = false, sessionStorage = true } = options;
+  protected constructor(settings: ComponentSettings, kind: SessionType) {
+    this.settings = settings;
+    const { id, name, access, db, ownStorage, sessionStorage } = settings;
+    this.name = name ?? null;
+    this.id = id ?? idOf(name) ?? kind;
+    this.access = access;
     this.#db = db === undefined || !sessionStorage ? null : new ComponentDb(db, ownStorage ? this.id : null);
   }
 
@@ -98,7 +117,7 @@ export abstract class Component {
 
   /** @internal What a new session of this component begins with. */
   newSession(sessionId: string, userId: string | null): TurnSession {
-    const { sessionState, metadata } = this.componentOptions;
+    const { sessionState, metadata } = this.settings;
     return {
       ...this.sessionIdentity(sessionId),
       userId,
@@ -121,19 +140,10 @@ function idOf(name: string | undefined): string | null {
   return id === undefined || id === "" ? null : id;
 }
 
-function checkOptions({ id, name, access, onStorageError, staleAfter, sessionId, userId }: ComponentOptions): void {
-  for (const [argument, value] of Object.entries({ id, name, sessionId, userId })) {
-    if (value !== undefined && (typeof value !== "string" || value === "")) {
-      throw new InvalidArgumentError(argument, "text that is not empty, or left out");
-    }
+function dbSource(value: unknown, argument: string): DbSource {
+  const isStore = typeof value === "object" && value !== null && "getSession" in value;
+  if (!isStore && typeof value !== "string" && typeof value !== "function") {
+    throw new InvalidArgumentError(argument, "a store, a connection string, or a function that finds one of them");
   }
-  if (access !== undefined && access !== "owner" && access !== "shared") {
-    throw new InvalidArgumentError("access", '"owner" or "shared"');
-  }
-  if (onStorageError !== undefined && onStorageError !== "throw" && onStorageError !== "continue") {
-    throw new InvalidArgumentError("onStorageError", '"throw" or "continue"');
-  }
-  if (staleAfter !== undefined && !(staleAfter >= 0)) {
-    throw new InvalidArgumentError("staleAfter", "a number of seconds");
-  }
+  return value as DbSource;
 }

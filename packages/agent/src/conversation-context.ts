@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Run, type SessionSummary } from "@sessiondb/core";
 import type { ModelMessage } from "ai";
-import type { ConversationOptions } from "./conversation-options.ts";
+import type { ConversationSettings } from "./conversation-options.ts";
 import type { RunInput } from "./executor.ts";
 import { historyMessages } from "./model-history.ts";
 import type { RunContext } from "./run-context.ts";
@@ -9,16 +9,16 @@ import { summaryText } from "./summary.ts";
 const defaultHistoryRuns = 10;
 
 /** How many of the newest runs are read for the history. */
-export function historyRunsOf(options: ConversationOptions): number {
-  const { addHistoryToContext = true, numHistoryRuns, numHistoryMessages } = options;
+export function historyRunsOf(settings: ConversationSettings): number {
+  const { addHistoryToContext, numHistoryRuns, numHistoryMessages } = settings;
   // Each run has a message at least.
   return addHistoryToContext ? (numHistoryRuns ?? numHistoryMessages ?? defaultHistoryRuns) : 0;
 }
 
 /** What the model is shown of the runs read. */
-export function historyOf(options: ConversationOptions, runs: readonly Run[]): ModelMessage[] {
-  const { numHistoryMessages, maxToolCallsFromHistory = 0 } = options;
-  const count = historyRunsOf(options);
+export function historyOf(settings: ConversationSettings, runs: readonly Run[]): ModelMessage[] {
+  const { numHistoryMessages, maxToolCallsFromHistory } = settings;
+  const count = historyRunsOf(settings);
   const limits = {
     maxToolCalls: maxToolCallsFromHistory,
     ...(numHistoryMessages !== undefined && { numHistoryMessages }),
@@ -27,7 +27,7 @@ export function historyOf(options: ConversationOptions, runs: readonly Run[]): M
 }
 
 /** Whether each completed run is followed by a summary. */
-export function makesSummaries({ sessionSummaries, sessionSummaryManager }: ConversationOptions): boolean {
+export function makesSummaries({ sessionSummaries, sessionSummaryManager }: ConversationSettings): boolean {
   return sessionSummaries ?? sessionSummaryManager !== undefined;
 }
 
@@ -40,16 +40,16 @@ export interface SystemText {
 
 /** The system message: instructions first, since what changes least comes first; then the state, then the summary. */
 export async function systemText(
-  options: ConversationOptions,
+  settings: ConversationSettings,
   { context, added, summary }: SystemText,
 ): Promise<string | null> {
-  const { instructions = [], addSessionStateToContext = false, addSessionSummaryToContext } = options;
+  const { instructions = [], addSessionStateToContext, addSessionSummaryToContext } = settings;
   const given = typeof instructions === "function" ? await instructions(context) : instructions;
   const paragraphs = [...(typeof given === "string" ? [given] : given), ...added];
   if (addSessionStateToContext) {
     paragraphs.push(`<session_state>\n${JSON.stringify(context.sessionState)}\n</session_state>`);
   }
-  if (summary !== null && (addSessionSummaryToContext ?? makesSummaries(options))) {
+  if (summary !== null && (addSessionSummaryToContext ?? makesSummaries(settings))) {
     paragraphs.push(summaryText(summary));
   }
   return paragraphs.length === 0 ? null : paragraphs.join("\n\n");
@@ -66,17 +66,4 @@ export function userMessage(input: RunInput, context: string | null): ModelMessa
   return typeof input === "string"
     ? { role: "user", content: `${context}\n\n${input}` }
     : { role: "user", content: [{ type: "text", text: context }, ...input] };
-}
-
-/** @throws InvalidArgumentError for options that mean nothing. */
-export function checkConversationOptions(options: ConversationOptions): void {
-  if ((typeof options.model !== "object" || options.model === null) && typeof options.model !== "string") {
-    throw new InvalidArgumentError("model", "a model of the AI SDK");
-  }
-  for (const name of ["numHistoryRuns", "numHistoryMessages", "maxToolCallsFromHistory"] as const) {
-    const count = options[name];
-    if (count !== undefined && !(Number.isSafeInteger(count) && count >= 0)) {
-      throw new InvalidArgumentError(name, "a whole number, 0 or more");
-    }
-  }
 }

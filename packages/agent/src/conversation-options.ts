@@ -1,10 +1,22 @@
 import type { AgentRun, JsonObject, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
 import type { LanguageModel, ToolSet } from "ai";
-import type { ComponentOptions } from "./component.ts";
-import type { GenerationSettings, GenerationStatus } from "./generation.ts";
+import {
+  checkSignal,
+  checkText,
+  count,
+  flag,
+  objectWith,
+  optional,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import { componentReaders, type ComponentOptions } from "./component.ts";
+import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
+import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
+import { atLeast, identifier, jsonObject } from "./option-readers.ts";
 import type { RunContext } from "./run-context.ts";
-import type { StorageOptions } from "./run-record.ts";
-import type { SessionToolOptions } from "./session-tools.ts";
+import { storageReaders, type StorageOptions } from "./run-record.ts";
+import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
 import type { SessionSummaryManager } from "./summary.ts";
 
 /** What an agent, or the leader of a team, is made from. */
@@ -38,6 +50,41 @@ export interface ConversationOptions extends ComponentOptions, StorageOptions, S
   /** What a new session begins with: a message of the assistant, stored as a run of its own. */
   introduction?: string;
 }
+
+export const conversationReaders = {
+  ...componentReaders,
+  ...storageReaders,
+  ...sessionToolReaders,
+  model: languageModel,
+  description: optional(checkText),
+  instructions: optional(instructionsOf),
+  tools: toolSet,
+  generation: generationSettings,
+  addHistoryToContext: flag(true),
+  numHistoryRuns: optional(atLeast(0)),
+  numHistoryMessages: optional(atLeast(0)),
+  maxToolCallsFromHistory: count({ from: 0, otherwise: 0 }),
+  sessionSummaries: optional(flag(false)),
+  addSessionSummaryToContext: optional(flag(false)),
+  sessionSummaryManager: optional(
+    objectWith<SessionSummaryManager>(["createSummary"], "a SessionSummaryManager, or left out"),
+  ),
+  addSessionStateToContext: flag(false),
+  introduction: optional(checkText),
+} satisfies OptionReaders<ConversationOptions>;
+
+/** The options of an agent or a team's leader as they were read. */
+export type ConversationSettings = OptionsRead<typeof conversationReaders>;
+
+export const runOptionReaders = {
+  sessionId: optional(identifier),
+  userId: optional(identifier),
+  sessionState: optional(jsonObject),
+  signal: (value: unknown) => checkSignal({ signal: value }),
+} satisfies OptionReaders<RunOptions>;
+
+/** The options of a run as they were read. */
+export type RunSettings = OptionsRead<typeof runOptionReaders>;
 
 export interface RunOptions {
   /** The session to go on with. Default: the component's `sessionId`, or else a new one, whose id the result has. */

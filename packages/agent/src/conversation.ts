@@ -8,22 +8,22 @@ import {
   type TeamRun,
 } from "@sessiondb/core";
 import type { ModelMessage, ToolSet } from "ai";
-import { resumedRun, type Approval } from "./approvals.ts";
-import { unixSeconds } from "@sessiondb/core/adapter";
+import { unixSeconds, type OptionReaders } from "@sessiondb/core/adapter";
+import { checkApprovals, resumedRun, type Approval } from "./approvals.ts";
 import { ConversationRun, type PreparedRun } from "./conversation-run.ts";
-import type { ConversationOptions, RunOptions, RunResult } from "./conversation-options.ts";
+import {
+  runOptionReaders,
+  type ConversationSettings,
+  type RunOptions,
+  type RunResult,
+  type RunSettings,
+} from "./conversation-options.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor, RunInput } from "./executor.ts";
 import { generate } from "./generation.ts";
-import {
-  checkConversationOptions,
-  historyOf,
-  historyRunsOf,
-  makesSummaries,
-  systemText,
-  userMessage,
-} from "./conversation-context.ts";
+import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./conversation-context.ts";
+import { identifier } from "./option-readers.ts";
 import { makeRunContext } from "./run-context.ts";
-import { runIds } from "./run-ids.ts";
+import { readScope, runIds } from "./run-ids.ts";
 import { RunRecord, type ChildRun, type RunOwner } from "./run-record.ts";
 import { RunState } from "./run-state.ts";
 import { RunStream } from "./run-stream.ts";
@@ -57,20 +57,29 @@ export interface RunSetup {
   readonly children: ChildRun[];
 }
 
-const defaultStaleAfter = 900;
+interface ContinueOptions extends RunOptions {
+  runId: string;
+  sessionId: string;
+  approvals: readonly Approval[];
+}
+
+const continueReaders = {
+  ...runOptionReaders,
+  sessionId: identifier,
+  runId: identifier,
+  approvals: checkApprovals,
+} satisfies OptionReaders<ContinueOptions>;
 
 /** What agents and teams have in common: a model that answers, with the session behind it. */
 export abstract class Conversation extends SessionComponent implements Executor {
-  protected readonly options: ConversationOptions;
+  declare protected readonly settings: ConversationSettings;
 
-  protected constructor(options: ConversationOptions, kind: "agent" | "team") {
-    super(options, kind);
-    checkConversationOptions(options);
-    this.options = { ...options };
+  protected constructor(settings: ConversationSettings, kind: "agent" | "team") {
+    super(settings, kind);
   }
 
   get description(): string | null {
-    return this.options.description ?? null;
+    return this.settings.description ?? null;
   }
 
   /**
@@ -106,9 +115,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
    *
    * @throws InvalidArgumentError when the run is not there or not paused, or a call was not decided about.
    */
-  async continueRun(
-    options: RunOptions & { runId: string; sessionId: string; approvals: readonly Approval[] },
-  ): Promise<RunResult> {
+  async continueRun(options: ContinueOptions): Promise<RunResult> {
     return this.#answer(await this.#prepareContinuation(options));
   }
 
@@ -135,11 +142,11 @@ export abstract class Conversation extends SessionComponent implements Executor 
   protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
 
   protected override nameFor(session: Session): Promise<string> {
-    return generateName(session, { model: this.options.model, otherwise: "New session" });
+    return generateName(session, { model: this.settings.model, otherwise: "New session" });
   }
 
   protected get modelData(): JsonObject {
-    const { model } = this.options;
+    const { model } = this.settings;
     return typeof model === "string" ? { id: model } : { id: model.modelId, provider: model.provider };
   }
 
@@ -154,26 +161,26 @@ export abstract class Conversation extends SessionComponent implements Executor 
     return result;
   }
 
-  async #prepareTurn(input: RunInput, options: RunOptions): Promise<ConversationRun> {
-    const ids = runIds(options, this.options);
+  async #prepareTurn(input: RunInput, given: RunOptions): Promise<ConversationRun> {
+    const options = readScope(given, runOptionReaders);
+    const ids = runIds(options, this.settings);
     const message = userMessage(input, null);
     const turn = await this.#openTurn(ids);
-    const introduction = this.options.introduction !== undefined && turn.isFirst ? this.#introduction(ids) : null;
+    const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(ids) : null;
     const shown = introduction === null ? turn.runs : [...turn.runs, introduction];
     const setup = {
       ...ids,
       runId: crypto.randomUUID(),
       createdAt: unixSeconds(),
       input: [message],
-      history: historyOf(this.options, shown),
+      history: historyOf(this.settings, shown),
     };
     return this.#conversationRun({ turn, setup, introduction, options });
   }
 
-  async #prepareContinuation(
-    options: RunOptions & { runId: string; approvals: readonly Approval[] },
-  ): Promise<ConversationRun> {
-    const ids = runIds(options, this.options);
+  async #prepareContinuation(given: ContinueOptions): Promise<ConversationRun> {
+    const options = readScope(given, continueReaders);
+    const ids = runIds(options, this.settings);
     const db = await this.getDb();
     const turn = await this.#openTurn(ids);
     const { runId } = options;
@@ -184,7 +191,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
     }
     const resumed = resumedRun(run, options.approvals, unixSeconds());
     const createdAt = run.createdAt ?? unixSeconds();
-    const history = historyOf(this.options, turn.runs);
+    const history = historyOf(this.settings, turn.runs);
     // Whoever decides, the run stays that of the user who began it.
     const userId = run.userId ?? ids.userId;
     const setup = { ...ids, userId, runId, createdAt, input: resumed.model, history };
@@ -204,11 +211,11 @@ export abstract class Conversation extends SessionComponent implements Executor 
     turn: Turn;
     setup: Pick<RunSetup, "runId" | "sessionId" | "userId" | "createdAt" | "input" | "history">;
     introduction: Run | null;
-    options: RunOptions;
+    options: RunSettings;
     resumed?: (ReturnType<typeof resumedRun> & { run: AgentRun | TeamRun }) | null;
   }): Promise<ConversationRun> {
     const controller = new AbortController();
-    const stored = turn.session?.sessionState ?? (turn.isFirst ? (this.options.sessionState ?? {}) : {});
+    const stored = turn.session?.sessionState ?? (turn.isFirst ? (this.settings.sessionState ?? {}) : {});
     const full: RunSetup = {
       ...setup,
       parentRunId: null,
@@ -237,10 +244,10 @@ export abstract class Conversation extends SessionComponent implements Executor 
     resumed: (ReturnType<typeof resumedRun> & { run: AgentRun | TeamRun }) | null = null,
   ): Promise<PreparedRun> {
     const { runId, sessionId, userId, state, signal, input, history } = setup;
-    const { model, tools = {}, generation: settings = {} } = this.options;
+    const { model, tools, generation } = this.settings;
     const context = makeRunContext({ runId, sessionId, userId }, state);
     const added = this.additions(setup);
-    const record = new RunRecord(this.runOwner, setup, { storage: this.options, resumed });
+    const record = new RunRecord(this.runOwner, setup, { storage: this.settings, resumed });
     return {
       runId,
       sessionId,
@@ -249,28 +256,28 @@ export abstract class Conversation extends SessionComponent implements Executor 
       state,
       request: {
         model,
-        settings,
+        settings: generation,
         signal,
         context,
-        system: await systemText(this.options, { context, added: added.instructions, summary: setup.summary }),
+        system: await systemText(this.settings, { context, added: added.instructions, summary: setup.summary }),
         messages: [...history, ...input],
-        tools: { ...sessionTools(this.options, { component: this, context }), ...added.tools, ...tools },
+        tools: { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools },
       },
     };
   }
 
   #summarizer({ sessionId, summary: previous }: RunSetup): ((run: AgentRun | TeamRun) => Promise<void>) | null {
-    if (!this.keepsSessions || !makesSummaries(this.options)) {
+    if (!this.keepsSessions || !makesSummaries(this.settings)) {
       return null;
     }
-    const manager = this.options.sessionSummaryManager ?? new SessionSummaryManager();
+    const manager = this.settings.sessionSummaryManager ?? new SessionSummaryManager();
     return async ({ messages }) => {
       const db = await this.getDb();
       const summary = await manager.createSummary({
         db,
         sessionId,
         previous,
-        model: this.options.model,
+        model: this.settings.model,
         messages: messages ?? [],
       });
       if (summary !== null) {
@@ -280,8 +287,8 @@ export abstract class Conversation extends SessionComponent implements Executor 
   }
 
   #openTurn(ids: { sessionId: string; userId: string | null; isNew: boolean }): Promise<Turn> {
-    const { onStorageError = "throw", staleAfter = defaultStaleAfter } = this.options;
-    return Turn.open({ ...ids, component: this, runsLimit: historyRunsOf(this.options), onStorageError, staleAfter });
+    const { onStorageError, staleAfter } = this.settings;
+    return Turn.open({ ...ids, component: this, runsLimit: historyRunsOf(this.settings), onStorageError, staleAfter });
   }
 
   #introduction({ sessionId, userId }: { sessionId: string; userId: string | null }): AgentRun | TeamRun {
@@ -292,8 +299,8 @@ export abstract class Conversation extends SessionComponent implements Executor 
       ...(userId !== null && { userId }),
       status: "COMPLETED",
       createdAt: unixSeconds(),
-      content: this.options.introduction ?? "",
-      messages: [{ role: "assistant", content: this.options.introduction ?? "" }],
+      content: this.settings.introduction ?? "",
+      messages: [{ role: "assistant", content: this.settings.introduction ?? "" }],
     };
   }
 }

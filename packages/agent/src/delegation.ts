@@ -1,4 +1,5 @@
 import { InvalidArgumentError, TeamSession, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
+import { count, flag, oneOf, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ModelMessage, type ToolSet } from "ai";
 import type { RunSetup } from "./conversation.ts";
 import type { Executor } from "./executor.ts";
@@ -20,6 +21,14 @@ export interface DelegationOptions {
   /** Whether a member is shown its own earlier runs in this session, at the cost of one read. Default false. */
   addMemberHistory?: boolean;
 }
+
+export const delegationReaders = {
+  delegation: oneOf("sequential", "parallel"),
+  addTeamHistoryToMembers: flag(false),
+  numTeamHistoryRuns: count({ from: 0, otherwise: 3 }),
+  shareMemberInteractions: flag(false),
+  addMemberHistory: flag(false),
+} satisfies OptionReaders<DelegationOptions>;
 
 /** Deeper than that, teams within teams are a mistake. */
 const deepest = 10;
@@ -44,11 +53,11 @@ interface Interaction {
 export class Delegation {
   readonly #team: DelegatingTeam;
   readonly #setup: RunSetup;
-  readonly #options: DelegationOptions;
+  readonly #options: Required<DelegationOptions>;
   readonly #interactions: Interaction[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(team: DelegatingTeam, setup: RunSetup, options: DelegationOptions) {
+  constructor(team: DelegatingTeam, setup: RunSetup, options: Required<DelegationOptions>) {
     this.#team = team;
     this.#setup = setup;
     this.#options = options;
@@ -138,7 +147,7 @@ export class Delegation {
   }
 
   #context(): string | null {
-    const { addTeamHistoryToMembers = false, numTeamHistoryRuns = 3, shareMemberInteractions = false } = this.#options;
+    const { addTeamHistoryToMembers, numTeamHistoryRuns, shareMemberInteractions } = this.#options;
     const { sessionId, runs } = this.#setup;
     const session = new TeamSession({ sessionId, runs });
     const history = addTeamHistoryToMembers ? session.getTeamHistoryContext({ numRuns: numTeamHistoryRuns }) : null;
@@ -154,7 +163,7 @@ export class Delegation {
   }
 
   async #historyOf(member: Executor): Promise<ModelMessage[]> {
-    if (this.#options.addMemberHistory !== true || !this.#team.keepsSessions) {
+    if (!this.#options.addMemberHistory || !this.#team.keepsSessions) {
       return [];
     }
     const db = await this.#team.getDb();

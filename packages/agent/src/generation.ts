@@ -1,4 +1,4 @@
-import type { JsonValue, Metrics, ToolExecution } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution } from "@sessiondb/core";
 import {
   generateText,
   type Output,
@@ -11,6 +11,7 @@ import {
   type ToolSet,
 } from "ai";
 import { runMetrics } from "./metrics.ts";
+import { named, present } from "./option-readers.ts";
 import { toolExecutions } from "./tool-executions.ts";
 
 type GenerateOptions = Parameters<typeof generateText<ToolSet>>[0];
@@ -38,6 +39,20 @@ export type GenerationSettings = Partial<
   /** The structure of the answer, such as `Output.object({ schema })`. Default: text. */
   output?: Output.Output<unknown, unknown, unknown>;
 };
+
+/** What of the AI SDK's settings agents and teams say by options of their own, or do themselves. */
+const ownSettings = /^(model|tools|system|prompt|messages|abortSignal|experimental_context|_internal|on[A-Z].*)$/;
+
+/** Reads them: a copy without what was given as undefined, which would take the place of a default. */
+export function generationSettings(value: unknown, argument: string): GenerationSettings {
+  const settings = named(value === undefined ? {} : value, argument);
+  for (const name of Object.keys(settings)) {
+    if (ownSettings.test(name)) {
+      throw new InvalidArgumentError(`${argument}.${name}`, "left out: the agent or team sets it");
+    }
+  }
+  return present(settings);
+}
 
 export interface GenerationRequest {
   readonly model: LanguageModel;

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "@sessiondb/core";
-import type { ComponentOptions } from "./component.ts";
+import { readOptions, type OptionReader, type OptionsRead } from "@sessiondb/core/adapter";
+import type { ComponentSettings } from "./component.ts";
 
 export interface RunIds {
   readonly sessionId: string;
@@ -10,19 +11,33 @@ export interface RunIds {
 
 /** Whose turn it is, and in which session: what the run says, else what the component says, else a new session. */
 export function runIds(
-  options: { readonly sessionId?: string | undefined; readonly userId?: string },
-  component: Pick<ComponentOptions, "sessionId" | "userId">,
+  options: { readonly sessionId?: string | undefined; readonly userId?: string | undefined },
+  component: Pick<ComponentSettings, "sessionId" | "userId">,
 ): RunIds {
-  if ("userId" in options && (typeof options.userId !== "string" || options.userId === "")) {
-    throw new InvalidArgumentError("userId", "a user id, or left out");
-  }
   const sessionId = options.sessionId ?? component.sessionId;
-  if (sessionId !== undefined && (typeof sessionId !== "string" || sessionId === "")) {
-    throw new InvalidArgumentError("sessionId", "a session id, or left out");
-  }
   return {
     sessionId: sessionId ?? crypto.randomUUID(),
     userId: options.userId ?? component.userId ?? null,
     isNew: sessionId === undefined,
   };
+}
+
+type Readers = Readonly<Record<string, OptionReader<unknown>>>;
+
+/**
+ * Reads options of which some name a user or a session. One of those that is there but undefined got lost on the way: a
+ * user is then not "everyone", and a session not another one.
+ */
+export function readScope<Given extends Readers>(
+  options: unknown,
+  readers: Given,
+  names: readonly ("userId" | "sessionId")[] = ["userId"],
+): OptionsRead<Given> {
+  const read = readOptions(options, readers);
+  for (const name of names) {
+    if (name in (options as object) && read[name] === undefined) {
+      throw new InvalidArgumentError(name, "an id, or left out; not undefined");
+    }
+  }
+  return read;
 }

@@ -10,6 +10,7 @@ import type {
   TeamRun,
   ToolExecution,
 } from "@sessiondb/core";
+import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import type { ModelMessage } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
@@ -27,6 +28,13 @@ export interface StorageOptions {
   /** Teams: also a copy of the members' runs within the leader's, as Agno can keep them. Default false. */
   storeMemberResponses?: boolean;
 }
+
+export const storageReaders = {
+  storeMedia: flag(true),
+  storeToolMessages: flag(true),
+  storeHistoryMessages: flag(false),
+  storeMemberResponses: flag(false),
+} satisfies OptionReaders<StorageOptions>;
 
 /** What a run begins with. */
 export interface RunStart {
@@ -65,7 +73,7 @@ export interface PausedRun {
 }
 
 interface RunRecordOptions {
-  readonly storage: StorageOptions;
+  readonly storage: Required<StorageOptions>;
   /** Null for a run that does not go on after a pause. */
   readonly resumed: PausedRun | null;
 }
@@ -74,7 +82,7 @@ interface RunRecordOptions {
 export class RunRecord {
   readonly #owner: RunOwner;
   readonly #start: RunStart;
-  readonly #storage: StorageOptions;
+  readonly #storage: Required<StorageOptions>;
   readonly #resumed: PausedRun | null;
   /** As they are stored, made once for both rows: media may be large. */
   #storedInput: readonly Message[] | null = null;
@@ -106,7 +114,7 @@ export class RunRecord {
     });
     const responses = [
       ...(this.#base.memberResponses ?? []),
-      ...(this.#storage.storeMemberResponses === true ? children.map(({ run }) => run) : []),
+      ...(this.#storage.storeMemberResponses ? children.map(({ run }) => run) : []),
     ];
     // A state that is no JSON the turn's end tells of.
     const stateCopy = jsonOf(state);
@@ -155,9 +163,8 @@ export class RunRecord {
   }
 
   #messages(added: readonly ModelMessage[]): Message[] {
-    const { storeToolMessages = true } = this.#storage;
     const all = [...this.#historyMessages, ...(this.#resumed?.messages ?? this.#inputMessages), ...this.#stored(added)];
-    return storeToolMessages ? all : withoutTools(all);
+    return this.#storage.storeToolMessages ? all : withoutTools(all);
   }
 
   get #inputMessages(): readonly Message[] {
@@ -166,7 +173,7 @@ export class RunRecord {
 
   get #historyMessages(): readonly Message[] {
     // A run that goes on has its copy of the history among its messages.
-    const wanted = this.#storage.storeHistoryMessages === true && this.#resumed === null;
+    const wanted = this.#storage.storeHistoryMessages && this.#resumed === null;
     return (this.#storedHistory ??= wanted
       ? this.#stored(this.#start.history).map((message) => ({ ...message, fromHistory: true }))
       : []);
@@ -174,7 +181,7 @@ export class RunRecord {
 
   #stored(messages: readonly ModelMessage[]): Message[] {
     const stored = toStoredMessages(messages, { createdAt: this.#start.createdAt });
-    return this.#storage.storeMedia === false ? stored.map(withoutMedia) : stored;
+    return this.#storage.storeMedia ? stored : stored.map(withoutMedia);
   }
 }
 

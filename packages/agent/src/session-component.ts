@@ -11,8 +11,21 @@ import {
   type SessionSummary,
   type UserScope,
 } from "@sessiondb/core";
+import {
+  checkCount,
+  checkLeftOut,
+  checkText,
+  checkTimestamp,
+  flag,
+  oneOf,
+  optional,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
 import { Component } from "./component.ts";
 import { forkOf } from "./fork.ts";
+import { atLeast, identifier, jsonObject, nonEmptyText, present, texts } from "./option-readers.ts";
+import { readScope } from "./run-ids.ts";
 import { changed, type StateChange } from "./run-state.ts";
 
 /** Which session, and for whom. */
@@ -45,6 +58,43 @@ export interface UserSessionsOptions {
 /** How many sessions one call lists. */
 const mostListed = 50;
 
+const sessionReaders = {
+  sessionId: optional(identifier),
+  userId: optional(identifier),
+} satisfies OptionReaders<SessionOptions>;
+
+type SessionScope = OptionsRead<typeof sessionReaders>;
+
+const listReaders = {
+  userId: optional(identifier),
+  sessionName: optional(checkText),
+  startTimestamp: optional(timestamp),
+  endTimestamp: optional(timestamp),
+  sortBy: oneOf("createdAt", "updatedAt"),
+  sortOrder: oneOf("desc", "asc"),
+  limit: listLength,
+  cursor: optional(nonEmptyText),
+} satisfies OptionReaders<UserSessionsOptions>;
+
+type UserSessionTimes = Pick<UserSessionsOptions, "userId" | "startTimestamp" | "endTimestamp">;
+const timeReaders = {
+  userId: listReaders.userId,
+  startTimestamp: listReaders.startTimestamp,
+  endTimestamp: listReaders.endTimestamp,
+} satisfies OptionReaders<UserSessionTimes>;
+
+const readReaders = { ...sessionReaders, runsLimit: optional(atLeast(1)) };
+const renameReaders = { ...sessionReaders, sessionName: optional(checkText), autogenerate: optional(isTrue) };
+const changeReaders = { ...sessionReaders, change: changeOf };
+const messageReaders = {
+  ...sessionReaders,
+  lastNRuns: optional(atLeast(0)),
+  limit: optional(atLeast(0)),
+  skipRoles: optional(texts),
+  skipStatuses: optional(texts),
+  skipHistoryMessages: flag(true),
+} satisfies OptionReaders<SessionOptions & MessageOptions>;
+
 /** The sessions of one component, as its users and operators see them. Sessions of other components are not there. */
 export abstract class SessionComponent extends Component {
   /**
@@ -53,81 +103,80 @@ export abstract class SessionComponent extends Component {
    * @throws InvalidArgumentError without a user.
    */
   async getUserSessions(options: UserSessionsOptions = {}): Promise<SessionPage> {
-    const { userId: _given, limit = mostListed, ...rest } = options;
-    const userId = this.#userOf(options);
-    if (userId === null) {
-      throw new InvalidArgumentError("userId", "given, here or as an option of the component");
-    }
-    if (!(Number.isSafeInteger(limit) && limit >= 0 && limit <= mostListed)) {
-      throw new InvalidArgumentError("limit", `a whole number up to ${mostListed}`);
-    }
+    const { userId: _given, ...rest } = readScope(options, listReaders);
+    const user = this.#userOf(options);
     const db = await this.getDb();
     return db.getSessions({
-      ...rest,
-      limit,
+      ...present(rest),
       sessionType: this.sessionType,
       componentId: this.id,
-      ...(this.access === "shared" ? { participantId: userId } : { userId }),
+      ...(this.access === "shared" ? { participantId: user } : { userId: user }),
     });
   }
 
   /** A session with its runs, or the newest `runsLimit` of those that history uses; null when it is not there. */
   async getSession(options: SessionOptions & { runsLimit?: number } = {}): Promise<Session | null> {
-    const { runsLimit } = options;
-    return this.#session(await this.getDb(), options, runsLimit);
+    const { runsLimit, ...scope } = readSession(options, readReaders);
+    return this.#session(await this.getDb(), scope, runsLimit);
   }
 
   /** False when it is not there. With a user, only the owner may. A run that is under way then is not stored. */
   async deleteSession(options: SessionOptions = {}): Promise<boolean> {
+    const scope = readSession(options, sessionReaders);
     const db = await this.getDb();
-    const userId = this.#userOf(options);
-    const session = await this.#header(db, options);
+    const user = scope.userId ?? this.settings.userId;
+    const session = await this.#header(db, scope);
     return (
-      session !== null && (await db.deleteSession({ sessionId: session.sessionId, ...(userId !== null && { userId }) }))
+      session !== null &&
+      (await db.deleteSession({ sessionId: session.sessionId, ...(user !== undefined && { userId: user }) }))
     );
   }
 
   /** Deletes a user's sessions, all or those created in a time (Unix seconds, inclusive). Resolves with their number. */
-  async deleteUserSessions(
-    options: Pick<UserSessionsOptions, "userId" | "startTimestamp" | "endTimestamp">,
-  ): Promise<number> {
-    const { userId: _given, ...times } = options;
-    const userId = this.#userOf(options);
-    if (userId === null) {
-      throw new InvalidArgumentError("userId", "given, here or as an option of the component");
-    }
+  async deleteUserSessions(options: UserSessionTimes = {}): Promise<number> {
+    const { userId: _given, ...times } = readScope(options, timeReaders);
+    const user = this.#userOf(options);
     const db = await this.getDb();
-    return db.deleteSessions({ filter: { ...times, sessionType: this.sessionType, componentId: this.id }, userId });
+    const filter = { ...present(times), sessionType: this.sessionType, componentId: this.id };
+    return db.deleteSessions({ filter, userId: user });
   }
 
   /** Gives a session a name: the one given, or with `autogenerate` one from its content. Null when it is not there. */
   async renameSession(
     options: SessionOptions & ({ sessionName: string } | { autogenerate: true }),
   ): Promise<SessionHeader | null> {
-    const db = await this.getDb();
-    if ("autogenerate" in options) {
-      const session = await this.#session(db, options);
-      return session && db.renameSession({ ...this.#key(options), sessionName: await this.nameFor(session) });
+    const { sessionName, autogenerate, ...scope } = readSession(options, renameReaders);
+    if (sessionName !== undefined) {
+      checkLeftOut({ autogenerate }, ["autogenerate"], "sessionName");
+    } else if (autogenerate === undefined) {
+      throw new InvalidArgumentError("sessionName", "given, or else autogenerate: true");
     }
-    const session = await this.#header(db, options);
-    return session && db.renameSession({ ...this.#key(options), sessionName: options.sessionName });
+    const db = await this.getDb();
+    if (sessionName === undefined) {
+      const session = await this.#session(db, scope);
+      return session && db.renameSession({ ...this.#key(scope), sessionName: await this.nameFor(session) });
+    }
+    const session = await this.#header(db, scope);
+    return session && db.renameSession({ ...this.#key(scope), sessionName });
   }
 
   /** Messages of a session's runs, by the rules of `Session.getMessages`; none when it is not there. */
   async getMessages(options: SessionOptions & MessageOptions = {}): Promise<Message[]> {
-    const { sessionId: _id, userId: _user, ...rest } = options;
-    const session = await this.#session(await this.getDb(), options);
-    return session === null || session.sessionType === "workflow" ? [] : session.getMessages(rest);
+    const { sessionId, userId: user, ...rest } = readSession(options, messageReaders);
+    const session = await this.#session(await this.getDb(), { sessionId, userId: user });
+    return session === null || session.sessionType === "workflow" ? [] : session.getMessages(present(rest));
   }
 
   /** The summary of a session; null when it has none or is not there. */
   async getSessionSummary(options: SessionOptions = {}): Promise<SessionSummary | null> {
-    return (await this.#header(await this.getDb(), options))?.getSummary() ?? null;
+    const scope = readSession(options, sessionReaders);
+    return (await this.#header(await this.getDb(), scope))?.getSummary() ?? null;
   }
 
   /** The state of a session; null when it is not there. */
   async getSessionState(options: SessionOptions = {}): Promise<JsonObject | null> {
-    const session = await this.#header(await this.getDb(), options);
+    const scope = readSession(options, sessionReaders);
+    const session = await this.#header(await this.getDb(), scope);
     return session === null ? null : { ...session.sessionState };
   }
 
@@ -137,13 +186,13 @@ export abstract class SessionComponent extends Component {
    * null when the session is not there.
    */
   async updateSessionState(options: SessionOptions & { change: StateChange | JsonObject }): Promise<JsonObject | null> {
+    const { change, ...scope } = readSession(options, changeReaders);
     const db = await this.getDb();
-    const session = await this.#header(db, options);
+    const session = await this.#header(db, scope);
     if (session === null) {
       return null;
     }
-    const { change } = options;
-    const updated = await db.updateSession(this.#key(options), ({ sessionState }) => {
+    const updated = await db.updateSession(this.#key(scope), ({ sessionState }) => {
       const state = structuredClone(sessionState) as JsonObject;
       return { sessionState: typeof change === "function" ? changed(state, change) : { ...state, ...change } };
     });
@@ -155,12 +204,13 @@ export abstract class SessionComponent extends Component {
    * the owner's. Null when the session is not there.
    */
   async forkSession(options: SessionOptions = {}): Promise<Session | null> {
+    const scope = readSession(options, sessionReaders);
     const db = await this.getDb();
-    const session = await this.#session(db, options);
+    const session = await this.#session(db, scope);
     if (session === null) {
       return null;
     }
-    const fork = forkOf(session, this.#userOf(options) ?? session.userId);
+    const fork = forkOf(session, scope.userId ?? this.settings.userId ?? session.userId);
     await db.upsertSession(fork);
     return db.getSession({ sessionId: fork.sessionId });
   }
@@ -168,34 +218,63 @@ export abstract class SessionComponent extends Component {
   /** A name made from the content of a session. */
   protected abstract nameFor(session: Session): Promise<string>;
 
-  async #session(db: SessionDb, options: SessionOptions, runsLimit?: number): Promise<Session | null> {
+  async #session(db: SessionDb, scope: SessionScope, runsLimit?: number): Promise<Session | null> {
     const limit = runsLimit === undefined ? {} : { runsLimit };
-    return this.#own(await db.getSession({ ...this.#key(options), ...limit }));
+    return this.#own(await db.getSession({ ...this.#key(scope), ...limit }));
   }
 
-  async #header(db: SessionDb, options: SessionOptions): Promise<SessionHeader | null> {
-    return this.#own(await db.getSession({ ...this.#key(options), includeRuns: false }));
+  async #header(db: SessionDb, scope: SessionScope): Promise<SessionHeader | null> {
+    return this.#own(await db.getSession({ ...this.#key(scope), includeRuns: false }));
   }
 
   #own<Found extends Session | SessionHeader>(session: Found | null): Found | null {
     return session !== null && (session.componentId === null || session.componentId === this.id) ? session : null;
   }
 
-  #key(options: SessionOptions): SessionKey & UserScope {
-    const userId = this.#userOf(options);
-    const sessionId = options.sessionId ?? this.componentOptions.sessionId;
+  #key(scope: SessionScope): SessionKey & UserScope {
+    const user = scope.userId ?? this.settings.userId;
+    const sessionId = scope.sessionId ?? this.settings.sessionId;
     if (sessionId === undefined) {
       throw new InvalidArgumentError("sessionId", "given, here or as an option of the component");
     }
-    const isConfined = this.access === "owner" && userId !== null;
-    return { sessionId, sessionType: this.sessionType, ...(isConfined && { userId }) };
+    const isConfined = this.access === "owner" && user !== undefined;
+    return { sessionId, sessionType: this.sessionType, ...(isConfined && { userId: user }) };
   }
 
-  /** A user that is given as nothing is never "everyone". */
-  #userOf(options: SessionOptions): string | null {
-    if ("userId" in options && (typeof options.userId !== "string" || options.userId === "")) {
-      throw new InvalidArgumentError("userId", "a user id, or left out");
+  /** The user whose sessions are listed or deleted. */
+  #userOf(options: { readonly userId?: string }): string {
+    const user = options.userId ?? this.settings.userId;
+    if (user === undefined) {
+      throw new InvalidArgumentError("userId", "given, here or as an option of the component");
     }
-    return options.userId ?? this.componentOptions.userId ?? null;
+    return user;
   }
+}
+
+function readSession<Readers extends typeof sessionReaders>(options: unknown, readers: Readers): OptionsRead<Readers> {
+  return readScope(options, readers, ["userId", "sessionId"]);
+}
+
+function timestamp(value: unknown, argument: string): number {
+  // Null is refused like any other value that is no time.
+  return checkTimestamp(value ?? Number.NaN, argument) ?? 0;
+}
+
+function listLength(value: unknown, argument: string): number {
+  const limit = checkCount(value, argument, { from: 0, otherwise: mostListed });
+  if (limit > mostListed) {
+    throw new InvalidArgumentError(argument, `a whole number up to ${mostListed}`);
+  }
+  return limit;
+}
+
+function isTrue(value: unknown, argument: string): true {
+  if (value !== true) {
+    throw new InvalidArgumentError(argument, "true, or left out");
+  }
+  return value;
+}
+
+function changeOf(value: unknown, argument: string): StateChange | JsonObject {
+  return typeof value === "function" ? (value as StateChange) : jsonObject(value, argument);
 }

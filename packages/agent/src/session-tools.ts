@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
+import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ToolSet } from "ai";
 import type { Component } from "./component.ts";
 import type { RunContext } from "./run-context.ts";
@@ -17,6 +18,13 @@ export interface SessionToolOptions {
    */
   searchPastSessions?: boolean;
 }
+
+export const sessionToolReaders = {
+  agenticState: flag(false),
+  readChatHistory: flag(false),
+  readToolCallHistory: flag(false),
+  searchPastSessions: flag(false),
+} satisfies OptionReaders<SessionToolOptions>;
 
 const mostSessions = 20;
 const runsInPreview = 3;

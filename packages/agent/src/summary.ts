@@ -1,5 +1,8 @@
-import { InvalidArgumentError, type Message, type Session, type SessionDb, type SessionSummary } from "@sessiondb/core";
+import type { Message, Session, SessionDb, SessionSummary } from "@sessiondb/core";
+import { flag, optional, readOptions, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
+import { languageModel } from "./model-options.ts";
+import { atLeast, nonEmptyText } from "./option-readers.ts";
 
 export interface SessionSummaryManagerOptions {
   /** Default: the model of the agent or team. */
@@ -45,23 +48,25 @@ const schema = jsonSchema<{ summary: string; topics: string[] }>({
   additionalProperties: false,
 });
 
+const optionReaders = {
+  model: optional(languageModel),
+  prompt: optional(nonEmptyText),
+  lastNRuns: optional(atLeast(1)),
+  conversationLimit: optional(atLeast(1)),
+  incremental: flag(false),
+} satisfies OptionReaders<SessionSummaryManagerOptions>;
+
 /** Makes the summaries of sessions, as Agno keeps them: `{ summary, topics, updated_at }`. */
 export class SessionSummaryManager {
-  readonly #options: SessionSummaryManagerOptions;
+  readonly #options: OptionsRead<typeof optionReaders>;
 
   constructor(options: SessionSummaryManagerOptions = {}) {
-    for (const name of ["lastNRuns", "conversationLimit"] as const) {
-      const count = options[name];
-      if (count !== undefined && !(Number.isSafeInteger(count) && count > 0)) {
-        throw new InvalidArgumentError(name, "a whole number above 0");
-      }
-    }
-    this.#options = { ...options };
+    this.#options = readOptions(options, optionReaders);
   }
 
   /** Null when there is nothing to sum up. Rejects with what the model or the store threw. */
   async createSummary(request: SummaryRequest): Promise<SessionSummary | null> {
-    const { prompt = defaultPrompt, model = request.model, incremental = false } = this.#options;
+    const { prompt = defaultPrompt, model = request.model, incremental } = this.#options;
     const builtOn = incremental ? request.previous : null;
     const lines = linesOf(await this.#messages(request));
     if (lines.length === 0) {
@@ -84,7 +89,7 @@ export class SessionSummaryManager {
   }
 
   async #messages({ db, sessionId, previous, messages }: SummaryRequest): Promise<readonly Message[]> {
-    const { lastNRuns, conversationLimit, incremental = false } = this.#options;
+    const { lastNRuns, conversationLimit, incremental } = this.#options;
     if (incremental && previous !== null) {
       return lastMessages(messages, conversationLimit);
     }

@@ -1,9 +1,11 @@
 import { InvalidArgumentError, type TurnSession } from "@sessiondb/core";
+import type { OptionReaders } from "@sessiondb/core/adapter";
 import type { ToolSet } from "ai";
 import { Conversation, type RunSetup } from "./conversation.ts";
-import type { ConversationOptions } from "./conversation-options.ts";
-import { Delegation, type DelegationOptions } from "./delegation.ts";
+import { conversationReaders, type ConversationOptions } from "./conversation-options.ts";
+import { Delegation, delegationReaders, type DelegationOptions } from "./delegation.ts";
 import type { Executor } from "./executor.ts";
+import { readScope } from "./run-ids.ts";
 import type { RunOwner } from "./run-record.ts";
 
 /** What a team is made from: the options of its leader, and those of its members. */
@@ -14,6 +16,12 @@ export interface TeamOptions extends ConversationOptions, DelegationOptions {
   storeMemberResponses?: boolean;
 }
 
+const teamReaders = {
+  ...conversationReaders,
+  ...delegationReaders,
+  members: membersOf,
+} satisfies OptionReaders<TeamOptions>;
+
 /**
  * A model that leads others: it answers itself or delegates tasks to members. The session is the team's. Each run of a
  * member is a row of its own, whose `parentRunId` is the leader's run, and is not part of the leader's history. What members
@@ -22,17 +30,13 @@ export interface TeamOptions extends ConversationOptions, DelegationOptions {
 export class Team extends Conversation {
   readonly sessionType = "team";
   readonly members: readonly Executor[];
-  readonly #delegation: DelegationOptions;
+  readonly #delegation: Required<DelegationOptions>;
 
   constructor(options: TeamOptions) {
-    super(options, "team");
-    const ids = new Set(options.members.map(({ id }) => id));
-    const kinds = options.members.map(({ sessionType }) => sessionType);
-    if (ids.size === 0 || ids.size !== kinds.length || kinds.some((kind) => kind !== "agent" && kind !== "team")) {
-      throw new InvalidArgumentError("members", "one or more agents or teams, each with an id of its own");
-    }
-    this.members = [...options.members];
-    this.#delegation = { ...options };
+    const settings = readScope(options, teamReaders);
+    super(settings, "team");
+    this.members = settings.members;
+    this.#delegation = settings;
   }
 
   protected override get runOwner(): RunOwner {
@@ -52,4 +56,18 @@ export class Team extends Conversation {
       teamData: { team_id: this.id, ...(this.name !== null && { name: this.name }), model: this.modelData },
     };
   }
+}
+
+function membersOf(value: unknown, argument: string): readonly Executor[] {
+  const members: readonly unknown[] = Array.isArray(value) ? value : [];
+  const ids = new Set(members.map((member) => (isMember(member) ? member.id : null)));
+  if (members.length === 0 || ids.size < members.length || !members.every(isMember)) {
+    throw new InvalidArgumentError(argument, "one or more agents or teams, each with an id of its own");
+  }
+  return [...members];
+}
+
+function isMember(value: unknown): value is Executor {
+  const { sessionType, runEmbedded } = (value ?? {}) as Partial<Executor>;
+  return (sessionType === "agent" || sessionType === "team") && typeof runEmbedded === "function";
 }

@@ -1,5 +1,7 @@
 import type { JsonObject, JsonValue, StepOutput, WorkflowRun } from "@sessiondb/core";
-import type { ComponentOptions } from "./component.ts";
+import { checkText, count, flag, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { componentReaders, type ComponentOptions } from "./component.ts";
+import { asGiven } from "./option-readers.ts";
 import type { WorkflowStep } from "./steps/nodes.ts";
 
 /** What a workflow is made from. */
@@ -15,6 +17,18 @@ export interface WorkflowOptions extends ComponentOptions {
   /** Whether the runs of agents, teams and workflows are kept within the workflow's run. Default true. */
   storeExecutorOutputs?: boolean;
 }
+
+export const workflowReaders = {
+  ...componentReaders,
+  description: optional(checkText),
+  steps: asGiven<readonly WorkflowStep[]>(),
+  addWorkflowHistoryToSteps: flag(false),
+  numHistoryRuns: count({ from: 0, otherwise: 3 }),
+  storeExecutorOutputs: flag(true),
+} satisfies OptionReaders<WorkflowOptions>;
+
+/** The options of a workflow as they were read. */
+export type WorkflowSettings = OptionsRead<typeof workflowReaders>;
 
 /** How a run of a workflow ended. */
 export interface WorkflowRunResult {

@@ -6,40 +6,41 @@ import {
   type Session,
   type TurnSession,
 } from "@sessiondb/core";
-import type { RunOptions } from "./conversation-options.ts";
+import { runOptionReaders, type RunOptions, type RunSettings } from "./conversation-options.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
-import { runIds } from "./run-ids.ts";
+import { readScope, runIds } from "./run-ids.ts";
 import { RunState } from "./run-state.ts";
 import { SessionComponent } from "./session-component.ts";
 import { nodesOf } from "./steps/nodes.ts";
 import { SingleStep } from "./steps/single-step.ts";
 import type { StepNode } from "./steps/step-node.ts";
 import { Turn } from "./turn.ts";
-import type { WorkflowEvent, WorkflowOptions, WorkflowRunResult } from "./workflow-options.ts";
+import {
+  workflowReaders,
+  type WorkflowEvent,
+  type WorkflowOptions,
+  type WorkflowRunResult,
+  type WorkflowSettings,
+} from "./workflow-options.ts";
 import { WorkflowExecution, type WorkflowRunOptions } from "./workflow-run.ts";
 import { WorkflowStream } from "./workflow-stream.ts";
 
 /** Deeper than that, workflows within workflows are a mistake. */
 const deepest = 10;
-const defaultHistoryRuns = 3;
-const defaultStaleAfter = 900;
 
 /** Steps that run one after another, in a session that keeps each run of them as one row. */
 export class Workflow extends SessionComponent implements Executor {
   readonly sessionType = "workflow";
   readonly description: string | null;
-  readonly #options: WorkflowOptions;
+  readonly #options: WorkflowSettings;
   readonly #nodes: readonly StepNode[];
 
   constructor(options: WorkflowOptions) {
-    super(options, "workflow");
-    const { numHistoryRuns = defaultHistoryRuns } = options;
-    if (!(Number.isSafeInteger(numHistoryRuns) && numHistoryRuns >= 0)) {
-      throw new InvalidArgumentError("numHistoryRuns", "a whole number, 0 or more");
-    }
-    this.#options = { ...options };
-    this.#nodes = nodesOf(options.steps, "the workflow");
-    this.description = options.description ?? null;
+    const settings = readScope(options, workflowReaders);
+    super(settings, "workflow");
+    this.#options = settings;
+    this.#nodes = nodesOf(settings.steps, "steps");
+    this.description = settings.description ?? null;
   }
 
   /**
@@ -51,7 +52,10 @@ export class Workflow extends SessionComponent implements Executor {
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   async run(input: JsonValue, options: RunOptions = {}): Promise<WorkflowRunResult> {
-    const { result, error } = await this.#run(input, options, { emit: () => {}, signal: options.signal ?? null });
+    const { result, error } = await this.#run(input, readScope(options, runOptionReaders), {
+      emit: () => {},
+      signal: null,
+    });
     if (result.status === "CANCELLED") {
       throw error;
     }
@@ -61,8 +65,8 @@ export class Workflow extends SessionComponent implements Executor {
   /** The same, with what happens while it happens. Leaving the loop over it cancels the run. */
   stream(input: JsonValue, options: RunOptions = {}): WorkflowStream {
     return new WorkflowStream(async (emit, abort) => {
-      const signal = options.signal === undefined ? abort : AbortSignal.any([abort, options.signal]);
-      return (await this.#run(input, options, { emit, signal })).result;
+      const { result } = await this.#run(input, readScope(options, runOptionReaders), { emit, signal: abort });
+      return result;
     });
   }
 
@@ -94,17 +98,18 @@ export class Workflow extends SessionComponent implements Executor {
 
   async #run(
     input: JsonValue,
-    options: RunOptions,
-    { emit, signal: given }: { readonly emit: (event: WorkflowEvent) => void; readonly signal: AbortSignal | null },
+    options: RunSettings,
+    { emit, signal: abort }: { readonly emit: (event: WorkflowEvent) => void; readonly signal: AbortSignal | null },
   ): Promise<{ result: WorkflowRunResult; error: unknown }> {
     if (input === undefined) {
       throw new InvalidArgumentError("input", "JSON");
     }
     const ids = runIds(options, this.#options);
-    const { onStorageError = "throw", staleAfter = defaultStaleAfter } = this.#options;
+    const { onStorageError, staleAfter } = this.#options;
     const turn = await Turn.open({ ...ids, component: this, runsLimit: this.#runsLimit, onStorageError, staleAfter });
     const controller = new AbortController();
-    const signal = given === null ? controller.signal : AbortSignal.any([controller.signal, given]);
+    const signals = [controller.signal, abort, options.signal].filter((each) => each !== undefined && each !== null);
+    const signal = AbortSignal.any(signals);
     const stored = turn.session?.sessionState ?? (turn.isFirst ? (this.#options.sessionState ?? {}) : {});
     const state = new RunState(stored, options.sessionState);
     const execution = new WorkflowExecution({
@@ -156,11 +161,7 @@ export class Workflow extends SessionComponent implements Executor {
     WorkflowRunOptions,
     "nodes" | "workflowId" | "workflowName" | "historyRuns" | "storesExecutorRuns"
   > {
-    const {
-      addWorkflowHistoryToSteps = false,
-      numHistoryRuns = defaultHistoryRuns,
-      storeExecutorOutputs = true,
-    } = this.#options;
+    const { addWorkflowHistoryToSteps, numHistoryRuns, storeExecutorOutputs } = this.#options;
     return {
       nodes: this.#nodes,
       workflowId: this.id,

@@ -138,7 +138,7 @@ describe.each([
         expect(after.tools?.slice(0, toolNames.length)).toEqual(before.tools?.slice(0, toolNames.length));
         expect(after.requirements?.length ?? 0).toBe(status === "PAUSED" ? 1 : 0);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 });

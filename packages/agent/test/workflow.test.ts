@@ -281,7 +281,7 @@ describe("a workflow", () => {
 
   test("refuses steps that are none", () => {
     expect(() => workflowOf([])).toThrow("steps");
-    expect(() => workflowOf([{} as never])).toThrow("step.run");
+    expect(() => workflowOf([{} as never])).toThrow("steps[0] must be a function");
     expect(() => loop("l", { steps: [add("a")], maxIterations: 0 })).toThrow("maxIterations");
   });
 });

@@ -1,5 +1,7 @@
 import { InvalidArgumentError, type JsonValue, type StepOutput } from "@sessiondb/core";
+import { count, optional, readOptions, type OptionReaders } from "@sessiondb/core/adapter";
 import { unlessAborted } from "../generation.ts";
+import { aFunction, asGiven, named, nonEmptyText } from "../option-readers.ts";
 import { makeRunContext, type RunContext } from "../run-context.ts";
 import { nodesOf, type WorkflowStep } from "./nodes.ts";
 import { contentOf, runInOrder, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
@@ -30,8 +32,8 @@ export class Sequence extends StepNode {
 
   constructor(name: string, steps: readonly WorkflowStep[]) {
     super();
-    this.name = name;
-    this.nodes = nodesOf(steps, name);
+    this.name = nonEmptyText(name, "name");
+    this.nodes = nodesOf(steps, "steps");
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
@@ -48,8 +50,8 @@ export class ParallelSteps extends StepNode {
 
   constructor(name: string, steps: readonly WorkflowStep[]) {
     super();
-    this.name = name;
-    this.nodes = nodesOf(steps, name);
+    this.name = nonEmptyText(name, "name");
+    this.nodes = nodesOf(steps, "steps");
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
@@ -84,25 +86,32 @@ export interface ConditionOptions {
   otherwise?: readonly WorkflowStep[];
 }
 
+const conditionReaders = {
+  when: aFunction<ConditionOptions["when"]>(),
+  steps: asGiven<readonly WorkflowStep[]>(),
+  otherwise: asGiven<readonly WorkflowStep[] | undefined>(),
+} satisfies OptionReaders<ConditionOptions>;
+
 export class ConditionStep extends StepNode {
   readonly name: string;
   readonly type = "Condition";
   readonly nodes: readonly StepNode[];
-  readonly #options: ConditionOptions;
+  readonly #when: ConditionOptions["when"];
   readonly #then: readonly StepNode[];
   readonly #otherwise: readonly StepNode[];
 
   constructor(name: string, options: ConditionOptions) {
     super();
-    this.name = name;
-    this.#options = { ...options };
-    this.#then = nodesOf(options.steps, name);
-    this.#otherwise = options.otherwise === undefined ? [] : nodesOf(options.otherwise, name);
+    const { when, steps, otherwise } = readOptions(options, conditionReaders);
+    this.name = nonEmptyText(name, "name");
+    this.#when = when;
+    this.#then = nodesOf(steps, "steps");
+    this.#otherwise = otherwise === undefined ? [] : nodesOf(otherwise, "otherwise");
     this.nodes = [...this.#then, ...this.#otherwise];
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const holds = await unlessAborted((async () => this.#options.when(decisionOf(place)))(), place.signal);
+    const holds = await unlessAborted((async () => this.#when(decisionOf(place)))(), place.signal);
     const inside = await runInOrder(holds ? this.#then : this.#otherwise, place);
     return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
   }
@@ -116,22 +125,25 @@ export interface LoopOptions {
   maxIterations?: number;
 }
 
+const loopReaders = {
+  steps: asGiven<readonly WorkflowStep[]>(),
+  until: optional(aFunction<NonNullable<LoopOptions["until"]>>()),
+  maxIterations: count({ from: 1, otherwise: 3 }),
+} satisfies OptionReaders<LoopOptions>;
+
 export class LoopStep extends StepNode {
   readonly name: string;
   readonly type = "Loop";
   readonly nodes: readonly StepNode[];
-  readonly #options: LoopOptions;
+  readonly #until: LoopOptions["until"] | undefined;
   readonly #rounds: number;
 
   constructor(name: string, options: LoopOptions) {
     super();
-    const { maxIterations = 3 } = options;
-    if (!(Number.isSafeInteger(maxIterations) && maxIterations > 0)) {
-      throw new InvalidArgumentError("maxIterations", "a whole number above 0");
-    }
-    this.name = name;
-    this.nodes = nodesOf(options.steps, name);
-    this.#options = { ...options };
+    const { steps, until, maxIterations } = readOptions(options, loopReaders);
+    this.name = nonEmptyText(name, "name");
+    this.nodes = nodesOf(steps, "steps");
+    this.#until = until;
     this.#rounds = maxIterations;
   }
 
@@ -146,7 +158,7 @@ export class LoopStep extends StepNode {
         break;
       }
       const outputs = round.map(({ output }) => output);
-      if ((await unlessAborted((async () => this.#options.until?.(outputs, iteration))(), place.signal)) === true) {
+      if ((await unlessAborted((async () => this.#until?.(outputs, iteration))(), place.signal)) === true) {
         break;
       }
     }
@@ -160,28 +172,41 @@ export interface RouterOptions {
   routes: Readonly<Record<string, WorkflowStep | readonly WorkflowStep[]>>;
 }
 
+const routerReaders = {
+  choose: aFunction<RouterOptions["choose"]>(),
+  routes: routesOf,
+} satisfies OptionReaders<RouterOptions>;
+
+function routesOf(value: unknown, argument: string): RouterOptions["routes"] {
+  if (Object.keys(named(value, argument)).length === 0) {
+    throw new InvalidArgumentError(argument, "an object with a route at least");
+  }
+  return value as RouterOptions["routes"];
+}
+
 export class RouterStep extends StepNode {
   readonly name: string;
   readonly type = "Router";
   readonly nodes: readonly StepNode[];
-  readonly #options: RouterOptions;
+  readonly #choose: RouterOptions["choose"];
   readonly #routes: ReadonlyMap<string, readonly StepNode[]>;
 
   constructor(name: string, options: RouterOptions) {
     super();
-    this.name = name;
-    this.#options = { ...options };
+    const { choose, routes } = readOptions(options, routerReaders);
+    this.name = nonEmptyText(name, "name");
+    this.#choose = choose;
     this.#routes = new Map(
-      Object.entries(options.routes).map(([route, steps]) => [
+      Object.entries(routes).map(([route, steps]) => [
         route,
-        nodesOf(Array.isArray(steps) ? (steps as readonly WorkflowStep[]) : [steps as WorkflowStep], name),
+        nodesOf(Array.isArray(steps) ? (steps as readonly WorkflowStep[]) : [steps as WorkflowStep], `routes.${route}`),
       ]),
     );
     this.nodes = [...this.#routes.values()].flat();
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const chosen = await unlessAborted((async () => this.#options.choose(decisionOf(place)))(), place.signal);
+    const chosen = await unlessAborted((async () => this.#choose(decisionOf(place)))(), place.signal);
     const nodes = [chosen].flat().flatMap((route) => {
       const found = this.#routes.get(route);
       if (found === undefined) {

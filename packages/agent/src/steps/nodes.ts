@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import type { Executor } from "../executor.ts";
-import { SingleStep } from "./single-step.ts";
+import { SingleStep, workOf } from "./single-step.ts";
 import type { StepFunction } from "./step-input.ts";
 import { StepNode } from "./step-node.ts";
 
@@ -8,15 +8,16 @@ import { StepNode } from "./step-node.ts";
 export type WorkflowStep = StepNode | StepFunction | Executor;
 
 /** Steps as nodes; one without a name is named by its place. */
-export function nodesOf(steps: readonly WorkflowStep[], within: string): StepNode[] {
+export function nodesOf(steps: readonly WorkflowStep[], argument: string): StepNode[] {
   if (!Array.isArray(steps) || steps.length === 0) {
-    throw new InvalidArgumentError(`steps of ${within}`, "a list of steps that is not empty");
+    throw new InvalidArgumentError(argument, "a list of steps that is not empty");
   }
   return steps.map((each: WorkflowStep, index) => {
     if (each instanceof StepNode) {
       return each;
     }
-    const own = typeof each === "function" ? each.name : (each?.name ?? each?.id);
-    return new SingleStep({ name: own === undefined || own === "" ? `step ${index + 1}` : own, run: each });
+    const run = workOf(each, `${argument}[${index}]`);
+    const own = typeof run === "function" ? run.name : (run.name ?? run.id);
+    return new SingleStep({ name: own === "" ? `step ${index + 1}` : own, run });
   });
 }

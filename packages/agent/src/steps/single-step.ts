@@ -1,6 +1,8 @@
 import { InvalidArgumentError, type JsonValue, type Run } from "@sessiondb/core";
+import { count, flag, optional, readOptions, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import type { EmbeddedResult, Executor } from "../executor.ts";
 import { unlessAborted } from "../generation.ts";
+import { atLeast, nonEmptyText } from "../option-readers.ts";
 import { makeRunContext } from "../run-context.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
 import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
@@ -22,25 +24,33 @@ export interface StepOptions {
 
 const defaultHistoryRuns = 3;
 
+const optionReaders = {
+  name: nonEmptyText,
+  run: workOf,
+  maxRetries: count({ from: 0, otherwise: 0 }),
+  skipOnFailure: flag(false),
+  addWorkflowHistory: optional(flag(false)),
+  numHistoryRuns: optional(atLeast(0)),
+} satisfies OptionReaders<StepOptions>;
+
+/** What a step may do. */
+export function workOf(value: unknown, argument: string): StepFunction | Executor {
+  const isExecutor = typeof value === "object" && value !== null && "runEmbedded" in value;
+  if (!isExecutor && typeof value !== "function") {
+    throw new InvalidArgumentError(argument, "a function, an agent, a team or a workflow");
+  }
+  return value as StepFunction | Executor;
+}
+
 /** A step that works. */
 export class SingleStep extends StepNode {
   readonly name: string;
-  readonly #options: StepOptions;
+  readonly #options: OptionsRead<typeof optionReaders>;
 
   constructor(options: StepOptions) {
     super();
-    const { name, run, maxRetries = 0 } = options;
-    if (typeof name !== "string" || name === "") {
-      throw new InvalidArgumentError("step.name", "text that is not empty");
-    }
-    if (typeof run !== "function" && typeof run?.runEmbedded !== "function") {
-      throw new InvalidArgumentError("step.run", "a function, an agent, a team or a workflow");
-    }
-    if (!(Number.isSafeInteger(maxRetries) && maxRetries >= 0)) {
-      throw new InvalidArgumentError("step.maxRetries", "a whole number, 0 or more");
-    }
-    this.name = name;
-    this.#options = { ...options };
+    this.#options = readOptions(options, optionReaders);
+    this.name = this.#options.name;
   }
 
   override get type(): "Function" | "Step" | "Workflow" {
@@ -49,7 +59,7 @@ export class SingleStep extends StepNode {
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const { maxRetries = 0, skipOnFailure = false } = this.#options;
+    const { maxRetries, skipOnFailure } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.#attempt(place);
       if (outcome.failure === null || place.signal.aborted) {

@@ -1,4 +1,6 @@
 import type { JsonValue, StepOutput } from "@sessiondb/core";
+import { flag, readOptions } from "@sessiondb/core/adapter";
+import { asGiven } from "../option-readers.ts";
 import type { RunContext } from "../run-context.ts";
 
 /** What a step knows. */
@@ -15,14 +17,17 @@ export interface StepInput extends RunContext {
   readonly signal: AbortSignal;
 }
 
+const resultReaders = { content: asGiven<JsonValue | undefined>(), stop: flag(false) };
+
 /** What a function gives when it wants to say more than its content. */
 export class StepResult {
   readonly content: JsonValue;
   /** Whether the workflow ends here, completed. */
   readonly stop: boolean;
 
-  constructor({ content = null, stop = false }: { content?: JsonValue; stop?: boolean }) {
-    this.content = content;
+  constructor(options: { content?: JsonValue; stop?: boolean }) {
+    const { content, stop } = readOptions(options, resultReaders);
+    this.content = content ?? null;
     this.stop = stop;
   }
 }

@@ -1,0 +1,420 @@
+import { InMemorySessionDb, InvalidArgumentError } from "@sessiondb/core";
+import { jsonSchema, tool } from "ai";
+import { describe, expect, test } from "vitest";
+import { conversationReaders, runOptionReaders } from "../src/conversation-options.ts";
+import { delegationReaders } from "../src/delegation.ts";
+import {
+  Agent,
+  condition,
+  loop,
+  router,
+  SessionSummaryManager,
+  step,
+  StepResult,
+  Team,
+  Workflow,
+  type Approval,
+} from "../src/index.ts";
+import { workflowReaders } from "../src/workflow-options.ts";
+import { scriptedModel } from "./support/scripted-model.ts";
+
+// Every option of every constructor and method: what it may be, and that anything else is refused by its name.
+
+/** Whether a value is one that an option may have. */
+type Kind = (value: unknown) => boolean;
+
+const text: Kind = (value) => typeof value === "string";
+const nonEmpty: Kind = (value) => text(value) && value !== "";
+const flag: Kind = (value) => typeof value === "boolean";
+const from =
+  (least: number, most = Number.POSITIVE_INFINITY): Kind =>
+  (value) =>
+    Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
+const seconds: Kind = (value) => typeof value === "number" && value >= 0;
+const time: Kind = (value) => Number.isSafeInteger(value) && Math.abs(Number(value)) <= 100_000_000_000;
+const list: Kind = (value) => Array.isArray(value);
+const json: Kind = (value) => typeof value === "object" && value !== null && !list(value) && !(value instanceof Map);
+const work: Kind = (value) => typeof value === "function";
+const anything: Kind = () => true;
+const either =
+  (...kinds: Kind[]): Kind =>
+  (value) =>
+    kinds.some((kind) => kind(value));
+const word =
+  (...words: string[]): Kind =>
+  (value) =>
+    words.includes(value as string);
+const none: Kind = () => false;
+
+const values: readonly unknown[] = [
+  null,
+  "",
+  "false",
+  "two words",
+  "owner",
+  true,
+  false,
+  0,
+  1,
+  3,
+  -1,
+  0.5,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  2 ** 53,
+  1_800_000_000_000,
+  1n,
+  {},
+  { in: 1n },
+  [],
+  [1],
+  new Map(),
+  () => ({}),
+  Symbol("none"),
+];
+
+const isJson: Kind = (value) => json(value) && Object.keys(value as object).length === 0;
+const component: Record<string, Kind> = {
+  id: nonEmpty,
+  name: nonEmpty,
+  db: either(text, work),
+  sessionStorage: flag,
+  ownStorage: flag,
+  sessionId: nonEmpty,
+  userId: nonEmpty,
+  sessionState: isJson,
+  metadata: isJson,
+  access: word("owner", "shared"),
+  onStorageError: word("throw", "continue"),
+  staleAfter: seconds,
+};
+const conversation: Record<string, Kind> = {
+  ...component,
+  storeMedia: flag,
+  storeToolMessages: flag,
+  storeHistoryMessages: flag,
+  storeMemberResponses: flag,
+  agenticState: flag,
+  readChatHistory: flag,
+  readToolCallHistory: flag,
+  searchPastSessions: flag,
+  model: nonEmpty,
+  description: text,
+  instructions: either(text, work, (value) => list(value) && (value as unknown[]).length === 0),
+  tools: isJson,
+  generation: either(isJson, (value) => json(value) && "in" in (value as object)),
+  addHistoryToContext: flag,
+  numHistoryRuns: from(0),
+  numHistoryMessages: from(0),
+  maxToolCallsFromHistory: from(0),
+  sessionSummaries: flag,
+  addSessionSummaryToContext: flag,
+  sessionSummaryManager: none,
+  addSessionStateToContext: flag,
+  introduction: text,
+};
+const delegation: Record<string, Kind> = {
+  delegation: word("sequential", "parallel"),
+  addTeamHistoryToMembers: flag,
+  numTeamHistoryRuns: from(0),
+  shareMemberInteractions: flag,
+  addMemberHistory: flag,
+};
+const workflow: Record<string, Kind> = {
+  ...component,
+  description: text,
+  steps: none,
+  addWorkflowHistoryToSteps: flag,
+  numHistoryRuns: from(0),
+  storeExecutorOutputs: flag,
+};
+const run: Record<string, Kind> = { sessionId: nonEmpty, userId: nonEmpty, sessionState: isJson, signal: none };
+const session: Record<string, Kind> = { sessionId: nonEmpty, userId: nonEmpty };
+
+interface Called {
+  /** What each option may be. */
+  readonly kinds: Record<string, Kind>;
+  /** Options that are right, those that are needed among them. */
+  readonly right: Readonly<Record<string, unknown>>;
+  readonly needed?: readonly string[];
+  /** Options that must not be there as undefined. */
+  readonly lost?: readonly string[];
+  readonly call: (options: never) => unknown;
+}
+
+const model = scriptedModel(() => "Hello");
+const member = new Agent({ id: "member", model });
+const pay = tool({ inputSchema: jsonSchema<object>({ type: "object" }), needsApproval: true, execute: () => "Paid" });
+const db = new InMemorySessionDb();
+const agent = new Agent({ id: "one", model, db, tools: { pay } });
+const flow = new Workflow({ id: "flow", db: new InMemorySessionDb(), steps: [() => "Done"] });
+const { signal } = new AbortController();
+const rightRun = { userId: "ada", sessionState: { n: 1 }, signal };
+const rightSession = { sessionId: "s", userId: "ada" };
+const rightComponent = { id: "one", db, sessionId: "s", userId: "ada", sessionState: {}, metadata: {} };
+const lost = ["userId", "sessionId"];
+
+const calls: Record<string, Called> = {
+  "new Agent": {
+    kinds: conversation,
+    right: { ...rightComponent, model, tools: { pay }, generation: { temperature: 0 } },
+    needed: ["model"],
+    lost: ["userId"],
+    call: (options) => new Agent(options),
+  },
+  "new Team": {
+    kinds: { ...conversation, ...delegation, members: none },
+    right: { ...rightComponent, model, members: [member] },
+    needed: ["model", "members"],
+    lost: ["userId"],
+    call: (options) => new Team(options),
+  },
+  "new Workflow": {
+    kinds: workflow,
+    right: { ...rightComponent, steps: [() => "Done"] },
+    needed: ["steps"],
+    lost: ["userId"],
+    call: (options) => new Workflow(options),
+  },
+  "new SessionSummaryManager": {
+    kinds: { model: nonEmpty, prompt: nonEmpty, lastNRuns: from(1), conversationLimit: from(1), incremental: flag },
+    right: { model },
+    call: (options) => new SessionSummaryManager(options),
+  },
+  step: {
+    kinds: {
+      name: nonEmpty,
+      run: work,
+      maxRetries: from(0),
+      skipOnFailure: flag,
+      addWorkflowHistory: flag,
+      numHistoryRuns: from(0),
+    },
+    right: { name: "one", run: member },
+    needed: ["name", "run"],
+    call: (options) => step(options),
+  },
+  condition: {
+    kinds: { when: work, steps: none, otherwise: none },
+    right: { when: () => true, steps: [member], otherwise: [member] },
+    needed: ["when", "steps"],
+    call: (options) => condition("one", options),
+  },
+  loop: {
+    kinds: { steps: none, until: work, maxIterations: from(1) },
+    right: { steps: [member] },
+    needed: ["steps"],
+    call: (options) => loop("one", options),
+  },
+  router: {
+    kinds: { choose: work, routes: none },
+    right: { choose: () => "a", routes: { a: member } },
+    needed: ["choose", "routes"],
+    call: (options) => router("one", options),
+  },
+  "new StepResult": {
+    kinds: { content: anything, stop: flag },
+    right: { content: 1 },
+    call: (options) => new StepResult(options),
+  },
+  run: { kinds: run, right: rightRun, lost: ["userId"], call: (options) => agent.run("Hi", options) },
+  stream: {
+    kinds: run,
+    right: rightRun,
+    lost: ["userId"],
+    call: async (options) => (await agent.stream("Hi", options)).result,
+  },
+  "Workflow.run": {
+    kinds: run,
+    right: rightRun,
+    lost: ["userId"],
+    call: (options) => flow.run("Hi", options),
+  },
+  "Workflow.stream": {
+    kinds: run,
+    right: rightRun,
+    lost: ["userId"],
+    call: (options) => flow.stream("Hi", options).result,
+  },
+  getUserSessions: {
+    kinds: {
+      userId: nonEmpty,
+      sessionName: text,
+      startTimestamp: time,
+      endTimestamp: time,
+      sortBy: word("createdAt", "updatedAt"),
+      sortOrder: word("asc", "desc"),
+      limit: from(0, 50),
+      cursor: none,
+    },
+    right: { userId: "ada" },
+    needed: ["userId"],
+    call: (options) => agent.getUserSessions(options),
+  },
+  getSession: {
+    kinds: { ...session, runsLimit: from(1) },
+    right: rightSession,
+    needed: ["sessionId"],
+    lost,
+    call: (options) => agent.getSession(options),
+  },
+  getMessages: {
+    kinds: {
+      ...session,
+      lastNRuns: from(0),
+      limit: from(0),
+      skipRoles: (value) => list(value) && (value as unknown[]).length === 0,
+      skipStatuses: (value) => list(value) && (value as unknown[]).length === 0,
+      skipHistoryMessages: flag,
+    },
+    right: rightSession,
+    needed: ["sessionId"],
+    lost,
+    call: (options) => agent.getMessages(options),
+  },
+  renameSession: {
+    kinds: { ...session, sessionName: text, autogenerate: none },
+    right: { ...rightSession, sessionName: "New" },
+    needed: ["sessionId", "sessionName"],
+    lost,
+    call: (options) => agent.renameSession(options),
+  },
+  updateSessionState: {
+    kinds: { ...session, change: either(isJson, work) },
+    right: { ...rightSession, change: { n: 2 } },
+    needed: ["sessionId", "change"],
+    lost,
+    call: (options) => agent.updateSessionState(options),
+  },
+  deleteUserSessions: {
+    kinds: { userId: nonEmpty, startTimestamp: time, endTimestamp: time },
+    right: { userId: "bob" },
+    needed: ["userId"],
+    call: (options) => agent.deleteUserSessions(options),
+  },
+  ...Object.fromEntries(
+    (["getSessionSummary", "getSessionState", "forkSession", "deleteSession"] as const).map((name) => [
+      name,
+      {
+        kinds: session,
+        right: rightSession,
+        needed: ["sessionId"],
+        lost,
+        call: (options: { sessionId: string }) => agent[name](options),
+      },
+    ]),
+  ),
+};
+
+const right: unknown = "right";
+
+/** The argument that a call refuses; "right" when it takes its options. */
+async function refused({ call }: Called, options: object): Promise<unknown> {
+  try {
+    await call(options as never);
+    return right;
+  } catch (error) {
+    return error instanceof InvalidArgumentError ? error.argument : error;
+  }
+}
+
+const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const misspelt = (name: string): string[] =>
+  [snakeCase(name), name.replace(/Id$/, "ID"), name.toUpperCase(), `${name}s`].filter((other) => other !== name);
+
+describe.each(Object.entries(calls))("%s", (_name, called) => {
+  const { kinds, right: given, needed = [], lost: notUndefined = [] } = called;
+
+  test("takes what is right", async () => {
+    expect(await refused(called, given)).toBe(right);
+  });
+
+  test.each(Object.keys(kinds))("takes as %s what it may be, and refuses anything else by its name", async (option) => {
+    const found = new Map<unknown, unknown>();
+    const expected = new Map<unknown, unknown>();
+    for (const value of values) {
+      const answer = await refused(called, { ...given, [option]: value });
+      const isAllowed = kinds[option]?.(value) === true;
+      const isNamed = typeof answer === "string" && new RegExp(`^${option}([.[ ]|$)`).test(answer);
+      expected.set(value, isAllowed ? right : option);
+      found.set(value, isNamed ? option : answer);
+    }
+    expect(found).toEqual(expected);
+  });
+
+  test.each(Object.keys(kinds))("takes %s as left out, unless that means something", async (option) => {
+    const { [option]: _left, ...rest } = given;
+    expect(await refused(called, { ...rest, [option]: undefined })).toBe(
+      needed.includes(option) || notUndefined.includes(option) ? option : right,
+    );
+    expect(await refused(called, rest)).toBe(needed.includes(option) ? option : right);
+  });
+
+  test("refuses options of unknown names", async () => {
+    for (const other of Object.keys(kinds)
+      .flatMap(misspelt)
+      .filter((name) => !(name in kinds))) {
+      expect(await refused(called, { ...given, [other]: given["userId"] ?? 1 })).toBe(`options.${other}`);
+    }
+  });
+
+  test.each([null, 1, "options", []])("refuses %o in place of options", async (options) => {
+    expect(await refused(called, options as never)).toBe("options");
+  });
+});
+
+test("the tables of this test have each option", () => {
+  const names = (table: object): string[] => Object.keys(table).toSorted();
+  expect(names(conversation)).toEqual(names(conversationReaders));
+  expect(names(delegation)).toEqual(names(delegationReaders));
+  expect(names(workflow)).toEqual(names(workflowReaders));
+  expect(names(run)).toEqual(names(runOptionReaders));
+});
+
+describe("the settings of the AI SDK", () => {
+  test.each(["model", "tools", "system", "prompt", "messages", "abortSignal", "experimental_context", "onStepFinish"])(
+    "do not say %s",
+    (name) => {
+      const generation = { [name]: () => {} } as object;
+      expect(() => new Agent({ model, generation })).toThrow(
+        expect.objectContaining({ argument: `generation.${name}` }) as Error,
+      );
+    },
+  );
+
+  test("given as undefined leave the defaults", async () => {
+    const look = tool({ inputSchema: jsonSchema<object>({ type: "object" }), execute: () => "found" });
+    const calling = scriptedModel([{ calls: [{ name: "look" }] }, "Found"]);
+    const generation = { stopWhen: undefined } as object;
+    const looking = new Agent({ model: calling, tools: { look }, generation });
+    expect((await looking.run("Look")).text).toBe("Found");
+  });
+});
+
+describe("the decisions of continueRun", () => {
+  const decision: Approval = { toolCallId: "c1", approved: true };
+
+  test.each<[string, unknown, string]>([
+    ["no list", decision, "approvals"],
+    ["a word in place of a decision", [{ ...decision, approved: "false" }], "approvals[0].approved"],
+    ["a number in place of a decision", [{ ...decision, approved: 1 }], "approvals[0].approved"],
+    ["no decision", [{ toolCallId: "c1" }], "approvals[0].approved"],
+    ["no call", [{ approved: true }], "approvals[0].toolCallId"],
+    ["another name", [{ ...decision, confirmed: true }], "approvals[0].confirmed"],
+    ["a reason that is no text", [{ ...decision, reason: 1 }], "approvals[0].reason"],
+    ["nothing", [null], "approvals[0]"],
+    ["two decisions about one call", [decision, { ...decision, approved: false }], "approvals"],
+  ])("are refused when there is %s", async (_name, approvals, argument) => {
+    const paying = new Agent({
+      model: scriptedModel([{ calls: [{ name: "pay", id: "c1" }] }, "Done"]),
+      db: new InMemorySessionDb(),
+      tools: { pay },
+      sessionId: "s",
+    });
+    const { runId } = await paying.run("Pay");
+    const options = { runId, sessionId: "s", approvals: approvals as Approval[] };
+    await expect(paying.continueRun(options)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", argument });
+    expect((await paying.getSession())?.runs).toMatchObject([{ status: "PAUSED" }]);
+    expect(await paying.continueRun({ ...options, approvals: [decision] })).toMatchObject({ status: "COMPLETED" });
+  });
+});
