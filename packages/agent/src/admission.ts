@@ -17,17 +17,25 @@ const refusals: ReadonlySet<string> = new Set([
   "STORAGE_DISABLED",
 ]);
 
-/** Refuses a session of another kind, another component, or another user. */
+/** Whether a user, or nobody, may take part in a session: what a turn is refused, its tools do not see either. */
+export function mayTakePart(
+  { access }: Pick<Component, "access">,
+  { session, userId }: { readonly session: { readonly userId: string | null }; readonly userId: string | null },
+): boolean {
+  return access === "shared" || session.userId === null || session.userId === userId;
+}
+
+/** Refuses a session of another user, another kind, or another component, in this order: of another user's it tells nothing. */
 export function admit(
   session: Session,
   { component, userId }: { readonly component: Component; readonly userId: string | null },
 ): void {
   const { sessionId, sessionType, componentId } = session;
+  if (!mayTakePart(component, { session, userId })) {
+    throw new SessionOwnershipError(sessionId);
+  }
   if (sessionType !== component.sessionType) {
     throw new SessionTypeMismatchError(sessionId, { expectedType: component.sessionType, storedType: sessionType });
-  }
-  if (component.access === "owner" && session.userId !== null && session.userId !== userId) {
-    throw new SessionOwnershipError(sessionId);
   }
   if (componentId !== null && componentId !== component.id) {
     throw new SessionComponentMismatchError(sessionId, {

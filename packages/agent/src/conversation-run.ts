@@ -50,7 +50,7 @@ export class ConversationRun {
 
   /** Stores how the run ended. Rejects with what the model or the storage threw. */
   async end(outcome: GenerationOutcome): Promise<RunResult> {
-    const { turn, summarize } = this.#options;
+    const { turn } = this.#options;
     const { runId, sessionId, userId, record, state } = this.prepared;
     await this.#begun;
     const run = record.ended(outcome, state.values);
@@ -75,9 +75,18 @@ export class ConversationRun {
       pendingApprovals: outcome.status === "PAUSED" ? toolCalls.filter(isWaiting) : [],
       sessionState: state.values,
       run,
-      summaryError: outcome.status === "COMPLETED" && summarize !== null ? await failureOf(summarize(run)) : null,
+      summaryError: outcome.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
       storageError: turn.storageError,
     };
+  }
+
+  /** Sums up the session if that is wanted, unless nothing of the turn came into it. */
+  async #summarize(run: AgentRun | TeamRun): Promise<void> {
+    const { turn, summarize } = this.#options;
+    if (summarize !== null && !turn.isWritten) {
+      throw turn.storageError;
+    }
+    await summarize?.(run);
   }
 }
 

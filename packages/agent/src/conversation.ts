@@ -49,6 +49,8 @@ export interface RunSetup {
   readonly signal: AbortSignal;
   /** The runs of the session that were read, oldest first. */
   readonly runs: readonly Run[];
+  /** Whether the session was read from this component's store, and the user may take part in it. */
+  readonly isAdmitted: boolean;
   /** Stores a run that belongs to this one. When that fails, this one ends. */
   readonly store: (run: Run) => Promise<void>;
   /** How many runs this one is inside of. */
@@ -127,6 +129,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
       input: [userMessage(request.input, request.context)],
       summary: null,
       runs: [],
+      isAdmitted: false,
       children: [],
     });
     const outcome = await generate(prepared.request);
@@ -224,6 +227,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
       summary: turn.session?.getSummary() ?? null,
       signal: options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal]),
       runs: turn.runs,
+      isAdmitted: turn.session !== null,
       depth: 0,
       children: [],
       store: async (run) => {

@@ -1,6 +1,8 @@
 import { InvalidArgumentError, TeamSession, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
 import { count, flag, oneOf, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ModelMessage, type ToolSet } from "ai";
+import { mayTakePart } from "./admission.ts";
+import type { SessionAccess } from "./component.ts";
 import type { RunSetup } from "./conversation.ts";
 import type { Executor } from "./executor.ts";
 import { historyMessages } from "./model-history.ts";
@@ -40,6 +42,7 @@ const memberRuns = 10;
 interface DelegatingTeam {
   readonly members: readonly Executor[];
   readonly keepsSessions: boolean;
+  readonly access: SessionAccess;
   getDb(): Promise<SessionDb>;
 }
 
@@ -167,7 +170,13 @@ export class Delegation {
       return [];
     }
     const db = await this.#team.getDb();
-    const { sessionId, runId } = this.#setup;
+    const { sessionId, runId, userId, isAdmitted } = this.#setup;
+    if (!isAdmitted) {
+      const session = await db.getSession({ sessionId, includeRuns: false });
+      if (session === null || !mayTakePart(this.#team, { session, userId })) {
+        return [];
+      }
+    }
     const { runs } = await db.getRuns({ sessionId, sortOrder: "desc", limit: runsSearched });
     const own = runs.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(0, memberRuns);
     // Seen by the member itself, they are no member runs.

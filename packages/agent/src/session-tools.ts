@@ -1,6 +1,7 @@
-import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
+import { InvalidArgumentError, type Message, type Session } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ToolSet } from "ai";
+import { mayTakePart } from "./admission.ts";
 import type { Component } from "./component.ts";
 import type { RunContext } from "./run-context.ts";
 
@@ -85,7 +86,7 @@ function chatHistory(component: Component, context: RunContext): ToolSet[string]
     description: "Reads the messages of this conversation.",
     inputSchema: countSchema("num_runs", "How many of the newest turns. All, if left out."),
     execute: async ({ num_runs: runs }) => {
-      const session = await readOwn(await component.getDb(), context, runs === undefined ? undefined : countOf(runs));
+      const session = await readOwn({ component, context }, runs === undefined ? undefined : countOf(runs));
       const skipRoles = ["system", "tool"];
       const messages = session === null ? [] : messagesOf(session, { skipRoles });
       return messages.map(({ role, content }) => ({ role, content: content ?? null }));
@@ -98,25 +99,27 @@ function toolCalls(component: Component, context: RunContext): ToolSet[string] {
     description: "Reads the tool calls of this conversation, newest first.",
     inputSchema: countSchema("num_calls", "How many of the newest calls. 3, if left out."),
     execute: async ({ num_calls: calls = 3 }) => {
-      const session = await readOwn(await component.getDb(), context, mostRuns);
+      const session = await readOwn({ component, context }, mostRuns);
       return session === null || session.sessionType === "workflow" ? [] : session.getToolCalls({ numCalls: calls });
     },
   });
 }
 
-/** What was before this run. Whose session it is, the start of the run has checked. */
-async function readOwn(
-  db: SessionDb,
-  { sessionId, runId }: RunContext,
-  runsLimit: number | undefined,
-): Promise<Session | null> {
+/**
+ * What was before this run. Whose session it is, the start of the run has checked, unless it could not read it, or the
+ * session is in another store than this component's.
+ */
+async function readOwn({ component, context }: Place, runsLimit: number | undefined): Promise<Session | null> {
+  const { sessionId, runId, userId } = context;
   // This run may be there already, or not yet.
   const limit = runsLimit === undefined ? {} : { runsLimit: runsLimit + 1 };
+  const db = await component.getDb();
   const session = await db.getSession({ sessionId, ...limit });
-  if (session !== null) {
-    const before = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
-    session.runs = runsLimit === undefined ? before : before.slice(-runsLimit);
+  if (session === null || !mayTakePart(component, { session, userId })) {
+    return null;
   }
+  const before = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
+  session.runs = runsLimit === undefined ? before : before.slice(-runsLimit);
   return session;
 }
 

@@ -44,6 +44,8 @@ export class Turn {
   #sessionExists: boolean;
   /** Whether the run's row is known to be stored; the same goes for it. */
   #runExists = false;
+  /** Whether the store took anything of this turn, and so the user for one who may write to the session. */
+  #isWritten = false;
   /** The paused run that this turn goes on with, as it was stored; null for a run that begins. */
   #paused: Run | null = null;
   /** What kept a run that belongs to the turn from being stored. */
@@ -90,6 +92,10 @@ export class Turn {
   /** The runs read, oldest first. */
   get runs(): readonly Run[] {
     return this.session?.runs ?? [];
+  }
+
+  get isWritten(): boolean {
+    return this.#isWritten;
   }
 
   /** What went wrong with the storage and was passed over, the first of several; null if nothing did. */
@@ -215,6 +221,7 @@ export class Turn {
     try {
       const result = await upsert();
       this.#sessionExists ||= result.stored;
+      this.#isWritten ||= result.stored;
       return result;
     } catch (error) {
       if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
