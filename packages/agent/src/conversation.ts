@@ -101,13 +101,20 @@ export abstract class Conversation extends SessionComponent implements Executor 
     return new RunStream(await this.#prepareTurn(input, options));
   }
 
-  /** Runs and writes the answer to the standard output while it is made. */
+  /** Runs and writes the answer to the standard output while it is made, as a line of its own. Ends as the `result` of a stream does. */
   async printResponse(input: RunInput, options: RunOptions = {}): Promise<RunResult> {
     const stream = await this.stream(input, options);
-    for await (const text of stream.textStream) {
-      process.stdout.write(text);
+    let hasWritten = false;
+    try {
+      for await (const text of stream.textStream) {
+        process.stdout.write(text);
+        hasWritten = true;
+      }
+    } finally {
+      if (hasWritten) {
+        process.stdout.write("\n");
+      }
     }
-    process.stdout.write("\n");
     return stream.result;
   }
 
