@@ -1,8 +1,9 @@
-import { InMemorySessionDb, type AgentRun, type JsonObject, type JsonValue, type TeamRun } from "@sessiondb/core";
+import { InMemorySessionDb, type AgentRun } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Agent, Team } from "../src/index.ts";
+import { agentFields, list, teamFields, text } from "./support/complete-models.ts";
 import { scriptedModel, type Answer } from "./support/scripted-model.ts";
 import { watched } from "./support/watched-db.ts";
 
@@ -10,92 +11,26 @@ const pay = tool({ inputSchema: jsonSchema<object>({ type: "object" }), needsApp
 const asks = (id: string): Answer => ({ calls: [{ name: "pay", id }], text: "I will pay." });
 const approvals = [{ toolCallId: "c1", approved: true }];
 
-/** What a run that goes on writes itself; what became of its messages and calls is looked at below. */
-type Made =
-  | "runType"
-  | "runId"
-  | "sessionId"
-  | "status"
-  | "content"
-  | "contentType"
-  | "reasoningContent"
-  | "messages"
-  | "tools"
-  | "metrics"
-  | "model"
-  | "modelProvider"
-  | "requirements"
-  | "sessionState"
-  | "agentId"
-  | "agentName"
-  | "teamId"
-  | "teamName";
-
-/** A property that is new in a run does not compile until it is here or above. */
-type Kept<Run> = { [Key in Exclude<keyof Run, Made>]-?: fc.Arbitrary<NonNullable<Run[Key]>> };
-
-const text = fc.string({ minLength: 1, maxLength: 12, unit: "grapheme" }).filter((value) => !value.includes("\0"));
-const json = fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<JsonValue>;
-const some = json.filter((value) => value !== null) as fc.Arbitrary<NonNullable<JsonValue>>;
-const object: fc.Arbitrary<JsonObject> = fc.dictionary(text, json, { maxKeys: 3 });
-const extra = object.map((keys) => Object.fromEntries(Object.entries(keys).map(([key, value]) => [`x_${key}`, value])));
-const list = <Item>(item: fc.Arbitrary<Item>) => fc.array(item, { maxLength: 2 });
-const media = list(fc.record({ id: text, url: text, mimeType: fc.constant("image/png"), extra }));
-const messages = list(fc.record({ role: fc.constantFrom("user", "assistant"), content: text, extra }));
-const time = fc.integer({ min: 1, max: 2_000_000_000 });
-const nested = fc.uuid().map((runId) => ({
-  runType: "agent" as const,
-  runId,
-  agentId: "member",
-  status: "COMPLETED",
-  createdAt: 1,
-  content: "Earlier",
-}));
-
-const conversation = {
-  userId: text,
-  parentRunId: text,
-  createdAt: time,
-  images: media,
-  videos: media,
-  audio: media,
-  files: media,
-  responseAudio: fc.record({ id: text, extra }),
-  events: list(json),
-  metadata: object,
-  workflowStepId: text,
-  queueAttempt: fc.nat(9),
-  extra,
-  input: fc.record({ inputContent: some, images: media, extra }),
-  additionalInput: messages,
-  reasoningSteps: list(json),
-  reasoningMessages: messages,
-  modelProviderData: object,
-  citations: some,
-  references: list(json),
-  followups: list(text),
-  lastCheckpointAtMessageIndex: fc.nat(9),
-  forkedFromMessageIndex: fc.nat(9),
-  forkedFromRunId: text,
-  forkedFromSessionId: text,
-  regeneratedFrom: text,
-};
-const agentFields = { ...conversation, workflowId: text } satisfies Kept<AgentRun>;
-const teamFields = { ...conversation, memberResponses: list(nested) } satisfies Kept<TeamRun>;
-
 /** How a run goes on, and the status it has then. */
 const outcomes: readonly (readonly [Answer, string])[] = [
   ["Done.", "COMPLETED"],
   [asks("c2"), "PAUSED"],
   [new Error("out of order"), "ERROR"],
+  [new Error("aborted"), "CANCELLED"],
 ];
+
+/** What happens when a model is asked to go on. */
+const aborting = new Set<() => unknown>();
 
 const member = new Agent({ id: "member", model: scriptedModel([]) });
 
 function componentOf(kind: "agent" | "team", options: { db: InMemorySessionDb; answers: readonly Answer[] }) {
   const common = {
     id: "one",
-    model: scriptedModel(options.answers),
+    model: scriptedModel((_call, index) => {
+      aborting.forEach((abort) => abort());
+      return options.answers[index] ?? new Error("There is no such answer");
+    }),
     db: options.db,
     tools: { pay },
     generation: { maxRetries: 0 },
@@ -121,11 +56,14 @@ describe.each([
         });
         const before = written as AgentRun;
 
-        const options = { runId, sessionId: "s", userId: "ada", approvals };
+        const controller = new AbortController();
+        const options = { runId, sessionId: "s", userId: "ada", approvals, signal: controller.signal };
+        aborting.add(() => status === "CANCELLED" && controller.abort(new Error("aborted")));
         const ended = await component.continueRun(options).then(
           ({ status: reached }) => reached,
-          () => "ERROR",
+          () => status,
         );
+        aborting.clear();
         expect(ended).toBe(status);
 
         const after = (await db.getRun({ runId })) as AgentRun;
@@ -177,6 +115,28 @@ describe("a paused run", () => {
     expect(calls.filter((name) => name === "getRun")).toHaveLength(10);
     expect((await agent.getSession())?.runs).toMatchObject([{ status: "COMPLETED", content: "Done." }]);
     expect((await agent.getSession())?.runs[0]?.metadata).toBeUndefined();
+  });
+
+  test.each(["agent", "team"] as const)("keeps all it had when its process dies as it goes on: %s", async (kind) => {
+    const fields = kind === "agent" ? fc.record(agentFields) : fc.record(teamFields);
+    await fc.assert(
+      fc.asyncProperty(fields, async (given) => {
+        const stored = new InMemorySessionDb();
+        const { runId } = await componentOf(kind, { db: stored, answers: [asks("c1")] }).run("Pay", { sessionId: "s" });
+        const before = await stored.updateRun({ runId }, (run) => {
+          const paused = run as AgentRun;
+          return { ...paused, ...(given as Partial<AgentRun>) };
+        });
+        // The store takes one write more, as if the process ended then.
+        const { db, failing } = watched(stored);
+        aborting.add(() => failing.add("upsertRun"));
+        const component = componentOf(kind, { db: db as InMemorySessionDb, answers: ["Done."] });
+        await component.continueRun({ runId, sessionId: "s", approvals }).catch(() => null);
+        aborting.clear();
+        expect(await stored.getRun({ runId })).toEqual({ ...before, status: "RUNNING" });
+      }),
+      { numRuns: 10 },
+    );
   });
 
   test("of a member is not the team's to go on with", async () => {
