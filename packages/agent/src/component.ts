@@ -30,7 +30,7 @@ export interface ComponentOptions {
   ownStorage?: boolean;
   /** The session of a run that names none. Default: each such run begins a new one. */
   sessionId?: string;
-  /** The user of a call that names none. Default: nobody. */
+  /** The user of a call that names none. Default: nobody. Giving it as `undefined` or `""` is an error. */
   userId?: string;
   /** The state that a new session begins with. */
   sessionState?: JsonObject;
@@ -44,7 +44,8 @@ export interface ComponentOptions {
   /**
    * What becomes of a run whose session cannot be read or written. `throw` (the default) rejects. `continue` answers all
    * the same, without history if that could not be read, and reports the error as `storageError` of the result. Nothing
-   * stored is ever overwritten for want of reading it. Refusals (another user's session, bad arguments) always reject.
+   * stored is ever overwritten for want of reading it. Refusals (another user's session, bad arguments) always reject; a
+   * state or an answer that the store cannot hold is none of them.
    */
   onStorageError?: "throw" | "continue";
   /** Seconds after which a run that is still RUNNING is taken for that of a dead process. Default 900. */

@@ -30,7 +30,7 @@ import { changed, type StateChange } from "./run-state.ts";
 
 /** Which session, and for whom. */
 export interface SessionOptions {
-  /** Default: the component's own `sessionId`. */
+  /** Default: the component's own `sessionId`. Giving it as `undefined` or `""` is an error. */
   sessionId?: string;
   /** Confines the call to this user's sessions. Default: the component's own `userId`; without any, every user's. */
   userId?: string;
