@@ -43,42 +43,46 @@ describe.each([
   ["agent", fc.record(agentFields, { requiredKeys: [] }), Object.keys(agentFields)],
   ["team", fc.record(teamFields, { requiredKeys: [] }), Object.keys(teamFields)],
 ] as const)("a paused run: %s", (kind, given, kept) => {
-  test.each(outcomes)("keeps what others wrote in it, whatever comes: %o → %s", async (answer, status) => {
-    await fc.assert(
-      fc.asyncProperty(given, list(text), async (fields, toolNames) => {
-        const db = new InMemorySessionDb();
-        const component = componentOf(kind, { db, answers: [asks("c1"), answer] });
-        const { runId } = await component.run("Pay", { sessionId: "s", userId: "ada" });
-        const written = await db.updateRun({ runId }, (run) => {
-          const paused = run as AgentRun;
-          const tools = [...toolNames.map((toolName) => ({ toolName, result: "Earlier" })), ...(paused.tools ?? [])];
-          return { ...paused, ...(fields as Partial<AgentRun>), reasoningContent: "Earlier", tools };
-        });
-        const before = written as AgentRun;
+  test.each(outcomes)(
+    "keeps what others wrote in it, whatever comes: %o → %s",
+    { timeout: 30_000 },
+    async (answer, status) => {
+      await fc.assert(
+        fc.asyncProperty(given, list(text), async (fields, toolNames) => {
+          const db = new InMemorySessionDb();
+          const component = componentOf(kind, { db, answers: [asks("c1"), answer] });
+          const { runId } = await component.run("Pay", { sessionId: "s", userId: "ada" });
+          const written = await db.updateRun({ runId }, (run) => {
+            const paused = run as AgentRun;
+            const tools = [...toolNames.map((toolName) => ({ toolName, result: "Earlier" })), ...(paused.tools ?? [])];
+            return { ...paused, ...(fields as Partial<AgentRun>), reasoningContent: "Earlier", tools };
+          });
+          const before = written as AgentRun;
 
-        const controller = new AbortController();
-        const options = { runId, sessionId: "s", userId: "ada", approvals, signal: controller.signal };
-        aborting.add(() => status === "CANCELLED" && controller.abort(new Error("aborted")));
-        const ended = await component.continueRun(options).then(
-          ({ status: reached }) => reached,
-          () => status,
-        );
-        aborting.clear();
-        expect(ended).toBe(status);
+          const controller = new AbortController();
+          const options = { runId, sessionId: "s", userId: "ada", approvals, signal: controller.signal };
+          aborting.add(() => status === "CANCELLED" && controller.abort(new Error("aborted")));
+          const ended = await component.continueRun(options).then(
+            ({ status: reached }) => reached,
+            () => status,
+          );
+          aborting.clear();
+          expect(ended).toBe(status);
 
-        const after = (await db.getRun({ runId })) as AgentRun;
-        expect(after.status).toBe(status);
-        for (const key of kept as (keyof AgentRun)[]) {
-          expect({ [key]: after[key] }).toEqual({ [key]: before[key] });
-        }
-        expect(after.reasoningContent).toBe("Earlier");
-        expect(after.messages?.slice(0, before.messages?.length)).toEqual(before.messages);
-        expect(after.tools?.slice(0, toolNames.length)).toEqual(before.tools?.slice(0, toolNames.length));
-        expect(after.requirements?.length ?? 0).toBe(status === "PAUSED" ? 1 : 0);
-      }),
-      { numRuns: 25 },
-    );
-  });
+          const after = (await db.getRun({ runId })) as AgentRun;
+          expect(after.status).toBe(status);
+          for (const key of kept as (keyof AgentRun)[]) {
+            expect({ [key]: after[key] }).toEqual({ [key]: before[key] });
+          }
+          expect(after.reasoningContent).toBe("Earlier");
+          expect(after.messages?.slice(0, before.messages?.length)).toEqual(before.messages);
+          expect(after.tools?.slice(0, toolNames.length)).toEqual(before.tools?.slice(0, toolNames.length));
+          expect(after.requirements?.length ?? 0).toBe(status === "PAUSED" ? 1 : 0);
+        }),
+        { numRuns: 25 },
+      );
+    },
+  );
 });
 
 describe("a paused run", () => {
@@ -117,27 +121,33 @@ describe("a paused run", () => {
     expect((await agent.getSession())?.runs[0]?.metadata).toBeUndefined();
   });
 
-  test.each(["agent", "team"] as const)("keeps all it had when its process dies as it goes on: %s", async (kind) => {
-    const fields = kind === "agent" ? fc.record(agentFields) : fc.record(teamFields);
-    await fc.assert(
-      fc.asyncProperty(fields, async (given) => {
-        const stored = new InMemorySessionDb();
-        const { runId } = await componentOf(kind, { db: stored, answers: [asks("c1")] }).run("Pay", { sessionId: "s" });
-        const before = await stored.updateRun({ runId }, (run) => {
-          const paused = run as AgentRun;
-          return { ...paused, ...(given as Partial<AgentRun>) };
-        });
-        // The store takes one write more, as if the process ended then.
-        const { db, failing } = watched(stored);
-        aborting.add(() => failing.add("upsertRun"));
-        const component = componentOf(kind, { db: db as InMemorySessionDb, answers: ["Done."] });
-        await component.continueRun({ runId, sessionId: "s", approvals }).catch(() => null);
-        aborting.clear();
-        expect(await stored.getRun({ runId })).toEqual({ ...before, status: "RUNNING" });
-      }),
-      { numRuns: 10 },
-    );
-  });
+  test.each(["agent", "team"] as const)(
+    "keeps all it had when its process dies as it goes on: %s",
+    { timeout: 30_000 },
+    async (kind) => {
+      const fields = kind === "agent" ? fc.record(agentFields) : fc.record(teamFields);
+      await fc.assert(
+        fc.asyncProperty(fields, async (given) => {
+          const stored = new InMemorySessionDb();
+          const { runId } = await componentOf(kind, { db: stored, answers: [asks("c1")] }).run("Pay", {
+            sessionId: "s",
+          });
+          const before = await stored.updateRun({ runId }, (run) => {
+            const paused = run as AgentRun;
+            return { ...paused, ...(given as Partial<AgentRun>) };
+          });
+          // The store takes one write more, as if the process ended then.
+          const { db, failing } = watched(stored);
+          aborting.add(() => failing.add("upsertRun"));
+          const component = componentOf(kind, { db: db as InMemorySessionDb, answers: ["Done."] });
+          await component.continueRun({ runId, sessionId: "s", approvals }).catch(() => null);
+          aborting.clear();
+          expect(await stored.getRun({ runId })).toEqual({ ...before, status: "RUNNING" });
+        }),
+        { numRuns: 10 },
+      );
+    },
+  );
 
   test("of a member is not the team's to go on with", async () => {
     const db = new InMemorySessionDb();

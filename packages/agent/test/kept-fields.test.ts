@@ -1,10 +1,4 @@
-import {
-  InMemorySessionDb,
-  type Run,
-  type Session,
-  type SessionDb,
-  type SessionInit,
-} from "@sessiondb/core";
+import { InMemorySessionDb, type Run, type Session, type SessionDb, type SessionInit } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -152,7 +146,7 @@ async function stored(db: SessionDb, sessionId = "s"): Promise<Session> {
 }
 
 /** Of each writer in each store; every time other models. A failure prints the seed that repeats it. */
-const numRuns = 5;
+const numRuns = 4;
 
 describe.each(Object.keys(stores))("in %s", (store) => {
   const open = stores[store] as () => SessionDb;

@@ -279,7 +279,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
   describe.each(sessions)("a session %s", (which) => {
     const stored = sessionOf(kind, which);
 
-    test.each(Object.entries(settings))("%s", async (_name, setting) => {
+    test.each(Object.entries(settings))("%s", { timeout: 30_000 }, async (_name, setting) => {
       const written = vi.spyOn(process.stdout, "write").mockImplementation(() => true);
       try {
         const session = await stored;

@@ -103,12 +103,14 @@ const ways: Record<string, (value: unknown, context: ReturnType<typeof runContex
     void updateSessionState((state) => ({ ...state, added: value as JsonValue })),
 };
 
+const policies = ["throw", "continue"] as const;
+
 const kinds = ["agent", "team", "member", "workflow", "agent of a workflow"] as const;
 
 /** A component, or one inside of it, whose run puts `value` into the state. */
 function componentOf(
   kind: (typeof kinds)[number],
-  common: { readonly db: SessionDb; readonly onStorageError: "throw" | "continue" },
+  common: { readonly db: SessionDb; readonly onStorageError: (typeof policies)[number] },
   change: (context: never) => void,
 ) {
   const set = tool({
@@ -152,10 +154,12 @@ function componentOf(
 
 describe.each(Object.keys(stores))("with %s", (store) => {
   describe.each(kinds)("%s", (kind) => {
-    test.each(Object.keys(values))("a state that is %s costs no answer", async (name) => {
+    test.each(Object.keys(values))("a state that is %s costs no answer", { timeout: 30_000 }, async (name) => {
       const { value, takenBy } = values[name] as (typeof values)[string];
-      for (const [way, put] of Object.entries(ways)) {
-        for (const onStorageError of ["throw", "continue"] as const) {
+      for (const [index, [way, put]] of Object.entries(ways).entries()) {
+        // For agents each way under each policy; for the others each of them once.
+        const tried = kind === "agent" ? policies : policies.slice(index, index + 1);
+        for (const onStorageError of tried) {
           await using db = (stores[store] as () => SessionDb)();
           const component = componentOf(kind, { db, onStorageError }, (context) => put(value(), context));
           const told = await component.run("Set it").then(

@@ -44,7 +44,7 @@ onEachServer((server) => {
         );
         const session = await db.getSession({ sessionId: "s" });
         expect(session?.runs).toMatchObject([{ status: "COMPLETED", content: "The answer" }]);
-        expect(told).toEqual(refusal === null ? null : expect.objectContaining({ code: refusal }));
+        expect(told === null ? null : (told as { code?: unknown }).code).toBe(refusal);
         expect(session?.sessionState).toEqual({ before: 1, ...(refusal === null && { added: state() }) });
       }
     });
