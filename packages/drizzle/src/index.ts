@@ -34,3 +34,4 @@ export {
 export { Statement } from "./statement.ts";
 export { runAsync, runSync, step, type Steps } from "./steps.ts";
 export { untilAborted } from "./until-aborted.ts";
+export { optionsOfUrl } from "./url-options.ts";

@@ -1,9 +1,9 @@
 import type { ClientBase, Pool, PoolOptions } from "pg";
 
 interface Connection {
-  readonly url?: string;
-  readonly pool?: Pool;
-  readonly client?: ClientBase;
+  readonly url: string | undefined;
+  readonly pool: Pool | undefined;
+  readonly client: ClientBase | undefined;
 }
 
 /** Host and database, as error messages name them: without user and password. */

@@ -1,15 +1,19 @@
-import { ConnectionStringError, InvalidArgumentError, type SessionDb } from "@sessiondb/core";
+import type { SessionDb } from "@sessiondb/core";
 import { DrizzleSessionDb } from "@sessiondb/drizzle";
 import pg, { type ClientBase, type Pool } from "pg";
 import { PoolConnections, SingleConnection, type PostgresConnections } from "./postgres-connections.ts";
 import { PostgresDialect } from "./postgres-dialect.ts";
 import { PostgresDriver } from "./postgres-driver.ts";
+import { checkClient, readPostgresOptions, type PostgresOptions } from "./postgres-options.ts";
 import { placeOf } from "./postgres-place.ts";
 import { PostgresReads, PostgresWrites } from "./postgres-statements.ts";
 import type { PostgresTableOptions } from "./schema.ts";
 
 export interface PostgresSessionDbOptions extends PostgresTableOptions {
-  /** `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. */
+  /**
+   * `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. `schema`,
+   * `sessionTable` and `runsTable` may stand in its query.
+   */
   url?: string;
   /** How many connections the pool of `url` has. Default 10. */
   poolSize?: number;
@@ -34,11 +38,12 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
 
 /** Session storage in PostgreSQL, shared safely by any number of processes. */
 export class PostgresSessionDb extends DrizzleSessionDb {
-  readonly #options: PostgresSessionDbOptions;
+  readonly #options: PostgresOptions;
 
   constructor(options: PostgresSessionDbOptions) {
-    super(partsOf(options, { inTransaction: false }));
-    this.#options = { ...options };
+    const read = readPostgresOptions(options);
+    super(partsOf(read, { inTransaction: false }));
+    this.#options = read;
   }
 
   /**
@@ -46,26 +51,23 @@ export class PostgresSessionDb extends DrizzleSessionDb {
    * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: ClientBase): SessionDb {
-    const { url: _url, pool: _pool, ...options } = this.#options;
-    const parts = partsOf({ ...options, client, autoMigrate: false }, { inTransaction: true });
+    const own = { url: undefined, pool: undefined, client: checkClient(client), autoMigrate: false };
+    const parts = partsOf({ ...this.#options, ...own }, { inTransaction: true });
     return new DrizzleSessionDb({ ...parts, inTransactionOf: this });
   }
 }
 
 /** `postgres://…`, as `openSessionDb` gets it. `?schema=ai` says where the tables are. */
 export function fromUrl(url: string): PostgresSessionDb {
-  const parsed = parseUrl(url);
-  const schema = parsed.searchParams.get("schema");
-  parsed.searchParams.delete("schema");
-  return new PostgresSessionDb({ url: parsed.href, ...(schema !== null && { schema }) });
+  return new PostgresSessionDb({ url });
 }
 
 function partsOf(
-  options: PostgresSessionDbOptions,
+  options: PostgresOptions,
   { inTransaction }: { inTransaction: boolean },
 ): ConstructorParameters<typeof DrizzleSessionDb>[0] {
-  const dialect = new PostgresDialect(options);
-  const payloadBytes = options.maxPayloadBytes ?? 200 * 1024 * 1024;
+  const { maxPayloadBytes, autoMigrate, retryTimeout, statementTimeout } = options;
+  const dialect = new PostgresDialect(tableOptions(options));
   return {
     dialect,
     Reads: PostgresReads,
@@ -73,47 +75,41 @@ function partsOf(
     driver: new PostgresDriver({
       dialect,
       inTransaction,
-      payloadBytes,
+      payloadBytes: maxPayloadBytes,
       connections: connectionsOf(options),
       place: placeOf(options),
-      retryTimeout: options.retryTimeout ?? 15_000,
-      statementTimeout: options.statementTimeout ?? 60_000,
+      retryTimeout,
+      statementTimeout,
     }),
-    limits: { maxIdLength: 255, maxPayloadBytes: payloadBytes },
-    autoMigrate: options.autoMigrate ?? true,
+    limits: { maxIdLength: 255, maxPayloadBytes },
+    autoMigrate,
   };
 }
 
-function connectionsOf(options: PostgresSessionDbOptions): PostgresConnections {
-  const { url, pool, client, poolSize = 10, connectionTimeout: timeout = 10_000 } = options;
-  if ([url, pool, client].filter((given) => given !== undefined).length !== 1) {
-    throw new InvalidArgumentError("options", "an object with one of url, pool and client");
-  }
+function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOptions): PostgresTableOptions {
+  return {
+    indexes,
+    ...(schema !== undefined && { schema }),
+    ...(sessionTable !== undefined && { sessionTable }),
+    ...(runsTable !== undefined && { runsTable }),
+  };
+}
+
+function connectionsOf({ url, pool, client, poolSize, connectionTimeout }: PostgresOptions): PostgresConnections {
   if (client !== undefined) {
     return new SingleConnection(client);
   }
   if (pool !== undefined) {
-    return new PoolConnections({ open: () => pool, owned: false, timeout });
+    return new PoolConnections({ open: () => pool, owned: false, timeout: connectionTimeout });
   }
-  const connectionString = parseUrl(url).href;
   const open = (): Pool =>
     new pg.Pool({
-      connectionString,
+      connectionString: url,
       max: poolSize,
-      connectionTimeoutMillis: timeout,
+      connectionTimeoutMillis: connectionTimeout,
       keepAlive: true,
       // Idle connections do not keep the process alive.
       allowExitOnIdle: true,
     });
-  return new PoolConnections({ open, owned: true, timeout });
-}
-
-function parseUrl(url: unknown): URL {
-  const parsed = typeof url === "string" && /^postgres(ql)?:/i.test(url) && URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null) {
-    throw new ConnectionStringError(
-      "A Postgres connection string looks like postgres://user:password@host:5432/database",
-    );
-  }
-  return parsed;
+  return new PoolConnections({ open, owned: true, timeout: connectionTimeout });
 }

@@ -140,10 +140,14 @@ function tableMaker(schema: string | undefined): typeof pgTable {
   if (schema === undefined) {
     return pgTable;
   }
+  // Not `pgSchema`, which refuses `public`: a search path may lead elsewhere.
+  return new PgSchema(checkSchema(schema, "schema")).table as unknown as typeof pgTable;
+}
+
+export function checkSchema(schema: unknown, argument: string): string {
   const wellFormed = typeof schema === "string" && !schema.includes("\0") && !/\p{Surrogate}/u.test(schema);
   if (!wellFormed || schema === "" || Buffer.byteLength(schema) > 63) {
-    throw new InvalidArgumentError("schema", "the name of a schema, at most 63 bytes long");
+    throw new InvalidArgumentError(argument, "the name of a schema, at most 63 bytes long");
   }
-  // Not `pgSchema`, which refuses `public`: a search path may lead elsewhere.
-  return new PgSchema(schema).table as unknown as typeof pgTable;
+  return schema;
 }

@@ -1,0 +1,62 @@
+import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+
+/** Which parts of a URL's query are options of the store. */
+export interface UrlOptionNames {
+  /** The options that a URL may hold. */
+  readonly own: readonly string[];
+  /** All options of the constructor. */
+  readonly elsewhere: readonly string[];
+  /** What other tools call one of `own`. */
+  readonly otherNames: Readonly<Record<string, string>>;
+  /** What the driver understands, and is left to it though it looks like an option of the store. */
+  readonly foreign: readonly string[];
+}
+
+/**
+ * Takes the store's own options out of the query of a connection string, and leaves the driver's. An option that is spelt in another
+ * way would be passed over by both, and the store would open other tables than it was told to.
+ */
+export function optionsOfUrl(
+  url: string,
+  given: object,
+  { own, elsewhere, otherNames, foreign }: UrlOptionNames,
+): { readonly rest: string; readonly found: Readonly<Record<string, string>> } {
+  const meanings = new Map(
+    [...elsewhere.map((name) => [name, name] as const), ...Object.entries(otherNames)].map(([name, meant]) => [
+      folded(name),
+      meant,
+    ]),
+  );
+  const parsed = new URL(url);
+  const found: Record<string, string> = {};
+  for (const [name, value] of parsed.searchParams) {
+    const meant = foreign.includes(name) ? undefined : meanings.get(folded(name));
+    if (meant === undefined) {
+      continue;
+    }
+    if (!own.includes(meant)) {
+      throw new ConnectionStringError(
+        `${JSON.stringify(name)} in the query of the connection string does nothing. Give the store the option ${meant}.`,
+      );
+    }
+    if (name !== meant) {
+      throw new ConnectionStringError(
+        `${JSON.stringify(name)} in the query of the connection string does nothing. Write ?${meant}=…`,
+      );
+    }
+    const before = found[meant] ?? (given as Readonly<Record<string, unknown>>)[meant];
+    if (before !== undefined && before !== value) {
+      throw new InvalidArgumentError(meant, "given once: the query of the connection string says another one");
+    }
+    found[meant] = value;
+  }
+  for (const name of Object.keys(found)) {
+    parsed.searchParams.delete(name);
+  }
+  return { rest: Object.keys(found).length === 0 ? url : parsed.href, found };
+}
+
+/** One spelling for `sessionTable`, `session_table` and `SESSIONTABLE`. */
+function folded(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z]/g, "");
+}

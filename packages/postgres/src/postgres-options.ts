@@ -1,0 +1,84 @@
+import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+import {
+  checkLeftOut,
+  count,
+  flag,
+  milliseconds,
+  objectWith,
+  optional,
+  readOptions,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import { optionsOfUrl, tableOptionReaders } from "@sessiondb/drizzle";
+import type { ClientBase, Pool } from "pg";
+import type { PostgresSessionDbOptions } from "./postgres-session-db.ts";
+import { checkSchema } from "./schema.ts";
+
+const readers = {
+  ...tableOptionReaders,
+  schema: optional(checkSchema),
+  url: optional(checkUrl),
+  pool: optional(objectWith<Pool>(["connect", "totalCount", "options"], "a pool of pg: new pg.Pool()")),
+  // A pool has `query` as well, and would run each statement of a transaction on another connection.
+  client: optional(objectWith<ClientBase>(["query", "on", "escapeIdentifier"], "one connected client of pg")),
+  poolSize: count({ from: 1, otherwise: 10 }),
+  autoMigrate: flag(true),
+  connectionTimeout: milliseconds({ from: 1, otherwise: 10_000 }),
+  statementTimeout: milliseconds({ from: 1, otherwise: 60_000 }),
+  retryTimeout: milliseconds({ from: 0, otherwise: 15_000 }),
+  maxPayloadBytes: count({ from: 1, otherwise: 200 * 1024 * 1024 }),
+} satisfies OptionReaders<PostgresSessionDbOptions>;
+
+export type PostgresOptions = OptionsRead<typeof readers>;
+
+/** The client of a transaction of the caller's. */
+export function checkClient(client: unknown): ClientBase {
+  return readers.client(client ?? null, "client") as ClientBase;
+}
+
+/** What other tools and drivers call the store's options in a connection string. */
+const otherNames = {
+  schemaName: "schema",
+  dbSchema: "schema",
+  currentSchema: "schema",
+  searchPath: "schema",
+  tableName: "sessionTable",
+  sessionsTable: "sessionTable",
+  runTable: "runsTable",
+} as const;
+
+/** Reads the options of the constructor, those in the query of `url` among them. */
+export function readPostgresOptions(given: unknown): PostgresOptions {
+  const options = readOptions(given, readers);
+  const { url, pool, client } = options;
+  if ([url, pool, client].filter((place) => place !== undefined).length !== 1) {
+    throw new InvalidArgumentError("options", "an object with one of url, pool and client");
+  }
+  if (pool !== undefined) {
+    checkLeftOut(given as object, ["poolSize"], "pool");
+  }
+  if (client !== undefined) {
+    checkLeftOut(given as object, ["poolSize", "connectionTimeout"], "client");
+  }
+  if (url === undefined) {
+    return options;
+  }
+  const { rest, found } = optionsOfUrl(url, given as object, {
+    own: ["schema", "sessionTable", "runsTable"],
+    elsewhere: Object.keys(readers),
+    otherNames,
+    // Those of pg that are spelt like an option of the store.
+    foreign: ["statement_timeout"],
+  });
+  return { ...options, ...readOptions({ ...(given as object), ...found }, readers), url: rest };
+}
+
+function checkUrl(url: unknown): string {
+  if (typeof url !== "string" || !/^postgres(ql)?:/i.test(url) || !URL.canParse(url)) {
+    throw new ConnectionStringError(
+      "A Postgres connection string looks like postgres://user:password@host:5432/database",
+    );
+  }
+  return url;
+}
