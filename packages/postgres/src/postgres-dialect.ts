@@ -64,6 +64,7 @@ export class PostgresDialect implements SqlDialect {
     const spelling: DdlSpelling = {
       quote: (identifier) => this.#dialect.escapeName(identifier),
       indexName,
+      text: literal,
       // Of an index, so columns are named without their table.
       inline: (expression) => this.#dialect.sqlToQuery(expression.inlineParams(), "indexes").sql,
     };
@@ -86,11 +87,18 @@ export class PostgresDialect implements SqlDialect {
  * The text of a JSON string named `session_name` in JSON text. It is found without parsing the text, which would
  * fail the whole query where it is no JSON; escapes that `jsonb` refuses are no part of a name.
  */
-const encodedName = String.raw`"session_name"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u(?!0000|[dD][89abcdefABCDEF])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*)"`;
+const namePattern = String.raw`"session_name"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u(?!0000|[dD][89abcdefABCDEF])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*)"`;
+const encodedName = literal(namePattern);
+
+/** A text literal that means the same whatever `standard_conforming_strings` says. */
+function literal(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
+}
 
 /** The name in a column of either JSON type, also where the document was encoded twice. Null when it is no string. */
 function nameOf(sessionData: Column): SQL {
   const plain = sql`case when jsonb_typeof((${sessionData} -> 'session_name')::jsonb) = 'string' then ${sessionData} ->> 'session_name' end`;
-  const encoded = sql`('"' || substring(${sessionData} #>> '{}' from ${sql.raw(`'${encodedName}'`)}) || '"')::jsonb #>> '{}'`;
+  const encoded = sql`('"' || substring(${sessionData} #>> '{}' from ${sql.raw(encodedName)}) || '"')::jsonb #>> '{}'`;
   return sql`(case jsonb_typeof(${sessionData}::jsonb) when 'object' then ${plain} when 'string' then ${encoded} end)`;
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
+import { DatabaseError, InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import {
   runAsync,
@@ -11,12 +11,15 @@ import {
   type StatementResult,
   type Work,
 } from "@sessiondb/drizzle";
+import { getTableColumns, getTableName, type Column } from "drizzle-orm";
 import type { ClientBase, QueryArrayConfig, QueryConfig } from "pg";
 import { asText } from "./as-text.ts";
 import type { Lease, PostgresConnections } from "./postgres-connections.ts";
 import type { FoundPostgresSchema, PostgresDialect } from "./postgres-dialect.ts";
-import { classifyPostgresError, isConnectionLost, PostgresFailure, type FailedAt } from "./postgres-errors.ts";
+import { classifyPostgresError } from "./postgres-errors.ts";
+import { isConnectionLost, PostgresFailure, type FailedAt } from "./postgres-failure.ts";
 import { inspectSchema } from "./postgres-inspection.ts";
+import { SearchPath, settingsOf } from "./postgres-settings.ts";
 
 export interface PostgresDriverOptions {
   readonly connections: PostgresConnections;
@@ -36,13 +39,26 @@ export interface PostgresDriverOptions {
 /** Postgres refuses messages of 1 GiB, and all values of a statement travel in one. */
 const longestMessage = 1_000_000_000;
 
+/** As long as a timer of Node can wait, in milliseconds. Zero would be the client's own time. */
+const longestTimeout = 2_147_483_647;
+
 export class PostgresDriver implements SqlDriver {
   readonly patience: number;
   readonly #options: PostgresDriverOptions;
+  readonly #names: readonly string[];
+  /** Null for a store that names its schema. */
+  readonly #searchPath: SearchPath | null;
   #reached = false;
 
   constructor(options: PostgresDriverOptions) {
     this.#options = options;
+    const { tables, names, schema } = options.dialect;
+    const { sessions, runs, versions } = tables;
+    this.#searchPath = schema === null ? new SearchPath(Object.values(names)) : null;
+    this.#names = [sessions, runs, versions].flatMap((table) => [
+      getTableName(table),
+      ...Object.values<Column>(getTableColumns(table)).map(({ name }) => name),
+    ]);
     // A transaction that failed is over: only who began it can begin another.
     this.patience = options.inTransaction ? 0 : options.retryTimeout;
   }
@@ -76,18 +92,20 @@ export class PostgresDriver implements SqlDriver {
     const { schema, names } = this.#options.dialect;
     await this.#transaction(async ({ client }) => {
       // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.
+      // Defaults of further tables are literals in the spelling of the standard.
+      await client.query(unlimited("set local standard_conforming_strings = on"));
       const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
-      await client.query(lock, [`${schema ?? ""}.${names.sessions}`]);
+      await client.query({ ...unlimited(lock), values: [`${schema ?? ""}.${names.sessions}`] });
       // Looked at under the lock: of processes that start together, the first creates and the others find it done.
       for (const statement of plan(await this.#inspect(client, tables))) {
-        await attempt("statement", () => client.query(statement), statement);
+        await this.#attempt("statement", () => client.query(unlimited(statement)), statement);
       }
     });
   }
 
   classify(error: unknown): ClassifiedError {
     const { place, payloadBytes } = this.#options;
-    return classifyPostgresError(error, { place, payloadBytes, reached: this.#reached });
+    return classifyPostgresError(error, { place, payloadBytes, reached: this.#reached, names: this.#names });
   }
 
   inCallersTransaction(): boolean {
@@ -99,8 +117,15 @@ export class PostgresDriver implements SqlDriver {
   }
 
   async #inspect(client: ClientBase, tables: readonly string[]): Promise<FoundPostgresSchema> {
-    const { dialect } = this.#options;
-    return inspectSchema(client, { tables, schema: dialect.schema });
+    const { dialect, statementTimeout } = this.#options;
+    return this.#attempt("statement", () =>
+      inspectSchema(client, { tables, schema: dialect.schema, statementTimeout }),
+    );
+  }
+
+  async #checkSettings(client: ClientBase): Promise<void> {
+    const settings = await this.#attempt("begin", () => settingsOf(client, this.#options.statementTimeout));
+    this.#searchPath?.check(settings);
   }
 
   /** A statement of the store's own connection is not waited for once the signal aborts: the connection is given up. */
@@ -121,7 +146,7 @@ export class PostgresDriver implements SqlDriver {
       types: asText,
       query_timeout: this.#options.statementTimeout,
     };
-    const { rows, rowCount } = await attempt("statement", () => client.query(query), values);
+    const { rows, rowCount } = await this.#attempt("statement", () => client.query(query), values);
     return { rows, affected: rowCount ?? 0 };
   }
 
@@ -142,25 +167,41 @@ export class PostgresDriver implements SqlDriver {
   }
 
   async #transaction<Result>(work: (use: Use) => Promise<Result>, signal?: Signal): Promise<Result> {
-    const [begin, commit, rollback] = this.#options.inTransaction
-      ? ["savepoint sessiondb", "release savepoint sessiondb", "rollback to savepoint sessiondb"]
+    const [begin, commit, rollback, committed] = this.#options.inTransaction
+      ? ["savepoint sessiondb", "release savepoint sessiondb", "rollback to savepoint sessiondb", "RELEASE"]
       : // READ COMMITTED, whatever the database's default: each statement sees what was committed before it.
-        ["begin isolation level read committed", "commit", "rollback"];
+        ["begin isolation level read committed", "commit", "rollback", "COMMIT"];
     return this.#use(async (use) => {
       const { client } = use;
-      await attempt("begin", () => client.query(this.#command(begin)));
+      await this.#attempt("begin", () => client.query(this.#command(begin)));
       let result: Result;
       try {
         result = await work(use);
       } catch (error) {
         if (!use.isAbandoned() && !isConnectionLost(error)) {
-          await client.query(this.#command(rollback));
+          // What led to it is the error to report, whatever becomes of the connection.
+          await client.query(this.#command(rollback)).catch(use.abandon);
         }
         throw error;
       }
-      await attempt("commit", () => client.query(this.#command(commit)));
+      const { command } = await this.#attempt("commit", () => client.query(this.#command(commit)));
+      if (command !== committed) {
+        // Of a transaction in which a statement failed, COMMIT undoes all, and answers so without an error.
+        throw new DatabaseError(
+          `${this.#options.place} answered ${command} to a commit: a statement had failed, and nothing was stored.`,
+        );
+      }
       return result;
     }, signal);
+  }
+
+  /** Notes at which step an error came: a connection lost before COMMIT lost nothing, one lost during it may have. */
+  async #attempt<Result>(at: FailedAt, step: () => Promise<Result>, about?: unknown): Promise<Result> {
+    try {
+      return await step();
+    } catch (cause) {
+      throw new PostgresFailure(at, { cause, about, names: this.#names });
+    }
   }
 
   #command(text: string): QueryConfig & { query_timeout: number } {
@@ -168,7 +209,7 @@ export class PostgresDriver implements SqlDriver {
   }
 
   async #use<Result>(work: (use: Use) => Promise<Result>, signal?: Signal): Promise<Result> {
-    const acquiring = attempt("connect", () => this.#options.connections.acquire());
+    const acquiring = this.#attempt("connect", () => this.#options.connections.acquire());
     const giveBack = () => acquiring.then((late) => late.release(false)).catch(() => null);
     const lease: Lease = await untilAborted(acquiring, signal, () => void giveBack());
     this.#reached = true;
@@ -179,6 +220,7 @@ export class PostgresDriver implements SqlDriver {
       const abandon = () => {
         abandoned = true;
       };
+      await untilAborted(this.#checkSettings(lease.client), this.#options.inTransaction ? undefined : signal, abandon);
       const result = await work({ client: lease.client, signal, abandon, isAbandoned: () => abandoned });
       broken = false;
       return result;
@@ -214,11 +256,7 @@ function checkTransaction(client: ClientBase, { inTransaction }: Pick<PostgresDr
   }
 }
 
-/** Notes at which step an error came: a connection lost before COMMIT lost nothing, one lost during it may have. */
-async function attempt<Result>(at: FailedAt, step: () => Promise<Result>, about?: unknown): Promise<Result> {
-  try {
-    return await step();
-  } catch (cause) {
-    throw new PostgresFailure(at, { cause, about });
-  }
+/** DDL, and the wait for another process that migrates, may take as long as they need, whatever the client allows. */
+function unlimited(text: string): QueryConfig & { query_timeout: number } {
+  return { text, query_timeout: longestTimeout };
 }

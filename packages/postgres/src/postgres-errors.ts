@@ -9,41 +9,10 @@ import {
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
-import type { ClassifiedError } from "@sessiondb/drizzle";
+import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
 import { ConnectionWaitError } from "./postgres-connections.ts";
-
-export type FailedAt = "connect" | "begin" | "statement" | "commit";
-
-/** What the driver threw (`cause`), and at which step. */
-export class PostgresFailure extends Error {
-  readonly at: FailedAt;
-  /** The values of a statement, or the text of one that has none. Never shown, save for DDL. */
-  readonly #about: unknown;
-
-  constructor(at: FailedAt, { cause, about }: { cause: unknown; about: unknown }) {
-    super(`failed at ${at}`, { cause });
-    this.at = at;
-    this.#about = about;
-  }
-
-  /** The statement refused, when it is one of the plan. */
-  get ddl(): string | null {
-    return typeof this.#about === "string" ? this.#about : null;
-  }
-
-  /** The size of the largest value of the statement, in bytes. */
-  get largestValue(): number {
-    const values: unknown[] = Array.isArray(this.#about) ? this.#about : [];
-    return values.reduce<number>(
-      (most, value) => Math.max(most, typeof value === "string" ? Buffer.byteLength(value) : 0),
-      0,
-    );
-  }
-
-  override get name(): string {
-    return "PostgresFailure";
-  }
-}
+import { isConnectionLost, isTimedOut, PostgresFailure } from "./postgres-failure.ts";
+import { reasonOf } from "./postgres-refusals.ts";
 
 export interface Circumstances {
   /** Host and database. */
@@ -51,57 +20,40 @@ export interface Circumstances {
   readonly payloadBytes: number;
   /** Whether the server was reached before, so that it is likely to come back. */
   readonly reached: boolean;
+  /** The tables and columns of the store. */
+  readonly names: readonly string[];
 }
 
 /** Serialization failure, deadlock, lock not available; shutdown, crash, start-up; and a session timed out. */
 const transientCodes = /^(40001|40P01|40003|55P03|57P0[1235]|25P0[34]|53300|08...)$/;
 /** Of DDL alone: another process created the same thing a moment before, without this library's lock. */
 const createdMeanwhile = /^(42P06|42P07|42710|23505)$/;
-const lostCodes = new Set([
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ECONNABORTED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ECONNREFUSED",
-]);
-const lostMessages = /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
-/** How pg says that no answer came in time. The statement may still be running, so the connection is given up. */
-const timedOut = "Query read timeout";
-
-/** Whether the connection is of no more use. */
-export function isConnectionLost(error: unknown): boolean {
-  const { code, message } = detailsOf(error);
-  return (
-    lostCodes.has(code) || lostMessages.test(message) || message === timedOut || /^(57P0[1-5]|25P03|08...)$/.test(code)
-  );
-}
-
 /** Translates what pg throws. */
 export function classifyPostgresError(error: unknown, circumstances: Circumstances): ClassifiedError {
   const failure =
-    error instanceof PostgresFailure ? error : new PostgresFailure("statement", { cause: error, about: null });
+    error instanceof PostgresFailure
+      ? error
+      : new PostgresFailure("statement", { cause: error, names: circumstances.names });
   if (SessionDbError.isInstance(failure.cause)) {
     return final(failure.cause);
   }
   const { place, reached } = circumstances;
-  const { code, message } = detailsOf(failure);
-  const options = { cause: failure.cause };
+  const { code, cause } = failure;
+  const options = { cause };
   // A connection lost while COMMIT was under way: the server may have committed before it went.
   const outcomeUnknown = failure.at === "commit" && isConnectionLost(failure);
 
-  if (failure.cause instanceof ConnectionWaitError) {
+  if (cause instanceof ConnectionWaitError) {
     return final(
-      failure.cause.exhausted
+      cause.exhausted
         ? new DatabaseBusyError(
-            `${place}: ${message}, for all of the pool's are in use. Make the pool larger.`,
+            `${place}: ${cause.message}, for all of the pool's are in use. Make the pool larger.`,
             options,
           )
-        : new DatabaseUnreachableError(`${place} cannot be reached: ${message}.`, options),
+        : new DatabaseUnreachableError(`${place} cannot be reached: ${cause.message}.`, options),
     );
   }
-  if (message === timedOut || code === "57014") {
+  if (isTimedOut(failure) || code === "57014") {
     const busy = new DatabaseBusyError(`${place} did not answer a statement in the time allowed.`, options);
     return { error: busy, transient: false, outcomeUnknown };
   }
@@ -127,19 +79,21 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
 }
 
 function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circumstances): SessionDbError {
-  const { code, message } = detailsOf(failure);
-  const options = { cause: failure.cause };
+  const { code, cause, ddl, ddlMessage } = failure;
+  const options = { cause };
   switch (code) {
     case "25006":
       return new DatabaseReadOnlyError(`${place} can only be read: it is a standby, or set to read-only.`, options);
     case "28000":
     case "28P01":
       return new PermissionDeniedError(`${place} refused the login: check user, password and pg_hba.conf.`, options);
+    case "3F000":
+      return new InvalidArgumentError("schema", "given: the search_path of the connection leads to no schema", options);
     case "42501":
       return new PermissionDeniedError(
-        failure.ddl === null
-          ? `${place} refused a statement: ${message}.`
-          : `${place} refused ${failure.ddl} (${message}). Have a role that may run what planMigration() returns.`,
+        ddl === null
+          ? `${place} refused a statement${aboutTables(cause)}: the role lacks a grant, or a row-level security policy stands against it.`
+          : `${place} refused ${ddl} (${ddlMessage}). Have a role that may run what planMigration() returns.`,
         options,
       );
     case "53100":
@@ -152,19 +106,30 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
         options,
       );
     case "22001":
-      return new InvalidArgumentError("Every id", `as short as its column: ${message}`, options);
+      return new InvalidArgumentError("Every id", `as short as its column${lengthOf(failure)}`, options);
     default:
-      return new DatabaseError(`Postgres failed${code === "" ? "" : ` with ${code}`} on ${place}.`, options);
+      return new DatabaseError(otherFailure(failure, place), options);
   }
 }
 
-function detailsOf(error: unknown): { code: string; message: string } {
-  const cause = error instanceof PostgresFailure ? error.cause : error;
-  if (typeof cause !== "object" || cause === null) {
-    return { code: "", message: "" };
+function otherFailure({ code, cause, ddl, ddlMessage }: PostgresFailure, place: string): string {
+  if (ddl !== null) {
+    return `${place} refused ${ddl} (${ddlMessage === "" ? code : `${code}: ${ddlMessage}`}). Nothing was created.`;
   }
-  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-  return { code, message: "message" in cause ? String(cause.message) : "" };
+  if (!(cause instanceof DriverError)) {
+    return `Postgres failed${code === "" ? "" : ` with ${code}`} on ${place}.`;
+  }
+  const reason = reasonOf(code, cause);
+  return `${place} refused a statement (${code})${aboutTables(cause)}. ${reason === "" ? "" : `${reason}. `}Nothing was stored.`;
+}
+
+/** The tables and columns of the store that the server named. */
+function aboutTables(cause: unknown): string {
+  return cause instanceof DriverError ? (/ about .*$/.exec(cause.message)?.[0] ?? "") : "";
+}
+
+function lengthOf({ columnLength }: PostgresFailure): string {
+  return columnLength === null ? "" : `, which holds ${columnLength} characters`;
 }
 
 function final(error: SessionDbError): ClassifiedError {

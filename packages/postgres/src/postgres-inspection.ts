@@ -1,4 +1,4 @@
-import type { ClientBase } from "pg";
+import type { ClientBase, QueryArrayConfig } from "pg";
 import { asText } from "./as-text.ts";
 import type { FoundPostgresSchema } from "./postgres-dialect.ts";
 
@@ -18,18 +18,26 @@ const inspection = `
   union all
   select 'schema', n.nspname::text, null, null from pg_catalog.pg_namespace n where n.nspname = $2`;
 
+interface Inspection {
+  readonly tables: readonly string[];
+  readonly schema: string | null;
+  readonly statementTimeout: number;
+}
+
 type InspectedRow = ["column" | "index" | "schema", string, string, string];
 
 export async function inspectSchema(
   client: ClientBase,
-  { tables: names, schema }: { readonly tables: readonly string[]; readonly schema: string | null },
+  { tables: names, schema, statementTimeout }: Inspection,
 ): Promise<FoundPostgresSchema> {
-  const { rows } = await client.query<InspectedRow>({
+  const query: QueryArrayConfig & { query_timeout: number } = {
     text: inspection,
     values: [names, schema],
     rowMode: "array",
     types: asText,
-  });
+    query_timeout: statementTimeout,
+  };
+  const { rows } = await client.query<InspectedRow>(query);
   const tables = new Map<string, Map<string, string>>();
   const indexes = new Set<string>();
   let schemaExists = false;

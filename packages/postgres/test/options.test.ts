@@ -41,17 +41,17 @@ describe("options of the constructor", () => {
   test.each(Object.entries(wrong))("%s: what means nothing is refused by name", (name, values) => {
     const place = ["pool", "client"].includes(name) ? {} : { url };
     for (const value of values) {
-      const refused = refusalOf(() => new PostgresSessionDb({ ...place, [name]: value }));
+      const { code, argument } = refusalOf(() => new PostgresSessionDb({ ...place, [name]: value }));
       const expected = name === "url" ? ["INVALID_CONNECTION_STRING", undefined] : ["INVALID_ARGUMENT", name];
-      expect([refused.code, refused.argument], String(value)).toEqual(expected);
+      expect([String(value), code, argument]).toEqual([String(value), ...expected]);
     }
-    expect(() => new PostgresSessionDb({ [name]: undefined, ...{ url } })).not.toThrow();
+    expect(() => new PostgresSessionDb(Object.assign({ [name]: undefined }, { url }))).not.toThrow();
   });
 
   test.each(["schemaName", "shema", "tableName", "Schema", "connectionString", "max", "readonly", "database"])(
     "%s, which is no option, is refused with a list of those that are",
     (name) => {
-      expect(refusalOf(() => new PostgresSessionDb({ url, [name]: "x" } as PostgresSessionDbOptions))).toMatchObject({
+      expect(refusalOf(() => new PostgresSessionDb({ url, [name]: "x" }))).toMatchObject({
         code: "INVALID_ARGUMENT",
         argument: `options.${name}`,
         message: expect.stringContaining("sessionTable") as string,
