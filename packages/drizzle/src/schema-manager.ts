@@ -45,7 +45,8 @@ export function schemaProblems(
 const nothing = "nothing";
 export const tableAdvice =
   "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
-const columnAdvice = "Add what is missing, or name another table with sessionTable and runsTable.";
+const columnAdvice =
+  "Add what is missing, change what is of another type, or name another table with sessionTable and runsTable.";
 
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
 export class SchemaManager {
@@ -131,9 +132,11 @@ export class SchemaManager {
     return schemaProblems([sessions, runs], found, this.#dialect);
   }
 
-  /** What is missing, as opposed to there but different: a column of another type may serve all the same. */
+  /** What is missing, and what cannot serve in its place, as many a column of another type does. */
   #absentOf(found: FoundSchema): SchemaProblem[] {
-    return this.#problemsOf(found).filter((problem) => problem.found === nothing);
+    const { sessions, runs } = this.#dialect.tables;
+    const serves = (wanted: Column, type: string): boolean => this.#dialect.spoils?.(wanted, type) !== true;
+    return schemaProblems([sessions, runs], found, { accepts: serves });
   }
 
   /** Whether only the runs table is missing from what Agno 2 wrote, so that it can be read all the same. */

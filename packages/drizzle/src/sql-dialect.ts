@@ -49,6 +49,8 @@ export interface SqlDialect {
   nameContains(sessionData: Column, search: FoldedSearch): SQL;
   /** Whether a column of the declared type found can stand in for the column wanted. */
   accepts(wanted: Column, foundType: string): boolean;
+  /** Whether a column of this type would store, or find, something else than it is given, and without an error. */
+  readonly spoils?: (wanted: Column, foundType: string) => boolean;
   /** The statements that create what is missing, in order. */
   plan(found: FoundSchema, options: PlanChoice): string[];
 }

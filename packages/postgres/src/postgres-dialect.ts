@@ -22,6 +22,12 @@ export interface FoundPostgresSchema extends FoundSchema {
 /** Types that can stand in for each other. Any other type must be as wanted. */
 const families = [/^jsonb?$/, /^(bigint|integer|bigserial|serial)$/, /^(text|varchar|character varying)/];
 
+/** Types in which times and places are kept, and ordered, as numbers. */
+const numbers = /^(bigint|integer|smallint|numeric|double precision)\b/;
+
+/** Types and collations for which two ids are one: they ignore case or trailing spaces, or cut what is too long. */
+const mixing = /^(citext|character(\(|$)|bpchar|name$|"char")|\(nondeterministic collation\)$/;
+
 /** What Postgres spells in its own way. */
 export class PostgresDialect implements SqlDialect {
   readonly name = "postgres";
@@ -57,7 +63,12 @@ export class PostgresDialect implements SqlDialect {
   accepts(wanted: Column, foundType: string): boolean {
     const type = wanted.getSQLType();
     const family = families.find((each) => each.test(type));
-    return family === undefined ? foundType === type : family.test(foundType);
+    return family === undefined ? foundType === type : family.test(foundType) && !this.spoils(wanted, foundType);
+  }
+
+  spoils(wanted: Column, foundType: string): boolean {
+    const type = wanted.getSQLType();
+    return type === "bigint" ? !numbers.test(foundType) : type === "varchar" && mixing.test(foundType);
   }
 
   plan(found: FoundPostgresSchema, { indexes, further }: PlanChoice): string[] {

@@ -11,7 +11,7 @@ import {
   type StatementResult,
   type Work,
 } from "@sessiondb/drizzle";
-import { getTableColumns, getTableName, type Column } from "drizzle-orm";
+import { getTableColumns, type Column } from "drizzle-orm";
 import type { ClientBase, QueryArrayConfig, QueryConfig } from "pg";
 import { asText } from "./as-text.ts";
 import type { Lease, PostgresConnections } from "./postgres-connections.ts";
@@ -55,10 +55,8 @@ export class PostgresDriver implements SqlDriver {
     const { tables, names, schema } = options.dialect;
     const { sessions, runs, versions } = tables;
     this.#searchPath = schema === null ? new SearchPath(Object.values(names)) : null;
-    this.#names = [sessions, runs, versions].flatMap((table) => [
-      getTableName(table),
-      ...Object.values<Column>(getTableColumns(table)).map(({ name }) => name),
-    ]);
+    const columns = [sessions, runs, versions].flatMap((table) => Object.values<Column>(getTableColumns(table)));
+    this.#names = [...new Set([...Object.values(names), ...columns.map(({ name }) => name)])];
     // A transaction that failed is over: only who began it can begin another.
     this.patience = options.inTransaction ? 0 : options.retryTimeout;
   }
@@ -175,24 +173,31 @@ export class PostgresDriver implements SqlDriver {
       const { client } = use;
       await this.#attempt("begin", () => client.query(this.#command(begin)));
       let result: Result;
+      let tag: unknown;
       try {
         result = await work(use);
+        tag = await this.#commit(client, commit);
       } catch (error) {
-        if (!use.isAbandoned() && !isConnectionLost(error)) {
+        const isOver = error instanceof PostgresFailure && error.at === "commit" && !this.#options.inTransaction;
+        if (!isOver && !use.isAbandoned() && !isConnectionLost(error)) {
           // What led to it is the error to report, whatever becomes of the connection.
           await client.query(this.#command(rollback)).catch(use.abandon);
         }
         throw error;
       }
-      const { command } = await this.#attempt("commit", () => client.query(this.#command(commit)));
-      if (command !== committed) {
+      if (tag !== committed) {
         // Of a transaction in which a statement failed, COMMIT undoes all, and answers so without an error.
         throw new DatabaseError(
-          `${this.#options.place} answered ${command} to a commit: a statement had failed, and nothing was stored.`,
+          `${this.#options.place} answered ${String(tag)} to a commit: a statement had failed, and nothing was stored.`,
         );
       }
       return result;
     }, signal);
+  }
+
+  /** Resolves with what the server says that it did. */
+  async #commit(client: ClientBase, text: string): Promise<string> {
+    return (await this.#attempt("commit", () => client.query(this.#command(text)))).command;
   }
 
   /** Notes at which step an error came: a connection lost before COMMIT lost nothing, one lost during it may have. */
