@@ -29,6 +29,9 @@ export class ConnectionWaitError extends Error {
 
 const ignore = (): void => {};
 
+/** The pools that are listened to. One listener serves all stores of a pool: Node warns of more than ten. */
+const watched = new WeakSet<Pool>();
+
 /** The clients of a pool. One that was opened here is closed here. */
 export class PoolConnections implements PostgresConnections {
   readonly #open: () => Pool;
@@ -58,7 +61,6 @@ export class PoolConnections implements PostgresConnections {
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = null;
-    pool?.off("error", ignore);
     if (this.#owned) {
       await pool?.end();
     }
@@ -67,8 +69,11 @@ export class PoolConnections implements PostgresConnections {
   async #connect(): Promise<PoolClient> {
     if (this.#pool === null) {
       this.#pool = this.#open();
-      // Idle clients that the server cuts off report it here, and the pool replaces them.
-      this.#pool.on("error", ignore);
+      if (!watched.has(this.#pool)) {
+        watched.add(this.#pool);
+        // Idle clients that the server cuts off report it here, and the pool replaces them.
+        this.#pool.on("error", ignore);
+      }
     }
     const pool = this.#pool;
     const timeout = this.#timeout;

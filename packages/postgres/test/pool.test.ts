@@ -6,45 +6,6 @@ import { agentRun, agentSession, Sandbox } from "./support.ts";
 describe.skipIf(inject("postgres") === null)("a pool of the caller's", () => {
   const sandbox = new Sandbox("postgres");
 
-  test.each([
-    "set default_transaction_isolation = 'serializable'",
-    "set default_transaction_isolation = 'repeatable read'",
-    "set search_path = ''",
-    "set timezone = 'Asia/Tokyo'",
-    "set datestyle = 'German, DMY'",
-    "set standard_conforming_strings = off",
-    "set bytea_output = 'escape'",
-    "set lock_timeout = 50",
-    "set enable_indexscan = off",
-    "set client_encoding = 'UTF8'",
-    "set row_security = off",
-    "set plan_cache_mode = force_generic_plan",
-  ])("whose connections have %s", async (statement) => {
-    const schema = sandbox.schema();
-    const pool = new pg.Pool({ connectionString: sandbox.url, max: 2 });
-    pool.on("connect", (client) => void client.query(statement));
-    const db = new PostgresSessionDb({ pool, schema });
-    const other = new PostgresSessionDb({ url: sandbox.url, schema });
-    const content = `it's \\ "q" é😀`;
-    await db.upsertRun({ session: agentSession("s"), run: agentRun("a", { content }) });
-    await other.upsertRun({ session: agentSession("s"), run: agentRun("b") });
-    expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["a", "b"]);
-    await Promise.all(
-      Array.from({ length: 10 }, () =>
-        db.updateSession({ sessionId: "s" }, ({ sessionState }) => ({
-          sessionState: { n: Number(sessionState["n"] ?? 0) + 1 },
-        })),
-      ),
-    );
-    const read = await other.getSession({ sessionId: "s" });
-    expect([read?.sessionState, read?.runs[0]?.content]).toEqual([{ n: 10 }, content]);
-    expect((await db.getSessions({ limit: 1 })).sessions).toHaveLength(1);
-    await db.deleteRuns({ runIds: ["a"] });
-    expect(await db.deleteSessions({ filter: { sessionType: "agent" } })).toBe(1);
-    await other.close();
-    await pool.end();
-  });
-
   test("that parses and prints values in its own way", async () => {
     const schema = sandbox.schema();
     const types = { getTypeParser: () => () => "parsed by the application" } as unknown as pg.CustomTypesConfig;
@@ -56,5 +17,30 @@ describe.skipIf(inject("postgres") === null)("a pool of the caller's", () => {
     expect((await db.getRuns({ sessionId: "s" })).runs).toHaveLength(1);
     expect(await db.verifySchema()).toEqual([]);
     await pool.end();
+  });
+
+  test("serves fifty stores, closed or not, with one listener and no warning", async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on("warning", note);
+    const pool = new pg.Pool({ connectionString: sandbox.url, max: 3 });
+    const schema = sandbox.schema();
+    const stores = Array.from({ length: 50 }, () => new PostgresSessionDb({ pool, schema }));
+    await Promise.all(
+      stores.map((db, index) => db.upsertRun({ session: agentSession("s"), run: agentRun(`${index}`) })),
+    );
+    await Promise.all(stores.slice(25).map((db) => db.close()));
+    const client = await pool.connect();
+    expect([pool.listenerCount("error"), client.listenerCount("error")]).toEqual([1, 0]);
+    client.release();
+    await sandbox.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query like '%${schema}%' and pid <> pg_backend_pid()`,
+    );
+    const [first] = stores;
+    expect((await first?.getSession({ sessionId: "s" }))?.runs).toHaveLength(50);
+    await pool.end();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
   });
 });
