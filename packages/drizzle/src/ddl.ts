@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "@sessiondb/core";
 import { getTableName, is, sql, SQL, type Column, type Table } from "drizzle-orm";
 import type { FoundSchema } from "./sql-dialect.ts";
 
@@ -68,7 +69,7 @@ function createTable(config: TableConfig, spelling: DdlSpelling): string {
   const indexes = indexesInTable
     ? config.indexes.map(
         ({ config: index }) =>
-          `${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(spelling.indexName(index.name ?? ""))} ${indexKeys(index, config, spelling)}`,
+          `${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(nameOf(index, config, spelling))} ${indexKeys(index, config, spelling)}`,
       )
     : [];
   const parts = [...columns, ...primary, ...unique, ...indexes, ...references];
@@ -84,6 +85,13 @@ function defaultOf(column: Column, { inline }: DdlSpelling): string {
   return ` DEFAULT (${inline(is(value, SQL) ? value : sql`${sql.param(value, column)}`)})`;
 }
 
+function nameOf({ name = "" }: IndexConfig, table: TableConfig, { indexName }: DdlSpelling): string {
+  if (name === "") {
+    throw new InvalidArgumentError("options.tables", `tables whose indexes have names, unlike one of ${table.name}`);
+  }
+  return indexName(name);
+}
+
 /** `(a, b) WHERE c`. An index belongs to one table, so it names columns without it. */
 function indexKeys({ columns, where }: IndexConfig, table: TableConfig, { quote, inline }: DdlSpelling): string {
   const plain = (expression: SQL): string => inline(expression).replaceAll(`${quote(table.name)}.`, "");
@@ -95,10 +103,10 @@ function indexKeys({ columns, where }: IndexConfig, table: TableConfig, { quote,
 function createIndexes(config: TableConfig, spelling: DdlSpelling, found: ReadonlySet<string>): string[] {
   const { quote } = spelling;
   return config.indexes
-    .filter(({ config: index }) => !found.has(spelling.indexName(index.name ?? "")))
+    .filter(({ config: index }) => !found.has(nameOf(index, config, spelling)))
     .map(({ config: index }) => {
       const keys = indexKeys(index, config, spelling);
-      return `CREATE ${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(spelling.indexName(index.name ?? ""))} ON ${qualified(config, spelling)} ${keys}`;
+      return `CREATE ${index.unique === true ? "UNIQUE " : ""}INDEX ${quote(nameOf(index, config, spelling))} ON ${qualified(config, spelling)} ${keys}`;
     });
 }
 

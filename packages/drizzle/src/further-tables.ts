@@ -7,7 +7,8 @@ import {
   type UserSessionDb,
 } from "@sessiondb/core";
 import { checkFlag, checkKeys, storeOf, type Signal } from "@sessiondb/core/adapter";
-import { getTableName, type Column, type Table } from "drizzle-orm";
+import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
+import { longestName } from "./names.ts";
 import { callOutWork, withRetry } from "./retry.ts";
 import { schemaProblems, tableAdvice } from "./schema-manager.ts";
 import type { DialectName, FoundSchema, SqlDialect } from "./sql-dialect.ts";
@@ -55,6 +56,7 @@ export class FurtherTables {
     this.#host = host;
     this.tables = options.tables(host.dialect.name, host.dialect.tables.sessions);
     this.cleared = options.clearedWithSession?.(this.tables) ?? [];
+    checkNames(this.tables, Object.values(host.dialect.names));
   }
 
   /** The dialect that the tables were made for; `render` turns Drizzle's SQL into text. */
@@ -160,6 +162,33 @@ export class FurtherTables {
   get #names(): string[] {
     // The store's tables too: what is created follows their collation.
     return [...Object.values(this.#host.dialect.names), ...this.tables.map((table) => getTableName(table))];
+  }
+}
+
+/**
+ * Refuses names that a database would cut, so that the table would not be found again, and those that are taken. Names of
+ * indexes are shortened where they are used.
+ */
+function checkNames(tables: readonly Table[], own: readonly string[]): void {
+  const taken = new Set(own.map((name) => name.toLowerCase()));
+  for (const table of tables) {
+    const name = getTableName(table);
+    const columns = Object.values<Column>(getTableColumns(table)).map((column) => column.name);
+    for (const each of [name, ...columns]) {
+      if (each === "" || Buffer.byteLength(each) > longestName) {
+        throw new InvalidArgumentError(
+          "options.tables",
+          `tables and columns with names of 1 to ${longestName} bytes, unlike ${JSON.stringify(each)}`,
+        );
+      }
+    }
+    if (taken.has(name.toLowerCase())) {
+      throw new InvalidArgumentError(
+        "options.tables",
+        `tables of different names, and none of the store's own, unlike ${JSON.stringify(name)}`,
+      );
+    }
+    taken.add(name.toLowerCase());
   }
 }
 

@@ -18,9 +18,9 @@ export interface TableNames {
 const defaultSessions = "agno_sessions";
 
 /** Of a table. Names of indexes are made by adding to it. */
-const longestName = 48;
-/** Of an index: Postgres cuts longer names off, and MySQL refuses those of more than 64 characters. */
-const longestIndexName = 63;
+const longestTableName = 48;
+/** Of anything: Postgres cuts longer names off, and MySQL refuses those of more than 64 characters. */
+export const longestName = 63;
 
 export function tableNames({ sessionTable = defaultSessions, runsTable }: TableNameOptions = {}): TableNames {
   const sessions = checkName(sessionTable, "sessionTable");
@@ -48,8 +48,8 @@ function checkName(name: unknown, argument: string): string {
   if (typeof name !== "string" || name === "" || name.includes("\0") || /\p{Surrogate}/u.test(name)) {
     throw new InvalidArgumentError(argument, "a table name: non-empty, well-formed text without NUL characters");
   }
-  if (Buffer.byteLength(name) > longestName) {
-    throw new InvalidArgumentError(argument, `at most ${longestName} bytes long`);
+  if (Buffer.byteLength(name) > longestTableName) {
+    throw new InvalidArgumentError(argument, `at most ${longestTableName} bytes long`);
   }
   return name;
 }
@@ -59,13 +59,13 @@ function checkName(name: unknown, argument: string): string {
  * in place of the rest, since what tells two of them apart is at their ends.
  */
 export function indexName(name: string): string {
-  if (Buffer.byteLength(name) <= longestIndexName) {
+  if (Buffer.byteLength(name) <= longestName) {
     return name;
   }
   const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
   let beginning = "";
   for (const character of name) {
-    if (Buffer.byteLength(`${beginning}${character}_${hash}`) > longestIndexName) {
+    if (Buffer.byteLength(`${beginning}${character}_${hash}`) > longestName) {
       break;
     }
     beginning += character;

@@ -17,7 +17,7 @@ import { asText } from "./as-text.ts";
 import type { Lease, PostgresConnections } from "./postgres-connections.ts";
 import type { FoundPostgresSchema, PostgresDialect } from "./postgres-dialect.ts";
 import { classifyPostgresError } from "./postgres-errors.ts";
-import { isConnectionLost, PostgresFailure, type FailedAt } from "./postgres-failure.ts";
+import { isConnectionLost, isTaken, PostgresFailure, type FailedAt } from "./postgres-failure.ts";
 import { inspectSchema } from "./postgres-inspection.ts";
 import { SearchPath, settingsOf } from "./postgres-settings.ts";
 
@@ -87,6 +87,24 @@ export class PostgresDriver implements SqlDriver {
     if (this.#options.inTransaction) {
       throw new InvalidArgumentError("migrate", "called on the store itself, outside your transaction");
     }
+    const taken = new Set<string>();
+    for (;;) {
+      try {
+        await this.#runPlan(tables, plan);
+        return;
+      } catch (error) {
+        // Another process made it a moment before, without this library's lock: then one more look finds it done. What
+        // is in the way a second time has come to stay.
+        const statement = error instanceof PostgresFailure && isTaken(error.code) ? error.ddl : null;
+        if (statement === null || taken.has(statement)) {
+          throw error;
+        }
+        taken.add(statement);
+      }
+    }
+  }
+
+  async #runPlan(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
     const { schema, names } = this.#options.dialect;
     await this.#transaction(async ({ client }) => {
       // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.

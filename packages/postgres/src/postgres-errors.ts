@@ -11,7 +11,7 @@ import {
 } from "@sessiondb/core";
 import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
 import { ConnectionWaitError } from "./postgres-connections.ts";
-import { isConnectionLost, isTimedOut, PostgresFailure } from "./postgres-failure.ts";
+import { isConnectionLost, isTaken, isTimedOut, PostgresFailure } from "./postgres-failure.ts";
 import { reasonOf } from "./postgres-refusals.ts";
 
 export interface Circumstances {
@@ -26,8 +26,6 @@ export interface Circumstances {
 
 /** Serialization failure, deadlock, lock not available; shutdown, crash, start-up; and a session timed out. */
 const transientCodes = /^(40001|40P01|40003|55P03|57P0[1235]|25P0[34]|53300|08...)$/;
-/** Of DDL alone: another process created the same thing a moment before, without this library's lock. */
-const createdMeanwhile = /^(42P06|42P07|42710|23505)$/;
 /** Translates what pg throws. */
 export function classifyPostgresError(error: unknown, circumstances: Circumstances): ClassifiedError {
   const failure =
@@ -72,7 +70,7 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
       outcomeUnknown,
     };
   }
-  if (transientCodes.test(code) || (createdMeanwhile.test(code) && failure.ddl !== null)) {
+  if (transientCodes.test(code)) {
     return { error: new DatabaseBusyError(`${place} was busy (${code}).`, options), transient: true, outcomeUnknown };
   }
   return final(permanentError(failure, circumstances));
@@ -114,7 +112,8 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
 
 function otherFailure({ code, cause, ddl, ddlMessage }: PostgresFailure, place: string): string {
   if (ddl !== null) {
-    return `${place} refused ${ddl} (${ddlMessage === "" ? code : `${code}: ${ddlMessage}`}). Nothing was created.`;
+    const advice = isTaken(code) ? "Something else has that name: give the tables other ones." : "Nothing was created.";
+    return `${place} refused ${ddl} (${ddlMessage === "" ? code : `${code}: ${ddlMessage}`}). ${advice}`;
   }
   if (!(cause instanceof DriverError)) {
     return `Postgres failed${code === "" ? "" : ` with ${code}`} on ${place}.`;

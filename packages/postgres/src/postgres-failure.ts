@@ -96,6 +96,11 @@ export function isConnectionLost(error: unknown): boolean {
   );
 }
 
+/** Whether a statement of DDL found its schema, table, type or index there. */
+export function isTaken(code: string): boolean {
+  return /^(42P06|42P07|42710|23505)$/.test(code);
+}
+
 /** Whether pg gave up waiting for the answer to a statement. */
 export function isTimedOut(error: unknown): boolean {
   return ownMessage(error instanceof PostgresFailure ? error.cause : error) === timedOut;
