@@ -20,6 +20,7 @@ import { legacyWriteCases } from "./cases/legacy-writes.ts";
 import { listCases } from "./cases/lists.ts";
 import { nameSearchCases } from "./cases/name-search.ts";
 import { namedTableCases } from "./cases/named-tables.ts";
+import { outsideCases } from "./cases/outside.ts";
 import { ownershipCases } from "./cases/ownership.ts";
 import { pageCases } from "./cases/pages.ts";
 import { pagingCases } from "./cases/paging.ts";
@@ -107,6 +108,7 @@ const storeGroups = {
   cursors: cursorCases,
   "name search": nameSearchCases,
   "run lists": runListCases,
+  "values from outside": outsideCases,
   indexes: indexCases,
   injection: injectionCases,
   close: closeCases,

@@ -32,6 +32,8 @@ import { foldName } from "./session-rules.ts";
 // From the options of the reading methods to queries without gaps.
 
 const defaultPageSize = 50;
+/** More rows than any answer can hold. Some databases refuse a larger limit, so one counts as this. */
+const mostRows = 2 ** 31 - 1;
 /** More than there are statuses; each number of them is a statement of its own. */
 const mostStatuses = 50;
 
@@ -94,7 +96,7 @@ export function checkRunsWanted(
   if (!wanted) {
     throw new InvalidArgumentError("runsLimit", "left out unless includeRuns is true: without it no run is read");
   }
-  return check.checkCount(options.runsLimit, "runsLimit", { from: 1, otherwise: 1 });
+  return Math.min(check.checkCount(options.runsLimit, "runsLimit", { from: 1, otherwise: 1 }), mostRows);
 }
 
 function checkConditions(
@@ -182,7 +184,7 @@ export function checkRunListQuery(options: GetRunsOptions & UserScope, limits: S
 
 function checkPage(options: PageOptions): Pick<PageQuery<unknown>, "limit" | "onUnreadable"> {
   return {
-    limit: check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }),
+    limit: Math.min(check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }), mostRows),
     onUnreadable: check.checkChoice(options.onUnreadable, "onUnreadable", ["report", "throw"]),
   };
 }

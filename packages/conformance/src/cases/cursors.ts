@@ -36,7 +36,21 @@ async function cursorsOf(db: SessionDb, list: List): Promise<string[]> {
 }
 
 /** What no part of a position can be, whatever it stands for. */
-const noPart: readonly unknown[] = [null, true, 1.5, 2 ** 53, -(2 ** 53), "", "a\0b", "a\ud800b", [], {}, "1e999"];
+const noPart: readonly unknown[] = [
+  null,
+  true,
+  1.5,
+  2 ** 53,
+  -(2 ** 53),
+  1e300,
+  -5e-324,
+  "",
+  "a\0b",
+  "a\ud800b",
+  [],
+  {},
+  "1e999",
+];
 
 /**
  * Cursors are opaque, so they are tampered with without knowing what is in them: where one is JSON in base64, each part
