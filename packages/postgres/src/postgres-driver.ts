@@ -1,6 +1,7 @@
 import { DatabaseError, InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import {
+  DriverError,
   runAsync,
   untilAborted,
   type ClassifiedError,
@@ -198,8 +199,7 @@ export class PostgresDriver implements SqlDriver {
       } catch (error) {
         const isOver = error instanceof PostgresFailure && error.at === "commit" && !this.#options.inTransaction;
         if (!isOver && !use.isAbandoned() && !isConnectionLost(error)) {
-          // What led to it is the error to report, whatever becomes of the connection.
-          await client.query(this.#command(rollback)).catch(use.abandon);
+          await this.#rollBack(use, rollback, error);
         }
         throw error;
       }
@@ -211,6 +211,19 @@ export class PostgresDriver implements SqlDriver {
       }
       return result;
     }, signal);
+  }
+
+  /** Undoes what was done before an error, which stays the one to report if it came from the server. */
+  async #rollBack({ client, abandon }: Use, text: string, error: unknown): Promise<void> {
+    try {
+      await this.#attempt("statement", () => client.query(this.#command(text)));
+    } catch (failure) {
+      abandon();
+      if (error instanceof PostgresFailure && !(error.cause instanceof DriverError)) {
+        // The connection was lost, of which pg says many things.
+        throw failure;
+      }
+    }
   }
 
   /** Resolves with what the server says that it did. */
