@@ -170,7 +170,7 @@ export function checkPayload(json: string | null, argument: string, limits: Sess
   if (json !== null && json.length * 3 > limits.maxPayloadBytes) {
     const size = Buffer.byteLength(json);
     if (size > limits.maxPayloadBytes) {
-      throw new PayloadTooLargeError(argument, { size, limit: limits.maxPayloadBytes });
+      throw new PayloadTooLargeError(argument, { size, limit: limits.maxPayloadBytes, advice: limits.payloadAdvice });
     }
   }
 }

@@ -178,9 +178,15 @@ export class PayloadTooLargeError extends SessionDbError {
   /** The largest size allowed, in bytes of UTF-8 JSON. */
   readonly limit: number;
 
-  constructor(argument: string, { size, limit }: { size: number; limit: number }, options?: ErrorOptions) {
+  /** `advice` is what else can be done, where the limit is not the option `maxPayloadBytes`: "or raise …", or nothing. */
+  constructor(
+    argument: string,
+    { size, limit, advice = "or raise maxPayloadBytes" }: { size: number; limit: number; advice?: string | undefined },
+    options?: ErrorOptions,
+  ) {
+    const also = advice === "" ? "" : `, ${advice}`;
     super(
-      `${argument} is ${size} bytes of JSON and the store holds at most ${limit}. Keep large media outside of the session, or raise maxPayloadBytes.`,
+      `${argument} is ${size} bytes of JSON and the store holds at most ${limit}. Keep large media outside of the session${also}.`,
       options,
     );
     this.argument = argument;

@@ -38,6 +38,8 @@ export interface SessionDbLimits {
   readonly maxIdLength: number;
   /** The largest JSON document (a run, a session state …), in bytes of UTF-8. */
   readonly maxPayloadBytes: number;
+  /** What can be done about a larger one, where another option than `maxPayloadBytes` sets the limit: "or raise …". */
+  readonly payloadAdvice?: string | undefined;
 }
 
 /** Names one session. */

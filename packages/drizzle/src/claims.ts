@@ -1,5 +1,6 @@
 import { DatabaseError } from "@sessiondb/core";
 import { admitted, parseSessionRow, touched, withColumns, type SessionRow } from "@sessiondb/core/adapter";
+import { namingArguments } from "./refused-document.ts";
 import type { StatementSets } from "./run-flows.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { parseSession } from "./sql-parts.ts";
@@ -13,6 +14,8 @@ export interface Claim {
   readonly session: SessionRow<string>;
   /** The columns to store, given the row as stored, or as it is about to be created. */
   readonly change: (row: SessionRow, stored: SessionRow | null) => Partial<SessionRow<string>>;
+  /** What the caller calls `session`, and what `change` is made of. */
+  readonly names: { readonly session: string; readonly change: string };
 }
 
 /** Creates sessions, or locks and changes those that are there. */
@@ -33,17 +36,18 @@ export class Claims {
       return row;
     }
     const columns = { ...touched(row, claim.session.userId), ...claim.change(row, row) };
-    yield* this.#sets.writes.updateSession(on, row.sessionId, columns);
+    yield* namingArguments(this.#sets.writes.updateSession(on, row.sessionId, columns), () => claim.names.change);
     return withColumns(row, columns);
   }
 
   /** Creates a session; or locks the one that another process has created meanwhile, and changes nothing of it. */
-  *create(on: SqlConnection, { session, change }: Claim): Steps<{ row: SessionRow; isNew: boolean }> {
+  *create(on: SqlConnection, { session, change, names }: Claim): Steps<{ row: SessionRow; isNew: boolean }> {
     const { sessionId } = session;
     for (let tries = 0; tries < mostClaims; tries += 1) {
       const created = parseSessionRow(session);
       const columns = change(created, null);
-      if (yield* this.#sets.writes.insertSession(on, { ...session, ...columns })) {
+      const insert = this.#sets.writes.insertSession(on, { ...session, ...columns });
+      if (yield* namingArguments(insert, (column) => (column in columns ? names.change : names.session))) {
         return { row: withColumns(created, columns), isNew: true };
       }
       // Between a refused insert and the lock another process may delete the row: then it is inserted after all.

@@ -5,6 +5,7 @@ export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-sessio
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 export { dottedI, type FoldedSearch } from "./name-folding.ts";
 export { indexName, tableNames, tableOptionReaders, type TableNameOptions } from "./names.ts";
+export { RefusedDocument } from "./refused-document.ts";
 export type { ClassifiedError } from "./retry.ts";
 export { counted, listValues, runListValues, SessionReads, type SessionWithRuns } from "./session-reads.ts";
 export { SessionWrites, type AppendOutcome } from "./session-writes.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
+import { RefusedDocument } from "./refused-document.ts";
 import type { Work } from "./sql-driver.ts";
 import type { Awaitable } from "./steps.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -96,6 +97,9 @@ export async function withRetry<Result>(
       }
       if (cause instanceof CallerFault) {
         throw cause.cause;
+      }
+      if (cause instanceof RefusedDocument) {
+        throw cause.refusal(cause.column);
       }
       const { error, transient, outcomeUnknown = false } = options.classify(cause);
       if (outcomeUnknown && !repeatable) {

@@ -30,6 +30,7 @@ import type { LegacyRuns, LegacySession, LegacySessionRuns } from "./legacy-runs
 import { mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
 import type { TableNames } from "./names.ts";
 import { notWritten } from "./not-written.ts";
+import { namingArguments } from "./refused-document.ts";
 import type { Layout } from "./schema-manager.ts";
 import type { RunOfSession, SessionReads, TurnRun } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
@@ -99,12 +100,12 @@ export class RunFlows {
   *putRun(
     on: SqlConnection,
     layout: Layout,
-    { run, keptTimes }: { run: RunRow<string>; keptTimes: GivenTimes | null },
+    { run, keptTimes, argument = "run" }: { run: RunRow<string>; keptTimes: GivenTimes | null; argument?: string },
   ): Steps<void> {
     const keepsTime = keptTimes?.runs.has(run) ?? false;
     const placed = layout.mergeLegacy ? yield* this.#legacy.place(on, run) : run;
     const row = keepsTime ? { ...placed, createdAt: run.createdAt } : placed;
-    if (!(yield* this.#writes.putRun(on, row, keepsTime))) {
+    if (!(yield* namingArguments(this.#writes.putRun(on, row, keepsTime), () => argument))) {
       throw yield* this.refusal(on, run);
     }
   }
@@ -188,7 +189,7 @@ export class RunFlows {
       yield* this.#writes.renumberRuns(on, session.sessionId);
       return null;
     }
-    yield* this.putRun(on, layout, { run: changed, keptTimes: null });
+    yield* this.putRun(on, layout, { run: changed, keptTimes: null, argument: "change" });
     return decodeRun({ ...parseRunRow(changed), createdAt: stored.createdAt });
   }
 

@@ -47,6 +47,7 @@ export const tableAdvice =
   "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
 const columnAdvice =
   "Add what is missing, change what is of another type, or name another table with sessionTable and runsTable.";
+const unfitAdvice = "Change these tables, or name others with sessionTable and runsTable. Nothing was read or written.";
 
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
 export class SchemaManager {
@@ -103,6 +104,9 @@ export class SchemaManager {
 
   async #prepare(): Promise<Layout> {
     let found = await this.#inspect();
+    if (found.unfit !== undefined && found.unfit.length > 0) {
+      throw new SchemaMismatchError(found.unfit, unfitAdvice);
+    }
     let absent = this.#absentOf(found);
     // Beside a table that lacks a column, which nothing here can add, no other table is made.
     if (this.#autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
@@ -129,7 +133,7 @@ export class SchemaManager {
 
   #problemsOf(found: FoundSchema): SchemaProblem[] {
     const { sessions, runs } = this.#dialect.tables;
-    return schemaProblems([sessions, runs], found, this.#dialect);
+    return [...schemaProblems([sessions, runs], found, this.#dialect), ...(found.unfit ?? [])];
   }
 
   /** What is missing, and what cannot serve in its place, as many a column of another type does. */

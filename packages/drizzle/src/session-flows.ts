@@ -27,6 +27,7 @@ import {
 import type { Column } from "drizzle-orm";
 import { Claims, mostClaims } from "./claims.ts";
 import { notWritten } from "./not-written.ts";
+import { namingArguments } from "./refused-document.ts";
 import { callOut } from "./retry.ts";
 import type { RunFlows, StatementSets } from "./run-flows.ts";
 import type { Layout } from "./schema-manager.ts";
@@ -161,6 +162,7 @@ export class SessionFlows {
     try {
       const row = yield* this.#claims.claim(on, {
         session,
+        names: { session: "session", change: "session" },
         change: (_, stored) => (stored === null ? {} : { ...replacedColumns(session), ...keptColumns(keptTimes) }),
       });
       for (const run of runs) {
@@ -192,7 +194,7 @@ export class SessionFlows {
     }
     const stored = this.#parse(locked);
     const columns = { ...touched(stored, userId), ...callOut(() => change(stored)) };
-    yield* this.#writes.updateSession(on, sessionId, columns);
+    yield* namingArguments(this.#writes.updateSession(on, sessionId, columns), () => "change");
     return decodeHeader(withColumns(stored, columns));
   }
 

@@ -1,3 +1,4 @@
+import type { SchemaProblem } from "@sessiondb/core";
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import type { Column, SQL, Table } from "drizzle-orm";
 import type { FoldedSearch } from "./name-folding.ts";
@@ -67,4 +68,6 @@ export interface PlanChoice {
 export interface FoundSchema {
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly indexes: ReadonlySet<string>;
+  /** Tables on which the store's promises cannot be kept, whatever their columns are. */
+  readonly unfit?: readonly SchemaProblem[];
 }

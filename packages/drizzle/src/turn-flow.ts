@@ -13,6 +13,7 @@ import {
   type SessionRow,
 } from "@sessiondb/core/adapter";
 import { Claims, type Claim } from "./claims.ts";
+import { namingArguments } from "./refused-document.ts";
 import { callOut } from "./retry.ts";
 import type { RunFlows, StatementSets } from "./run-flows.ts";
 import type { Layout } from "./schema-manager.ts";
@@ -58,7 +59,7 @@ export class TurnFlow {
   ): Steps<UpsertRunResult> {
     const { session, run, keptTimes } = write;
     if (isAppend(write) && !layout.mergeLegacy && !hasTried) {
-      const outcome = yield* this.#writes.appendRun(on, session, run);
+      const outcome = yield* namingArguments(this.#writes.appendRun(on, session, run), () => "run");
       if (outcome === "stored") {
         return { stored: true, deletedRuns: 0 };
       }
@@ -150,10 +151,15 @@ export function isAppend({ change, conditions, deleteAfter, also, keptTimes }: R
 function claimsOf({ session, change, also, keptTimes }: RunWrite): Claim[] {
   const turn: Claim = {
     session,
+    names: { session: "session", change: change === null ? "session" : "change" },
     change: (row, stored) => ({ ...changedColumns(row, { session, stored, change }), ...keptColumns(keptTimes) }),
   };
-  const further = also.map((each): Claim => ({
+  const further = also.map((each, index): Claim => ({
     session: each.session,
+    names: {
+      session: `also[${index}].session`,
+      change: `also[${index}].${each.change === null ? "session" : "change"}`,
+    },
     change: (row, stored) => changedColumns(row, { ...each, stored }),
   }));
   return [turn, ...further].toSorted(bySessionId);

@@ -2,7 +2,7 @@ import { PayloadTooLargeError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import { untilAborted, type SqlConnection, type Statement, type StatementResult } from "@sessiondb/drizzle";
 import type { Connection, ResultSetHeader } from "mysql2/promise";
-import { endsConnection, NoAnswerError } from "./mysql-errors.ts";
+import { endsConnection, LostTransactionError, NoAnswerError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 
 export interface MysqlResult extends StatementResult {
@@ -19,6 +19,9 @@ export interface ServerLimits {
 /** How many bytes of a packet are kept free for the statement's small parameters and the protocol. */
 export const packetReserve = 64 * 1024;
 
+/** What to do about documents that are too large for the server. */
+export const packetAdvice = "or raise the server's max_allowed_packet";
+
 export interface MysqlConnectionOptions {
   /** How long to wait for the answer to one statement, in milliseconds. */
   readonly timeout: number;
@@ -32,6 +35,21 @@ const plainResults = { rowsAsArray: true, nestTables: false } as const;
 /** The same where the application casts values in a way of its own; a function costs a call for each value. */
 const uncastResults = { ...plainResults, typeCast: (_field: unknown, next: () => unknown) => next() };
 
+/** Numbers are text where the application has mysql2 give large ones so. */
+interface WriteAnswer {
+  readonly affectedRows: number | string;
+  readonly insertId: number | string;
+  readonly serverStatus: number;
+}
+
+/** What mysql2 keeps beneath a connection that promises. */
+interface InnerConnection {
+  readonly clientEncoding?: string;
+}
+
+/** What a server says of a connection with its answer to a statement without rows. */
+export const status = { inTransaction: 1, autocommit: 2 } as const;
+
 /** Runs statements on one connection of mysql2, as prepared ones: nothing is ever spliced into SQL text. */
 export class MysqlConnection implements SqlConnection {
   readonly connection: Connection;
@@ -40,6 +58,7 @@ export class MysqlConnection implements SqlConnection {
   readonly #timeout: number;
   readonly #limits: () => ServerLimits | null;
   readonly #signal: Signal;
+  #inTransaction = false;
   readonly #results: typeof plainResults | typeof uncastResults;
 
   constructor(connection: Connection, { timeout, limits, signal }: MysqlConnectionOptions) {
@@ -52,7 +71,16 @@ export class MysqlConnection implements SqlConnection {
 
   /** What stays the same each time that a pool hands the connection out. */
   get identity(): object {
-    return (this.connection as { readonly connection?: object }).connection ?? this.connection;
+    return this.#inner ?? this.connection;
+  }
+
+  /** How mysql2 encodes text that it sends, where it says so. */
+  get encoding(): string | undefined {
+    return this.#inner?.clientEncoding;
+  }
+
+  get #inner(): InnerConnection | undefined {
+    return (this.connection as { readonly connection?: InnerConnection }).connection;
   }
 
   async execute(statement: Statement<never>, values: unknown[]): Promise<MysqlResult> {
@@ -63,9 +91,18 @@ export class MysqlConnection implements SqlConnection {
     this.#checkSize(values);
     const send = () => this.connection.execute({ ...this.#results, sql, values });
     const [result] = await this.#answer(send, { timeout, signal: this.#signal });
-    return Array.isArray(result)
-      ? { rows: result as unknown[][], affected: 0, kept: false }
-      : { rows: [], affected: (result as ResultSetHeader).affectedRows, kept: result.insertId > 0 };
+    if (Array.isArray(result)) {
+      return { rows: result as unknown[][], affected: 0, kept: false };
+    }
+    const { affectedRows, insertId, serverStatus } = result as WriteAnswer;
+    this.#checkTransaction(serverStatus);
+    return { rows: [], affected: Number(affectedRows), kept: Number(insertId) > 0 };
+  }
+
+  /** Begins a transaction. Until it ends, each write whose answer says that it is gone is an error. */
+  async begin(): Promise<void> {
+    this.#inTransaction = true;
+    this.#checkTransaction(await this.command("START TRANSACTION"));
   }
 
   /** Runs a statement that takes no parameters and cannot be prepared. Resolves with the server's status flags. */
@@ -74,13 +111,26 @@ export class MysqlConnection implements SqlConnection {
   }
 
   /** Ends a transaction. Nothing aborts that: whether it was committed would not be known. */
-  end(sql: "COMMIT" | "ROLLBACK"): Promise<number> {
-    return this.#command(sql, { timeout: this.#timeout, signal: undefined });
+  async end(sql: "COMMIT" | "ROLLBACK"): Promise<void> {
+    this.#inTransaction = false;
+    const flags = await this.#command(sql, { timeout: this.#timeout, signal: undefined });
+    if ((flags & status.inTransaction) !== 0) {
+      this.broken = true;
+      throw new LostTransactionError();
+    }
   }
 
   async #command(sql: string, wait: { timeout: number; signal: Signal }): Promise<number> {
     const [result] = await this.#answer(() => this.connection.query(sql), wait);
     return (result as Partial<ResultSetHeader>).serverStatus ?? 0;
+  }
+
+  /** A server that restarted behind a proxy, or a proxy itself, may have lost a transaction without an error. */
+  #checkTransaction(flags: number): void {
+    if (this.#inTransaction && (flags & status.inTransaction) === 0) {
+      this.broken = true;
+      throw new LostTransactionError();
+    }
   }
 
   /** mysql2's own timeout does not cover the preparing of a statement. */
@@ -114,7 +164,7 @@ export class MysqlConnection implements SqlConnection {
     if (texts.reduce((sum, each) => sum + each.length * 3, 0) > limit) {
       const size = texts.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
       if (size > limit) {
-        throw new PayloadTooLargeError("What one statement writes", { size, limit });
+        throw new PayloadTooLargeError("What one statement writes", { size, limit, advice: packetAdvice });
       }
     }
   }

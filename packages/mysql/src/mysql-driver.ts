@@ -11,16 +11,18 @@ import {
 import type { Pool, PoolConnection } from "mysql2/promise";
 import { MysqlConnection, packetReserve, type ServerLimits } from "./mysql-connection.ts";
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
-import { classifyMysqlError } from "./mysql-errors.ts";
+import { classifyMysqlError, leavesCommitOpen, type MysqlPlace } from "./mysql-errors.ts";
 import { within } from "./within.ts";
-import { inspect, migrate } from "./mysql-schema.ts";
-import { checkSettings } from "./mysql-settings.ts";
+import { inspect, migrate, namesOf } from "./mysql-schema.ts";
+import { checkSettings, setUp } from "./mysql-settings.ts";
 import { cutOff, endThread, threadOf, type MysqlThread } from "./mysql-thread.ts";
 
 export interface MysqlPool {
   readonly pool: Pool;
   /** Whether this store opened the pool, and so set up its connections and will close it. */
   readonly owned: boolean;
+  /** Whether the pool resets what a connection is set to when it is given back. */
+  readonly isReset: boolean;
 }
 
 export interface MysqlDriverOptions {
@@ -29,6 +31,8 @@ export interface MysqlDriverOptions {
   /** The database of the tables; null for the one that connections are set to. */
   readonly database: string | null;
   readonly sessionTable: string;
+  /** The names of all tables, for error messages until more of them is known. */
+  readonly tables: readonly string[];
   /** For error messages: host and database. */
   readonly server: string;
   /** How long to wait for locks and to retry, in milliseconds. */
@@ -51,6 +55,7 @@ export class MysqlDriver implements SqlDriver {
   readonly #options: MysqlDriverOptions;
   #opened: MysqlPool | null = null;
   #limits: ServerLimits | null = null;
+  #names: readonly string[];
   /** The ends of connections that were given up. */
   readonly #ending = new Set<Promise<void>>();
   /** Errors of connections that were lost while they committed. */
@@ -58,6 +63,7 @@ export class MysqlDriver implements SqlDriver {
 
   constructor(options: MysqlDriverOptions) {
     this.#options = options;
+    this.#names = options.tables;
     this.patience = options.patience;
   }
 
@@ -80,7 +86,7 @@ export class MysqlDriver implements SqlDriver {
         // Connections of this store are set to it. Under a stricter level writers to neighbouring sessions deadlock.
         await on.command("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
       }
-      await on.command("START TRANSACTION");
+      await on.begin();
       let result: Result;
       try {
         result = await runAsync(work(on), signal);
@@ -100,7 +106,7 @@ export class MysqlDriver implements SqlDriver {
     try {
       await on.end("COMMIT");
     } catch (error) {
-      if (on.broken && typeof error === "object" && error !== null) {
+      if ((on.broken || leavesCommitOpen(error)) && typeof error === "object" && error !== null) {
         this.#uncertain.add(error);
       }
       throw error;
@@ -111,17 +117,23 @@ export class MysqlDriver implements SqlDriver {
     const { database, sessionTable } = this.#options;
     const { found, packetBytes } = await this.#use((on) => inspect(on, { tables, database, sessionTable }));
     this.#limits = { packetBytes };
+    this.#names = namesOf(found);
     return found;
   }
 
   migrate(tables: readonly string[], plan: (found: FoundMysqlSchema) => string[]): Promise<void> {
-    const { database, sessionTable, patience, server } = this.#options;
-    return this.#use((on) => migrate(on, { tables, database, sessionTable }, { plan, patience, server }));
+    const { database, sessionTable, patience } = this.#options;
+    return this.#use((on) => migrate(on, { tables, database, sessionTable }, { plan, patience, place: this.#place() }));
   }
 
   classify(error: unknown): ClassifiedError {
-    const classified = classifyMysqlError(error, this.#options.server);
-    return { ...classified, outcomeUnknown: typeof error === "object" && error !== null && this.#uncertain.has(error) };
+    const classified = classifyMysqlError(error, this.#place());
+    const uncertain = typeof error === "object" && error !== null && this.#uncertain.has(error);
+    return { ...classified, outcomeUnknown: classified.outcomeUnknown === true || uncertain };
+  }
+
+  #place(): MysqlPlace {
+    return { server: this.#options.server, names: this.#names };
   }
 
   async close(): Promise<void> {
@@ -144,9 +156,8 @@ export class MysqlDriver implements SqlDriver {
     const { statementTimeout: timeout } = this.#options;
     const on = new MysqlConnection(connection, { timeout, limits: () => this.#limits, signal });
     try {
-      if (!this.#pool().owned) {
-        await checkSettings(on, "pool");
-      }
+      const { owned, isReset } = this.#pool();
+      await (owned ? setUp(on, this.patience) : checkSettings(on, "pool", { isReset }));
       return await work(on);
     } finally {
       if (on.broken) {

@@ -8,7 +8,7 @@ import {
   PermissionDeniedError,
   type SessionDbError,
 } from "@sessiondb/core";
-import type { ClassifiedError } from "@sessiondb/drizzle";
+import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
 
 /** A statement was not answered in time: the connection may still be at it, and cannot be used again. */
 export class NoAnswerError extends Error {
@@ -17,14 +17,33 @@ export class NoAnswerError extends Error {
   }
 }
 
+/** A transaction was gone before it was committed, without an error: what it wrote may be stored or not. */
+export class LostTransactionError extends Error {
+  constructor() {
+    super("The server's answer says that no transaction is open");
+  }
+
+  override get name(): string {
+    return "LostTransactionError";
+  }
+}
+
+/** Where an error comes from, as far as messages may name it. */
+export interface MysqlPlace {
+  /** Host and database. */
+  readonly server: string;
+  /** Of the tables, their columns and indexes. */
+  readonly names: readonly string[];
+}
+
 /** An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 itself a `code` alone. */
-interface DriverError {
+interface ErrorParts {
   readonly errno: number;
   readonly code: string;
   readonly message: string;
 }
 
-type Kind = "busy" | "denied" | "full" | "invalid" | "lost" | "readOnly" | "unreachable";
+type Kind = "busy" | "denied" | "full" | "invalid" | "lost" | "readOnly" | "tooLarge" | "unreachable";
 
 /** Error numbers of the server by what they mean here; MariaDB's are the same but for those from 1900 and 4000. */
 const numbers: Readonly<Record<Kind, readonly number[]>> = {
@@ -37,7 +56,9 @@ const numbers: Readonly<Record<Kind, readonly number[]>> = {
   readOnly: [1290, 1836, 1792, 3100],
   full: [1021, 1114, 1041, 3019],
   unreachable: [1129, 1130, 2002, 2003, 2005],
-  invalid: [1406, 1366],
+  // A value that is too long, of another type, out of range, or none of the words of an ENUM.
+  invalid: [1406, 1366, 1264, 1265, 1292],
+  tooLarge: [1153],
 };
 
 const codes: Readonly<Record<string, Kind>> = {
@@ -57,37 +78,100 @@ const codes: Readonly<Record<string, Kind>> = {
   HANDSHAKE_NO_SSL_SUPPORT: "unreachable",
 };
 
-/** Translates what mysql2 throws. `server` names the host and database. */
-export function classifyMysqlError(cause: unknown, server: string): ClassifiedError {
-  const driverError = read(cause);
-  const { code, message } = driverError;
-  const options = { cause };
+/** MySQL's number for what it has no other for. */
+const unknownError = 1105;
+
+/** What Vitess says by numbers that mean something else, or nothing, elsewhere; null is what passes for no kind. */
+const vitess: readonly { readonly says: RegExp; readonly kind: Kind | null }[] = [
+  { says: /no healthy tablet available|primary is not serving/i, kind: "busy" },
+  { says: /row count exceeded|multi-db transaction attempted/i, kind: null },
+  { says: /message larger than max/i, kind: "tooLarge" },
+];
+const vitessNumbers: readonly number[] = [unknownError, 1317, 1203];
+
+const notWritable = "The table is a view that cannot be written: name the table itself.";
+const generated = "The table generates a column that is written: name another table.";
+const check = "A CHECK constraint of the table stands against the row.";
+
+/** What is wrong with the tables, by the server's number for it. */
+const advice: Readonly<Record<number, string>> = {
+  1048: "A column that is null here does not take null.",
+  1062: "A unique key stands against the row: drop the one that was added to the table, or write what fits it.",
+  1136: "The table has other columns than it had.",
+  1288: notWritable,
+  1348: notWritable,
+  1364: "A column that was added to the table has no default: give it one, or let it be null.",
+  1471: notWritable,
+  1644: "A trigger has refused what was written.",
+  1452: "A foreign key stands against the row.",
+  1451: "A foreign key of another table stands against the delete.",
+  1526: "No partition of the table takes the row.",
+  1906: generated,
+  3105: generated,
+  3819: check,
+  4025: check,
+};
+
+/**
+ * Translates what mysql2 throws. A server's own words are never repeated: a trigger says what it likes, a duplicate is
+ * quoted, and a proxy adds the values of the statement.
+ */
+export function classifyMysqlError(cause: unknown, place: MysqlPlace): ClassifiedError {
+  const { server } = place;
+  const { errno, code, message } = read(cause);
+  const options = { cause: wordless(cause, place) };
   if (cause instanceof NoAnswerError) {
     return final(new DatabaseUnreachableError(`${server} did not answer in time.`, options));
   }
+  if (cause instanceof LostTransactionError) {
+    const lost = new DatabaseUnreachableError(`${server} has lost the transaction before it was committed.`, options);
+    return { error: lost, transient: true, outcomeUnknown: true };
+  }
+  const label = code === "" ? String(errno) : code;
   switch (kindOf(cause)) {
     case "busy":
-      return { error: new DatabaseBusyError(`${server} is busy: ${message}.`, options), transient: true };
+      return { error: new DatabaseBusyError(`${server} is busy (${label}).`, options), transient: true };
     case "lost":
       return { error: new DatabaseUnreachableError(`The connection to ${server} was lost.`, options), transient: true };
     case "unreachable":
       return final(
         new DatabaseUnreachableError(
-          `${server} cannot be reached (${code}): check its address and that it runs.`,
+          `${server} cannot be reached (${label}): check its address and that it runs.`,
           options,
         ),
       );
     case "denied":
-      return final(new PermissionDeniedError(`${server} refused: ${message}.`, options));
+      return final(
+        new PermissionDeniedError(
+          `${server} refused for lack of rights (${about(options.cause, label)}): check the user, its password and its grants.`,
+          options,
+        ),
+      );
     case "readOnly":
       return final(new DatabaseReadOnlyError(`${server} can only be read: is it a replica?`, options));
     case "full":
       return final(new DatabaseFullError(`${server} has no space left. The write was undone.`, options));
     case "invalid":
-      return final(invalid(message, options));
+      return final(
+        new InvalidArgumentError(columnOf(message, place), "what its column in the database can hold", options),
+      );
+    case "tooLarge":
+      return final(
+        new DatabaseError(`${server} takes no statement or answer this large: raise its max_allowed_packet.`, options),
+      );
     case null:
-      return final(other(driverError, server, options));
+      return final(new DatabaseError(otherMessage(errno, server, about(options.cause, label)), options));
   }
+}
+
+/** An error of the server without its words; any other as it is. */
+export function wordless(cause: unknown, { names }: Pick<MysqlPlace, "names">): unknown {
+  return errorNumber(cause) > 0 ? new DriverError(cause as object, { server: "The server", names }) : cause;
+}
+
+/** Whether a commit that gave this error may have been made all the same. */
+export function leavesCommitOpen(cause: unknown): boolean {
+  return errorNumber(cause) === unknownError;
 }
 
 /** Whether a connection that gave this error must not be used again. */
@@ -110,16 +194,28 @@ export function errorNumber(cause: unknown): number {
 
 function kindOf(cause: unknown): Kind | null {
   const { errno, code, message } = read(cause);
-  const known = Object.entries(numbers).find(([, list]) => list.includes(errno));
+  const known = vitessNumbers.includes(errno) ? vitess.find(({ says }) => says.test(message)) : undefined;
   if (known !== undefined) {
-    return known[0] as Kind;
+    return known.kind;
   }
-  // What mysql2 says of a connection that was cut while nobody used it.
-  return codes[code] ?? (/in closed state|enqueue .* after fatal error/i.test(message) ? "lost" : null);
+  const numbered = Object.entries(numbers).find(([, list]) => list.includes(errno));
+  if (numbered !== undefined) {
+    return numbered[0] as Kind;
+  }
+  if (errno > 0) {
+    return null;
+  }
+  // What mysql2 says of a connection that was cut while nobody used it, and of a pool that lets nobody wait.
+  const inWords = /in closed state|enqueue .* after fatal error/i.test(message)
+    ? "lost"
+    : /^(?:no connections available|queue limit reached)/i.test(message)
+      ? "busy"
+      : null;
+  return codes[code] ?? inWords;
 }
 
-function read(cause: unknown): DriverError {
-  const error: Partial<Record<keyof DriverError, unknown>> = typeof cause === "object" && cause !== null ? cause : {};
+function read(cause: unknown): ErrorParts {
+  const error: Partial<Record<keyof ErrorParts, unknown>> = typeof cause === "object" && cause !== null ? cause : {};
   return {
     errno: typeof error.errno === "number" ? error.errno : 0,
     code: typeof error.code === "string" ? error.code : "",
@@ -127,19 +223,23 @@ function read(cause: unknown): DriverError {
   };
 }
 
-function invalid(message: string, options: ErrorOptions): InvalidArgumentError {
-  const column = /column [`']?(?:[^`']*\.)?([\w]+)[`']/.exec(message)?.[1] ?? "a value";
-  return new InvalidArgumentError(column, "what its column in the database can hold", options);
+/** The column that a message is about, which is one of the tables', or it is not named. */
+function columnOf(message: string, { names }: MysqlPlace): string {
+  const named = /column (?:[`'][^`']+[`']\.)*[`'](?:[^`']+\.)?([^`'.]+)[`'] at row \d+/.exec(message)?.[1];
+  return named !== undefined && names.includes(named) ? named : "a value";
 }
 
-function other({ errno, code, message }: DriverError, server: string, options: ErrorOptions): SessionDbError {
+/** What an error is about, as far as that may be said. */
+function about(cause: unknown, label: string): string {
+  return cause instanceof DriverError ? cause.message.replace("The server reported ", "") : label;
+}
+
+function otherMessage(errno: number, server: string, what: string): string {
   if (errno === 1049 || errno === 1046) {
-    return new DatabaseError(`${server}: ${message}. Create it, or name another in the connection string.`, options);
+    return `${server} does not exist. Create it, or name another in the connection string.`;
   }
-  if (errno === 1153) {
-    return new DatabaseError(`${server} takes no statement this large: raise its max_allowed_packet.`, options);
-  }
-  return new DatabaseError(`${server} failed${code === "" ? "" : ` with ${code}`}.`, options);
+  const hint = advice[errno];
+  return `${server} failed${what === "" || what === "0" ? "" : ` with ${what}`}.${hint === undefined ? "" : ` ${hint}`}`;
 }
 
 function final(error: SessionDbError): ClassifiedError {

@@ -1,42 +1,83 @@
-import { InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
-import type { Steps } from "@sessiondb/drizzle";
-import { errorNumber } from "./mysql-errors.ts";
+import { InvalidArgumentError, PayloadTooLargeError, type SessionDbError } from "@sessiondb/core";
+import { RefusedDocument, type Steps } from "@sessiondb/drizzle";
+import { packetAdvice } from "./mysql-connection.ts";
+import { errorNumber, wordless } from "./mysql-errors.ts";
 
 const tooDeep = 3157;
 const keyTooLong = 3151;
 /** MariaDB's check of a column that it created as JSON. */
 const checkFailed = 4025;
 
+type Refusal = (argument: string, column: string) => SessionDbError;
+
 /**
- * Runs a write, and names its argument when what it writes is more than the server holds. The server is asked rather than
- * the JSON searched: so only what is refused costs a look at the text.
+ * Runs a write of a row, and says which of its documents is more than the server holds. The server is asked rather than the
+ * JSON searched: so only what is refused costs a look at the text.
  */
-export function* naming<Result>(argument: string, steps: Steps<Result>, documents: readonly unknown[]): Steps<Result> {
+export function* refusing<Result>(steps: Steps<Result>, row: object): Steps<Result> {
   try {
     return yield* steps;
   } catch (cause) {
+    const documents = documentsOf(row);
     if (cause instanceof PayloadTooLargeError) {
-      throw new PayloadTooLargeError(argument, cause, { cause });
+      const { size, limit } = cause;
+      throw refused(
+        documents,
+        (json) => Buffer.byteLength(json),
+        (argument) => {
+          return new PayloadTooLargeError(argument, { size, limit, advice: packetAdvice }, { cause });
+        },
+      );
     }
-    throw refusalOf(cause, argument, documents) ?? cause;
+    throw refusalOf(cause, documents) ?? cause;
   }
 }
 
-function refusalOf(cause: unknown, argument: string, documents: readonly unknown[]): InvalidArgumentError | null {
+function documentsOf(row: object): [column: string, json: string][] {
+  return Object.entries(row).flatMap(([column, value]) =>
+    typeof value === "string" && /^[[{]/.test(value) ? [[column, value]] : [],
+  );
+}
+
+function refusalOf(cause: unknown, documents: [string, string][]): RefusedDocument | null {
   const number = errorNumber(cause);
+  const options = { cause: wordless(cause, { names: [] }) };
   if (number === keyTooLong) {
-    return new InvalidArgumentError(argument, "free of keys of more than 65,535 bytes, which MySQL cannot hold", {
-      cause,
-    });
+    const expected = "free of keys of more than 65,535 bytes, which MySQL cannot hold";
+    return refused(
+      documents,
+      longestKey,
+      (argument, column) => new InvalidArgumentError(pathOf(argument, column), expected, options),
+    );
   }
   if (number !== tooDeep && number !== checkFailed) {
     return null;
   }
-  const depth = Math.max(...documents.map((each) => (typeof each === "string" ? depthOf(each) : 0)));
   const limit = number === tooDeep ? 100 : 31;
-  return new InvalidArgumentError(argument, `nested at most ${limit} levels deep in this table, not ${depth}`, {
-    cause,
-  });
+  const depth = Math.max(...documents.map(([, json]) => depthOf(json)));
+  // A CHECK of the application's own may fail as well.
+  return depth <= limit
+    ? null
+    : refused(documents, depthOf, (argument, column) => {
+        const expected = `nested at most ${limit} levels deep in this table, not ${depth}`;
+        return new InvalidArgumentError(pathOf(argument, column), expected, options);
+      });
+}
+
+/** The document of a run is all of it. */
+function pathOf(argument: string, column: string): string {
+  return column === "runData" ? argument : `${argument}.${column}`;
+}
+
+/** Refuses the document that has most of something. */
+function refused(documents: [string, string][], measure: (json: string) => number, refusal: Refusal): RefusedDocument {
+  const [column] = documents.toSorted(([, a], [, b]) => measure(b) - measure(a))[0] ?? ["document"];
+  return new RefusedDocument(column, (argument) => refusal(argument, column));
+}
+
+function longestKey(json: string): number {
+  const keys = Array.from(json.matchAll(/"(?:[^"\\]|\\.)*"(?=:)/gs), ([key]) => key.length);
+  return keys.reduce((longest, length) => Math.max(longest, length), 0);
 }
 
 /** How many levels of arrays and objects a JSON text has. */

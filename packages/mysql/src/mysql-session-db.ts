@@ -1,15 +1,20 @@
-import { ConnectionStringError, InvalidArgumentError, type SessionDb, type SessionDbLimits } from "@sessiondb/core";
+import type { SessionDb, SessionDbLimits } from "@sessiondb/core";
 import { DrizzleSessionDb, tableNames, type SqlDriver } from "@sessiondb/drizzle";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
+import { packetAdvice } from "./mysql-connection.ts";
 import { mysqlDialect } from "./mysql-dialect.ts";
 import { MysqlDriver, type MysqlPool } from "./mysql-driver.ts";
+import { checkConnection, readMysqlOptions, type MysqlOptions } from "./mysql-options.ts";
 import { MysqlReads } from "./mysql-reads.ts";
 import { MysqlTransactionDriver } from "./mysql-transaction-driver.ts";
 import { MysqlWrites } from "./mysql-writes.ts";
 import type { MySqlTableOptions } from "./schema.ts";
 
 export interface MySqlSessionDbOptions extends MySqlTableOptions {
-  /** `mysql://user:password@host:3306/database`, or `mariadb://…`; options of mysql2, such as `ssl`, go into its query. */
+  /**
+   * `mysql://user:password@host:3306/database`, or `mariadb://…`. `database`, `sessionTable` and `runsTable` may stand in
+   * its query, and options of mysql2, such as `ssl`.
+   */
   url?: string;
   /** A mysql2 pool of your own (`mysql2/promise`), in place of `url`. It is used as it is set up and never closed. */
   pool?: Pool;
@@ -32,24 +37,26 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
 
 /** Session storage in MySQL (8.0.17 or later) or MariaDB (10.6 or later), shared safely by any number of processes. */
 export class MySqlSessionDb extends DrizzleSessionDb {
-  readonly #options: MySqlSessionDbOptions;
+  readonly #options: MysqlOptions;
   readonly #server: string;
 
   constructor(options: MySqlSessionDbOptions) {
-    const copy = checkedOptions(options);
-    const server = serverOf(copy);
-    const { connectionTimeout = 10_000, statementTimeout = 60_000, retryTimeout = 15_000 } = copy;
+    const read = readMysqlOptions(options);
+    const server = serverOf(read);
+    const { connectionTimeout, statementTimeout, retryTimeout, database = null } = read;
+    const { names } = mysqlDialect(tableOptions(read));
     const driver = new MysqlDriver({
-      open: () => openPool(copy),
-      database: copy.database ?? null,
-      sessionTable: tableNames(copy).sessions,
+      open: () => openPool(read),
+      database,
+      sessionTable: names.sessions,
+      tables: Object.values(names),
       server,
       patience: retryTimeout,
       connectionTimeout,
       statementTimeout,
     });
-    super({ ...partsOf(copy, driver, () => driver.maxPayloadBytes), autoMigrate: copy.autoMigrate ?? true });
-    this.#options = copy;
+    super({ ...partsOf(read, driver, () => driver.maxPayloadBytes), autoMigrate: read.autoMigrate });
+    this.#options = read;
     this.#server = server;
   }
 
@@ -58,9 +65,14 @@ export class MySqlSessionDb extends DrizzleSessionDb {
    * one that fails leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(connection: Connection): SessionDb {
-    const { statementTimeout: timeout = 60_000, database = null } = this.#options;
-    const sessionTable = tableNames(this.#options).sessions;
-    const driver = new MysqlTransactionDriver(connection, { database, sessionTable, server: this.#server, timeout });
+    const { statementTimeout: timeout, database = null } = this.#options;
+    const { sessions: sessionTable } = tableNames(tableOptions(this.#options));
+    const driver = new MysqlTransactionDriver(checkConnection(connection), {
+      database,
+      sessionTable,
+      server: this.#server,
+      timeout,
+    });
     return new DrizzleSessionDb({
       ...partsOf(this.#options, driver, () => this.limits.maxPayloadBytes),
       autoMigrate: false,
@@ -71,98 +83,74 @@ export class MySqlSessionDb extends DrizzleSessionDb {
 
 /** `mysql://…` or `mariadb://…`, as `openSessionDb` gets it. `?database=ai` says where the tables are. */
 export function fromUrl(url: string): MySqlSessionDb {
-  if (!URL.canParse(url)) {
-    return new MySqlSessionDb({ url });
-  }
-  const parsed = new URL(url);
-  const database = parsed.searchParams.get("database");
-  parsed.searchParams.delete("database");
-  return new MySqlSessionDb({ url: parsed.href, ...(database !== null && { database }) });
+  return new MySqlSessionDb({ url });
 }
 
-function partsOf(options: MySqlSessionDbOptions, driver: SqlDriver, serverBytes: () => number) {
-  const dialect = mysqlDialect(options);
-  const { maxPayloadBytes = 15 * 1024 * 1024 } = options;
+function partsOf(options: MysqlOptions, driver: SqlDriver, serverBytes: () => number) {
+  const { maxPayloadBytes } = options;
   const limits: SessionDbLimits = {
     maxIdLength: 128,
     get maxPayloadBytes() {
       return Math.min(maxPayloadBytes, serverBytes());
     },
+    get payloadAdvice() {
+      return serverBytes() < maxPayloadBytes ? packetAdvice : undefined;
+    },
   };
-  return { driver, dialect, limits, Reads: MysqlReads, Writes: MysqlWrites };
+  return { driver, dialect: mysqlDialect(tableOptions(options)), limits, Reads: MysqlReads, Writes: MysqlWrites };
 }
 
-function checkedOptions(options: MySqlSessionDbOptions): MySqlSessionDbOptions {
-  const { url, pool, database } = options;
-  if ((url === undefined) === (pool === undefined)) {
-    throw new InvalidArgumentError("options", "an object with either url or pool");
-  }
-  if (database !== undefined && (typeof database !== "string" || database === "" || database.length > 64)) {
-    throw new InvalidArgumentError("database", "the name of a database, of 1 to 64 characters");
-  }
-  if (url !== undefined) {
-    checkUrl(url, database);
-  }
-  return { ...options };
-}
-
-function checkUrl(url: unknown, database: string | undefined): void {
-  const parsed = typeof url === "string" && /^(?:mysql|mariadb):\/\//i.test(url) ? parseUrl(url) : null;
-  if (parsed === null || parsed.hostname === "") {
-    throw new ConnectionStringError(
-      "A MySQL connection string is mysql://user:password@host:3306/database, with special characters of the password percent-encoded",
-    );
-  }
-  if (parsed.pathname.length < 2 && database === undefined) {
-    throw new ConnectionStringError(
-      "The connection string names no database: mysql://user:password@host:3306/database",
-    );
-  }
-}
-
-function parseUrl(url: string): URL | null {
-  return URL.canParse(url) ? new URL(url) : null;
+function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptions): MySqlTableOptions {
+  return {
+    indexes,
+    ...(database !== undefined && { database }),
+    ...(sessionTable !== undefined && { sessionTable }),
+    ...(runsTable !== undefined && { runsTable }),
+  };
 }
 
 /** Host and database, for messages. */
-function serverOf({ url, database }: MySqlSessionDbOptions): string {
-  const parsed = url === undefined ? null : parseUrl(url);
+function serverOf({ url, database }: MysqlOptions): string {
+  const parsed = url === undefined ? null : new URL(url);
   const name = database ?? (parsed === null ? null : decodeURIComponent(parsed.pathname.slice(1)));
   const where = parsed === null ? "the database server" : parsed.host;
   return name === null ? where : `Database ${JSON.stringify(name)} on ${where}`;
 }
 
-function openPool(options: MySqlSessionDbOptions): MysqlPool {
-  const { url, pool, poolSize = 10, connectionTimeout = 10_000, retryTimeout = 15_000 } = options;
+function openPool({ url, pool, poolSize, connectionTimeout }: MysqlOptions): MysqlPool {
   if (pool !== undefined) {
-    return { pool, owned: false };
+    const { config } = pool.pool as { readonly config?: { readonly resetOnRelease?: boolean } };
+    return { pool, owned: false, isReset: config?.resetOnRelease === true };
   }
+  const uri = driverUrl(String(url));
+  const { searchParams: given } = new URL(uri);
   const opened = createPool({
-    uri: String(url).replace(/^mariadb:/i, "mysql:"),
-    connectionLimit: poolSize,
-    connectTimeout: connectionTimeout,
+    uri,
+    charset: "UTF8MB4_UNICODE_CI",
+    ...(!given.has("connectionLimit") && { connectionLimit: poolSize }),
+    ...(!given.has("connectTimeout") && { connectTimeout: connectionTimeout }),
     jsonStrings: true,
     // Each statement of this store is prepared once per connection; lists of ids have many lengths.
     maxPreparedStatements: 200,
   });
-  const seconds = Math.max(1, Math.ceil(retryTimeout / 1000));
   opened.on("connection", (connection) => {
     // A connection that is cut while it rests tells so by an event, which would end the process if nobody listened.
     (connection as unknown as NodeJS.EventEmitter).on("error", () => null);
-    for (const statement of sessionSettings(seconds)) {
-      (connection as unknown as { query(sql: string, done: () => void): void }).query(statement, () => null);
-    }
   });
-  return { pool: opened, owned: true };
+  return { pool: opened, owned: true, isReset: false };
 }
 
-/**
- * Writers wait for a row and never for the gap beside it; no wait is longer than the store's patience; and a value that
- * does not fit is an error, whatever the server's default.
- */
-function sessionSettings(seconds: number): string[] {
-  return [
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    `SET SESSION innodb_lock_wait_timeout = ${seconds}, lock_wait_timeout = ${seconds}, sql_mode = concat(@@sql_mode, ',STRICT_TRANS_TABLES')`,
-  ];
+/** The URL for mysql2, without what would make the store lose text, settings, or count of what it has written. */
+function driverUrl(url: string): string {
+  const parsed = new URL(url.replace(/^mariadb:/i, "mysql:"));
+  const { searchParams } = parsed;
+  for (const name of ["charset", "charsetNumber", "resetOnRelease"]) {
+    searchParams.delete(name);
+  }
+  const flags = searchParams.getAll("flags");
+  searchParams.delete("flags");
+  for (const each of flags) {
+    searchParams.append("flags", each.replaceAll(/-FOUND_ROWS/gi, "FOUND_ROWS"));
+  }
+  return parsed.href;
 }

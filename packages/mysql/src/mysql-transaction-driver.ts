@@ -2,9 +2,9 @@ import { InvalidArgumentError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import { runAsync, type ClassifiedError, type FoundSchema, type SqlDriver, type Work } from "@sessiondb/drizzle";
 import type { Connection } from "mysql2/promise";
-import { MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
+import { MysqlConnection, status, type ServerLimits } from "./mysql-connection.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
-import { inspect } from "./mysql-schema.ts";
+import { inspect, namesOf } from "./mysql-schema.ts";
 import { checkSettings } from "./mysql-settings.ts";
 
 export interface MysqlTransactionOptions {
@@ -15,9 +15,6 @@ export interface MysqlTransactionOptions {
   /** How long to wait for the answer to one statement, in milliseconds. */
   readonly timeout: number;
 }
-
-/** What a server says of a connection with its answer. */
-const status = { inTransaction: 1, autocommit: 2 } as const;
 
 /** What was begun last on each connection: stores of one connection share its savepoint, and take turns. */
 const lastOn = new WeakMap<object, Promise<unknown>>();
@@ -32,6 +29,7 @@ export class MysqlTransactionDriver implements SqlDriver {
   readonly #on: MysqlConnection;
   readonly #options: MysqlTransactionOptions;
   #limits: ServerLimits | null = null;
+  #names: readonly string[] = [];
 
   constructor(connection: Connection, options: MysqlTransactionOptions) {
     this.#on = new MysqlConnection(connection, { timeout: options.timeout, limits: () => this.#limits });
@@ -68,6 +66,7 @@ export class MysqlTransactionDriver implements SqlDriver {
       const { database, sessionTable } = this.#options;
       const { found, packetBytes } = await inspect(this.#on, { tables, database, sessionTable });
       this.#limits = { packetBytes };
+      this.#names = namesOf(found);
       return found;
     });
   }
@@ -84,7 +83,7 @@ export class MysqlTransactionDriver implements SqlDriver {
   }
 
   classify(error: unknown): ClassifiedError {
-    return classifyMysqlError(error, this.#options.server);
+    return classifyMysqlError(error, { server: this.#options.server, names: this.#names });
   }
 
   async close(): Promise<void> {}

@@ -10,7 +10,7 @@ import {
   type Steps,
 } from "@sessiondb/drizzle";
 import { getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
-import { naming } from "./mysql-limits.ts";
+import { refusing } from "./mysql-limits.ts";
 import type { MysqlResult } from "./mysql-connection.ts";
 
 /**
@@ -33,11 +33,11 @@ export class MysqlWrites extends SessionWrites {
         sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} on duplicate key update ${createdAt} = if(${kept}, ${sessions.createdAt}, ${sessions.createdAt})`,
       );
     });
-    return yield* naming("session", this.#changes(on, statement, { ...session }), Object.values(session));
+    return yield* refusing(this.#changes(on, statement, { ...session }), session);
   }
 
   override *updateSession(on: SqlConnection, sessionId: string, columns: Partial<SessionRow<string>>): Steps<void> {
-    yield* naming("session", super.updateSession(on, sessionId, columns), Object.values(columns));
+    yield* refusing(super.updateSession(on, sessionId, columns), columns);
   }
 
   /**
@@ -53,26 +53,27 @@ export class MysqlWrites extends SessionWrites {
         sql`, `,
       );
       const values = sql.join(
-        columns.map(([name]) => (name === "runIndex" ? sql`coalesce(${value(name)}, last.next)` : value(name))),
+        columns.map(([name]) => (name === "runIndex" ? sql`coalesce(${value(name)}, last.place)` : value(name))),
         sql`, `,
       );
-      const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as next from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+      const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
       return this.write(
         sql`insert into ${runs} (${names}) select ${values} from (${last}) as last ${this.replaceRun(keepsTime)}`,
       );
     });
-    return yield* naming("run", this.#changes(on, statement, { ...run }), [run.runData]);
+    return yield* refusing(this.#changes(on, statement, { ...run }), { runData: run.runData });
   }
 
   protected override replaceRun(keepsTime = false): SQL {
-    const { sessionId, runIndex } = this.dialect.tables.runs;
-    const sameSession = sql`${sessionId} = values(${bare(sessionId)})`;
+    const { runId, sessionId, runIndex } = this.dialect.tables.runs;
+    // Any unique key leads here, also one that an application has added: the row found may be another run.
+    const sameRun = sql`${runId} = values(${bare(runId)}) and ${sessionId} = values(${bare(sessionId)})`;
     const index = sql`coalesce(${runIndex}, values(${bare(runIndex)}))`;
     const assignments = [
       ...this.replacedColumns(keepsTime).map(
-        (column) => sql`${bare(column)} = if(${sameSession}, values(${bare(column)}), ${column})`,
+        (column) => sql`${bare(column)} = if(${sameRun}, values(${bare(column)}), ${column})`,
       ),
-      sql`${bare(runIndex)} = if(${sameSession}, ${index}, if(${kept}, ${runIndex}, ${runIndex}))`,
+      sql`${bare(runIndex)} = if(${sameRun}, ${index}, if(${kept}, ${runIndex}, ${runIndex}))`,
     ];
     return sql`on duplicate key update ${sql.join(assignments, sql`, `)}`;
   }
@@ -83,7 +84,8 @@ export class MysqlWrites extends SessionWrites {
   }
 
   *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {
-    const { kept: refused } = (yield* step(on.execute(statement, statement.bind(values)))) as MysqlResult;
-    return !refused;
+    const { kept: refused, affected } = (yield* step(on.execute(statement, statement.bind(values)))) as MysqlResult;
+    // A sharding proxy that drops the row answers that nothing was affected.
+    return !refused && affected > 0;
   }
 }

@@ -1,0 +1,95 @@
+import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+import {
+  checkLeftOut,
+  count,
+  flag,
+  milliseconds,
+  objectWith,
+  optional,
+  readOptions,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import { optionsOfUrl, tableOptionReaders } from "@sessiondb/drizzle";
+import type { Connection, Pool } from "mysql2/promise";
+import type { MySqlSessionDbOptions } from "./mysql-session-db.ts";
+
+const readers = {
+  ...tableOptionReaders,
+  database: optional(checkDatabase),
+  url: optional(checkUrl),
+  // A pool of mysql2 itself has the same methods, and takes callbacks.
+  pool: optional(objectWith<Pool>(["getConnection", "pool"], 'a pool of "mysql2/promise"')),
+  poolSize: count({ from: 1, otherwise: 10 }),
+  autoMigrate: flag(true),
+  connectionTimeout: milliseconds({ from: 1, otherwise: 10_000 }),
+  statementTimeout: milliseconds({ from: 1, otherwise: 60_000 }),
+  retryTimeout: milliseconds({ from: 0, otherwise: 15_000 }),
+  maxPayloadBytes: count({ from: 1, otherwise: 15 * 1024 * 1024 }),
+} satisfies OptionReaders<MySqlSessionDbOptions>;
+
+export type MysqlOptions = OptionsRead<typeof readers>;
+
+const checkPromised = objectWith<Connection>(["execute", "connection"], 'a connection of "mysql2/promise"');
+
+/** The connection of a transaction of the caller's. */
+export function checkConnection(connection: unknown): Connection {
+  return checkPromised(connection, "connection");
+}
+
+/** What other tools and drivers call the store's options in a connection string. */
+const otherNames = {
+  db: "database",
+  dbName: "database",
+  databaseName: "database",
+  schema: "database",
+  schemaName: "database",
+  tableName: "sessionTable",
+  sessionsTable: "sessionTable",
+  runTable: "runsTable",
+} as const;
+
+/** Reads the options of the constructor, those in the query of `url` among them. */
+export function readMysqlOptions(given: unknown): MysqlOptions {
+  const options = readOptions(given, readers);
+  const { url, pool } = options;
+  if ((url === undefined) === (pool === undefined)) {
+    throw new InvalidArgumentError("options", "an object with either url or pool");
+  }
+  if (url === undefined) {
+    checkLeftOut(given as object, ["poolSize"], "pool");
+    return options;
+  }
+  const { rest, found } = optionsOfUrl(url, given as object, {
+    own: ["database", "sessionTable", "runsTable"],
+    elsewhere: Object.keys(readers),
+    otherNames,
+    foreign: [],
+  });
+  const all = { ...options, ...readOptions({ ...(given as object), ...found }, readers), url: rest };
+  if (new URL(rest).pathname.length < 2 && all.database === undefined) {
+    throw new ConnectionStringError(
+      "The connection string names no database: mysql://user:password@host:3306/database",
+    );
+  }
+  return all;
+}
+
+function checkUrl(url: unknown): string {
+  const fits = typeof url === "string" && /^(?:mysql|mariadb):\/\//i.test(url) && URL.canParse(url);
+  if (!fits || new URL(url).hostname === "") {
+    throw new ConnectionStringError(
+      "A MySQL connection string is mysql://user:password@host:3306/database, with special characters of the password percent-encoded",
+    );
+  }
+  return url;
+}
+
+/** Quoted where it is used, so only what no server can hold is refused. */
+function checkDatabase(name: unknown, argument: string): string {
+  const wellFormed = typeof name === "string" && !name.includes("\0") && !/\p{Surrogate}/u.test(name);
+  if (!wellFormed || name === "" || name.length > 64) {
+    throw new InvalidArgumentError(argument, "the name of a database, of 1 to 64 characters");
+  }
+  return name;
+}
