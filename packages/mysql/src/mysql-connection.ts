@@ -2,7 +2,7 @@ import { PayloadTooLargeError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import { untilAborted, type SqlConnection, type Statement, type StatementResult } from "@sessiondb/drizzle";
 import type { Connection, ResultSetHeader } from "mysql2/promise";
-import { endsConnection, LostTransactionError, NoAnswerError } from "./mysql-errors.ts";
+import { endsConnection, LostTransactionError, NoAnswerError, UnexpectedAnswerError } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 
 export interface MysqlResult extends StatementResult {
@@ -91,18 +91,23 @@ export class MysqlConnection implements SqlConnection {
     this.#checkSize(values);
     const send = () => this.connection.execute({ ...this.#results, sql, values });
     const [result] = await this.#answer(send, { timeout, signal: this.#signal });
+    const isRead = /^\(?select\b/i.test(sql);
+    if (Array.isArray(result) !== isRead) {
+      throw new UnexpectedAnswerError();
+    }
     if (Array.isArray(result)) {
       return { rows: result as unknown[][], affected: 0, kept: false };
     }
     const { affectedRows, insertId, serverStatus } = result as WriteAnswer;
-    this.#checkTransaction(serverStatus);
+    this.#checkTransaction(serverStatus, { afterWrite: true });
     return { rows: [], affected: Number(affectedRows), kept: Number(insertId) > 0 };
   }
 
   /** Begins a transaction. Until it ends, each write whose answer says that it is gone is an error. */
   async begin(): Promise<void> {
+    const flags = await this.command("START TRANSACTION");
     this.#inTransaction = true;
-    this.#checkTransaction(await this.command("START TRANSACTION"));
+    this.#checkTransaction(flags, { afterWrite: false });
   }
 
   /** Runs a statement that takes no parameters and cannot be prepared. Resolves with the server's status flags. */
@@ -116,7 +121,7 @@ export class MysqlConnection implements SqlConnection {
     const flags = await this.#command(sql, { timeout: this.#timeout, signal: undefined });
     if ((flags & status.inTransaction) !== 0) {
       this.broken = true;
-      throw new LostTransactionError();
+      throw new LostTransactionError({ afterWrite: true });
     }
   }
 
@@ -126,10 +131,10 @@ export class MysqlConnection implements SqlConnection {
   }
 
   /** A server that restarted behind a proxy, or a proxy itself, may have lost a transaction without an error. */
-  #checkTransaction(flags: number): void {
+  #checkTransaction(flags: number, about: { readonly afterWrite: boolean }): void {
     if (this.#inTransaction && (flags & status.inTransaction) === 0) {
       this.broken = true;
-      throw new LostTransactionError();
+      throw new LostTransactionError(about);
     }
   }
 

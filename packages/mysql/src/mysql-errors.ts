@@ -17,14 +17,29 @@ export class NoAnswerError extends Error {
   }
 }
 
-/** A transaction was gone before it was committed, without an error: what it wrote may be stored or not. */
+/** The server's answer says that a transaction is gone, or was never begun. */
 export class LostTransactionError extends Error {
-  constructor() {
+  /** Whether a statement that writes may have been committed by itself. */
+  readonly afterWrite: boolean;
+
+  constructor({ afterWrite }: { afterWrite: boolean }) {
     super("The server's answer says that no transaction is open");
+    this.afterWrite = afterWrite;
   }
 
   override get name(): string {
     return "LostTransactionError";
+  }
+}
+
+/** A statement that reads was answered without rows, or one that writes with rows. */
+export class UnexpectedAnswerError extends Error {
+  constructor() {
+    super("The answer is not one to the statement");
+  }
+
+  override get name(): string {
+    return "UnexpectedAnswerError";
   }
 }
 
@@ -124,8 +139,10 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
     return final(new DatabaseUnreachableError(`${server} did not answer in time.`, options));
   }
   if (cause instanceof LostTransactionError) {
-    const lost = new DatabaseUnreachableError(`${server} has lost the transaction before it was committed.`, options);
-    return { error: lost, transient: true, outcomeUnknown: true };
+    const lost = `${server} has lost the transaction before it was committed.`;
+    const open = " What of the change was made is not known: read it before making it again.";
+    const error = new DatabaseUnreachableError(cause.afterWrite ? lost + open : lost, options);
+    return { error, transient: !cause.afterWrite };
   }
   const label = code === "" ? String(errno) : code;
   switch (kindOf(cause)) {

@@ -3,7 +3,7 @@ import { createPool } from "mysql2/promise";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { expect, test } from "vitest";
 import { refusal, run, session } from "./models.ts";
-import { Proxy } from "./proxy.ts";
+import { okAnswer, Proxy } from "./proxy.ts";
 import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 const timeout = 60_000;
@@ -78,6 +78,24 @@ onEachServer((server) => {
     }));
     expect((await refusal(change, "DATABASE_UNREACHABLE")).message).toContain("not known");
     expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ count: 1 });
+  });
+
+  test.each([1, 3])("a turn whose command %i was only said to be done is not acknowledged before it is", async (at) => {
+    await using proxy = new Proxy(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: await proxy.listen(), poolSize: 1 });
+    await db.upsertRun({ session: session("s"), run: run("a") });
+    await db.upsertRun({ session: session("s"), run: run("b") });
+    const start = proxy.commands;
+    const isFaked = (bytes: Buffer): boolean => bytes[3] === 0 && proxy.commands - start === at;
+    proxy.onRequest = (bytes) => (isFaked(bytes) ? okAnswer({ inTransaction: at > 1 }) : "pass");
+    const turn = db.upsertRun({ session: session("s"), run: run("c") });
+    const outcome = await turn.then(
+      () => "stored",
+      (error: unknown) => String(error),
+    );
+    expect(outcome).toContain(at === 1 ? "stored" : 'DatabaseError: Run "c" was not written to agno_runs');
+    proxy.onRequest = () => "pass";
+    expect(await runIds(db)).toEqual(at === 1 ? ["a", "b", "c"] : ["a", "b"]);
   });
 
   test("an exhausted pool is an error after a bounded wait", { timeout }, async () => {

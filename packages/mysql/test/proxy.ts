@@ -4,12 +4,17 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 /** What a proxy does with a piece of traffic: pass it on, cut the connection, or keep it and say nothing. */
 export type Verdict = "pass" | "cut" | "hold";
 
+/** What says that a statement was done, and affected nothing, with the flags of a connection in autocommit mode. */
+export function okAnswer({ inTransaction }: { inTransaction: boolean }): Buffer {
+  return Buffer.from([7, 0, 0, 1, 0, 0, 0, inTransaction ? 3 : 2, 0, 0, 0]);
+}
+
 /** A way to the server that a test can watch and break. */
 export class Proxy implements AsyncDisposable {
-  /** Called with what a client sends. */
-  onRequest: (bytes: Buffer) => Verdict = () => "pass";
-  /** Called with what the server answers. */
-  onAnswer: (bytes: Buffer) => Verdict = () => "pass";
+  /** Called with what a client sends. Bytes are the answer to it, which the server does not see. */
+  onRequest: (bytes: Buffer) => Verdict | Buffer = () => "pass";
+  /** Called with what the server answers. Bytes take its place. */
+  onAnswer: (bytes: Buffer) => Verdict | Buffer = () => "pass";
   /** Accepts no connection when false; those that are open stay. */
   reachable = true;
   /** How many commands clients sent since it was set to 0; closing a prepared statement has no answer and counts not. */
@@ -59,9 +64,11 @@ export class Proxy implements AsyncDisposable {
         cut();
       });
     }
-    const pass = (to: Socket, ask: (bytes: Buffer) => Verdict) => (bytes: Buffer) => {
+    const pass = (to: Socket, ask: (bytes: Buffer) => Verdict | Buffer) => (bytes: Buffer) => {
       const verdict = ask(bytes);
-      if (verdict === "pass") {
+      if (typeof verdict === "object") {
+        client.write(verdict);
+      } else if (verdict === "pass") {
         to.write(bytes);
       } else if (verdict === "cut") {
         cut();
