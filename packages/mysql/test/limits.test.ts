@@ -27,6 +27,8 @@ onEachServer((server) => {
       const error = (await refusal(turn, "PAYLOAD_TOO_LARGE")) as PayloadTooLargeError;
       expect(error).toMatchObject({ argument: "run", limit: db.limits.maxPayloadBytes });
       expect(error.size).toBeGreaterThan(bytes);
+      expect(error.message).toContain("max_allowed_packet");
+      expect(error.message).not.toContain("maxPayloadBytes");
       // Documents that fit one by one, and not together.
       const half = "x".repeat(bytes * 0.6);
       const whole = session("new", { metadata: { half }, agentData: { half } });
@@ -59,6 +61,33 @@ onEachServer((server) => {
     expect(
       await refusal(db.upsertSession(session("new", { metadata: nested(101) })), "INVALID_ARGUMENT"),
     ).toMatchObject({ argument: "session.metadata" });
+  });
+
+  test("what is nested too deeply is named by its argument", async () => {
+    const url = await freshDatabase(server.url);
+    await withConnection(url, (connection) => connection.query(agno3Tables));
+    await using db = new MySqlSessionDb({ url });
+    await db.upsertRun({ session: session("s"), run: run("r") });
+    const state = { sessionState: nested(120) };
+    const deep = { deep: nested(120) };
+    const s = session("s");
+    const writes: Readonly<Record<string, () => Promise<unknown>>> = {
+      "change.sessionData": () => db.updateSession({ sessionId: "s" }, state),
+      "change.metadata": () => db.upsertRun({ session: s, run: run("r2"), change: { metadata: deep } }),
+      "session.agentData": () => db.upsertSession(session("s", { agentData: deep })),
+      "session.metadata": () => db.upsertRun({ session: session("new", { metadata: deep }), run: run("r3") }),
+      "also[0].change.sessionData": () =>
+        db.upsertRun({ session: s, run: run("r2"), also: [{ session: session("t"), change: state }] }),
+      run: () => db.upsertRun({ session: s, run: run("r2", { metadata: deep }) }),
+      change: () => db.updateRun({ runId: "r" }, (stored) => ({ ...stored, metadata: deep })),
+    };
+    for (const [argument, write] of Object.entries(writes)) {
+      expect(await refusal(write(), "INVALID_ARGUMENT")).toMatchObject({ argument });
+    }
+    // A change of the first turn is told from the session that comes with it.
+    const first = db.upsertRun({ session: session("first"), run: run("r4"), change: state });
+    expect(await refusal(first, "INVALID_ARGUMENT")).toMatchObject({ argument: "change.sessionData" });
+    expect((await db.getSessions()).sessions.map(({ sessionId }) => sessionId)).toEqual(["s"]);
   });
 
   test("nesting that MariaDB's own JSON columns cannot hold is refused with both depths", async () => {

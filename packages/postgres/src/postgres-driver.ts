@@ -178,7 +178,7 @@ export class PostgresDriver implements SqlDriver {
         0,
       );
       if (size > longestMessage) {
-        throw new PayloadTooLargeError("All JSON of one row together", { size, limit: longestMessage });
+        throw new PayloadTooLargeError("All JSON of one row together", { size, limit: longestMessage, advice: "" });
       }
     }
   }

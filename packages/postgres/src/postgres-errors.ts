@@ -100,7 +100,7 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
     case "53200":
       return new PayloadTooLargeError(
         "The JSON of one column",
-        { size: failure.largestValue, limit: payloadBytes },
+        { size: failure.largestValue, limit: payloadBytes, advice: "" },
         options,
       );
     case "22001":
