@@ -91,12 +91,11 @@ export class MysqlConnection implements SqlConnection {
     this.#checkSize(values);
     const send = () => this.connection.execute({ ...this.#results, sql, values });
     const [result] = await this.#answer(send, { timeout, signal: this.#signal });
-    const isRead = /^\(?select\b/i.test(sql);
-    if (Array.isArray(result) !== isRead) {
-      throw new UnexpectedAnswerError();
-    }
     if (Array.isArray(result)) {
       return { rows: result as unknown[][], affected: 0, kept: false };
+    }
+    if (/^\(?select\b/i.test(sql)) {
+      throw new UnexpectedAnswerError();
     }
     const { affectedRows, insertId, serverStatus } = result as WriteAnswer;
     this.#checkTransaction(serverStatus, { afterWrite: true });

@@ -32,7 +32,7 @@ export class LostTransactionError extends Error {
   }
 }
 
-/** A statement that reads was answered without rows, or one that writes with rows. */
+/** A statement that reads was answered as if it had written. */
 export class UnexpectedAnswerError extends Error {
   constructor() {
     super("The answer is not one to the statement");
