@@ -37,6 +37,7 @@ import type { SessionWrites } from "./session-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { parseRun, parseRunData, positionOf, type StoredRun } from "./sql-parts.ts";
 import { callOut } from "./retry.ts";
+import { readable } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
 /** The statements that flows are made of. */
@@ -227,8 +228,9 @@ export class RunFlows {
     const { start } = query;
     const resumed = start && { ...start, position: yield* this.#currentPlace(on, query, start.position) };
     const rows = yield* this.#reads.runs(on, { ...query, start: resumed, limit: query.limit + 1 });
-    return decodeRows(pageOfRows(rows, query, positionOf), query, {
-      decode: (row) => parseRun(row, this.#names.runs),
+    const page = pageOfRows(rows, query, (row) => positionOf(readable(row)));
+    return decodeRows(page, query, {
+      decode: (row) => parseRun(readable(row), this.#names.runs),
       idOf: ({ runId }) => runId,
     });
   }

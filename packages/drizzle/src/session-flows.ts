@@ -35,6 +35,7 @@ import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { parseSession, type ListedRow, type RawSession } from "./sql-parts.ts";
+import { isReadable, readable } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
 /** A session of a list with its runs, which are decoded when it is. */
@@ -90,13 +91,17 @@ export class SessionFlows {
     }
     // One row more than asked for tells whether the list goes on.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
-    const page = pageOfRows(rows, query, (row) => sessionPosition(row, query.sortBy));
-    const whole = yield* this.#withRuns(on, layout, { rows: page.items, wanted: query.runs });
+    // Where a page ends in a row without a place, the list cannot go on, and says so.
+    const page = pageOfRows(rows, query, (row) => sessionPosition(readable(row), query.sortBy));
+    const whole = yield* this.#withRuns(on, layout, { rows: page.items.filter(isReadable), wanted: query.runs });
     // A session that was deleted since the page was read, or is another user's now, is not on it any more.
     const present =
-      whole === null ? page.items : page.items.filter(({ sessionId }) => isThere(whole.get(sessionId), query));
+      whole === null
+        ? page.items
+        : page.items.filter((row) => !isReadable(row) || isThere(whole.get(row.sessionId), query));
     const listed = decodeRows({ ...page, items: present }, query, {
-      decode: (listedRow): Session | SessionHeader => {
+      decode: (row): Session | SessionHeader => {
+        const listedRow = readable(row);
         const found = whole?.get(listedRow.sessionId);
         const session =
           found === undefined

@@ -156,7 +156,7 @@ export class SessionReads extends StatementSet {
           order by ${direction(timestamp)}, ${direction(id)} ${this.limit("limit")} offset ${value("offset")}`,
       );
     });
-    return yield* this.rows(on, statement, listValues(query));
+    return yield* this.listed(on, statement, listValues(query));
   }
 
   /** The columns of a list of sessions. */
@@ -278,7 +278,7 @@ export class SessionReads extends StatementSet {
             sql`${runs}${whereOf(where(), rest)} order by ${directed(keys, order)} ${this.limit("limit")}`,
           );
     });
-    return yield* this.rows(on, statement, runListValues(query));
+    return yield* this.listed(on, statement, runListValues(query));
   }
 
   /** Across sessions: each column that may name the component has an index in the list's order, so they are merged. */

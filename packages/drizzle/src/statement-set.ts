@@ -42,6 +42,11 @@ export abstract class StatementSet {
     return (yield* this.raw(on, statement, values)).map((row) => statement.decode(row));
   }
 
+  /** Rows of a list: one that cannot be read is among them, see `readable`. */
+  protected *listed<Row>(on: SqlConnection, statement: Statement<Row>, values: Record<string, unknown>): Steps<Row[]> {
+    return (yield* this.raw(on, statement, values)).map((row) => statement.decodeListed(row));
+  }
+
   /** Rows as the driver gives them, for a statement whose rows are of several kinds. */
   protected *raw<Row>(
     on: SqlConnection,

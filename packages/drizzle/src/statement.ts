@@ -42,35 +42,79 @@ export class Statement<Row> {
     });
   }
 
-  /** A row as the driver gives it: JSON columns are left for `parseJson`. */
+  /**
+   * A row as the driver gives it: JSON columns are left for `parseJson`.
+   *
+   * @throws CorruptDataError for a number that is none.
+   */
   decode(values: readonly unknown[]): Row {
+    const { row, fault } = this.#decoded(values);
+    if (fault !== null) {
+      throw fault;
+    }
+    return row;
+  }
+
+  /** A row of a list, which goes on past one that cannot be read: `readable` throws its fault. */
+  decodeListed(values: readonly unknown[]): Row {
+    const { row, fault } = this.#decoded(values);
+    if (fault !== null) {
+      faults.set(row as object, fault);
+    }
+    return row;
+  }
+
+  #decoded(values: readonly unknown[]): { readonly row: Row; readonly fault: CorruptDataError | null } {
     const row: Record<string, unknown> = {};
     const names = this.#names;
-    for (let index = 0; index < names.length; index += 1) {
-      const name = names[index] as string;
-      row[name] = values[index];
-    }
+    let wrong: string | null = null;
     for (let index = 0; index < names.length; index += 1) {
       const place = this.#numbers[index] ?? null;
-      if (place !== null) {
-        row[names[index] as string] = wholeNumber(values[index], place, row);
+      const value = place === null ? values[index] : wholeNumber(values[index]);
+      if (value === notWhole) {
+        wrong ??= place;
       }
+      row[names[index] as string] = value;
     }
-    return row as Row;
+    return { row: row as Row, fault: wrong === null ? null : faultOf(row, wrong) };
   }
 }
 
+/** What stands against reading rows of lists. */
+const faults = new WeakMap<object, CorruptDataError>();
+
+/**
+ * A row of a list.
+ *
+ * @throws CorruptDataError when one of its numbers is none.
+ */
+export function readable<Row extends object>(row: Row): Row {
+  const fault = faults.get(row);
+  if (fault !== undefined) {
+    throw fault;
+  }
+  return row;
+}
+
+/** Whether `readable` returns a row. */
+export function isReadable(row: object): boolean {
+  return !faults.has(row);
+}
+
+const notWhole = Symbol("not a whole number");
+
 /** A column of SQLite holds what it was given, whatever it is declared as. A cursor of it would lead in circles. */
-function wholeNumber(value: unknown, place: string, row: Readonly<Record<string, unknown>>): number | null | undefined {
+function wholeNumber(value: unknown): unknown {
   if (value === null || value === undefined) {
     return value;
   }
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-  if (!Number.isSafeInteger(number)) {
-    const id = row["runId"] ?? row["sessionId"];
-    throw new CorruptDataError(place, typeof id === "string" ? id : null, { wanted: "a whole number" });
-  }
-  return number as number;
+  return Number.isSafeInteger(number) ? number : notWhole;
+}
+
+function faultOf({ runId, sessionId }: Readonly<Record<string, unknown>>, place: string): CorruptDataError {
+  const id = runId ?? sessionId;
+  return new CorruptDataError(place, typeof id === "string" ? id : null, { wanted: "a whole number" });
 }
 
 function slotOf(param: unknown): Slot {

@@ -58,7 +58,7 @@ export class MysqlReads extends SessionReads {
         sql`(${page}) as page join ${sessions} on ${sessions.sessionId} = page.id order by page.at ${way}, page.id ${way}`,
       );
     });
-    return yield* this.rows(on, statement, { ...listValues(query), upTo: limit + offset });
+    return yield* this.listed(on, statement, { ...listValues(query), upTo: limit + offset });
   }
 
   /** One statement: the session's row, and a row for each run, so that nothing is repeated. */

@@ -195,7 +195,7 @@ export class PostgresReads extends SessionReads {
         runSelection(runs),
       );
     });
-    return yield* this.rows(on, statement, runListValues(query));
+    return yield* this.listed(on, statement, runListValues(query));
   }
 }
 

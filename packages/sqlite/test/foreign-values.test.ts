@@ -71,3 +71,32 @@ describe.each(cells)("%s as %j", (column, value) => {
     expect(["CORRUPT_DATA", "returned"]).toEqual(expect.arrayContaining(Object.values(outcomes)));
   });
 });
+
+type Page = { readonly unreadable: readonly { readonly id: string }[] };
+
+const lists: Readonly<Record<string, (db: SqliteSessionDb) => Promise<Page>>> = {
+  sessions: (db) => db.getSessions(),
+  "sessions by their last update": (db) => db.getSessions({ sortBy: "updatedAt" }),
+  "sessions with their runs": (db) => db.getSessions({ includeRuns: true }),
+  runs: (db) => db.getRuns(),
+};
+
+test.each([
+  ["sessions", "agno_sessions.created_at", "bad", 2],
+  ["sessions", "agno_sessions.updated_at", "bad", 2],
+  ["sessions by their last update", "agno_sessions.created_at", "bad", 2],
+  ["sessions by their last update", "agno_sessions.updated_at", "bad", 2],
+  ["sessions with their runs", "agno_sessions.created_at", "bad", 2],
+  ["sessions with their runs", "agno_sessions.updated_at", "bad", 2],
+  ["runs", "agno_runs.created_at", "bad-run", 5],
+  ["runs", "agno_runs.run_index", "bad-run", 5],
+])("a list of %s reports the row whose %s cannot be read, beside the others", async (list, column, id, others) => {
+  const file = temporaryFile();
+  copyFileSync(template, file);
+  await using db = new SqliteSessionDb({ file });
+  const [table = "", name = ""] = column.split(".");
+  query(file, `update ${table} set ${name} = ? where ${id === "bad" ? "session_id" : "run_id"} = '${id}'`, marked);
+  const page = await lists[list]?.(db);
+  expect(page?.unreadable.map((each) => each.id)).toEqual([id]);
+  expect(Object.values({ ...page, unreadable: null }).find((each) => Array.isArray(each))).toHaveLength(others);
+});
