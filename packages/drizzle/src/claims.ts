@@ -55,6 +55,12 @@ export class Claims {
       if (locked !== null) {
         return { row: parseSession(locked, this.#sets.names.sessions), isNew: false };
       }
+      if ((yield* this.#sets.reads.allRuns(on, sessionId)).length > 0) {
+        throw new DatabaseError(
+          `${this.#sets.names.runs} holds runs of session ${JSON.stringify(sessionId)}, which is not in ` +
+            `${this.#sets.names.sessions}: they may be another user's. Delete them or restore their session, or use another session id.`,
+        );
+      }
     }
     throw new DatabaseError(
       `Session ${JSON.stringify(sessionId)} can neither be created nor read in ${this.#sets.names.sessions}. Look for ` +

@@ -3,7 +3,7 @@ import { componentColumns, unixSeconds, type RunRow, type SessionRow } from "@se
 import { getTableColumns, getTableName, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import { notWritten } from "./not-written.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, runOrder, value } from "./sql-parts.ts";
+import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, list, runOrder, value } from "./sql-parts.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -66,15 +66,21 @@ export class SessionWrites extends StatementSet {
     return sql`on conflict (${bare(key)}) do nothing`;
   }
 
-  /** False when the session exists. */
+  /** False when the session exists, and when runs are stored under its id without it, which would become its own. */
   *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
     const { sessions } = this.dialect.tables;
     const statement = this.once("insert session", () =>
-      this.write(
-        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} ${this.keepStored(sessions.sessionId)}`,
-      ),
+      this.write(sql`insert into ${sessions} ${this.newSession()} ${this.keepStored(sessions.sessionId)}`),
     );
     return (yield* this.affected(on, statement, { ...session })) > 0;
+  }
+
+  /** What is inserted for a session: a row, or none where its id has runs. */
+  protected newSession(): SQL {
+    const { sessions, runs } = this.dialect.tables;
+    const columns: Record<string, Column> = getTableColumns(sessions);
+    const runsOfId = sql`select 1 from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+    return sql`(${list(Object.values(columns).map(bare))}) select ${list(Object.keys(columns).map(value))} where not exists (${runsOfId})`;
   }
 
   /** Changes a session that is locked. */

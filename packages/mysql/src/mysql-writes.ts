@@ -1,14 +1,5 @@
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
-import {
-  bare,
-  insertValues,
-  SessionWrites,
-  step,
-  value,
-  type SqlConnection,
-  type Statement,
-  type Steps,
-} from "@sessiondb/drizzle";
+import { bare, SessionWrites, step, value, type SqlConnection, type Statement, type Steps } from "@sessiondb/drizzle";
 import { getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
 import { refusing } from "./mysql-limits.ts";
 import type { MysqlResult } from "./mysql-connection.ts";
@@ -30,7 +21,7 @@ export class MysqlWrites extends SessionWrites {
     const statement = this.once("insert session", () => {
       const createdAt = bare(sessions.createdAt);
       return this.write(
-        sql`insert into ${sessions} ${insertValues(getTableColumns(sessions))} on duplicate key update ${createdAt} = if(${kept}, ${sessions.createdAt}, ${sessions.createdAt})`,
+        sql`insert into ${sessions} ${this.newSession()} on duplicate key update ${createdAt} = if(${kept}, ${sessions.createdAt}, ${sessions.createdAt})`,
       );
     });
     return yield* refusing(this.#changes(on, statement, { ...session }), session);

@@ -90,7 +90,7 @@ test.each([
   ["sessions with their runs", "agno_sessions.updated_at", "bad", 2],
   ["runs", "agno_runs.created_at", "bad-run", 5],
   ["runs", "agno_runs.run_index", "bad-run", 5],
-])("a list of %s reports the row whose %s cannot be read, beside the others", async (list, column, id, others) => {
+])("a list of %s reports the row whose %s cannot be read, beside the others", async (...[list, column, id, others]) => {
   const file = temporaryFile();
   copyFileSync(template, file);
   await using db = new SqliteSessionDb({ file });
