@@ -32,7 +32,7 @@ export const text = fc
   .filter((value) => !value.includes("\0"));
 const json = fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<JsonValue>;
 const some = json.filter((value) => value !== null) as fc.Arbitrary<NonNullable<JsonValue>>;
-export const object: fc.Arbitrary<JsonObject> = fc.dictionary(text, json, { maxKeys: 3 });
+const object: fc.Arbitrary<JsonObject> = fc.dictionary(text, json, { maxKeys: 3 });
 const extra = object.map((keys) => Object.fromEntries(Object.entries(keys).map(([key, value]) => [`x_${key}`, value])));
 export const list = <Item>(item: fc.Arbitrary<Item>) => fc.array(item, { maxLength: 2 });
 const media = list(fc.record({ id: text, url: text, mimeType: fc.constant("image/png"), extra }));
