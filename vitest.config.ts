@@ -19,7 +19,7 @@ const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
   usual: { include: ["**/test/**/*.test.ts"], exclude: ["**/*.more.test.ts", "**/*.slow.test.ts"] },
   more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
-  slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes.test.ts"], exclude: [] },
+  slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes{,.more}.test.ts"], exclude: [] },
 };
 
 export default defineConfig({

@@ -51,6 +51,7 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
       return sql`(json_type(${name}) = 'STRING' and locate(${folded} collate utf8mb4_bin, ${replaced}) > 0)`;
     },
     accepts,
+    spoils,
     plan: (found: FoundMysqlSchema, { indexes, further }) => {
       const statements = planSchema(found, {
         quote,
@@ -127,4 +128,11 @@ function accepts(wanted: Column, foundType: string): boolean {
   const [type = ""] = wanted.getSQLType().toLowerCase().split("(");
   const family = families.find((each) => each.test(type));
   return family === undefined ? foundType.toLowerCase() === type : family.test(foundType.toLowerCase());
+}
+
+/** Text sorts by its characters where numbers are ordered, and a number takes `007` for `7` where text is told apart. */
+function spoils(wanted: Column, foundType: string): boolean {
+  const type = wanted.getSQLType().toLowerCase();
+  const isNumber = /int|decimal|numeric|float|double|bit/.test(foundType.toLowerCase());
+  return type === "bigint" ? !isNumber : type.startsWith("varchar") && isNumber;
 }

@@ -1,43 +1,6 @@
-import { conformanceCases } from "@sessiondb/conformance";
-import { MySqlSessionDb } from "@sessiondb/mysql";
-import { expect, test } from "vitest";
-import { agno2DatabaseOf } from "./agno-2-rows.ts";
-import { emptiedDatabases, freshDatabase, freshStore, onEachServer } from "./support.ts";
-
-const hardNames = ["a lone surrogate", "a trailing space", "emoji", "upper case"];
-const ofNames = ["1000 characters", "63 characters", "64 characters", "NUL", ...hardNames].map(
-  (name) => `table names: ${name} in a table name works or is refused, and harms no other table`,
-);
-
-/** What looks at tables that are being made, and what ends a call before its work is done. */
-const freshGroups = ["close", "schema", "signals", "table names"];
-
-/** What takes longest, and what needs a hook: in conformance-long.slow.test.ts. */
-const longGroups = ["caches", "connections", "cost", "indexes", "random", "unreadable rows"];
+import { isCommon, testConformance } from "./conformance.ts";
+import { onEachServer } from "./support.ts";
 
 onEachServer((server) => {
-  const openNamed = async (url = freshDatabase(server.url)) => {
-    const opened = await url;
-    return (sessionTable = "agno_sessions") => new MySqlSessionDb({ url: opened, sessionTable });
-  };
-  const openLegacy = async (rows: Parameters<typeof agno2DatabaseOf>[1]) =>
-    new MySqlSessionDb({ url: await agno2DatabaseOf(server, rows) });
-  const databases = emptiedDatabases(server);
-  const emptied = async () => new MySqlSessionDb({ url: await databases.take() });
-  const cases = conformanceCases(() => freshStore(server), { openShared: openNamed, openNamed, openLegacy });
-  const cheaper = conformanceCases(emptied, { openShared: () => openNamed(databases.take()), openNamed, openLegacy });
-  const emptiedCases = cheaper.filter(({ group }) => ![...longGroups, ...freshGroups].includes(group));
-  for (const each of emptiedCases) {
-    test.concurrent(each.name, { timeout: 60_000 }, () => databases.run(each.run));
-  }
-  for (const each of cases.filter(({ group }) => freshGroups.includes(group))) {
-    test.concurrent(each.name, { timeout: 60_000 }, each.run);
-  }
-
-  test("only names that the server does not take, and what needs hooks, are left out", () => {
-    const left = [...cases.leftOut, ...cheaper.leftOut]
-      .map(({ name }) => name)
-      .filter((name) => !longGroups.includes(name));
-    expect(left.toSorted()).toEqual(ofNames);
-  });
+  testConformance(server, (group) => server.name === "mysql" || !isCommon(group));
 });

@@ -15,9 +15,12 @@ const found = (["mysql", "mariadb"] as const).flatMap((name): TestedServer[] => 
   return url === null ? [] : [{ name, url }];
 });
 
-/** The same tests against each server. */
-export function onEachServer(tests: (server: TestedServer) => void): void {
-  for (const server of found) {
+/** The same tests against each server of these names. */
+export function onEachServer(
+  tests: (server: TestedServer) => void,
+  names: readonly TestedServer["name"][] = ["mysql", "mariadb"],
+): void {
+  for (const server of found.filter(({ name }) => names.includes(name))) {
     describe(server.name, () => {
       tests(server);
     });

@@ -107,8 +107,18 @@ const refused: Readonly<Record<string, Feature & { readonly code: string; readon
   },
   "a number in place of text": {
     ddl: `${agno3Tables}; alter table agno_runs modify status bigint`,
-    code: "INVALID_ARGUMENT",
-    named: "status",
+    code: "SCHEMA_MISMATCH",
+    named: "agno_runs.status: wanted varchar(50), found bigint",
+  },
+  "text in place of a time": {
+    ddl: `${agno3Tables}; alter table agno_sessions modify created_at varchar(20) not null`,
+    code: "SCHEMA_MISMATCH",
+    named: "agno_sessions.created_at: wanted bigint, found varchar",
+  },
+  "text in place of a run's place": {
+    ddl: `${agno3Tables}; alter table agno_runs modify run_index varchar(20)`,
+    code: "SCHEMA_MISMATCH",
+    named: "agno_runs.run_index: wanted bigint, found varchar",
   },
 };
 
