@@ -13,12 +13,13 @@ const project = (root: string, name: string) => ({
 });
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
 
-// Three tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `more`: second drivers, poolers and
-// what takes long; `slow`: rounds of kills.
+// Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `more`: second drivers, poolers and what
+// takes long; `agno`: with the real Agno, in Python; `slow`: rounds of kills.
 const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
-  usual: { include: ["**/test/**/*.test.ts"], exclude: ["**/*.more.test.ts", "**/*.slow.test.ts"] },
+  usual: { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] },
   more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
+  agno: { include: ["**/test/**/*.agno.test.ts"], exclude: [] },
   slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes{,.more}.test.ts"], exclude: [] },
 };
 
@@ -28,7 +29,7 @@ export default defineConfig({
   test: {
     projects: [
       ...packages.map((name) => project(`packages/${name}`, name)),
-      ...["examples", "docs"].map((name) => project(name, name)),
+      ...["examples", "docs", "agno"].map((name) => project(name, name)),
     ],
     include: tiers[tier]?.include ?? [],
     exclude: ["**/node_modules/**", "**/dist/**", ...(tiers[tier]?.exclude ?? [])],

@@ -1,0 +1,237 @@
+"""Drives the real Agno for tests: a JSON command a line on stdin, a JSON answer a line on stdout.
+
+The model is scripted: each answer of it is a dictionary with `text`, `tools` (calls, as name and arguments) or `fail`.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ["AGNO_TELEMETRY"] = "false"
+
+from agno.agent import Agent
+from agno.db.base import SessionType
+from agno.models.base import Model
+from agno.models.response import ModelResponse
+from agno.team import Team
+from agno.tools import tool
+from agno.workflow import Step, Workflow
+
+ANSWERS = sys.stdout
+# What Agno and its libraries print must not stand between the answers.
+sys.stdout = sys.stderr
+
+
+class ScriptedModel(Model):
+    """Gives the answers of a script, one a call, and keeps what it was shown."""
+
+    def __init__(self, script: list[dict], id: str = "scripted"):
+        super().__init__(id=id, name="scripted", provider="scripted")
+        self.script = list(script)
+        self.shown: list[list[dict]] = []
+
+    def _next(self, messages) -> ModelResponse:
+        self.shown.append([{"role": message.role, "content": message.content} for message in messages])
+        answer = self.script.pop(0) if self.script else {"text": "no answer is left"}
+        if "fail" in answer:
+            raise RuntimeError(answer["fail"])
+        calls = [
+            {
+                "id": call.get("id", f"call-{len(self.shown)}-{index}"),
+                "type": "function",
+                "function": {"name": call["name"], "arguments": json.dumps(call.get("arguments", {}))},
+            }
+            for index, call in enumerate(answer.get("tools", []))
+        ]
+        return ModelResponse(role="assistant", content=answer.get("text"), tool_calls=calls)
+
+    def invoke(self, *args, **kwargs):
+        return self._next(kwargs["messages"] if "messages" in kwargs else args[0])
+
+    async def ainvoke(self, *args, **kwargs):
+        return self.invoke(*args, **kwargs)
+
+    def invoke_stream(self, *args, **kwargs):
+        yield self.invoke(*args, **kwargs)
+
+    async def ainvoke_stream(self, *args, **kwargs):
+        yield self.invoke(*args, **kwargs)
+
+    def _parse_provider_response(self, response, **kwargs):
+        return response
+
+    def _parse_provider_response_delta(self, response):
+        return response
+
+
+CALLED: list[dict] = []
+
+
+def note(what: str) -> str:
+    """Takes a note."""
+    CALLED.append({"name": "note", "what": what})
+    return f"noted: {what}"
+
+
+@tool(requires_confirmation=True)
+def confirmed_note(what: str) -> str:
+    """Takes a note once somebody has confirmed it."""
+    CALLED.append({"name": "confirmed_note", "what": what})
+    return f"noted: {what}"
+
+
+@tool(requires_user_input=True, user_input_fields=["what"])
+def asked_note(what: str) -> str:
+    """Takes a note of what the user says."""
+    CALLED.append({"name": "asked_note", "what": what})
+    return f"noted: {what}"
+
+
+@tool(external_execution=True)
+def outside_note(what: str) -> str:
+    """Takes a note elsewhere."""
+    raise AssertionError("it runs elsewhere")
+
+
+TOOLS = {
+    "note": note,
+    "confirmed_note": confirmed_note,
+    "asked_note": asked_note,
+    "outside_note": outside_note,
+}
+
+
+def reflect_json_on_mariadb() -> None:
+    """MariaDB reports its JSON columns as LONGTEXT, which Agno cannot bind a dictionary to."""
+    from sqlalchemy import Table, event
+    from sqlalchemy.dialects.mysql import LONGTEXT
+    from sqlalchemy.types import JSON
+
+    @event.listens_for(Table, "column_reflect")
+    def reflected(inspector, table, column_info):
+        if isinstance(column_info["type"], LONGTEXT):
+            column_info["type"] = JSON()
+
+
+def open_db(url: str, schema: str | None = None, **names: Any):
+    if url.startswith("sqlite"):
+        from agno.db.sqlite import SqliteDb
+
+        return SqliteDb(db_url=url, **names)
+    if url.startswith("postgres"):
+        from agno.db.postgres import PostgresDb
+
+        return PostgresDb(db_url=url, db_schema=schema or "public", create_schema=False, **names)
+    from agno.db.mysql import MySQLDb
+
+    if url.startswith("mariadb"):
+        reflect_json_on_mariadb()
+    return MySQLDb(db_url=url.replace("mariadb", "mysql", 1), db_schema=schema, create_schema=False, **names)
+
+
+class Driver:
+    def __init__(self):
+        self.dbs: dict[str, Any] = {}
+        self.components: dict[str, Any] = {}
+        self.models: dict[str, ScriptedModel] = {}
+
+    def version(self):
+        from importlib.metadata import version
+
+        return version("agno")
+
+    def open(self, db: str, **options):
+        self.dbs[db] = open_db(**options)
+
+    def db(self, db: str, method: str, **arguments):
+        """Calls a method of Agno's database as it is."""
+        if "session_type" in arguments:
+            arguments["session_type"] = SessionType(arguments["session_type"])
+        return plain(getattr(self.dbs[db], method)(**arguments))
+
+    def session(self, db: str, session_id: str, session_type: str, user_id: str | None = None):
+        """A session as Agno's own objects read it; an error where they refuse it."""
+        found = self.dbs[db].get_session(
+            session_id=session_id, session_type=SessionType(session_type), user_id=user_id, deserialize=True
+        )
+        return None if found is None else plain(found)
+
+    def history(self, db: str, session_id: str, session_type: str, **options):
+        """The messages that the next run would be shown."""
+        found = self.dbs[db].get_session(session_id=session_id, session_type=SessionType(session_type))
+        return None if found is None else [plain(message) for message in found.get_messages(**options)]
+
+    def agent(self, name: str, db: str, tools: list[str] = [], **options):
+        self.components[name] = self._agent(name, db=self.dbs[db], tools=tools, **options)
+
+    def _agent(self, name: str, tools: list[str] = [], **options) -> Agent:
+        model = self.models[name] = ScriptedModel([])
+        given = [TOOLS[each] for each in tools]
+        return Agent(id=name, name=name, model=model, tools=given, telemetry=False, **options)
+
+    def team(self, name: str, db: str, members: list[dict], tools: list[str] = [], **options):
+        model = self.models[name] = ScriptedModel([])
+        made = [self._agent(**member) for member in members]
+        given = [TOOLS[each] for each in tools]
+        self.components[name] = Team(
+            id=name, name=name, model=model, members=made, tools=given, db=self.dbs[db], telemetry=False, **options
+        )
+
+    def workflow(self, name: str, db: str, steps: list[dict], **options):
+        made = [Step(name=step["name"], agent=self._agent(**step)) for step in steps]
+        self.components[name] = Workflow(id=name, name=name, steps=made, db=self.dbs[db], telemetry=False, **options)
+
+    def run(self, component: str, scripts: dict[str, list[dict]], input: Any = None, **options):
+        """Runs a component, with an answer of each model after the other. Resolves with the run and what models were shown."""
+        self._script(scripts)
+        return self._outcome(self.components[component].run(input, **options))
+
+    def resume(self, component: str, run_id: str, session_id: str, scripts: dict[str, list[dict]], decide: str, **options):
+        """Continues a paused run, with each of its requirements decided alike."""
+        self._script(scripts)
+        target = self.components[component]
+        paused = target.get_run_output(run_id=run_id, session_id=session_id)
+        requirements = paused.requirements or []
+        for requirement in requirements:
+            getattr(requirement, decide)()
+        answer = target.continue_run(run_id=run_id, session_id=session_id, requirements=requirements, **options)
+        return self._outcome(answer)
+
+    def _script(self, scripts: dict[str, list[dict]]) -> None:
+        CALLED.clear()
+        for name, script in scripts.items():
+            self.models[name].script = list(script)
+            self.models[name].shown = []
+
+    def _outcome(self, run) -> dict:
+        shown = {name: model.shown for name, model in self.models.items()}
+        return {"run": plain(run), "shown": shown, "called": list(CALLED)}
+
+
+def plain(value: Any) -> Any:
+    """What an object of Agno is as JSON."""
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if hasattr(value, "value") and not isinstance(value, (str, int, float, bool)):
+        return value.value
+    return value
+
+
+def main() -> None:
+    driver = Driver()
+    for line in sys.stdin:
+        command = json.loads(line)
+        try:
+            answer = {"result": getattr(driver, command["method"])(**command["arguments"])}
+        except Exception as error:
+            answer = {"error": {"type": type(error).__name__, "message": str(error)}}
+        ANSWERS.write(json.dumps(answer, default=str) + "\n")
+        ANSWERS.flush()
+
+
+main()

@@ -1,0 +1,124 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ManagedSchema, SessionDb } from "@sessiondb/core";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { createConnection } from "mysql2/promise";
+import pg from "pg";
+import { afterAll, describe, inject } from "vitest";
+import { Agno } from "../src/agno.ts";
+
+export const databases = ["sqlite", "postgres", "mysql", "mariadb"] as const;
+export type DatabaseName = (typeof databases)[number];
+
+/** One empty database that both sides open. */
+export interface SharedDatabase {
+  /** Opens our store on it. */
+  readonly open: () => SessionDb & ManagedSchema & AsyncDisposable;
+  /** Opens it in Python, under its own name. */
+  readonly openIn: (agno: Agno) => Promise<string>;
+  /** Runs SQL on it, and returns the rows. */
+  readonly query: (sql: string) => Promise<Record<string, unknown>[]>;
+}
+
+const cleanups: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const clean of cleanups.splice(0)) {
+    await clean();
+  }
+}, 120_000);
+
+/** The Python that has Agno; tests that need it are skipped without one. */
+export const python = inject("agno");
+
+/** The same tests on each database that there is, with the real Agno. */
+export function withAgnoOnEach(tests: (name: DatabaseName, fresh: () => Promise<SharedDatabase>) => void): void {
+  describe.each(databases)("%s", (name) => {
+    const url = name === "sqlite" ? "sqlite:" : inject(name);
+    describe.skipIf(python === null || url === null)("with Agno", () => {
+      tests(name, () => makers[name](url ?? ""));
+    });
+  });
+}
+
+/** Starts Agno, which ends with the tests of the file. */
+export function startAgno(): Agno {
+  const agno = new Agno(python ?? "");
+  cleanups.unshift(() => agno[Symbol.asyncDispose]());
+  return agno;
+}
+
+const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDatabase>>> = {
+  sqlite: async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sessiondb-agno-"));
+    cleanups.push(async () => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "shared.db");
+    return {
+      open: () => new SqliteSessionDb({ file }),
+      openIn: (agno) => opened(agno, `sqlite:///${file}`),
+      query: async (sql) => {
+        const { default: Database } = await import("better-sqlite3");
+        const client = new Database(file);
+        try {
+          const statement = client.prepare<[], Record<string, unknown>>(sql);
+          return statement.reader ? statement.all() : (statement.run(), []);
+        } finally {
+          client.close();
+        }
+      },
+    };
+  },
+  postgres: async (server) => {
+    const schema = `agno_${randomBytes(6).toString("hex")}`;
+    const query = async (sql: string): Promise<Record<string, unknown>[]> => {
+      const client = new pg.Client({ connectionString: server, options: `-c search_path=${schema},public` });
+      await client.connect();
+      try {
+        return (await client.query<Record<string, unknown>>(sql)).rows;
+      } finally {
+        await client.end();
+      }
+    };
+    await query(`create schema ${schema}`);
+    cleanups.push(async () => void (await query(`drop schema ${schema} cascade`)));
+    return {
+      open: () => new PostgresSessionDb({ url: server, schema }),
+      openIn: (agno) => opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema }),
+      query,
+    };
+  },
+  mysql: mysqlDatabase,
+  mariadb: mysqlDatabase,
+};
+
+async function mysqlDatabase(server: string): Promise<SharedDatabase> {
+  const name = `agno_${randomBytes(6).toString("hex")}`;
+  const on = async (url: string, sql: string): Promise<Record<string, unknown>[]> => {
+    const connection = await createConnection({ uri: url.replace(/^mariadb:/, "mysql:") });
+    try {
+      return (await connection.query(sql))[0] as Record<string, unknown>[];
+    } finally {
+      await connection.end();
+    }
+  };
+  await on(server, `create database ${name}`);
+  cleanups.push(async () => void (await on(server, `drop database ${name}`)));
+  const url = Object.assign(new URL(server), { pathname: `/${name}` }).href;
+  return {
+    open: () => new MySqlSessionDb({ url }),
+    openIn: (agno) => opened(agno, url.replace(/^(\w+):/, "$1+pymysql:"), { schema: name }),
+    query: (sql) => on(url, sql),
+  };
+}
+
+let count = 0;
+
+async function opened(agno: Agno, url: string, options: Readonly<Record<string, string>> = {}): Promise<string> {
+  count += 1;
+  const db = `db${count}`;
+  await agno.open(db, url, options);
+  return db;
+}
