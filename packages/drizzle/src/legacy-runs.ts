@@ -45,13 +45,27 @@ export class LegacyRuns extends StatementSet {
     this.#location = `${dialect.names.sessions}.runs`;
   }
 
-  /** Whether all that the column holds is in the runs table too. */
+  /** Whether all that the column holds is in the runs table too: in the one of today, not one that was dropped since. */
   *isCopied(on: SqlConnection): Steps<boolean> {
+    const [marker] = yield* this.#versionsOf(on, this.#location);
+    return marker !== undefined && marker.madeAt === (yield* this.#runsTableOf(on));
+  }
+
+  /** When the runs table was made, as whoever made it has noted; null without a note. */
+  *#runsTableOf(on: SqlConnection): Steps<string | null> {
+    const [note] = yield* this.#versionsOf(on, this.dialect.names.runs);
+    return note?.madeAt ?? null;
+  }
+
+  *#versionsOf(on: SqlConnection, name: string): Steps<{ madeAt: string | null }[]> {
     const { versions } = this.dialect.tables;
-    const statement = this.once("is copied", () =>
-      this.select({ version: versions.version }, sql`${versions} where ${versions.tableName} = ${value("marker")}`),
+    const statement = this.once("versions of", () =>
+      this.select<{ madeAt: string | null }>(
+        { madeAt: sql`${versions.updatedAt}` },
+        sql`${versions} where ${versions.tableName} = ${value("name")}`,
+      ),
     );
-    return (yield* this.rows(on, statement, { marker: this.#location })).length > 0;
+    return yield* this.rows(on, statement, { name });
   }
 
   /** Whether any session has runs in the column. */
@@ -220,18 +234,19 @@ export class LegacyRuns extends StatementSet {
     return { copied, skipped: elsewhere.size };
   }
 
-  /** Of two copies that end at once, one marks it. */
+  /** Notes that all is copied, into the runs table of this making. */
   *markCopied(on: SqlConnection): Steps<void> {
     const { versions } = this.dialect.tables;
     const statement = this.once("mark copied", () => {
-      const { tableName, version, createdAt } = versions;
-      const row = insertValues({ tableName, version, createdAt });
-      return this.write(sql`insert into ${versions} ${row} ${this.#writes.keepStored(tableName)}`);
+      const { tableName, version, createdAt, updatedAt } = versions;
+      const row = insertValues({ tableName, version, createdAt, updatedAt });
+      return this.write(sql`insert into ${versions} ${row} ${this.#writes.replaceStored(tableName, updatedAt)}`);
     });
     yield* this.affected(on, statement, {
       tableName: this.#location,
       version: "copied",
       createdAt: new Date().toISOString(),
+      updatedAt: yield* this.#runsTableOf(on),
     });
   }
 

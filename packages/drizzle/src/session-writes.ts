@@ -66,6 +66,11 @@ export class SessionWrites extends StatementSet {
     return sql`on conflict (${bare(key)}) do nothing`;
   }
 
+  /** What an insert does with a row whose key is stored: takes over one column of the new row. */
+  replaceStored(key: Column, column: Column): SQL {
+    return sql`on conflict (${bare(key)}) do update set ${bare(column)} = excluded.${bare(column)}`;
+  }
+
   /** False when the session exists, and when runs are stored under its id without it, which would become its own. */
   *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
     const { sessions } = this.dialect.tables;

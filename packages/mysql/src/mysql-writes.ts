@@ -12,8 +12,8 @@ const kept = sql`last_insert_id(1) = 1`;
 
 /** The writes that MySQL and MariaDB spell in their own way. */
 export class MysqlWrites extends SessionWrites {
-  override keepStored(key: Column): SQL {
-    return sql`on duplicate key update ${bare(key)} = ${key}`;
+  override replaceStored(_key: Column, column: Column): SQL {
+    return sql`on duplicate key update ${bare(column)} = values(${bare(column)})`;
   }
 
   override *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {

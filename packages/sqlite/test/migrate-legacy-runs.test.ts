@@ -39,6 +39,35 @@ describe("migrateLegacyRuns", () => {
     expect((await db.getSession({ sessionId: "s4" }))?.runs).toHaveLength(3);
   });
 
+  test.each([
+    ["this library", true],
+    ["another program", false],
+  ])("is not taken for done once the runs table was dropped, and made anew by %s", async (_, isOurs) => {
+    const file = several();
+    const before = await everything(file);
+    await using db = new SqliteSessionDb({ file });
+    await db.migrateLegacyRuns();
+    const [ddl] = query<{ sql: string }>(file, "select sql from sqlite_master where name = 'agno_runs'");
+    query(file, "drop table agno_runs");
+    expect(await everything(file)).toEqual(before);
+    if (!isOurs) {
+      query(file, ddl?.sql ?? "");
+      query(
+        file,
+        "update agno_schema_versions set updated_at = '2030-01-01T00:00:00.000000' where table_name = 'agno_runs'",
+      );
+      expect(await everything(file)).toEqual(before);
+    }
+    await using again = new SqliteSessionDb({ file });
+    await again.upsertRun({ session: agentSession("s1"), run: agentRun("new") });
+    expect((await again.getSession({ sessionId: "s1" }))?.runs.map(({ runId }) => runId)).toEqual(["a", "b", "new"]);
+    expect(runRows(file, "s1")).toEqual(["new@2"]);
+    expect(await again.migrateLegacyRuns()).toMatchObject({ runs: 7 });
+    query(file, "update agno_sessions set runs = 'not read any more'");
+    await using third = new SqliteSessionDb({ file });
+    expect((await third.getSession({ sessionId: "s1" }))?.runs).toHaveLength(3);
+  });
+
   test("does nothing a second time", async () => {
     const file = several();
     await using db = new SqliteSessionDb({ file });
