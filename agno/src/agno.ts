@@ -22,7 +22,7 @@ export interface AgnoOutcome {
 }
 
 /** What Python raised. */
-export class AgnoError extends Error {
+class AgnoError extends Error {
   readonly type: string;
 
   constructor(type: string, message: string) {
@@ -79,7 +79,8 @@ export class Agno {
       ...options
     }: { scripts: Readonly<Record<string, readonly ScriptedAnswer[]>> } & Readonly<Record<string, unknown>>,
   ): Promise<AgnoOutcome> {
-    return (await this.call("run", { component, input, scripts, ...options })) as unknown as AgnoOutcome;
+    const outcome: unknown = await this.call("run", { component, input, scripts, ...options });
+    return outcome as AgnoOutcome;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ import pg from "pg";
 import { afterAll, describe, inject } from "vitest";
 import { Agno } from "../src/agno.ts";
 
-export const databases = ["sqlite", "postgres", "mysql", "mariadb"] as const;
+const databases = ["sqlite", "postgres", "mysql", "mariadb"] as const;
 export type DatabaseName = (typeof databases)[number];
 
 /** One empty database that both sides open. */
@@ -32,7 +32,7 @@ afterAll(async () => {
 }, 120_000);
 
 /** The Python that has Agno; tests that need it are skipped without one. */
-export const python = inject("agno");
+const python = inject("agno");
 
 /** The same tests on each database that there is, with the real Agno. */
 export function withAgnoOnEach(tests: (name: DatabaseName, fresh: () => Promise<SharedDatabase>) => void): void {
