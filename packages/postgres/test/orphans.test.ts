@@ -13,11 +13,11 @@ test("runs whose session was deleted without them become nobody's", async () => 
   await sandbox.query("set session_replication_role = replica", `delete from ${schema}.agno_sessions`);
   const bob = db.forUser("bob");
   for (const call of [
-    bob.upsertRun({ session: agentSession("s"), run: agentRun("r2") }),
-    bob.upsertSession(agentSession("s", { runs: [agentRun("r2")] })),
-    db.upsertSessions([agentSession("t"), agentSession("s")]),
+    () => bob.upsertRun({ session: agentSession("s"), run: agentRun("r2") }),
+    () => bob.upsertSession(agentSession("s", { runs: [agentRun("r2")] })),
+    () => db.upsertSessions([agentSession("t"), agentSession("s")]),
   ]) {
-    await expect(call).rejects.toMatchObject({
+    await expect(call()).rejects.toMatchObject({
       code: "DATABASE_ERROR",
       message: expect.stringContaining("agno_runs holds runs of session"),
     });
