@@ -16,7 +16,7 @@ export class Agent extends Conversation {
   readonly sessionType = "agent";
 
   constructor(options: AgentOptions) {
-    super(readScope(options, conversationReaders), "agent");
+    super(readScope(options, conversationReaders, ["userId", "db"]), "agent");
   }
 
   protected override get runOwner(): RunOwner {

@@ -80,6 +80,9 @@ export abstract class Component {
   readonly #db: ComponentDb | null;
 
   protected constructor(settings: ComponentSettings, kind: SessionType) {
+    if (settings.ownStorage && settings.db === undefined) {
+      throw new InvalidArgumentError("ownStorage", "left out without a db, of which it would be a part");
+    }
     this.settings = settings;
     const { id, name, access, db, ownStorage, sessionStorage } = settings;
     this.name = name ?? null;

@@ -25,18 +25,19 @@ export function runIds(
 type Readers = Readonly<Record<string, OptionReader<unknown>>>;
 
 /**
- * Reads options of which some name a user or a session. One of those that is there but undefined got lost on the way: a
- * user is then not "everyone", and a session not another one.
+ * Reads options of which some name a user, a session or a store. One of those that is there but undefined got lost on the
+ * way: a user is then not "everyone", a session not another one, and a store not none.
  */
 export function readScope<Given extends Readers>(
   options: unknown,
   readers: Given,
-  names: readonly ("userId" | "sessionId")[] = ["userId"],
+  names: readonly ("userId" | "sessionId" | "db")[] = ["userId"],
 ): OptionsRead<Given> {
   const read = readOptions(options, readers);
   for (const name of names) {
     if (name in (options as object) && read[name] === undefined) {
-      throw new InvalidArgumentError(name, "an id, or left out; not undefined");
+      const what = name === "db" ? "a store, a connection string or a function" : "an id";
+      throw new InvalidArgumentError(name, `${what}, or left out; not undefined`);
     }
   }
   return read;

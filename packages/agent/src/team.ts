@@ -33,7 +33,7 @@ export class Team extends Conversation {
   readonly #delegation: Required<DelegationOptions>;
 
   constructor(options: TeamOptions) {
-    const settings = readScope(options, teamReaders);
+    const settings = readScope(options, teamReaders, ["userId", "db"]);
     super(settings, "team");
     this.members = settings.members;
     this.#delegation = settings;

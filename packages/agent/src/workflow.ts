@@ -36,7 +36,7 @@ export class Workflow extends SessionComponent implements Executor {
   readonly #nodes: readonly StepNode[];
 
   constructor(options: WorkflowOptions) {
-    const settings = readScope(options, workflowReaders);
+    const settings = readScope(options, workflowReaders, ["userId", "db"]);
     super(settings, "workflow");
     this.#options = settings;
     this.#nodes = nodesOf(settings.steps, "steps");

@@ -159,21 +159,21 @@ const calls: Record<string, Called> = {
     kinds: conversation,
     right: { ...rightComponent, model, tools: { pay }, generation: { temperature: 0 } },
     needed: ["model"],
-    lost: ["userId"],
+    lost: ["userId", "db"],
     call: (options) => new Agent(options),
   },
   "new Team": {
     kinds: { ...conversation, ...delegation, members: none },
     right: { ...rightComponent, model, members: [member] },
     needed: ["model", "members"],
-    lost: ["userId"],
+    lost: ["userId", "db"],
     call: (options) => new Team(options),
   },
   "new Workflow": {
     kinds: workflow,
     right: { ...rightComponent, steps: [() => "Done"] },
     needed: ["steps"],
-    lost: ["userId"],
+    lost: ["userId", "db"],
     call: (options) => new Workflow(options),
   },
   "new SessionSummaryManager": {
@@ -417,4 +417,12 @@ describe("the decisions of continueRun", () => {
     expect((await paying.getSession())?.runs).toMatchObject([{ status: "PAUSED" }]);
     expect(await paying.continueRun({ ...options, approvals: [decision] })).toMatchObject({ status: "COMPLETED" });
   });
+});
+
+test("a store that got lost on the way is not none", () => {
+  const options = { id: "a", model, db: undefined } as unknown as ConstructorParameters<typeof Agent>[0];
+  expect(() => new Agent(options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "db" }));
+  expect(() => new Agent({ id: "a", model, ownStorage: true })).toThrow(
+    expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "ownStorage" }),
+  );
 });

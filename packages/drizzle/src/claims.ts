@@ -58,7 +58,8 @@ export class Claims {
       if ((yield* this.#sets.reads.allRuns(on, sessionId)).length > 0) {
         throw new DatabaseError(
           `${this.#sets.names.runs} holds runs of session ${JSON.stringify(sessionId)}, which is not in ` +
-            `${this.#sets.names.sessions}: they may be another user's. Delete them or restore their session, or use another session id.`,
+            `${this.#sets.names.sessions}, or hidden by a row-level security policy: they may be another user's. Use another ` +
+            "session id. If the session was deleted without them, restore its row or delete theirs, with SQL.",
         );
       }
     }

@@ -121,7 +121,11 @@ export class SessionWrites extends StatementSet {
   /** The index given to a run, or the one after the session's last. */
   protected placeOfRun(): SQL {
     const { runs } = this.dialect.tables;
-    return sql`coalesce(${value("runIndex")}, (select coalesce(max(${runs.runIndex}) + 1, 0) from ${runs} where ${runs.sessionId} = ${value("sessionId")}))`;
+    // A whole number that can be read, whatever another program has stored as the last place.
+    const last = sql`max(${runs.runIndex})`;
+    const most = sql.raw(String(Number.MAX_SAFE_INTEGER));
+    const next = sql`case when ${last} >= ${most} then ${most} else coalesce(cast(${last} as bigint) + 1, 0) end`;
+    return sql`coalesce(${value("runIndex")}, (select ${next} from ${runs} where ${runs.sessionId} = ${value("sessionId")}))`;
   }
 
   /** What an insert does with a run that is stored: replaces it in its place, unless it is in another session. */

@@ -14,7 +14,7 @@ import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError, leavesCommitOpen, type MysqlPlace } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 import { inspect, migrate, namesOf } from "./mysql-schema.ts";
-import { checkSettings, setUp } from "./mysql-settings.ts";
+import { checkHidden, checkSettings, setUp } from "./mysql-settings.ts";
 import { cutOff, endThread, threadOf, type MysqlThread } from "./mysql-thread.ts";
 
 export interface MysqlPool {
@@ -158,6 +158,7 @@ export class MysqlDriver implements SqlDriver {
     try {
       const { owned, isReset } = this.#pool();
       await (owned ? setUp(on, this.patience) : checkSettings(on, "pool", { isReset }));
+      await checkHidden(on, owned ? "url" : "pool", this.#options);
       return await work(on);
     } finally {
       if (on.broken) {

@@ -5,7 +5,7 @@ import type { Connection } from "mysql2/promise";
 import { MysqlConnection, status, type ServerLimits } from "./mysql-connection.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 import { inspect, namesOf } from "./mysql-schema.ts";
-import { checkSettings } from "./mysql-settings.ts";
+import { checkHidden, checkSettings } from "./mysql-settings.ts";
 
 export interface MysqlTransactionOptions {
   readonly database: string | null;
@@ -62,6 +62,7 @@ export class MysqlTransactionDriver implements SqlDriver {
   inspect(tables: readonly string[]): Promise<FoundSchema> {
     return this.#inTurn(async () => {
       await checkSettings(this.#on, "connection");
+      await checkHidden(this.#on, "connection", { database: this.#options.database, tables });
       checkTransaction(await this.#on.command("DO 0"));
       const { database, sessionTable } = this.#options;
       const { found, packetBytes } = await inspect(this.#on, { tables, database, sessionTable });

@@ -47,7 +47,8 @@ export class MysqlWrites extends SessionWrites {
         columns.map(([name]) => (name === "runIndex" ? sql`coalesce(${value(name)}, last.place)` : value(name))),
         sql`, `,
       );
-      const last = sql`select coalesce(max(${runs.runIndex}) + 1, 0) as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
+      const most = sql.raw(String(Number.MAX_SAFE_INTEGER));
+      const last = sql`select least(coalesce(max(${runs.runIndex}) + 1, 0), ${most}) as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
       return this.write(
         sql`insert into ${runs} (${names}) select ${values} from (${last}) as last ${this.replaceRun(keepsTime)}`,
       );

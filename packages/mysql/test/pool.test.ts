@@ -5,6 +5,32 @@ import { refusal, run, session } from "./models.ts";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 onEachServer((server) => {
+  test.each(["agno_runs", "agno_sessions"])("a temporary table that hides %s is refused by name", async (table) => {
+    const url = await freshDatabase(server.url);
+    await using other = new MySqlSessionDb({ url });
+    await other.upsertRun({ session: session("s"), run: run("a") });
+    const pool = createPool({ uri: url.replace(/^\w+:/, "mysql:"), connectionLimit: 1 });
+    await pool.query(`create temporary table shadow like ${table}`);
+    await pool.query(`alter table shadow rename ${table}`);
+    await using db = new MySqlSessionDb({ pool });
+    const calls = [
+      () => db.upsertRun({ session: session("s"), run: run("b") }),
+      () => db.getSession({ sessionId: "s" }),
+      () => db.verifySchema(),
+    ];
+    for (const call of calls) {
+      const error = await refusal(call(), "INVALID_ARGUMENT");
+      expect(error.message).toBe(`pool must be free of temporary tables: one hides ${table}`);
+    }
+    const connection = await pool.getConnection();
+    await connection.beginTransaction();
+    await refusal(other.withTransaction(connection).getSession({ sessionId: "s" }), "INVALID_ARGUMENT");
+    await connection.rollback();
+    connection.release();
+    await pool.end();
+    expect((await other.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+  });
+
   test.each([
     "set session transaction isolation level repeatable read",
     "set session transaction isolation level serializable",

@@ -27,7 +27,7 @@ function problemOf(name: string, platform: Platform): string | null {
   if (name.startsWith(":")) {
     return `a path, or "${memory}" in small letters. For a file of this name, begin with ./`;
   }
-  if (/^(?:file|sqlite(?:\+\w+)?):/i.test(name)) {
+  if (/^(?:(?:file|sqlite(?:\+\w+)?):|[a-z][a-z0-9+.-]*:\/\/)/i.test(name)) {
     return "a path, not a connection string. Pass that to openSessionDb, or begin with ./ for a file of this name";
   }
   if (platform !== "win32" && /^[a-z]:[\\/]/i.test(name)) {

@@ -64,6 +64,9 @@ const schemes = [
   "sqlite+pysqlite:///a.db",
   "SQLite:a.db",
   "FILE:a.db",
+  "postgres://name:secret@host/database",
+  "mysql://name:secret@host/database",
+  "libsql://host",
 ];
 const drives = ["C:\\x\\y.db", "C:/x/y.db", "c:\\y.db"];
 const others = [":x.db", "a\0b.db", "\ud800.db"];

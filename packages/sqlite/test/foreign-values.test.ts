@@ -100,3 +100,19 @@ test.each([
   expect(page?.unreadable.map((each) => each.id)).toEqual([id]);
   expect(Object.values({ ...page, unreadable: null }).find((each) => Array.isArray(each))).toHaveLength(others);
 });
+
+test.each([1.5, 9_007_199_254_740_991, 9_223_372_036_854_775_807n, marked])(
+  "a place of %s is not handed on to the runs that follow",
+  async (place) => {
+    const file = temporaryFile();
+    copyFileSync(template, file);
+    await using db = new SqliteSessionDb({ file });
+    query(file, "update agno_runs set run_index = ? where run_id = 'bad-run'", place);
+    for (const runId of ["next", "last"]) {
+      await db.upsertRun({ session: agentSession("bad"), run: agentRun(runId) });
+    }
+    query(file, "update agno_runs set run_index = 0 where run_id = 'bad-run'");
+    const session = await db.getSession({ sessionId: "bad" });
+    expect(session?.runs.map(({ runId }) => runId).toSorted()).toEqual(["bad-2", "bad-run", "last", "next"]);
+  },
+);
