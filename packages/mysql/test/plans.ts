@@ -82,7 +82,7 @@ export async function observe(
   } finally {
     await pool.end();
   }
-  return seen.filter(({ text }) => !/information_schema|set transaction|@@autocommit/i.test(text));
+  return seen.filter(({ text }) => !/information_schema|set transaction|@@autocommit|^show create/i.test(text));
 }
 
 function observing(pool: Pool, seen: ObservedStatement[]): Pool {
