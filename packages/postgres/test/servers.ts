@@ -12,5 +12,5 @@ declare module "vitest" {
 
 export function setup(project: TestProject): Promise<() => Promise<void>> {
   const isMore = process.env["SESSIONDB_TEST_TIER"] === "more";
-  return provideServers(project, isMore ? { newerPostgres, pgBouncer } : { postgres });
+  return provideServers(project, isMore ? { postgres, newerPostgres, pgBouncer } : { postgres });
 }
