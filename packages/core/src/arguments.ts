@@ -32,7 +32,7 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
   if (typeof value !== "string" || value === "") {
     throw new InvalidArgumentError(argument, "a non-empty string");
   }
-  if (value.includes("\0") || !isWellFormed(value)) {
+  if (!isStorable(value)) {
     throw new InvalidArgumentError(argument, "well-formed text without NUL characters");
   }
   // Characters are code points, of which there are at most as many as UTF-16 units.
@@ -45,12 +45,11 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
   return value;
 }
 
-// String.prototype.isWellFormed is in Node 20 but not yet in the ES2023 types.
-const loneSurrogate = /\p{Surrogate}/u;
 const allSurrogates = /\p{Surrogate}/gu;
 
-function isWellFormed(value: string): boolean {
-  return !loneSurrogate.test(value);
+/** Whether every database can hold a text as it is: without NUL and lone surrogates. */
+export function isStorable(text: string): boolean {
+  return !/[\0\p{Surrogate}]/u.test(text);
 }
 
 export function checkOptionalId(value: unknown, argument: string, limits: SessionDbLimits): string | null {

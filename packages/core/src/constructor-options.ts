@@ -50,8 +50,8 @@ export function count(bounds: { from: number; otherwise: number }): OptionReader
   return (value, argument) => checkCount(value, argument, bounds);
 }
 
-/** The longest time that a timer of Node can wait. It takes a longer one for no time at all. */
-const longestTime = 2_147_483_647;
+/** The longest time that a timer of Node can wait, in milliseconds. It takes a longer one for no time at all. */
+export const longestTime = 2_147_483_647;
 
 export function milliseconds(bounds: { from: number; otherwise: number }): OptionReader<number> {
   return (value, argument) => {

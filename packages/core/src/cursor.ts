@@ -1,3 +1,4 @@
+import { isStorable } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 type CursorPart = string | number;
@@ -27,7 +28,7 @@ export function isCursorOf(cursor: unknown, order: string): boolean {
 
 /** A cursor comes from outside: what no id can be must not reach a database. */
 function isId(part: unknown): boolean {
-  return typeof part === "string" && part !== "" && !/[\0\p{Surrogate}]/u.test(part);
+  return typeof part === "string" && part !== "" && isStorable(part);
 }
 
 function readCursor(cursor: unknown): unknown[] {

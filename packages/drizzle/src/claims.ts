@@ -55,7 +55,7 @@ export class Claims {
       if (locked !== null) {
         return { row: parseSession(locked, this.#sets.names.sessions), isNew: false };
       }
-      if ((yield* this.#sets.reads.allRuns(on, sessionId)).length > 0) {
+      if (yield* this.#sets.reads.hasRuns(on, sessionId)) {
         throw new DatabaseError(
           `${this.#sets.names.runs} holds runs of session ${JSON.stringify(sessionId)}, which is not in ` +
             `${this.#sets.names.sessions}, or hidden by a row-level security policy: they may be another user's. Use another ` +

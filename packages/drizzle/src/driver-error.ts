@@ -27,6 +27,8 @@ export class DriverError extends Error {
   declare readonly column?: string;
   declare readonly constraint?: string;
   declare readonly routine?: string;
+  /** The known names that the server's message has, as ` about agno_runs, run_id`; empty without one. */
+  readonly about: string;
 
   constructor(cause: object, { server, names }: KnownNames) {
     const kept = Object.fromEntries(
@@ -37,9 +39,11 @@ export class DriverError extends Error {
     );
     const { code = "an error" } = kept;
     const message = "message" in cause && typeof cause.message === "string" ? cause.message : "";
-    const about = names.filter((name) => mentions(message, name));
-    super(`${server} reported ${code}${about.length === 0 ? "" : ` about ${about.join(", ")}`}`);
+    const mentioned = names.filter((name) => mentions(message, name));
+    const about = mentioned.length === 0 ? "" : ` about ${mentioned.join(", ")}`;
+    super(`${server} reported ${code}${about}`);
     Object.assign(this, kept);
+    this.about = about;
   }
 
   override get name(): string {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { InvalidArgumentError } from "@sessiondb/core";
-import { oneOf, optional, type OptionReader } from "@sessiondb/core/adapter";
+import { isStorable, oneOf, optional, type OptionReader } from "@sessiondb/core/adapter";
 
 export interface TableNameOptions {
   /** The sessions table. Default `agno_sessions`. */
@@ -45,7 +45,7 @@ export const tableOptionReaders = {
 
 /** Any name is quoted where it is used, so only what no database can hold is refused. */
 function checkName(name: unknown, argument: string): string {
-  if (typeof name !== "string" || name === "" || name.includes("\0") || /\p{Surrogate}/u.test(name)) {
+  if (typeof name !== "string" || name === "" || !isStorable(name)) {
     throw new InvalidArgumentError(argument, "a table name: non-empty, well-formed text without NUL characters");
   }
   if (Buffer.byteLength(name) > longestTableName) {

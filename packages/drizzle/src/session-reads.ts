@@ -354,7 +354,7 @@ export class SessionReads extends StatementSet {
       const rest = yield* this.rows(on, this.#runsFrom(runIndex === noPlace), { sessionId, runIndex });
       found.push(...rest.filter((run) => !known.has(run.runId)));
     } else if (any) {
-      const one = yield* this.rows(on, this.#anyRun(), { sessionId, limit: 1 });
+      const one = yield* this.#anyRun(on, sessionId);
       found.push(...one.filter((run) => !known.has(run.runId)));
     }
     return found.toSorted(byPosition);
@@ -367,14 +367,20 @@ export class SessionReads extends StatementSet {
     });
   }
 
-  #anyRun(): Statement<TurnRun> {
+  /** Whether runs are stored under the id of a session. */
+  *hasRuns(on: SqlConnection, sessionId: string): Steps<boolean> {
+    return (yield* this.#anyRun(on, sessionId)).length > 0;
+  }
+
+  *#anyRun(on: SqlConnection, sessionId: string): Steps<TurnRun[]> {
     const { runs } = this.dialect.tables;
-    return this.once("any run", () =>
+    const statement = this.once("any run", () =>
       this.select(
         turnSelection(runs),
         sql`${runs} where ${runs.sessionId} = ${value("sessionId")} ${this.limit("limit")}`,
       ),
     );
+    return yield* this.rows(on, statement, { sessionId, limit: 1 });
   }
 
   #runsFrom(all: boolean): Statement<TurnRun> {

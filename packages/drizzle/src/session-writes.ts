@@ -61,11 +61,6 @@ export class SessionWrites extends StatementSet {
       : sql`${column} is not null`;
   }
 
-  /** What an insert does with a row whose key is stored: nothing. */
-  keepStored(key: Column): SQL {
-    return sql`on conflict (${bare(key)}) do nothing`;
-  }
-
   /** What an insert does with a row whose key is stored: takes over one column of the new row. */
   replaceStored(key: Column, column: Column): SQL {
     return sql`on conflict (${bare(key)}) do update set ${bare(column)} = excluded.${bare(column)}`;
@@ -75,7 +70,9 @@ export class SessionWrites extends StatementSet {
   *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
     const { sessions } = this.dialect.tables;
     const statement = this.once("insert session", () =>
-      this.write(sql`insert into ${sessions} ${this.newSession()} ${this.keepStored(sessions.sessionId)}`),
+      this.write(
+        sql`insert into ${sessions} ${this.newSession()} on conflict (${bare(sessions.sessionId)}) do nothing`,
+      ),
     );
     return (yield* this.affected(on, statement, { ...session })) > 0;
   }

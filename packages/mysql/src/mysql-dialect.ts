@@ -26,7 +26,6 @@ export interface FoundMysqlSchema extends FoundSchema {
 export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
   const dialect = new MySqlDialect();
   const tables = sessionTables(options);
-  const quote = (identifier: string): string => `\`${identifier.replaceAll("`", "``")}\``;
   const { database } = options;
   return {
     name: "mysql",
@@ -72,6 +71,10 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
         : [`CREATE DATABASE IF NOT EXISTS ${quote(database)}`, ...statements];
     },
   };
+}
+
+export function quote(identifier: string): string {
+  return `\`${identifier.replaceAll("`", "``")}\``;
 }
 
 /** `a >= :a and (a > :a or b > :b)`: MySQL finds no range of an index in a comparison of rows. */

@@ -9,12 +9,13 @@ import {
   type Work,
 } from "@sessiondb/drizzle";
 import type { Pool, PoolConnection } from "mysql2/promise";
+import { HiddenTables } from "./hidden-tables.ts";
 import { MysqlConnection, packetReserve, type ServerLimits } from "./mysql-connection.ts";
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError, leavesCommitOpen, type MysqlPlace } from "./mysql-errors.ts";
 import { within } from "./within.ts";
 import { inspect, migrate, namesOf } from "./mysql-schema.ts";
-import { checkHidden, checkSettings, setUp } from "./mysql-settings.ts";
+import { checkSettings, setUp } from "./mysql-settings.ts";
 import { cutOff, endThread, threadOf, type MysqlThread } from "./mysql-thread.ts";
 
 export interface MysqlPool {
@@ -53,6 +54,7 @@ const closeTimeout = 2000;
 export class MysqlDriver implements SqlDriver {
   readonly patience: number;
   readonly #options: MysqlDriverOptions;
+  readonly #hidden: HiddenTables;
   #opened: MysqlPool | null = null;
   #limits: ServerLimits | null = null;
   #names: readonly string[];
@@ -64,6 +66,7 @@ export class MysqlDriver implements SqlDriver {
   constructor(options: MysqlDriverOptions) {
     this.#options = options;
     this.#names = options.tables;
+    this.#hidden = new HiddenTables(options);
     this.patience = options.patience;
   }
 
@@ -158,7 +161,7 @@ export class MysqlDriver implements SqlDriver {
     try {
       const { owned, isReset } = this.#pool();
       await (owned ? setUp(on, this.patience) : checkSettings(on, "pool", { isReset }));
-      await checkHidden(on, owned ? "url" : "pool", this.#options);
+      await this.#hidden.check(on, owned ? "url" : "pool");
       return await work(on);
     } finally {
       if (on.broken) {

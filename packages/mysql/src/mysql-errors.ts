@@ -248,7 +248,7 @@ function columnOf(message: string, { names }: MysqlPlace): string {
 
 /** What an error is about, as far as that may be said. */
 function about(cause: unknown, label: string): string {
-  return cause instanceof DriverError ? cause.message.replace("The server reported ", "") : label;
+  return cause instanceof DriverError ? `${cause.code ?? "an error"}${cause.about}` : label;
 }
 
 function otherMessage(errno: number, server: string, what: string): string {

@@ -3,6 +3,7 @@ import {
   checkLeftOut,
   count,
   flag,
+  isStorable,
   milliseconds,
   objectWith,
   optional,
@@ -66,7 +67,7 @@ export function readMysqlOptions(given: unknown): MysqlOptions {
     otherNames,
     foreign: [],
   });
-  const all = { ...options, ...readOptions({ ...(given as object), ...found }, readers), url: rest };
+  const all = { ...readOptions({ ...(given as object), ...found }, readers), url: rest };
   if (new URL(rest).pathname.length < 2 && all.database === undefined) {
     throw new ConnectionStringError(
       "The connection string names no database: mysql://user:password@host:3306/database",
@@ -87,8 +88,7 @@ function checkUrl(url: unknown): string {
 
 /** Quoted where it is used, so only what no server can hold is refused. */
 function checkDatabase(name: unknown, argument: string): string {
-  const wellFormed = typeof name === "string" && !name.includes("\0") && !/\p{Surrogate}/u.test(name);
-  if (!wellFormed || name === "" || name.length > 64) {
+  if (typeof name !== "string" || name === "" || !isStorable(name) || name.length > 64) {
     throw new InvalidArgumentError(argument, "the name of a database, of 1 to 64 characters");
   }
   return name;

@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import type { MysqlConnection } from "./mysql-connection.ts";
-import { errorNumber } from "./mysql-errors.ts";
 
 // What a session of the server is set to decides what statements mean, and most of it can be set for a whole server.
 
@@ -126,47 +125,4 @@ function clientFaults({ connection: { config }, encoding }: MysqlConnection): st
     // SET NAMES tells the server alone: the driver would go on sending the other character set.
     ...(encoding === undefined || encoding === "utf8" ? [] : ["mysql2's charset utf8mb4"]),
   ];
-}
-
-/** The tables that were looked for on a connection already. */
-const seen = new WeakMap<object, Set<string>>();
-
-/**
- * Refuses a connection with a temporary table that hides one of the store's: what is written there is gone with the
- * connection, and nobody else sees it. Looked at once for each connection.
- *
- * @throws InvalidArgumentError which names the table.
- */
-export async function checkHidden(
-  on: MysqlConnection,
-  argument: "pool" | "connection" | "url",
-  { database, tables }: { readonly database: string | null; readonly tables: readonly string[] },
-): Promise<void> {
-  const known = seen.get(on.identity) ?? new Set<string>();
-  seen.set(on.identity, known);
-  for (const table of tables) {
-    const name = [...(database === null ? [] : [database]), table].map(quoted).join(".");
-    if (!known.has(name) && (await isTemporary(on, name))) {
-      throw new InvalidArgumentError(argument, `free of temporary tables: one hides ${table}`);
-    }
-    known.add(name);
-  }
-}
-
-/** No catalogue names temporary tables, on either server. */
-async function isTemporary(on: MysqlConnection, name: string): Promise<boolean> {
-  try {
-    const [row] = (await on.query(`show create table ${name}`)).rows;
-    return /^create temporary\b/i.test(String(row?.[1]));
-  } catch (error) {
-    // There is no such table yet, or the role may not see it: a temporary one may be seen by whoever made it.
-    if (errorNumber(error) > 0) {
-      return false;
-    }
-    throw error;
-  }
-}
-
-function quoted(name: string): string {
-  return `\`${name.replaceAll("`", "``")}\``;
 }

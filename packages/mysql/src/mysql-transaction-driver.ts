@@ -2,10 +2,11 @@ import { InvalidArgumentError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import { runAsync, type ClassifiedError, type FoundSchema, type SqlDriver, type Work } from "@sessiondb/drizzle";
 import type { Connection } from "mysql2/promise";
+import { HiddenTables } from "./hidden-tables.ts";
 import { MysqlConnection, status, type ServerLimits } from "./mysql-connection.ts";
 import { classifyMysqlError } from "./mysql-errors.ts";
 import { inspect, namesOf } from "./mysql-schema.ts";
-import { checkHidden, checkSettings } from "./mysql-settings.ts";
+import { checkSettings } from "./mysql-settings.ts";
 
 export interface MysqlTransactionOptions {
   readonly database: string | null;
@@ -62,7 +63,7 @@ export class MysqlTransactionDriver implements SqlDriver {
   inspect(tables: readonly string[]): Promise<FoundSchema> {
     return this.#inTurn(async () => {
       await checkSettings(this.#on, "connection");
-      await checkHidden(this.#on, "connection", { database: this.#options.database, tables });
+      await new HiddenTables({ database: this.#options.database, tables }).check(this.#on, "connection");
       checkTransaction(await this.#on.command("DO 0"));
       const { database, sessionTable } = this.#options;
       const { found, packetBytes } = await inspect(this.#on, { tables, database, sessionTable });

@@ -1,5 +1,5 @@
 import { DatabaseError, InvalidArgumentError, PayloadTooLargeError } from "@sessiondb/core";
-import type { Signal } from "@sessiondb/core/adapter";
+import { longestTime, type Signal } from "@sessiondb/core/adapter";
 import {
   DriverError,
   runAsync,
@@ -39,9 +39,6 @@ export interface PostgresDriverOptions {
 
 /** Postgres refuses messages of 1 GiB, and all values of a statement travel in one. */
 const longestMessage = 1_000_000_000;
-
-/** As long as a timer of Node can wait, in milliseconds. Zero would be the client's own time. */
-const longestTimeout = 2_147_483_647;
 
 export class PostgresDriver implements SqlDriver {
   readonly patience: number;
@@ -108,9 +105,9 @@ export class PostgresDriver implements SqlDriver {
   async #runPlan(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
     const { schema, names } = this.#options.dialect;
     await this.#transaction(async ({ client }) => {
-      // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.
       // Defaults of further tables are literals in the spelling of the standard.
       await client.query(unlimited("set local standard_conforming_strings = on"));
+      // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.
       const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
       await client.query({ ...unlimited(lock), values: [`${schema ?? ""}.${names.sessions}`] });
       // Looked at under the lock: of processes that start together, the first creates and the others find it done.
@@ -294,5 +291,6 @@ function checkTransaction(client: ClientBase, { inTransaction }: Pick<PostgresDr
 
 /** DDL, and the wait for another process that migrates, may take as long as they need, whatever the client allows. */
 function unlimited(text: string): QueryConfig & { query_timeout: number } {
-  return { text, query_timeout: longestTimeout };
+  // Zero would be the client's own time.
+  return { text, query_timeout: longestTime };
 }

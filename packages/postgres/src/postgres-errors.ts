@@ -26,6 +26,7 @@ export interface Circumstances {
 
 /** Serialization failure, deadlock, lock not available; shutdown, crash, start-up; and a session timed out. */
 const transientCodes = /^(40001|40P01|40003|55P03|57P0[1235]|25P0[34]|53300|08...)$/;
+
 /** Translates what pg throws. */
 export function classifyPostgresError(error: unknown, circumstances: Circumstances): ClassifiedError {
   const failure =
@@ -124,7 +125,7 @@ function otherFailure({ code, cause, ddl, ddlMessage }: PostgresFailure, place: 
 
 /** The tables and columns of the store that the server named. */
 function aboutTables(cause: unknown): string {
-  return cause instanceof DriverError ? (/ about .*$/.exec(cause.message)?.[0] ?? "") : "";
+  return cause instanceof DriverError ? cause.about : "";
 }
 
 function lengthOf({ columnLength }: PostgresFailure): string {

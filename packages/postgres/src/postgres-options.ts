@@ -71,7 +71,7 @@ export function readPostgresOptions(given: unknown): PostgresOptions {
     // Those of pg that are spelt like an option of the store.
     foreign: ["statement_timeout"],
   });
-  return { ...options, ...readOptions({ ...(given as object), ...found }, readers), url: rest };
+  return { ...readOptions({ ...(given as object), ...found }, readers), url: rest };
 }
 
 function checkUrl(url: unknown): string {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type JsonValue } from "@sessiondb/core";
-import { parseJson } from "@sessiondb/core/adapter";
+import { isStorable, parseJson } from "@sessiondb/core/adapter";
 import { indexName, tableNames, type TableNameOptions } from "@sessiondb/drizzle";
 import { sql } from "drizzle-orm";
 import { bigint, customType, foreignKey, index, PgSchema, pgTable, varchar, type PgColumn } from "drizzle-orm/pg-core";
@@ -145,8 +145,7 @@ function tableMaker(schema: string | undefined): typeof pgTable {
 }
 
 export function checkSchema(schema: unknown, argument: string): string {
-  const wellFormed = typeof schema === "string" && !schema.includes("\0") && !/\p{Surrogate}/u.test(schema);
-  if (!wellFormed || schema === "" || Buffer.byteLength(schema) > 63) {
+  if (typeof schema !== "string" || schema === "" || !isStorable(schema) || Buffer.byteLength(schema) > 63) {
     throw new InvalidArgumentError(argument, "the name of a schema, at most 63 bytes long");
   }
   return schema;

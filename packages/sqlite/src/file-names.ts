@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+import { isStorable } from "@sessiondb/core/adapter";
 
 // Which file a name means. better-sqlite3 cuts white space off, takes a blank name for a database that it throws away, and
 // SQLite has names of its own; so what would be another file than the one written, or none, is refused.
@@ -21,7 +22,7 @@ function problemOf(name: string, platform: Platform): string | null {
   if (name.trim() !== name) {
     return "a path without white space around it";
   }
-  if (name.includes("\0") || /\p{Surrogate}/u.test(name)) {
+  if (!isStorable(name)) {
     return "a path of well-formed text without NUL characters";
   }
   if (name.startsWith(":")) {
