@@ -10,6 +10,10 @@ from typing import Any
 
 os.environ["AGNO_TELEMETRY"] = "false"
 
+# What Agno and its libraries print, which bind their output as they are imported, must not stand between the answers.
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
 from agno.agent import Agent
 from agno.db.base import SessionType
 from agno.models.base import Model
@@ -17,10 +21,6 @@ from agno.models.response import ModelResponse
 from agno.team import Team
 from agno.tools import tool
 from agno.workflow import Step, Workflow
-
-ANSWERS = sys.stdout
-# What Agno and its libraries print must not stand between the answers.
-sys.stdout = sys.stderr
 
 
 class ScriptedModel(Model):
@@ -156,6 +156,21 @@ class Driver:
             session_id=session_id, session_type=SessionType(session_type), user_id=user_id, deserialize=True
         )
         return None if found is None else plain(found)
+
+    def read_each(self, db: str, session_type: str, session_ids: list[str]):
+        """Of each session the number of runs that Agno's objects have after reading it, or what they refuse."""
+        return [self._read(db, session_type, each) for each in session_ids]
+
+    def _read(self, db: str, session_type: str, session_id: str) -> int | str:
+        try:
+            found = self.dbs[db].get_session(session_id=session_id, session_type=SessionType(session_type))
+            found.to_dict()
+            if session_type != "workflow":
+                found.get_messages()
+                found.get_chat_history()
+            return len(found.runs)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     def history(self, db: str, session_id: str, session_type: str, **options):
         """The messages that the next run would be shown."""

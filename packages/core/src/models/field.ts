@@ -1,4 +1,5 @@
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
+import { impliedByType, type Reads } from "./agno-reads.ts";
 
 /** Where an encoder is in the caller's argument: its name, then keys and indexes. */
 export type Trail = (string | number)[];
@@ -15,6 +16,8 @@ export interface Codec<Model> {
   decode(json: JsonObject, depth: number): Model | undefined;
   /** @throws InvalidArgumentError when a property is unknown, or of another type than the model declares. */
   encode(model: Model, trail: Trail): JsonObject;
+  /** Whether Agno may refuse what `encode` made as a whole, so that who holds it has to look. */
+  readonly mayBeRefused?: boolean;
 }
 
 /** How a table of fields names the type of a value. `array` and `object` are raw JSON, `json` is any JSON. */
@@ -51,21 +54,36 @@ export interface Field {
     | "map";
   /** What `typeof` says of the values of a string, number or boolean; otherwise null. */
   readonly type: "string" | "number" | "boolean" | null;
+  /** Of nested models. */
   readonly codec: Codec<unknown>;
+  /** Whether Agno reads the key's value, where the type of the property does not tell. */
+  readonly reads: Reads | null;
 }
 
 /** Nested models beyond this stay raw JSON, in `extra`: a deeper document could overflow the stack. */
-const maximumDepth = 64;
+export const maximumDepth = 64;
 
 const noCodec: Codec<unknown> = { decode: () => undefined, encode: () => ({}) };
 
-export function fieldOf(key: string, kind: AnyKind): Field {
+/** Whether the values of a field are models, or hold some. */
+export function isNested({ codec }: Field): boolean {
+  return codec !== noCodec;
+}
+
+/** `reads` is what Agno reads under the key. */
+export function fieldOf(key: string, kind: AnyKind, reads: Reads | undefined): Field {
   const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const type = kind === "string" || kind === "number" || kind === "boolean" ? kind : null;
-  if (typeof kind === "string") return { key, name, kind, type, codec: noCodec };
-  if ("listOf" in kind) return { key, name, kind: "list", type, codec: kind.listOf };
-  if ("mapOf" in kind) return { key, name, kind: "map", type, codec: kind.mapOf };
-  return { key, name, kind: "model", type, codec: kind };
+  const checked = reads === undefined || impliedByType.has(reads) ? null : reads;
+  if (typeof kind === "string") return { key, name, kind, type, codec: noCodec, reads: checked };
+  const [nested, codec] = nestedOf(kind);
+  // A nested model has settled by itself what Agno would refuse in it.
+  return { key, name, kind: nested, type, codec, reads: codec.mayBeRefused === true ? checked : null };
+}
+
+function nestedOf(kind: Exclude<AnyKind, string>): ["list" | "map" | "model", Codec<unknown>] {
+  if ("listOf" in kind) return ["list", kind.listOf];
+  return "mapOf" in kind ? ["map", kind.mapOf] : ["model", kind];
 }
 
 /** A value that is not null as the model holds it, or undefined when it is not of the field's type. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../json.ts";
-import { Shape } from "./shape.ts";
+import { audioKeys, fileKeys, imageKeys, videoKeys } from "./agno-reads.ts";
+import { Shape, type FieldTable } from "./shape.ts";
 
 /**
  * An image, audio clip, video or file. Exactly one of `url`, `filepath`, `content` and `mediaReference` says where the
@@ -53,7 +54,7 @@ export interface Media {
   extra?: JsonObject;
 }
 
-export const mediaShape = new Shape<Media>({
+const fields: FieldTable<Media> = {
   id: "string",
   url: "string",
   filepath: "string",
@@ -79,4 +80,16 @@ export const mediaShape = new Shape<Media>({
   filename: "string",
   name: "string",
   size: "number",
+};
+
+/** As everywhere, the keys of all kinds: of those that a kind does not have, Agno reads anything. */
+export const imageShape = new Shape<Media>(fields, { reads: imageKeys, mayBeRefused: true });
+export const audioShape = new Shape<Media>(fields, { reads: audioKeys, mayBeRefused: true });
+export const videoShape = new Shape<Media>(fields, { reads: videoKeys, mayBeRefused: true });
+
+export const fileShape = new Shape<Media>(fields, {
+  reads: fileKeys,
+  mayBeRefused: true,
+  // Agno tells by this whether the content is text or base64.
+  shown: { mime_type: (type) => (typeof type === "string" && type.startsWith("text/") ? "text/plain" : undefined) },
 });

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../json.ts";
-import { mediaShape, type Media } from "./media.ts";
+import { messageKeys, toolKeys } from "./agno-reads.ts";
+import { audioShape, fileShape, imageShape, videoShape, type Media } from "./media.ts";
 import { metricsShape, toolMetricsShape, type Metrics, type ToolMetrics } from "./metrics.ts";
 import { Shape } from "./shape.ts";
 
@@ -63,13 +64,13 @@ export const messageShape = new Shape<Message>(
     tool_calls: "objects",
     from_history: "boolean",
     stop_after_tool_call: "boolean",
-    images: { listOf: mediaShape },
-    audio: { listOf: mediaShape },
-    videos: { listOf: mediaShape },
-    files: { listOf: mediaShape },
-    audio_output: mediaShape,
-    image_output: mediaShape,
-    video_output: mediaShape,
+    images: { listOf: imageShape },
+    audio: { listOf: audioShape },
+    videos: { listOf: videoShape },
+    files: { listOf: fileShape },
+    audio_output: audioShape,
+    image_output: imageShape,
+    video_output: videoShape,
     references: "json",
     citations: "json",
     metrics: metricsShape,
@@ -78,8 +79,22 @@ export const messageShape = new Shape<Message>(
     checkpoint_created_at: "number",
     created_at: "number",
   },
-  { required: "role" },
+  {
+    required: "role",
+    reads: messageKeys,
+    // A model that is shown the message in a later run is not shown an empty one.
+    shown: { content: textOf },
+  },
 );
+
+/** Undefined for what is no JSON, which is reported with the whole run. */
+function textOf(content: JsonValue): string | undefined {
+  try {
+    return JSON.stringify(content);
+  } catch {
+    return undefined;
+  }
+}
 
 /** One call of a tool with its outcome, or with what it waits for. */
 export interface ToolExecution {
@@ -108,25 +123,28 @@ export interface ToolExecution {
   extra?: JsonObject;
 }
 
-export const toolExecutionShape = new Shape<ToolExecution>({
-  tool_call_id: "string",
-  tool_name: "string",
-  tool_args: "object",
-  tool_call_error: "boolean",
-  result: "json",
-  metrics: toolMetricsShape,
-  child_run_id: "string",
-  stop_after_tool_call: "boolean",
-  created_at: "number",
-  requires_confirmation: "boolean",
-  confirmed: "boolean",
-  confirmation_note: "string",
-  requires_user_input: "boolean",
-  user_input_schema: "json",
-  user_feedback_schema: "json",
-  answered: "boolean",
-  external_execution_required: "boolean",
-  external_execution_silent: "boolean",
-  approval_type: "string",
-  approval_id: "string",
-});
+export const toolExecutionShape = new Shape<ToolExecution>(
+  {
+    tool_call_id: "string",
+    tool_name: "string",
+    tool_args: "object",
+    tool_call_error: "boolean",
+    result: "json",
+    metrics: toolMetricsShape,
+    child_run_id: "string",
+    stop_after_tool_call: "boolean",
+    created_at: "number",
+    requires_confirmation: "boolean",
+    confirmed: "boolean",
+    confirmation_note: "string",
+    requires_user_input: "boolean",
+    user_input_schema: "json",
+    user_feedback_schema: "json",
+    answered: "boolean",
+    external_execution_required: "boolean",
+    external_execution_silent: "boolean",
+    approval_type: "string",
+    approval_id: "string",
+  },
+  { reads: toolKeys },
+);

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../json.ts";
+import { metricsKeys, stepMetricsKeys, workflowMetricsKeys } from "./agno-reads.ts";
 import { Shape } from "./shape.ts";
 
 /** Tokens, cost and times of a message, of a run, or of a whole session. Agno leaves out what is zero. */
@@ -25,23 +26,26 @@ export interface Metrics {
   extra?: JsonObject;
 }
 
-export const metricsShape = new Shape<Metrics>({
-  input_tokens: "number",
-  output_tokens: "number",
-  total_tokens: "number",
-  audio_input_tokens: "number",
-  audio_output_tokens: "number",
-  audio_total_tokens: "number",
-  cache_read_tokens: "number",
-  cache_write_tokens: "number",
-  reasoning_tokens: "number",
-  cost: "number",
-  duration: "number",
-  time_to_first_token: "number",
-  provider_metrics: "object",
-  details: "object",
-  additional_metrics: "object",
-});
+export const metricsShape = new Shape<Metrics>(
+  {
+    input_tokens: "number",
+    output_tokens: "number",
+    total_tokens: "number",
+    audio_input_tokens: "number",
+    audio_output_tokens: "number",
+    audio_total_tokens: "number",
+    cache_read_tokens: "number",
+    cache_write_tokens: "number",
+    reasoning_tokens: "number",
+    cost: "number",
+    duration: "number",
+    time_to_first_token: "number",
+    provider_metrics: "object",
+    details: "object",
+    additional_metrics: "object",
+  },
+  { reads: metricsKeys },
+);
 
 /** When a tool ran. */
 export interface ToolMetrics {
@@ -70,22 +74,32 @@ export interface StepMetrics {
   extra?: JsonObject;
 }
 
-const stepMetricsShape = new Shape<StepMetrics>({
-  step_name: "string",
-  executor_type: "string",
-  executor_name: "string",
-  metrics: metricsShape,
-});
+const stepMetricsShape = new Shape<StepMetrics>(
+  {
+    step_name: "string",
+    executor_type: "string",
+    executor_name: "string",
+    metrics: metricsShape,
+  },
+  { reads: stepMetricsKeys, needed: { step_name: absent, executor_type: absent, executor_name: absent } },
+);
+
+function absent(): null {
+  return null;
+}
 
 export interface WorkflowMetrics {
-  /** By the name of the step. Agno cannot read workflow metrics without it. */
+  /** By the name of the step. Agno cannot do without: where there is none, an empty object is stored. */
   steps?: Record<string, StepMetrics> | null;
   /** Seconds. */
   duration?: number | null;
   extra?: JsonObject;
 }
 
-export const workflowMetricsShape = new Shape<WorkflowMetrics>({
-  steps: { mapOf: stepMetricsShape },
-  duration: "number",
-});
+export const workflowMetricsShape = new Shape<WorkflowMetrics>(
+  {
+    steps: { mapOf: stepMetricsShape },
+    duration: "number",
+  },
+  { reads: workflowMetricsKeys, needed: { steps: () => ({}) } },
+);

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../json.ts";
 import type { Codec, Trail } from "./field.ts";
-import { mediaShape } from "./media.ts";
+import { agentRunKeys, runInputKeys, teamRunKeys, workflowRunKeys } from "./agno-reads.ts";
+import { audioShape, fileShape, imageShape, videoShape } from "./media.ts";
 import { messageShape, toolExecutionShape } from "./messages.ts";
 import { metricsShape, workflowMetricsShape } from "./metrics.ts";
 import type { AgentRun, ConversationRun, Run, RunBase, RunInput, RunType, TeamRun, WorkflowRun } from "./runs.ts";
@@ -13,13 +14,16 @@ const runCodec: Codec<Run> = {
   encode: encodeRunJson,
 };
 
-const runInputShape = new Shape<RunInput>({
-  input_content: "json",
-  images: { listOf: mediaShape },
-  videos: { listOf: mediaShape },
-  audios: { listOf: mediaShape },
-  files: { listOf: mediaShape },
-});
+const runInputShape = new Shape<RunInput>(
+  {
+    input_content: "json",
+    images: { listOf: imageShape },
+    videos: { listOf: videoShape },
+    audios: { listOf: audioShape },
+    files: { listOf: fileShape },
+  },
+  { reads: runInputKeys },
+);
 
 const baseFields: FieldTable<RunBase> = {
   run_id: "string",
@@ -30,11 +34,11 @@ const baseFields: FieldTable<RunBase> = {
   created_at: "number",
   content: "json",
   content_type: "string",
-  images: { listOf: mediaShape },
-  videos: { listOf: mediaShape },
-  audio: { listOf: mediaShape },
-  files: { listOf: mediaShape },
-  response_audio: mediaShape,
+  images: { listOf: imageShape },
+  videos: { listOf: videoShape },
+  audio: { listOf: audioShape },
+  files: { listOf: fileShape },
+  response_audio: audioShape,
   events: "array",
   metadata: "object",
   workflow_step_id: "string",
@@ -68,12 +72,12 @@ const conversationFields: FieldTable<ConversationRun> = {
 
 const agentRunShape = new Shape<AgentRun>(
   { ...conversationFields, agent_id: "string", agent_name: "string", workflow_id: "string" },
-  { required: "run_id", runType: "agent" },
+  { required: "run_id", runType: "agent", reads: agentRunKeys },
 );
 
 const teamRunShape = new Shape<TeamRun>(
   { ...conversationFields, team_id: "string", team_name: "string", member_responses: { listOf: runCodec } },
-  { required: "run_id", runType: "team" },
+  { required: "run_id", runType: "team", reads: teamRunKeys },
 );
 
 const workflowRunShape = new Shape<WorkflowRun>(
@@ -92,7 +96,7 @@ const workflowRunShape = new Shape<WorkflowRun>(
     paused_step_name: "string",
     pause_kind: "string",
   },
-  { required: "run_id", runType: "workflow" },
+  { required: "run_id", runType: "workflow", reads: workflowRunKeys },
 );
 
 /**

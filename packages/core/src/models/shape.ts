@@ -1,11 +1,14 @@
 import { InvalidArgumentError } from "../errors.ts";
 import { joinPath } from "../json-check.ts";
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
+import { isRead, type Reads, type ReadsByKey } from "./agno-reads.ts";
 import {
   decodeField,
   encodeField,
   expectedOf,
   fieldOf,
+  isNested,
+  maximumDepth,
   type AnyKind,
   type Codec,
   type Field,
@@ -54,7 +57,25 @@ export interface ShapeOptions<Model> {
   required?: keyof FieldTable<Model> & string;
   /** The value of the derived property `runType`. */
   runType?: string;
+  /** What Agno reads under the keys, those that the model does not know among them. Anything where it does not say. */
+  reads?: ReadsByKey;
+  /** Whether Agno may refuse a model whose keys it reads. */
+  mayBeRefused?: boolean;
+  /** What Agno is shown, where there is anything like it, instead of a value that it cannot read. */
+  shown?: Readonly<Record<string, (value: JsonValue) => JsonValue | undefined>>;
+  /** Keys that Agno cannot do without, and what they hold where the model has null or nothing. */
+  needed?: Readonly<Record<string, () => JsonValue>>;
 }
+
+/**
+ * The key, in any object of a run, under which stands by its own key what Agno could not read there. Agno passes over keys
+ * that it does not know.
+ */
+const asideKey = "sessiondb_aside";
+
+/** How many models within each other are looked for in `extra`, and from which depth on it is left as it is. */
+const nestedInExtra = 8;
+const deepestTrail = 2 * maximumDepth;
 
 /** The codec of a model described by a table of its fields. */
 export class Shape<Model> implements Codec<Model> {
@@ -64,16 +85,28 @@ export class Shape<Model> implements Codec<Model> {
   readonly #newJson = plainObjects();
   readonly #required: Field | undefined;
   readonly #runType: string | undefined;
+  readonly #reads: ReadsByKey;
+  readonly #shown: NonNullable<ShapeOptions<Model>["shown"]>;
+  readonly #needed: [string, () => JsonValue][];
+  readonly mayBeRefused: boolean;
 
-  constructor(table: FieldTable<Model>, { required, runType }: ShapeOptions<Model> = {}) {
-    const fields = Object.entries(table as Record<string, AnyKind>).map(([key, kind]) => fieldOf(key, kind));
+  constructor(table: FieldTable<Model>, options: ShapeOptions<Model> = {}) {
+    const { required, runType, reads = {}, mayBeRefused = false, shown = {}, needed = {} } = options;
+    const fields = Object.entries(table as Record<string, AnyKind>).map(([key, kind]) =>
+      fieldOf(key, kind, reads[key]),
+    );
     this.#byKey = dictionary(fields, "key");
     this.#byName = dictionary(fields, "name");
     this.#required = fields.find(({ key }) => key === required);
     this.#runType = runType;
+    this.#reads = reads;
+    this.mayBeRefused = mayBeRefused;
+    this.#shown = shown;
+    this.#needed = Object.entries(needed);
   }
 
-  decode(json: JsonObject, depth: number): Model | undefined {
+  decode(stored: JsonObject, depth: number): Model | undefined {
+    const json = broughtBack(stored);
     const byKey = this.#byKey;
     const model = new this.#newModel();
     if (this.#runType !== undefined) model["runType"] = this.#runType;
@@ -109,15 +142,74 @@ export class Shape<Model> implements Codec<Model> {
       if (field === undefined) {
         throw refusal([...trail, name], "left out, since the model has no such property; `extra` is for other data");
       }
-      json[field.key] =
+      const encoded =
         value === null || typeof value === field.type ? (value as JsonValue) : encodeProperty(field, value, trail);
+      if (field.reads === null) json[field.key] = encoded;
+      else this.#put(json, field.key, encoded, field.reads);
     }
     if (this.#required !== undefined && typeof json[this.#required.key] !== "string") {
       throw refusal([...trail, this.#required.name], "a string");
     }
-    if (properties["extra"] !== undefined) addExtra(json, properties["extra"], trail);
+    if (properties["extra"] !== undefined) this.#addExtra(json, properties["extra"], trail);
+    for (const [key, value] of this.#needed) json[key] ??= value();
     return json;
   }
+
+  /** What the model holds itself wins: a caller who sets a property replaces what could not be read. */
+  #addExtra(json: JsonObject, extra: unknown, trail: Trail): void {
+    if (extra === null) return;
+    if (!isJsonObject(extra)) throw refusal([...trail, "extra"], "an object");
+    for (const [key, value] of Object.entries(extra)) {
+      if (key === asideKey) throw refusal([...trail, "extra", key], "left out, since the key is the library's own");
+      if (value === undefined || Object.hasOwn(json, key) || isAside(json, key)) continue;
+      const field = this.#byKey[key];
+      if (field !== undefined && isNested(field) && value !== null && trail.length < deepestTrail) {
+        this.#addNested(json, field, value, [...trail, "extra", key]);
+      } else {
+        this.#put(json, key, value, this.#readsOf(key));
+      }
+    }
+  }
+
+  /** What could be a model becomes one, so that what Agno refuses in it is settled in it. */
+  #addNested(json: JsonObject, field: Field, value: JsonValue, trail: Trail): void {
+    const model = decodeField(field, value, maximumDepth - nestedInExtra);
+    const encoded = model === undefined ? undefined : encodeField(field, model, trail);
+    this.#put(json, field.key, encoded ?? value, encoded === undefined ? this.#readsOf(field.key) : field.reads);
+  }
+
+  #readsOf(key: string): Reads | null {
+    return Object.hasOwn(this.#reads, key) ? (this.#reads[key] as Reads) : null;
+  }
+
+  /** Puts a value where Agno looks for it, or aside where Agno cannot read it. Null is then left out. */
+  #put(json: JsonObject, key: string, value: JsonValue, reads: Reads | null): void {
+    if (reads === null || isRead(reads, value)) {
+      setKey(json, key, value);
+      return;
+    }
+    if (value === null) return;
+    setKey((json[asideKey] ??= {}) as JsonObject, key, value);
+    const shown = isFraction(value) && isRead(reads, Math.floor(value)) ? Math.floor(value) : this.#shown[key]?.(value);
+    if (shown !== undefined) json[key] = shown;
+  }
+}
+
+function isFraction(value: JsonValue): value is number {
+  return typeof value === "number" && !Number.isInteger(value);
+}
+
+/** The JSON of a model with what was set aside back in its place. */
+function broughtBack(json: JsonObject): JsonObject {
+  const aside = json[asideKey];
+  if (!isJsonObject(aside)) return json;
+  const { [asideKey]: _aside, ...others } = json;
+  return { ...others, ...aside };
+}
+
+function isAside(json: JsonObject, key: string): boolean {
+  const aside = json[asideKey];
+  return isJsonObject(aside) && Object.hasOwn(aside, key);
 }
 
 function encodeProperty(field: Field, value: unknown, trail: Trail): JsonValue {
@@ -156,13 +248,4 @@ function plainObjects(): new () => Record<string, unknown> {
   function PlainObject(): void {}
   PlainObject.prototype = Object.prototype;
   return PlainObject as unknown as new () => Record<string, unknown>;
-}
-
-/** What the model holds itself wins: a caller who sets a property replaces what could not be read. */
-function addExtra(json: JsonObject, extra: unknown, trail: Trail): void {
-  if (extra === null) return;
-  if (!isJsonObject(extra)) throw refusal([...trail, "extra"], "an object");
-  for (const [key, value] of Object.entries(extra)) {
-    if (value !== undefined && !Object.hasOwn(json, key)) setKey(json, key, value);
-  }
 }

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../json.ts";
-import { mediaShape, type Media } from "./media.ts";
+import { stepOutputKeys } from "./agno-reads.ts";
+import { audioShape, fileShape, imageShape, videoShape, type Media } from "./media.ts";
 import { metricsShape, type Metrics } from "./metrics.ts";
 import { lazy, Shape } from "./shape.ts";
 
@@ -29,22 +30,25 @@ export interface StepOutput {
   extra?: JsonObject;
 }
 
-export const stepOutputShape: Shape<StepOutput> = new Shape<StepOutput>({
-  content: "json",
-  step_name: "string",
-  step_id: "string",
-  step_type: "string",
-  executor_type: "string",
-  executor_name: "string",
-  step_run_id: "string",
-  images: { listOf: mediaShape },
-  videos: { listOf: mediaShape },
-  audio: { listOf: mediaShape },
-  files: { listOf: mediaShape },
-  metrics: metricsShape,
-  success: "boolean",
-  error: "string",
-  stop: "boolean",
-  is_paused: "boolean",
-  steps: { listOf: lazy(() => stepOutputShape) },
-});
+export const stepOutputShape: Shape<StepOutput> = new Shape<StepOutput>(
+  {
+    content: "json",
+    step_name: "string",
+    step_id: "string",
+    step_type: "string",
+    executor_type: "string",
+    executor_name: "string",
+    step_run_id: "string",
+    images: { listOf: imageShape },
+    videos: { listOf: videoShape },
+    audio: { listOf: audioShape },
+    files: { listOf: fileShape },
+    metrics: metricsShape,
+    success: "boolean",
+    error: "string",
+    stop: "boolean",
+    is_paused: "boolean",
+    steps: { listOf: lazy(() => stepOutputShape) },
+  },
+  { reads: stepOutputKeys },
+);

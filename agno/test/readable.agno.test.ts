@@ -1,0 +1,242 @@
+import { InvalidArgumentError, type JsonObject, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
+import { decodeRun } from "@sessiondb/core/adapter";
+import { describe, expect, test } from "vitest";
+import type { Agno } from "../src/agno.ts";
+import { fullRuns } from "./full-runs.ts";
+import { startAgno, withAgnoOnEach } from "./support.ts";
+
+type RunType = keyof typeof fullRuns;
+
+const runTypes = ["agent", "team", "workflow"] as const;
+
+/** What may stand where Agno expects something else. `absent` takes the key away. */
+const values: readonly [name: string, value: JsonValue | undefined][] = [
+  ["absent", undefined],
+  ["null", null],
+  ["text", "zz"],
+  ["no text", ""],
+  ["a number", 7],
+  ["a fraction", 1.5],
+  ["a large number", 1e300],
+  ["true", true],
+  ["no list", []],
+  ["a list of texts", ["zz"]],
+  ["a list of numbers", [7]],
+  ["a list of objects", [{ zz: 1 }]],
+  ["no object", {}],
+  ["an object", { zz: 1 }],
+];
+
+/** Where in a run, as its keys are in JSON, and whether the key goes into `extra`, past the types of the models. */
+interface Cell {
+  readonly name: string;
+  readonly run: Run;
+}
+
+type Values = Record<string | number, unknown>;
+
+type Path = readonly (string | number)[];
+
+/** Every key of every object in the run, the first of equal ones in a list, and one that nobody knows. */
+function* pathsOf(value: unknown, path: Path = []): Generator<Path> {
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      yield [...path, index];
+      yield* pathsOf(item, [...path, index]);
+    }
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, item] of Object.entries(value)) {
+      yield [...path, key];
+      yield* pathsOf(item, [...path, key]);
+    }
+    yield [...path, "zzUnknown"];
+  }
+}
+
+function modelOf(runType: RunType): Run {
+  const json = fullRuns[runType];
+  return decodeRun({
+    runId: "r",
+    sessionId: "s",
+    runType,
+    userId: "u",
+    parentRunId: null,
+    status: "COMPLETED",
+    runData: json,
+    createdAt: json["created_at"] as number,
+  });
+}
+
+const identities = { agent: { agentId: "a" }, team: { teamId: "t" }, workflow: { workflowId: "w" } } as const;
+
+function* cellsOf(runType: RunType): Generator<Cell> {
+  const full = modelOf(runType);
+  const { runId, sessionId, createdAt } = full;
+  for (const path of pathsOf(full)) {
+    // Who a run is and what it is of is no content, and a run is dated by its row.
+    if (
+      path.length === 1 &&
+      ["runId", "runType", "sessionId", "agentId", "teamId", "workflowId", "createdAt"].includes(String(path[0]))
+    ) {
+      continue;
+    }
+    const { part, place } = partOf(full, path);
+    for (const [name, value] of values) {
+      for (const way of ["property", "extra"] as const) {
+        const run = structuredClone({ runType, runId, sessionId, createdAt, ...identities[runType], ...part }) as Run;
+        if (put(run, place, value, way)) {
+          yield { name: `${path.join(".")} ${way}: ${name}`, run };
+        }
+      }
+    }
+  }
+}
+
+/** The key that a path begins with, or the one item of its list; the rest of a run need not be read again and again. */
+function partOf(run: Run, path: Path): { part: object; place: Path } {
+  const [key = "", index, ...rest] = path;
+  const value = (run as unknown as Values)[key];
+  return Array.isArray(value) && typeof index === "number"
+    ? { part: { [key]: [value[index]] }, place: [key, 0, ...rest] }
+    : { part: { [key]: value }, place: path };
+}
+
+/** False when the way makes no sense there. */
+function put(run: Run, path: Path, value: JsonValue | undefined, way: "property" | "extra"): boolean {
+  const inside = (found: unknown, key: string | number): unknown => (found as Values)[key];
+  const parent = path.slice(0, -1).reduce(inside, run as unknown) as Values;
+  const key = path.at(-1) as string | number;
+  if (typeof key === "number") {
+    if (way === "extra" || value === undefined) return false;
+    parent[key] = value;
+    return true;
+  }
+  if (way === "property") {
+    if (value === undefined) delete parent[key];
+    else parent[key] = value;
+    return true;
+  }
+  if (value === undefined || key === "extra" || path.includes("extra")) return false;
+  delete parent[key];
+  parent["extra"] = { ...(parent["extra"] as object | undefined), [snake(key)]: value };
+  return true;
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** A model as its keys are in JSON, with `extra` among the others and without what is null. */
+function flat(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(flat);
+  if (typeof value !== "object" || value === null) return value;
+  const { extra, ...others } = value as { extra?: object };
+  return Object.fromEntries(
+    Object.entries({ ...extra, ...others })
+      .filter(([, item]) => item !== null && item !== undefined)
+      .map(([key, item]) => [snake(key), flat(item)]),
+  );
+}
+
+interface Outcome {
+  readonly refused: number;
+  readonly stored: number;
+  readonly lost: readonly string[];
+  readonly unreadable: readonly string[];
+}
+
+const runsOfSession = 50;
+
+/** Stores each cell by our API, and lets Agno read the sessions they are in. */
+async function outcomeOf(
+  runType: RunType,
+  cells: Iterable<Cell>,
+  { db, agno, there }: { db: SessionDb; agno: Agno; there: string },
+): Promise<Outcome> {
+  const stored: Cell[] = [];
+  const lost: string[] = [];
+  let refused = 0;
+  for (const cell of cells) {
+    const session = sessionOf(runType, Math.floor(stored.length / runsOfSession));
+    const run: Run = { ...cell.run, runId: `${runType}-${stored.length}`, sessionId: session.sessionId };
+    try {
+      await db.upsertRun({ session, run });
+    } catch (error) {
+      // Typed, and nothing is stored.
+      if (!(error instanceof InvalidArgumentError)) throw new Error(cell.name, { cause: error });
+      refused += 1;
+      continue;
+    }
+    stored.push(cell);
+    const found = await db.getRun({ runId: run.runId });
+    try {
+      expect(flat(found)).toMatchObject(flat(run) as JsonObject);
+    } catch {
+      lost.push(cell.name);
+    }
+  }
+  const count = Math.ceil(stored.length / runsOfSession);
+  const sessionIds = Array.from({ length: count }, (_, index) => sessionOf(runType, index).sessionId);
+  const read = (await agno.call("read_each", {
+    db: there,
+    session_type: runType,
+    session_ids: sessionIds,
+  })) as JsonValue[];
+  const unreadable: string[] = [];
+  for (const [index, outcome] of read.entries()) {
+    const inside = stored.slice(index * runsOfSession, (index + 1) * runsOfSession);
+    if (outcome !== inside.length) {
+      unreadable.push(...(await oneByOne(runType, inside, { db, agno, there, index })));
+    }
+  }
+  return { refused, stored: stored.length, lost, unreadable };
+}
+
+/** Which cells of a session Agno refuses. */
+async function oneByOne(
+  runType: RunType,
+  cells: readonly Cell[],
+  { db, agno, there, index }: { db: SessionDb; agno: Agno; there: string; index: number },
+): Promise<string[]> {
+  const sessions = cells.map((_, place) => ({
+    ...sessionOf(runType, index),
+    sessionId: `${runType}-${index}-${place}`,
+  }));
+  for (const [place, session] of sessions.entries()) {
+    const run = cells[place]?.run as Run;
+    await db.upsertRun({ session, run: { ...run, runId: session.sessionId, sessionId: session.sessionId } });
+  }
+  const sessionIds = sessions.map(({ sessionId }) => sessionId);
+  const read = (await agno.call("read_each", {
+    db: there,
+    session_type: runType,
+    session_ids: sessionIds,
+  })) as JsonValue[];
+  return read.flatMap((outcome, place) =>
+    outcome === 1 ? [] : [`${cells[place]?.name ?? ""} → ${String(outcome).split("\n")[0] ?? ""}`],
+  );
+}
+
+function sessionOf(runType: RunType, index: number) {
+  return { sessionType: runType, sessionId: `${runType} ${index}`, userId: "u", ...identities[runType] } as const;
+}
+
+withAgnoOnEach((name, fresh) => {
+  const agno = startAgno();
+
+  // Agno's objects read the same JSON from each database, so one database has every cell.
+  const every = name === "sqlite" ? 1 : 41;
+
+  describe.each(runTypes)("what a run of type %s holds", (runType) => {
+    test("Agno reads whatever our API accepts, and our API returns it", { timeout: 240_000 }, async () => {
+      const shared = await fresh();
+      await using db = shared.open();
+      const there = await shared.openIn(agno);
+      const cells = [...cellsOf(runType)].filter((_, index) => index % every === 0);
+      const outcome = await outcomeOf(runType, cells, { db, agno, there });
+      expect({ lost: outcome.lost, unreadable: outcome.unreadable }).toEqual({ lost: [], unreadable: [] });
+      // Neither side of the comparison is empty.
+      expect(Math.min(outcome.stored, outcome.refused)).toBeGreaterThan(cells.length / 20);
+    });
+  });
+});

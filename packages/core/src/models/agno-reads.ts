@@ -1,0 +1,515 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
+
+/**
+ * Whether Agno reads a JSON value in one place of a run. What is written down here was measured by reading with Agno
+ * 3.1.10: its Pydantic models validate every field, its dataclasses only what they build further models from. One value
+ * that it refuses makes the whole session unreadable to it.
+ */
+export type Reads = (value: JsonValue) => boolean;
+
+/** By the keys of a JSON object. A key that is not here may hold anything. */
+export type ReadsByKey = Readonly<Record<string, Reads>>;
+
+/** Whether Agno reads the value. What is nested without end, the search for problems in JSON reports later. */
+export function isRead(reads: Reads, value: JsonValue): boolean {
+  try {
+    return reads(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return false;
+  }
+}
+
+const text: Reads = (value) => typeof value === "string";
+const flag: Reads = (value) => typeof value === "boolean";
+const number: Reads = (value) => typeof value === "number";
+const whole: Reads = (value) => Number.isSafeInteger(value);
+const object: Reads = isJsonObject;
+
+const maybe =
+  (reads: Reads): Reads =>
+  (value) =>
+    value === null || reads(value);
+
+const either =
+  (...choices: readonly Reads[]): Reads =>
+  (value) =>
+    choices.some((reads) => reads(value));
+
+const oneOf = (...values: readonly string[]): Reads => {
+  const known = new Set<JsonValue>(values);
+  return (value) => known.has(value);
+};
+
+const listOf =
+  (reads: Reads): Reads =>
+  (value) =>
+    Array.isArray(value) && value.every((item) => reads(item));
+
+const mapOf =
+  (reads: Reads): Reads =>
+  (value) =>
+    isJsonObject(value) && Object.values(value).every((item) => reads(item));
+
+/** An object whose known keys hold what Agno reads, and which has the `required` ones. */
+const record =
+  (keys: ReadsByKey, required: readonly string[] = []): Reads =>
+  (value) =>
+    isJsonObject(value) && required.every((key) => value[key] !== undefined) && readsKeys(value, keys);
+
+function readsKeys(json: JsonObject, keys: ReadsByKey): boolean {
+  return Object.entries(keys).every(([key, reads]) => json[key] === undefined || reads(json[key]));
+}
+
+/** For records that contain themselves. */
+const later =
+  (reads: () => Reads): Reads =>
+  (value) =>
+    reads()(value);
+
+const maybeText = maybe(text);
+const maybeFlag = maybe(flag);
+const maybeNumber = maybe(number);
+const maybeWhole = maybe(whole);
+const maybeObject = maybe(object);
+
+/** What the types of the models imply, so that a property need not be checked again. */
+export const impliedByType: ReadonlySet<Reads> = new Set([maybeText, maybeFlag, maybeNumber, maybeObject]);
+
+const mediaReference = record(
+  {
+    media_id: text,
+    storage_key: text,
+    storage_backend: text,
+    session_id: maybeText,
+    bucket: maybeText,
+    region: maybeText,
+    url: maybeText,
+    mime_type: maybeText,
+    filename: maybeText,
+    content_hash: maybeText,
+    media_type: maybeText,
+    size: maybeWhole,
+    metadata: maybeObject,
+  },
+  ["media_id", "storage_key", "storage_backend"],
+);
+
+const mediaKeys: ReadsByKey = {
+  id: maybeText,
+  url: maybeText,
+  filepath: maybeText,
+  content: maybeText,
+  format: maybeText,
+  mime_type: maybeText,
+  media_reference: maybe(mediaReference),
+  metadata: maybeObject,
+};
+
+export const imageKeys: ReadsByKey = {
+  ...mediaKeys,
+  detail: maybeText,
+  alt_text: maybeText,
+  original_prompt: maybeText,
+  revised_prompt: maybeText,
+};
+
+export const audioKeys: ReadsByKey = {
+  ...mediaKeys,
+  duration: maybeNumber,
+  sample_rate: maybeWhole,
+  channels: maybeWhole,
+  transcript: maybeText,
+  expires_at: maybeWhole,
+};
+
+export const videoKeys: ReadsByKey = {
+  ...mediaKeys,
+  duration: maybeNumber,
+  width: maybeWhole,
+  height: maybeWhole,
+  fps: maybeNumber,
+  eta: maybeText,
+  original_prompt: maybeText,
+  revised_prompt: maybeText,
+};
+
+const fileTypes = oneOf(
+  "application/pdf",
+  "application/json",
+  "application/x-javascript",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  "application/msword",
+  "application/vnd.ms-powerpoint",
+  "application/vnd.ms-excel",
+  "application/vnd.ms-outlook",
+  "application/zip",
+  "message/rfc822",
+  "text/javascript",
+  "application/x-python",
+  "text/x-python",
+  "text/plain",
+  "text/html",
+  "text/css",
+  "text/markdown",
+  "text/csv",
+  "text/xml",
+  "text/rtf",
+);
+
+export const fileKeys: ReadsByKey = {
+  ...mediaKeys,
+  mime_type: maybe(fileTypes),
+  file_type: maybeText,
+  filename: maybeText,
+  name: maybeText,
+  size: maybeWhole,
+  citations: maybeFlag,
+};
+
+const places = ["url", "filepath", "content"] as const;
+
+/** Media of a message: its content settles where the data is, whatever else is there. */
+const hasPlace: Reads = (value) => {
+  const media = value as JsonObject;
+  if (isJsonObject(media["media_reference"]) || typeof media["content"] === "string") return true;
+  return places.filter((key) => (media[key] ?? null) !== null).length === 1;
+};
+
+/** Media of an event: one place. */
+const hasOnePlace: Reads = (value) => {
+  const media = value as JsonObject;
+  return isJsonObject(media["media_reference"]) || places.filter((key) => (media[key] ?? null) !== null).length === 1;
+};
+
+const hasAnyPlace: Reads = (value) => {
+  const media = value as JsonObject;
+  return ["id", ...places, "external", "media_reference"].some((key) => Boolean(media[key]));
+};
+
+const both =
+  (first: Reads, second: Reads): Reads =>
+  (value) =>
+    first(value) && second(value);
+
+const image = both(record(imageKeys), hasPlace);
+const audio = both(record(audioKeys), hasPlace);
+const video = both(record(videoKeys), hasPlace);
+const file = both(record(fileKeys), hasAnyPlace);
+
+/** Where Agno leaves out, with a warning, the media that it does not read. */
+const looseMedia = maybe(listOf(object));
+
+const messageReferences = record({ query: text, references: maybe(listOf(either(object, text))), time: maybeNumber }, [
+  "query",
+]);
+
+const citations = record({
+  search_queries: maybe(listOf(text)),
+  urls: maybe(listOf(record({ url: maybeText, title: maybeText }))),
+  documents: maybe(listOf(record({ document_title: maybeText, cited_text: maybeText, file_name: maybeText }))),
+});
+
+export const metricsKeys: ReadsByKey = { details: maybe(mapOf(listOf(object))) };
+
+export const messageKeys: ReadsByKey = {
+  role: text,
+  id: text,
+  content: maybe(either(text, Array.isArray)),
+  reasoning_content: maybeText,
+  redacted_reasoning_content: maybeText,
+  compressed_content: maybeText,
+  name: maybeText,
+  tool_call_id: maybeText,
+  tool_name: maybeText,
+  tool_call_error: maybeFlag,
+  tool_calls: maybe(listOf(object)),
+  from_history: flag,
+  stop_after_tool_call: flag,
+  add_to_agent_memory: flag,
+  temporary: flag,
+  images: maybe(listOf(image)),
+  audio: maybe(listOf(audio)),
+  videos: maybe(listOf(video)),
+  files: maybe(listOf(file)),
+  audio_output: maybe(audio),
+  image_output: maybe(image),
+  video_output: maybe(video),
+  file_output: maybe(file),
+  references: maybe(messageReferences),
+  citations: maybe(citations),
+  provider_data: maybeObject,
+  checkpoint_status: maybeText,
+  checkpoint_created_at: maybeWhole,
+  created_at: whole,
+};
+
+const userInputField = record({ name: text }, ["name", "field_type", "description", "value"]);
+const feedbackQuestion = record({ question: text, options: maybe(listOf(record({}, ["label"]))) }, ["question"]);
+
+export const toolKeys: ReadsByKey = {
+  metrics: maybeObject,
+  user_input_schema: maybe(listOf(userInputField)),
+  user_feedback_schema: maybe(listOf(feedbackQuestion)),
+};
+
+const requirement = record({
+  tool_execution: maybe(record(toolKeys)),
+  user_input_schema: maybe(listOf(userInputField)),
+  user_feedback_schema: maybe(listOf(feedbackQuestion)),
+});
+
+const reasoningStep = record({
+  title: maybeText,
+  action: maybeText,
+  result: maybeText,
+  reasoning: maybeText,
+  next_action: maybe(oneOf("continue", "validate", "final_answer", "reset")),
+  confidence: maybeNumber,
+});
+
+export const stepOutputKeys: ReadsByKey = {
+  images: looseMedia,
+  videos: looseMedia,
+  audio: looseMedia,
+  files: looseMedia,
+  metrics: maybe(record(metricsKeys)),
+  steps: maybe(listOf(later(() => stepOutput))),
+};
+
+const stepOutput: Reads = record(stepOutputKeys);
+
+const stepInput = record({
+  previous_step_outputs: maybe(mapOf(stepOutput)),
+  images: looseMedia,
+  videos: looseMedia,
+  audio: looseMedia,
+  files: looseMedia,
+});
+
+/** What Python's `datetime.fromisoformat` reads, from 3.10 on. */
+const isoTime: Reads = (value) =>
+  typeof value === "string" &&
+  /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{3}(\d{3})?)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(value) &&
+  !Number.isNaN(Date.parse(value.replace(" ", "T")));
+
+const stepRequirementKeys = record(
+  {
+    step_input: maybe(stepInput),
+    step_output: maybe(stepOutput),
+    user_input: maybeObject,
+    user_input_schema: maybe(listOf(record({ name: text, allowed_values: maybe(Array.isArray) }, ["name"]))),
+    executor_requirements: maybe(listOf(requirement)),
+    timeout_at: maybe(isoTime),
+  },
+  ["step_id"],
+);
+
+/** Agno checks what the user said against the schema beside it. */
+const stepRequirement: Reads = (value) => {
+  if (!stepRequirementKeys(value)) return false;
+  const { user_input: input, user_input_schema: schema } = value as JsonObject;
+  if (!isJsonObject(input) || Object.keys(input).length === 0) return true;
+  return (
+    !("validate" in input) &&
+    ((schema ?? null) === null || (schema as JsonObject[]).every((field) => fits(field, input)))
+  );
+};
+
+function fits(field: JsonObject, input: JsonObject): boolean {
+  const value = input[field["name"] as string] ?? null;
+  if (value === null || value === "") return field["required"] === false && value === null;
+  const allowed = field["allowed_values"];
+  if (Array.isArray(allowed) && allowed.length > 0 && !allowed.includes(value)) return false;
+  switch (field["field_type"] ?? "str") {
+    case "str":
+      return text(value);
+    case "int":
+      return whole(value);
+    case "float":
+      return number(value);
+    case "bool":
+      return flag(value);
+    default:
+      return true;
+  }
+}
+
+/** Keys that a run of an agent and one of a team share with that of a workflow. */
+const runKeys: ReadsByKey = { images: looseMedia, videos: looseMedia, audio: looseMedia, files: looseMedia };
+
+export const runInputKeys: ReadsByKey = {
+  images: looseMedia,
+  videos: looseMedia,
+  audios: looseMedia,
+  files: looseMedia,
+};
+
+const runInput = record(runInputKeys);
+
+const messages = maybe(listOf(record(messageKeys, ["role"])));
+const tools = maybe(listOf(record(toolKeys)));
+
+const conversationKeys: ReadsByKey = {
+  ...runKeys,
+  input: maybe(runInput),
+  messages,
+  additional_input: messages,
+  reasoning_messages: messages,
+  reasoning_steps: maybe(listOf(reasoningStep)),
+  tools,
+  metrics: maybe(record(metricsKeys)),
+  requirements: maybe(listOf(requirement)),
+  citations: maybe(citations),
+  references: maybe(listOf(messageReferences)),
+  compaction: maybeObject,
+};
+
+export const stepMetricsKeys: ReadsByKey = { metrics: maybe(record(metricsKeys)) };
+
+export const workflowMetricsKeys: ReadsByKey = {
+  steps: mapOf(record(stepMetricsKeys, ["step_name", "executor_type", "executor_name"])),
+};
+
+/** Events validate what they hold more strictly than runs do: their messages' metrics, and the places of their media. */
+const eventMessage = record(
+  {
+    ...messageKeys,
+    images: maybe(listOf(both(image, hasOnePlace))),
+    audio: maybe(listOf(both(audio, hasOnePlace))),
+    videos: maybe(listOf(both(video, hasOnePlace))),
+    audio_output: maybe(both(audio, hasOnePlace)),
+    image_output: maybe(both(image, hasOnePlace)),
+    video_output: maybe(both(video, hasOnePlace)),
+    metrics: record({
+      input_tokens: whole,
+      output_tokens: whole,
+      total_tokens: whole,
+      audio_input_tokens: whole,
+      audio_output_tokens: whole,
+      audio_total_tokens: whole,
+      cache_read_tokens: whole,
+      cache_write_tokens: whole,
+      reasoning_tokens: whole,
+      cost: maybeNumber,
+      duration: maybeNumber,
+      time_to_first_token: maybeNumber,
+      provider_metrics: maybeObject,
+    }),
+  },
+  ["role"],
+);
+
+const nestedRuns = maybe(listOf(later(() => nestedRun)));
+
+const eventKeys: ReadsByKey = {
+  tool: maybe(record(toolKeys)),
+  tools,
+  images: maybe(listOf(both(image, hasOnePlace))),
+  videos: maybe(listOf(both(video, hasOnePlace))),
+  audio: maybe(listOf(both(audio, hasOnePlace))),
+  files: looseMedia,
+  image: maybe(both(image, hasOnePlace)),
+  response_audio: maybe(both(audio, hasOnePlace)),
+  additional_input: maybe(listOf(eventMessage)),
+  reasoning_messages: maybe(listOf(eventMessage)),
+  reasoning_steps: maybe(listOf(reasoningStep)),
+  references: maybe(listOf(messageReferences)),
+  requirements: maybe(listOf(requirement)),
+  run_input: maybe(runInput),
+  session_summary: maybe(
+    (summary) =>
+      isJsonObject(summary) && readsSummary(summary) && Object.keys(summary).every((key) => key in summaryKeys),
+  ),
+  step_output: maybe(stepOutput),
+  step_results: maybe(Array.isArray),
+  step_executor_runs: maybe(Array.isArray),
+  step_requirements: maybe(Array.isArray),
+  error_requirements: maybe(Array.isArray),
+  tasks: maybe(listOf(object)),
+  member_responses: nestedRuns,
+};
+
+const agentEvents = `RunStarted RunContent RunContentCompleted RunIntermediateContent RunCompleted RunError RunCancelled
+  RunPaused RunContinued PreHookStarted PreHookCompleted PostHookStarted PostHookCompleted ReasoningStarted ReasoningStep
+  ReasoningContentDelta ReasoningCompleted MemoryUpdateStarted MemoryUpdateCompleted SessionSummaryStarted
+  SessionSummaryCompleted ToolCallStarted ToolCallCompleted ToolCallError ParserModelResponseStarted
+  ParserModelResponseCompleted OutputModelResponseStarted OutputModelResponseCompleted ModelRequestStarted
+  ModelRequestCompleted CompressionStarted CompressionCompleted CompactionStarted CompactionCompleted FollowupsStarted
+  FollowupsCompleted CustomEvent`.split(/\s+/);
+
+/** A team has the events of an agent but for compaction, under names that begin with `Team`, and some of its own. */
+const teamEvents = [
+  ...agentEvents.filter((name) => !/^(Compaction|Custom)/.test(name)).map((name) => `Team${name}`),
+  ...["TeamTaskIterationStarted", "TeamTaskIterationCompleted", "TeamTaskStateUpdated"],
+  ...["TeamTaskCreated", "TeamTaskUpdated"],
+];
+
+const workflowEvents = `WorkflowStarted WorkflowAgentStarted WorkflowAgentCompleted WorkflowCompleted WorkflowPaused
+  WorkflowCancelled WorkflowError StepStarted StepCompleted StepProgress StepPaused StepContinued StepExecutorPaused
+  StepExecutorContinued StepOutputReview StepError LoopExecutionStarted LoopIterationStarted LoopIterationCompleted
+  LoopExecutionCompleted ParallelExecutionStarted ParallelExecutionCompleted ConditionExecutionStarted
+  ConditionExecutionCompleted RouterExecutionStarted RouterExecutionCompleted RouterPaused StepsExecutionStarted
+  StepsExecutionCompleted StepOutput`.split(/\s+/);
+
+const eventsOf = {
+  agent: oneOf(...agentEvents),
+  team: oneOf(...agentEvents, ...teamEvents),
+  workflow: oneOf(...agentEvents, ...teamEvents, ...workflowEvents),
+};
+
+/** An event says by its ids which names it may have; `metrics` are those of its kind. */
+const event =
+  (runType: keyof typeof eventsOf): Reads =>
+  (value) => {
+    if (!isJsonObject(value)) return false;
+    const kind =
+      value["agent_id"] !== undefined
+        ? "agent"
+        : runType === "workflow" && value["team_id"] !== undefined
+          ? "team"
+          : runType;
+    const name = value["event"] ?? null;
+    // Unlike the others it has no time of its own.
+    if (!eventsOf[kind](name) || (name === "CustomEvent" && value["created_at"] === undefined)) return false;
+    return readsKeys(value, name === "WorkflowCompleted" ? workflowCompletedKeys : eventKeysWithMetrics);
+  };
+
+const workflowCompletedKeys: ReadsByKey = { ...eventKeys, metrics: maybe(record(workflowMetricsKeys, ["steps"])) };
+const eventKeysWithMetrics: ReadsByKey = { ...eventKeys, metrics: maybe(record(metricsKeys)) };
+
+export const agentRunKeys: ReadsByKey = { ...conversationKeys, events: maybe(listOf(event("agent"))) };
+
+export const teamRunKeys: ReadsByKey = {
+  ...conversationKeys,
+  events: maybe(listOf(event("team"))),
+  member_responses: nestedRuns,
+};
+
+export const workflowRunKeys: ReadsByKey = {
+  ...runKeys,
+  events: maybe(listOf(event("workflow"))),
+  metrics: maybe(record(workflowMetricsKeys, ["steps"])),
+  step_results: maybe(listOf(stepOutput)),
+  step_executor_runs: nestedRuns,
+  workflow_agent_run: maybe(record(agentRunKeys)),
+  step_requirements: maybe(listOf(stepRequirement)),
+  router_requirements: maybe(listOf(stepRequirement)),
+  error_requirements: maybe(listOf(record({}, ["step_id"]))),
+};
+
+const nestedRun: Reads = (value) => {
+  if (!isJsonObject(value)) return false;
+  if (value["agent_id"] !== undefined || value["agent_name"] !== undefined) return readsKeys(value, agentRunKeys);
+  if (value["team_id"] !== undefined || value["team_name"] !== undefined) return readsKeys(value, teamRunKeys);
+  return value["workflow_name"] === undefined ? readsKeys(value, agentRunKeys) : readsKeys(value, workflowRunKeys);
+};
+
+const summaryKeys: ReadsByKey = { summary: text, topics: maybe(listOf(text)), updated_at: maybe(isoTime) };
+
+/** Whether Agno reads the summary of a session, but for keys that it does not know. */
+function readsSummary(summary: JsonObject): boolean {
+  return summary["summary"] !== undefined && readsKeys(summary, summaryKeys);
+}
