@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type JsonObject, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
+import { InMemorySessionDb, InvalidArgumentError, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
 import { decodeRun } from "@sessiondb/core/adapter";
 import { describe, expect, test } from "vitest";
 import type { Agno } from "../src/agno.ts";
@@ -147,78 +147,111 @@ interface Outcome {
 
 const runsOfSession = 50;
 
-/** Stores each cell by our API, and lets Agno read the sessions they are in. */
-async function outcomeOf(
-  runType: RunType,
-  cells: Iterable<Cell>,
-  { db, agno, there }: { db: SessionDb; agno: Agno; there: string },
-): Promise<Outcome> {
-  const stored: Cell[] = [];
-  const lost: string[] = [];
-  let refused = 0;
+interface Sides {
+  readonly db: SessionDb;
+  readonly agno: Agno;
+  /** The database's name there. */
+  readonly there: string;
+}
+
+/** Stores the cells by our API, a session for many, and lets Agno read the sessions. */
+async function outcomeOf(runType: RunType, cells: readonly Cell[], sides: Sides): Promise<Outcome> {
+  const accepted: Cell[] = [];
   for (const cell of cells) {
-    const session = sessionOf(runType, Math.floor(stored.length / runsOfSession));
-    const run: Run = { ...cell.run, runId: `${runType}-${stored.length}`, sessionId: session.sessionId };
-    try {
-      await db.upsertRun({ session, run });
-    } catch (error) {
-      // Typed, and nothing is stored.
-      if (!(error instanceof InvalidArgumentError)) throw new Error(cell.name, { cause: error });
-      refused += 1;
-      continue;
-    }
-    stored.push(cell);
-    const found = await db.getRun({ runId: run.runId });
-    try {
-      expect(flat(found)).toMatchObject(flat(run) as JsonObject);
-    } catch {
-      lost.push(cell.name);
+    if (await isAccepted(runType, cell)) {
+      accepted.push(cell);
     }
   }
-  const count = Math.ceil(stored.length / runsOfSession);
-  const sessionIds = Array.from({ length: count }, (_, index) => sessionOf(runType, index).sessionId);
-  const read = (await agno.call("read_each", {
-    db: there,
-    session_type: runType,
-    session_ids: sessionIds,
-  })) as JsonValue[];
-  const unreadable: string[] = [];
-  for (const [index, outcome] of read.entries()) {
-    const inside = stored.slice(index * runsOfSession, (index + 1) * runsOfSession);
-    if (outcome !== inside.length) {
-      unreadable.push(...(await oneByOne(runType, inside, { db, agno, there, index })));
+  const sessions = await stored(runType, { cells: accepted, size: runsOfSession, prefix: "many" }, sides);
+  const lost: string[] = [];
+  for (const { sessionId, cells: inside, runs } of sessions) {
+    const found = await sides.db.getSession({ sessionId });
+    for (const [index, { name }] of inside.entries()) {
+      if (!holds(flat(found?.runs[index]), flat(runs[index]))) {
+        lost.push(name);
+      }
     }
   }
-  return { refused, stored: stored.length, lost, unreadable };
-}
-
-/** Which cells of a session Agno refuses. */
-async function oneByOne(
-  runType: RunType,
-  cells: readonly Cell[],
-  { db, agno, there, index }: { db: SessionDb; agno: Agno; there: string; index: number },
-): Promise<string[]> {
-  const sessions = cells.map((_, place) => ({
-    ...sessionOf(runType, index),
-    sessionId: `${runType}-${index}-${place}`,
-  }));
-  for (const [place, session] of sessions.entries()) {
-    const run = cells[place]?.run as Run;
-    await db.upsertRun({ session, run: { ...run, runId: session.sessionId, sessionId: session.sessionId } });
-  }
-  const sessionIds = sessions.map(({ sessionId }) => sessionId);
-  const read = (await agno.call("read_each", {
-    db: there,
-    session_type: runType,
-    session_ids: sessionIds,
-  })) as JsonValue[];
-  return read.flatMap((outcome, place) =>
-    outcome === 1 ? [] : [`${cells[place]?.name ?? ""} → ${String(outcome).split("\n")[0] ?? ""}`],
+  const refused = (await readEach(runType, sessions, sides)).filter(
+    ({ read, cells: inside }) => read !== inside.length,
   );
+  const alone = await stored(
+    runType,
+    { cells: refused.flatMap(({ cells: inside }) => inside), size: 1, prefix: "alone" },
+    sides,
+  );
+  const unreadable = (await readEach(runType, alone, sides)).flatMap(({ read, cells: [cell] }) =>
+    read === 1 ? [] : [`${cell?.name ?? ""} → ${String(read).split("\n")[0] ?? ""}`],
+  );
+  return { refused: cells.length - accepted.length, stored: accepted.length, lost, unreadable };
 }
 
-function sessionOf(runType: RunType, index: number) {
-  return { sessionType: runType, sessionId: `${runType} ${index}`, userId: "u", ...identities[runType] } as const;
+/** What our API refuses, it refuses with a typed error, whatever the store. */
+async function isAccepted(runType: RunType, { name, run }: Cell): Promise<boolean> {
+  await using db = new InMemorySessionDb();
+  try {
+    await db.upsertRun({ session: { ...identityOf(runType), sessionId: "s" }, run: { ...run, sessionId: "s" } });
+    return true;
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) {
+      throw new Error(name, { cause: error });
+    }
+    return false;
+  }
+}
+
+interface StoredCells {
+  readonly sessionId: string;
+  readonly cells: readonly Cell[];
+  readonly runs: readonly Run[];
+}
+
+/** Sessions of so many cells each. */
+async function stored(
+  runType: RunType,
+  { cells, size, prefix }: { cells: readonly Cell[]; size: number; prefix: string },
+  { db }: Sides,
+): Promise<StoredCells[]> {
+  const sessions: StoredCells[] = [];
+  for (let start = 0; start < cells.length; start += size) {
+    const sessionId = `${prefix}-${start}`;
+    const inside = cells.slice(start, start + size);
+    const runs = inside.map(({ run }, index): Run => ({ ...run, sessionId, runId: `${sessionId}-${index}` }));
+    await db.upsertSession({ ...identityOf(runType), sessionId, runs });
+    sessions.push({ sessionId, cells: inside, runs });
+  }
+  return sessions;
+}
+
+async function readEach(
+  runType: RunType,
+  sessions: readonly StoredCells[],
+  { agno, there }: Sides,
+): Promise<(StoredCells & { read: JsonValue | undefined })[]> {
+  const session_ids = sessions.map(({ sessionId }) => sessionId);
+  const read = (await agno.call("read_each", { db: there, session_type: runType, session_ids })) as JsonValue[];
+  return sessions.map((session, index) => ({ ...session, read: read[index] }));
+}
+
+function identityOf(runType: RunType) {
+  return { sessionType: runType, userId: "u", ...identities[runType] } as const;
+}
+
+/** Whether all that was given is there. What a store fills in may be there too. */
+function holds(found: unknown, given: unknown): boolean {
+  if (Array.isArray(given)) {
+    return (
+      Array.isArray(found) && found.length === given.length && given.every((item, index) => holds(found[index], item))
+    );
+  }
+  if (typeof given !== "object" || given === null) {
+    return Object.is(found, given);
+  }
+  return (
+    typeof found === "object" &&
+    found !== null &&
+    Object.entries(given).every(([key, value]) => holds((found as Values)[key], value))
+  );
 }
 
 withAgnoOnEach((name, fresh) => {
