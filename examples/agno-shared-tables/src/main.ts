@@ -1,69 +1,39 @@
-import { SessionDbError } from "@sessiondb/core";
-import { PostgresSessionDb } from "@sessiondb/postgres";
-import pg from "pg";
-import { Agno } from "./agno.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Agent } from "@sessiondb/agent";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { AgnoAgent } from "./agno.ts";
+import { listener } from "./listener.ts";
 
-const schema = "example_ai";
-const sessionId = "weather-1";
-
-const url = process.env["DATABASE_URL"];
-if (url === undefined || url === "") {
-  console.error(
-    "DATABASE_URL is not set: postgres://user:password@host:5432/database, of a user who may create schemas",
-  );
+const agno = await AgnoAgent.find(process.env["PYTHON"] ?? "python3");
+if (agno === null) {
+  console.error("There is no Agno 3: python3 -m pip install agno sqlalchemy, and name that Python in PYTHON");
   process.exit(1);
 }
-const client = new pg.Client({ connectionString: url });
+
+const folder = mkdtempSync(join(tmpdir(), "shared-tables-"));
+const conversation = { file: join(folder, "agents.db"), sessionId: "chat-1", userId: "ada" };
 try {
-  await client.connect();
-  await tell(url, client);
-} catch (error) {
-  console.error(SessionDbError.isInstance(error) ? `${error.code}: ${error.message}` : error);
-  process.exitCode = 1;
+  await talk(agno);
 } finally {
-  await client.end();
+  rmSync(folder, { recursive: true });
 }
 
-async function tell(databaseUrl: string, own: pg.Client): Promise<void> {
-  await own.query(`drop schema if exists ${schema} cascade`);
-  // Whoever comes first creates the tables: Agno 3 finds them right, and issues no DDL.
-  await using db = new PostgresSessionDb({ url: databaseUrl, schema });
-  await db.migrate();
-  const agno = new Agno(own, schema);
-  const mine = db.forUser("user-1");
+async function talk(python: AgnoAgent): Promise<void> {
+  const { file, sessionId, userId } = conversation;
+  await using db = new SqliteSessionDb({ file });
+  await using agent = new Agent({ id: "assistant", model: listener, db });
+  const ours = async (question: string): Promise<string> => (await agent.run(question, { sessionId, userId })).text;
+  const theirs = (question: string): Promise<string> => python.ask(question, conversation);
 
-  await agno.twoTurns();
-  const found = await mine.getSession({ sessionId });
-  console.log(`TypeScript reads ${found?.runs.length} runs of Agno:`);
-  for (const { role, content, toolCalls } of found?.messages ?? []) {
-    console.log(
-      `  ${role}: ${typeof content === "string" && content !== "" ? content : `${toolCalls?.length} tool call`}`,
-    );
-  }
+  console.log(`Agno:       ${await theirs("I am Ada.")}`);
+  console.log(`TypeScript: ${await ours("I like tea.")}`);
+  console.log(`Agno:       ${await theirs("I live in Paris.")}`);
+  console.log(`TypeScript: ${await ours("Who am I?")}`);
 
-  await mine.upsertRun({
-    session: { sessionType: "agent", sessionId, agentId: "weather-agent" },
-    run: {
-      runType: "agent",
-      runId: crypto.randomUUID(),
-      agentId: "weather-agent",
-      input: { inputContent: "And in Rome?" },
-      content: "Rain in Rome.",
-      messages: [
-        { role: "user", content: "And in Rome?" },
-        { role: "assistant", content: "Rain in Rome." },
-      ],
-    },
-  });
-  const seen = await agno.runs();
-  console.log(`Agno reads ${seen.length} runs; the last one says: ${String(seen.at(-1)?.["content"])}`);
-
-  await agno.anotherTurn("Then where to?", "To Paris.");
-  const newest = await mine.getSession({ sessionId, runsLimit: 2 });
-  console.log(`TypeScript's newest two: ${newest?.runs.map(({ content }) => JSON.stringify(content)).join(", ")}`);
-  const { rows } = await own.query<{ run_index: string }>(
-    `select run_index from ${schema}.agno_runs where session_id = $1 order by run_index`,
-    [sessionId],
-  );
-  console.log(`places: ${rows.map((row) => row.run_index).join(", ")}`);
+  const session = await db.getSession({ sessionId, userId });
+  console.log(`One session of ${session?.runs.length} runs, in one order.`);
+  await db.deleteSession({ sessionId, userId });
+  console.log(`Agno:       ${await theirs("And now?")}`);
 }
