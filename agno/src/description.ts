@@ -34,8 +34,8 @@ function* changes(
       yield* changes(before[key], after[key], [...path, key]);
     }
   } else if (Array.isArray(before) && Array.isArray(after)) {
-    for (const item of after.filter((each) => !before.includes(each))) yield `+ ${path.join(" › ")} › ${String(item)}`;
-    for (const item of before.filter((each) => !after.includes(each))) yield `- ${path.join(" › ")} › ${String(item)}`;
+    for (const item of after.filter((each) => !before.includes(each))) yield `+ ${path.join(" › ")} › ${inShort(item)}`;
+    for (const item of before.filter((each) => !after.includes(each))) yield `- ${path.join(" › ")} › ${inShort(item)}`;
   } else if (before === undefined) {
     yield `+ ${path.join(" › ")}: ${inShort(after)}`;
   } else if (after === undefined) {
@@ -51,7 +51,7 @@ function isObject(value: JsonValue | undefined): value is { [key: string]: JsonV
 
 function inShort(value: JsonValue | undefined): string {
   if (!isObject(value)) {
-    const text = String(value);
+    const text = typeof value === "string" ? value : JSON.stringify(value);
     return text.length > longest ? `${text.slice(0, longest)}…` : text;
   }
   const keys = Object.keys(value);

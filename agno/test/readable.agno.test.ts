@@ -84,7 +84,7 @@ function* cellsOf(runType: RunType): Generator<Cell> {
     for (const [name, value] of values) {
       for (const way of ["property", "extra"] as const) {
         const run = structuredClone({ runType, runId, sessionId, createdAt, ...identities[runType], ...part }) as Run;
-        if (put(run, place, value, way)) {
+        if (put(run, place, { value, way })) {
           yield { name: `${path.join(".")} ${way}: ${name}`, run };
         }
       }
@@ -102,7 +102,11 @@ function partOf(run: Run, path: Path): { part: object; place: Path } {
 }
 
 /** False when the way makes no sense there. */
-function put(run: Run, path: Path, value: JsonValue | undefined, way: "property" | "extra"): boolean {
+function put(
+  run: Run,
+  path: Path,
+  { value, way }: { value: JsonValue | undefined; way: "property" | "extra" },
+): boolean {
   const inside = (found: unknown, key: string | number): unknown => (found as Values)[key];
   const parent = path.slice(0, -1).reduce(inside, run as unknown) as Values;
   const key = path.at(-1) as string | number;
@@ -181,7 +185,7 @@ async function outcomeOf(runType: RunType, cells: readonly Cell[], sides: Sides)
     sides,
   );
   const unreadable = (await readEach(runType, alone, sides)).flatMap(({ read, cells: [cell] }) =>
-    read === 1 ? [] : [`${cell?.name ?? ""} → ${String(read).split("\n")[0] ?? ""}`],
+    read === 1 ? [] : [`${cell?.name ?? ""} → ${JSON.stringify(read).split("\\n")[0] ?? ""}`],
   );
   return { refused: cells.length - accepted.length, stored: accepted.length, lost, unreadable };
 }

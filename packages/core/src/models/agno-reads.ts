@@ -443,8 +443,11 @@ const agentEvents = `RunStarted RunContent RunContentCompleted RunIntermediateCo
 /** A team has the events of an agent but for compaction, under names that begin with `Team`, and some of its own. */
 const teamEvents = [
   ...agentEvents.filter((name) => !/^(Compaction|Custom)/.test(name)).map((name) => `Team${name}`),
-  ...["TeamTaskIterationStarted", "TeamTaskIterationCompleted", "TeamTaskStateUpdated"],
-  ...["TeamTaskCreated", "TeamTaskUpdated"],
+  "TeamTaskIterationStarted",
+  "TeamTaskIterationCompleted",
+  "TeamTaskStateUpdated",
+  "TeamTaskCreated",
+  "TeamTaskUpdated",
 ];
 
 const workflowEvents = `WorkflowStarted WorkflowAgentStarted WorkflowAgentCompleted WorkflowCompleted WorkflowPaused

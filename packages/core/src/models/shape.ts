@@ -67,6 +67,9 @@ export interface ShapeOptions<Model> {
   needed?: Readonly<Record<string, () => JsonValue>>;
 }
 
+/** Where a value goes. Agno reads anything there if null. */
+type Place = Pick<Field, "key" | "reads">;
+
 /**
  * The key, in any object of a run, under which stands by its own key what Agno could not read there. Agno passes over keys
  * that it does not know.
@@ -145,7 +148,7 @@ export class Shape<Model> implements Codec<Model> {
       const encoded =
         value === null || typeof value === field.type ? (value as JsonValue) : encodeProperty(field, value, trail);
       if (field.reads === null) json[field.key] = encoded;
-      else this.#put(json, field.key, encoded, field.reads);
+      else this.#put(json, encoded, field);
     }
     if (this.#required !== undefined && typeof json[this.#required.key] !== "string") {
       throw refusal([...trail, this.#required.name], "a string");
@@ -164,26 +167,28 @@ export class Shape<Model> implements Codec<Model> {
       if (value === undefined || Object.hasOwn(json, key) || isAside(json, key)) continue;
       const field = this.#byKey[key];
       if (field !== undefined && isNested(field) && value !== null && trail.length < deepestTrail) {
-        this.#addNested(json, field, value, [...trail, "extra", key]);
+        this.#addNested(json, { field, value }, [...trail, "extra", key]);
       } else {
-        this.#put(json, key, value, this.#readsOf(key));
+        this.#put(json, value, this.#placeOf(key));
       }
     }
   }
 
   /** What could be a model becomes one, so that what Agno refuses in it is settled in it. */
-  #addNested(json: JsonObject, field: Field, value: JsonValue, trail: Trail): void {
+  #addNested(json: JsonObject, { field, value }: { field: Field; value: JsonValue }, trail: Trail): void {
     const model = decodeField(field, value, maximumDepth - nestedInExtra);
     const encoded = model === undefined ? undefined : encodeField(field, model, trail);
-    this.#put(json, field.key, encoded ?? value, encoded === undefined ? this.#readsOf(field.key) : field.reads);
+    if (encoded === undefined) this.#put(json, value, this.#placeOf(field.key));
+    else this.#put(json, encoded, field);
   }
 
-  #readsOf(key: string): Reads | null {
-    return Object.hasOwn(this.#reads, key) ? (this.#reads[key] as Reads) : null;
+  /** For a value that no model has settled. */
+  #placeOf(key: string): Place {
+    return { key, reads: Object.hasOwn(this.#reads, key) ? (this.#reads[key] as Reads) : null };
   }
 
   /** Puts a value where Agno looks for it, or aside where Agno cannot read it. Null is then left out. */
-  #put(json: JsonObject, key: string, value: JsonValue, reads: Reads | null): void {
+  #put(json: JsonObject, value: JsonValue, { key, reads }: Place): void {
     if (reads === null || isRead(reads, value)) {
       setKey(json, key, value);
       return;
