@@ -1,5 +1,6 @@
-import type { Message, Run } from "@sessiondb/core";
+import type { Message, Run, WorkflowRun } from "@sessiondb/core";
 import type { ModelMessage } from "ai";
+import { runningSince } from "./running-mark.ts";
 import { callIds, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
 export interface HistoryLimits {
@@ -26,12 +27,26 @@ export function historyMessages(runs: readonly Run[], limits: HistoryLimits = {}
 
 function messagesOf(run: Run): Message[] {
   const status = (run.status ?? "COMPLETED").toUpperCase();
-  if (run.runType === "workflow" || (run.parentRunId ?? null) !== null || !finished.has(status)) {
+  if (run.runType === "workflow" || (run.parentRunId ?? null) !== null) {
+    return [];
+  }
+  if (!finished.has(status) && !isIntroduction(run)) {
     return [];
   }
   return (run.messages ?? [])
     .filter(({ role, fromHistory }) => role !== "system" && fromHistory !== true)
     .flatMap(separateResults);
+}
+
+/** What Agno begins a session with: a run that stays RUNNING, was asked nothing, and has the assistant's words alone. */
+function isIntroduction(run: Exclude<Run, WorkflowRun>): boolean {
+  const { status, input, messages } = run;
+  return (
+    status === "RUNNING" &&
+    runningSince(run) === null &&
+    (input ?? null) === null &&
+    (messages ?? []).every(isAnswer)
+  );
 }
 
 /** Drops calls without result, results without call, and all but the newest calls. */

@@ -11,6 +11,7 @@ import {
 import { admit, isRefusal } from "./admission.ts";
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { Component } from "./component.ts";
+import { running, runningSince, withoutMark } from "./running-mark.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
 export interface TurnOptions {
@@ -115,7 +116,7 @@ export class Turn {
         await this.#write(db, { run: introduction });
       }
       if (this.#paused === null) {
-        this.#runExists = (await this.#write(db, { run })).stored;
+        this.#runExists = (await this.#write(db, { run: running(run) })).stored;
       }
       await this.#closeStale(db);
     });
@@ -131,7 +132,7 @@ export class Turn {
    */
   async takeOver(run: Run): Promise<void> {
     const db = await this.#options.component.getDb();
-    const { stored } = await this.#write(db, { run: { ...run, status: "RUNNING" }, onlyIfStatus: "PAUSED" });
+    const { stored } = await this.#write(db, { run: running(run), onlyIfStatus: "PAUSED" });
     if (!stored) {
       throw new InvalidArgumentError("runId", "the id of a paused run: another call goes on with it");
     }
@@ -246,20 +247,26 @@ export class Turn {
     }
   }
 
+  /** Closes what dead processes of ours left. Should one be alive after all, what it writes at its end counts. */
   async #closeStale(db: SessionDb): Promise<void> {
-    const before = unixSeconds() - this.#options.staleAfter;
-    for (const run of this.runs) {
-      if (run.status === "RUNNING" && (run.createdAt ?? 0) < before) {
-        const closed: Run = {
-          ...run,
-          status: "ERROR",
-          content: run.content ?? "The process of this run ended before it.",
-        };
-        // Should its process be alive after all, what it wrote meanwhile stays. What cannot be closed, the next turn tries.
-        await this.#write(db, { run: closed, onlyIfStatus: "RUNNING" }).catch(() => null);
-      }
+    for (const { runId, sessionId } of this.runs.filter((run) => this.#isStale(run))) {
+      const close = (run: Run): Run => (this.#isStale(run) ? closed(run) : run);
+      // What cannot be closed, the next turn tries.
+      await db.updateRun({ runId, ...(sessionId && { sessionId }) }, close).catch(() => null);
     }
   }
+
+  #isStale(run: Run): boolean {
+    return (runningSince(run) ?? Infinity) < unixSeconds() - this.#options.staleAfter;
+  }
+}
+
+function closed(run: Run): Run {
+  return {
+    ...withoutMark(run),
+    status: "ERROR",
+    content: run.content ?? "The process of this run ended before it.",
+  };
 }
 
 interface Found {

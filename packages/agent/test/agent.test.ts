@@ -360,8 +360,11 @@ describe("runs that did not end", () => {
       { role: "assistant", toolCalls: [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }] },
     ];
     const dead = { runType: "agent", runId: "dead", status: "RUNNING", messages: calls } as const;
-    await db.upsertRun({ session, run: { ...dead, messages: [...calls], createdAt: unixSeconds() - 1000 } });
-    await db.upsertRun({ session, run: { ...dead, messages: [...calls], runId: "alive", createdAt: unixSeconds() } });
+    const old = { ...dead, messages: [...calls], createdAt: unixSeconds() - 1000 };
+    const since = (seconds: number) => ({ extra: { sessiondb_running_since: seconds } });
+    await db.upsertRun({ session, run: { ...old, ...since(unixSeconds() - 1000) } });
+    // One that goes on after a pause is older than the process that has it.
+    await db.upsertRun({ session, run: { ...old, ...since(unixSeconds()), runId: "alive" } });
     const model = echo();
     await new Agent({ model, db }).run("Next", { sessionId: "s" });
     expect(shown(model.prompts[0] ?? [])).toEqual(["user: Next"]);
