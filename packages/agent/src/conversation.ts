@@ -24,6 +24,7 @@ import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } fro
 import { identifier } from "./option-readers.ts";
 import { makeRunContext } from "./run-context.ts";
 import { readScope, runIds } from "./run-ids.ts";
+import { ownRuns } from "./own-runs.ts";
 import { RunRecord, type ChildRun, type RunOwner } from "./run-record.ts";
 import { RunState } from "./run-state.ts";
 import { RunStream } from "./run-stream.ts";
@@ -49,8 +50,8 @@ export interface RunSetup {
   readonly signal: AbortSignal;
   /** The runs of the session that were read, oldest first. */
   readonly runs: readonly Run[];
-  /** Whether the session was read from this component's store, and the user may take part in it. */
-  readonly isAdmitted: boolean;
+  /** The session as this component's store has it, if it was read and the user may take part in it; else null. */
+  readonly session: Pick<Session, "sessionId" | "userId"> | null;
   /** Stores a run that belongs to this one. When that fails, this one ends. */
   readonly store: (run: Run) => Promise<void>;
   /** How many runs this one is inside of. */
@@ -136,7 +137,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
       input: [userMessage(request.input, request.context)],
       summary: null,
       runs: [],
-      isAdmitted: false,
+      session: null,
       children: [],
     });
     const outcome = await generate(prepared.request);
@@ -196,7 +197,9 @@ export abstract class Conversation extends SessionComponent implements Executor 
     const { runId } = options;
     const run = await db.getRun({ runId });
     const isPaused = run?.sessionId === ids.sessionId && run.status === "PAUSED";
-    if (!isPaused || run.runType === "workflow" || run.runType !== this.sessionType) {
+    const session = turn.session ?? { sessionId: ids.sessionId, userId: ids.userId };
+    const isOwn = isPaused && (await ownRuns(this, [run], { db, session })).length > 0;
+    if (!isOwn || run.runType === "workflow" || run.runType !== this.sessionType) {
       throw new InvalidArgumentError("runId", "the id of a paused run of the session");
     }
     const resumed = resumedRun(run, options.approvals, unixSeconds());
@@ -234,7 +237,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
       summary: turn.session?.getSummary() ?? null,
       signal: options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal]),
       runs: turn.runs,
-      isAdmitted: turn.session !== null,
+      session: turn.session,
       depth: 0,
       children: [],
       store: async (run) => {
@@ -290,6 +293,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
         previous,
         model: this.settings.model,
         messages: messages ?? [],
+        access: this.access,
       });
       if (summary !== null) {
         await db.updateSession({ sessionId, sessionType: this.sessionType }, { summary });

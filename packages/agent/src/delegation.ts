@@ -1,6 +1,7 @@
 import { InvalidArgumentError, TeamSession, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
 import { count, flag, oneOf, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ModelMessage, type ToolSet } from "ai";
+import { ownRuns } from "./own-runs.ts";
 import { mayTakePart } from "./admission.ts";
 import type { SessionAccess } from "./component.ts";
 import type { RunSetup } from "./conversation.ts";
@@ -170,17 +171,16 @@ export class Delegation {
       return [];
     }
     const db = await this.#team.getDb();
-    const { sessionId, runId, userId, isAdmitted } = this.#setup;
-    if (!isAdmitted) {
-      const session = await db.getSession({ sessionId, includeRuns: false });
-      if (session === null || !mayTakePart(this.#team, { session, userId })) {
-        return [];
-      }
+    const { sessionId, runId, userId } = this.#setup;
+    const session = this.#setup.session ?? (await db.getSession({ sessionId, includeRuns: false }));
+    if (session === null || !mayTakePart(this.#team, { session, userId })) {
+      return [];
     }
     const { runs } = await db.getRuns({ sessionId, sortOrder: "desc", limit: runsSearched });
-    const own = runs.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(0, memberRuns);
+    const before = await ownRuns(this.#team, runs.toReversed(), { db, session });
+    const own = before.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(-memberRuns);
     // Seen by the member itself, they are no member runs.
-    return historyMessages(own.toReversed().map((run) => ({ ...run, parentRunId: null })));
+    return historyMessages(own.map((run) => ({ ...run, parentRunId: null })));
   }
 }
 

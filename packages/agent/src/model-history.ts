@@ -42,10 +42,7 @@ function messagesOf(run: Run): Message[] {
 function isIntroduction(run: Exclude<Run, WorkflowRun>): boolean {
   const { status, input, messages } = run;
   return (
-    status === "RUNNING" &&
-    runningSince(run) === null &&
-    (input ?? null) === null &&
-    (messages ?? []).every(isAnswer)
+    status === "RUNNING" && runningSince(run) === null && (input ?? null) === null && (messages ?? []).every(isAnswer)
   );
 }
 

@@ -24,6 +24,7 @@ import {
 } from "@sessiondb/core/adapter";
 import { Component } from "./component.ts";
 import { forkOf } from "./fork.ts";
+import { ownRuns } from "./own-runs.ts";
 import { atLeast, identifier, jsonObject, nonEmptyText, present, texts } from "./option-readers.ts";
 import { readScope } from "./run-ids.ts";
 import { changed, type StateChange } from "./run-state.ts";
@@ -154,7 +155,11 @@ export abstract class SessionComponent extends Component {
     const db = await this.getDb();
     if (sessionName === undefined) {
       const session = await this.#session(db, scope);
-      return session && db.renameSession({ ...this.#key(scope), sessionName: await this.nameFor(session) });
+      if (session === null) {
+        return null;
+      }
+      session.runs = await ownRuns(this, session.runs, { db, session });
+      return db.renameSession({ ...this.#key(scope), sessionName: await this.nameFor(session) });
     }
     const session = await this.#header(db, scope);
     return session && db.renameSession({ ...this.#key(scope), sessionName });

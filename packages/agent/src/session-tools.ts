@@ -1,8 +1,9 @@
-import { InvalidArgumentError, type Message, type Session } from "@sessiondb/core";
+import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ToolSet } from "ai";
 import { mayTakePart } from "./admission.ts";
 import type { Component } from "./component.ts";
+import { ownRuns } from "./own-runs.ts";
 import type { RunContext } from "./run-context.ts";
 
 /** By which tools a model may look into sessions, or change the state of its own. */
@@ -118,6 +119,7 @@ async function readOwn({ component, context }: Place, runsLimit: number | undefi
   if (session === null || !mayTakePart(component, { session, userId })) {
     return null;
   }
+  await leaveOutForeign(session, { component, db });
   const before = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
   session.runs = runsLimit === undefined ? before : before.slice(-runsLimit);
   return session;
@@ -140,8 +142,10 @@ function searchSessions({ component, context }: Place, userId: string): ToolSet[
         includeRuns: true,
         runsLimit: runsInPreview,
       });
-      return sessions
-        .filter(({ sessionId, runs }) => sessionId !== context.sessionId && runs.length > 0)
+      const others = sessions.filter(({ sessionId }) => sessionId !== context.sessionId);
+      await Promise.all(others.map((session) => leaveOutForeign(session, { component, db })));
+      return others
+        .filter(({ runs }) => runs.length > 0)
         .slice(0, mostSessions)
         .map((session) => ({
           session_id: session.sessionId,
@@ -177,12 +181,20 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
       if (session === null || session.componentId !== component.id) {
         return "There is no such conversation.";
       }
+      await leaveOutForeign(session, { component, db });
       return messagesOf(session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
         role,
         content: content ?? null,
       }));
     },
   });
+}
+
+async function leaveOutForeign(
+  session: Session,
+  { component, db }: { readonly component: Component; readonly db: SessionDb },
+): Promise<void> {
+  session.runs = await ownRuns(component, session.runs, { db, session });
 }
 
 /** A model may ask for any number. */

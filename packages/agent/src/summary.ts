@@ -1,4 +1,6 @@
 import type { Message, Session, SessionDb, SessionSummary } from "@sessiondb/core";
+import type { SessionAccess } from "./component.ts";
+import { ownRuns } from "./own-runs.ts";
 import { flag, optional, readOptions, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
 import { languageModel } from "./model-options.ts";
@@ -31,6 +33,8 @@ export interface SummaryRequest {
   /** The messages of the run that has just ended. */
   readonly messages: readonly Message[];
   readonly signal?: AbortSignal;
+  /** Of the component. Default `owner`: runs that others put into the owner's session are left out. */
+  readonly access?: SessionAccess;
 }
 
 const defaultPrompt = `Sum up a conversation between a user and an assistant, for use in later conversations.
@@ -88,12 +92,21 @@ export class SessionSummaryManager {
     return { summary: output.summary, topics: [...output.topics], updatedAt: localTime(new Date()) };
   }
 
-  async #messages({ db, sessionId, previous, messages }: SummaryRequest): Promise<readonly Message[]> {
+  async #messages({
+    db,
+    sessionId,
+    previous,
+    messages,
+    access = "owner",
+  }: SummaryRequest): Promise<readonly Message[]> {
     const { lastNRuns, conversationLimit, incremental } = this.#options;
     if (incremental && previous !== null) {
       return lastMessages(messages, conversationLimit);
     }
     const session = await db.getSession({ sessionId, ...(lastNRuns !== undefined && { runsLimit: lastNRuns }) });
+    if (session !== null) {
+      session.runs = await ownRuns({ access }, session.runs, { db, session });
+    }
     return messagesOf(session, conversationLimit);
   }
 }

@@ -11,6 +11,7 @@ import {
 import { admit, isRefusal } from "./admission.ts";
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { Component } from "./component.ts";
+import { ownRuns } from "./own-runs.ts";
 import { running, runningSince, withoutMark } from "./running-mark.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
@@ -35,11 +36,13 @@ const leastRunsRead = 3;
  * when it ends, with the changes of the session's state and its metrics in the same transaction.
  */
 export class Turn {
-  /** As it was read; null when it is new, could not be read, or is not kept. */
+  /** As it was read, with the runs that a model may be told of; null when it is new, could not be read, or is not kept. */
   readonly session: Session | null;
   readonly #options: TurnOptions;
   readonly #db: SessionDb | null;
   readonly #failures: unknown[];
+  /** The runs as they were read, whoever wrote them. */
+  readonly #read: readonly Run[];
   #owner: string | null;
   /** Whether the session is known to be stored. Should it be deleted from then on, this turn does not bring it back. */
   #sessionExists: boolean;
@@ -53,10 +56,11 @@ export class Turn {
   #broken: { readonly error: unknown } | null = null;
   #started: Promise<void> = Promise.resolve();
 
-  private constructor(options: TurnOptions, { db, session, failure }: Found) {
+  private constructor(options: TurnOptions, { db, session, read = [], failure }: Found) {
     this.#options = options;
     this.#db = db;
     this.session = session;
+    this.#read = read;
     this.#owner = session?.userId ?? options.userId;
     this.#sessionExists = session !== null;
     this.#failures = failure === null ? [] : [failure];
@@ -73,10 +77,12 @@ export class Turn {
       db = await component.getDb();
       const runsLimit = Math.max(options.runsLimit, leastRunsRead);
       const session = isNew ? null : await db.getSession({ sessionId, runsLimit });
+      const read = session?.runs ?? [];
       if (session !== null) {
         admit(session, options);
+        session.runs = await ownRuns(component, read, { db, session });
       }
-      return new Turn(options, { db, session, failure: null });
+      return new Turn(options, { db, session, read, failure: null });
     } catch (failure) {
       if (onStorageError === "throw" || isRefusal(failure)) {
         throw failure;
@@ -90,7 +96,7 @@ export class Turn {
     return this.#db !== null && this.session === null && this.#failures.length === 0;
   }
 
-  /** The runs read, oldest first. */
+  /** The runs that a model may be told of, oldest first. */
   get runs(): readonly Run[] {
     return this.session?.runs ?? [];
   }
@@ -249,7 +255,7 @@ export class Turn {
 
   /** Closes what dead processes of ours left. Should one be alive after all, what it writes at its end counts. */
   async #closeStale(db: SessionDb): Promise<void> {
-    for (const { runId, sessionId } of this.runs.filter((run) => this.#isStale(run))) {
+    for (const { runId, sessionId } of this.#read.filter((run) => this.#isStale(run))) {
       const close = (run: Run): Run => (this.#isStale(run) ? closed(run) : run);
       // What cannot be closed, the next turn tries.
       await db.updateRun({ runId, ...(sessionId && { sessionId }) }, close).catch(() => null);
@@ -272,5 +278,6 @@ function closed(run: Run): Run {
 interface Found {
   readonly db: SessionDb | null;
   readonly session: Session | null;
+  readonly read?: readonly Run[];
   readonly failure: unknown;
 }

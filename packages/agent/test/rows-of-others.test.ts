@@ -76,7 +76,11 @@ test.each(["agent", "team"] as const)("an introduction of Agno's is history: %s"
     { status: "RUNNING", messages: [user] },
     { status: "RUNNING", messages: [user, { role: "assistant", content: "Half an answer" }] },
     { status: "RUNNING", messages: [] },
-    { status: "RUNNING", messages: [{ role: "assistant", content: "Ours, half" }], extra: { sessiondb_running_since: 1 } },
+    {
+      status: "RUNNING",
+      messages: [{ role: "assistant", content: "Ours, half" }],
+      extra: { sessiondb_running_since: 1 },
+    },
     { status: "RUNNING", messages: [{ role: "assistant", content: "Asked" }], input: { inputContent: "Well?" } },
     { status: "PAUSED", messages: [{ role: "assistant", content: "Waiting" }] },
   ];
