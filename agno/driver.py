@@ -15,12 +15,15 @@ ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 from agno.agent import Agent
+from agno.approval import approval
 from agno.db.base import SessionType
 from agno.models.base import Model
 from agno.models.response import ModelResponse
 from agno.team import Team
 from agno.tools import tool
+from agno.tools.user_feedback import UserFeedbackTools
 from agno.workflow import Step, Workflow
+from agno.workflow.types import HumanReview
 
 
 class ScriptedModel(Model):
@@ -94,11 +97,30 @@ def outside_note(what: str) -> str:
     raise AssertionError("it runs elsewhere")
 
 
+@approval
+@tool(requires_confirmation=True)
+def approved_note(what: str) -> str:
+    """Takes a note once an administrator has approved it."""
+    CALLED.append({"name": "approved_note", "what": what})
+    return f"noted: {what}"
+
+
+@approval(type="audit")
+@tool(requires_confirmation=True)
+def audited_note(what: str) -> str:
+    """Takes a note once somebody has confirmed it, which is kept on record."""
+    CALLED.append({"name": "audited_note", "what": what})
+    return f"noted: {what}"
+
+
 TOOLS = {
     "note": note,
     "confirmed_note": confirmed_note,
     "asked_note": asked_note,
     "outside_note": outside_note,
+    "approved_note": approved_note,
+    "audited_note": audited_note,
+    "ask_user": UserFeedbackTools(),
 }
 
 
@@ -194,7 +216,11 @@ class Driver:
         )
 
     def workflow(self, name: str, db: str, steps: list[dict], **options):
-        made = [Step(name=step["name"], agent=self._agent(**step)) for step in steps]
+        made = []
+        for step in steps:
+            review = step.pop("review", None)
+            own = {} if review is None else {"human_review": HumanReview(**review)}
+            made.append(Step(name=step["name"], agent=self._agent(**step), **own))
         self.components[name] = Workflow(id=name, name=name, steps=made, db=self.dbs[db], telemetry=False, **options)
 
     def run(self, component: str, scripts: dict[str, list[dict]], input: Any = None, **options):
@@ -202,14 +228,17 @@ class Driver:
         self._script(scripts)
         return self._outcome(self.components[component].run(input, **options))
 
-    def resume(self, component: str, run_id: str, session_id: str, scripts: dict[str, list[dict]], decide: str, **options):
-        """Continues a paused run, with each of its requirements decided alike."""
+    def resume(self, component: str, run_id: str, session_id: str, scripts: dict, decide: str | None, given: list = [], **options):
+        """Continues a paused run, with each requirement that is open decided alike; without any for `decide: null`."""
         self._script(scripts)
         target = self.components[component]
+        if decide is None:
+            return self._outcome(target.continue_run(run_id=run_id, session_id=session_id, **options))
         paused = target.get_run_output(run_id=run_id, session_id=session_id)
         requirements = paused.requirements or []
         for requirement in requirements:
-            getattr(requirement, decide)()
+            if not requirement.is_resolved():
+                getattr(requirement, decide)(*given)
         answer = target.continue_run(run_id=run_id, session_id=session_id, requirements=requirements, **options)
         return self._outcome(answer)
 
