@@ -8,7 +8,7 @@ const driver = fileURLToPath(new URL("../driver.py", import.meta.url));
 /** One answer of a scripted model: text, calls of tools, or a failure. */
 export interface ScriptedAnswer {
   readonly text?: string;
-  readonly tools?: readonly { readonly name: string; readonly arguments?: JsonObject }[];
+  readonly tools?: readonly { readonly name: string; readonly id?: string; readonly arguments?: JsonObject }[];
   readonly fail?: string;
 }
 

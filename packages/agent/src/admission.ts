@@ -11,6 +11,7 @@ import type { Component } from "./component.ts";
 const refusals: ReadonlySet<string> = new Set([
   "INVALID_ARGUMENT",
   "RUN_CONFLICT",
+  "RUN_NOT_CONTINUABLE",
   "SESSION_COMPONENT_MISMATCH",
   "SESSION_OWNERSHIP",
   "SESSION_TYPE_MISMATCH",

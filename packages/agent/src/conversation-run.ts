@@ -4,6 +4,7 @@ import type { GenerationOutcome, GenerationRequest } from "./generation.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { RunState } from "./run-state.ts";
 import type { Turn } from "./turn.ts";
+import { isWaiting } from "./waiting.ts";
 
 /** What one run needs once all is read. */
 export interface PreparedRun {
@@ -53,6 +54,10 @@ export class ConversationRun {
     const { turn } = this.#options;
     const { runId, sessionId, userId, record, state } = this.prepared;
     await this.#begun;
+    if (outcome.error !== null && this.prepared.request.resumption?.hasBegun === false) {
+      await turn.release();
+      throw outcome.error;
+    }
     const run = record.ended(outcome, state.values);
     try {
       await turn.end({ run, state, metrics: [outcome.metrics] });
@@ -88,10 +93,6 @@ export class ConversationRun {
     }
     await summarize?.(run);
   }
-}
-
-export function isWaiting(tool: NonNullable<AgentRun["tools"]>[number]): boolean {
-  return tool.requiresConfirmation === true && (tool.confirmed ?? null) === null;
 }
 
 async function failureOf(work: Promise<void>): Promise<unknown> {

@@ -7,9 +7,9 @@ import {
   type SessionSummary,
   type TeamRun,
 } from "@sessiondb/core";
-import type { ModelMessage, ToolSet } from "ai";
+import type { ModelMessage, ToolResultPart, ToolSet } from "ai";
 import { unixSeconds, type OptionReaders } from "@sessiondb/core/adapter";
-import { checkApprovals, resumedRun, type Approval } from "./approvals.ts";
+import { checkApprovals, type Approval } from "./approvals.ts";
 import { ConversationRun, type PreparedRun } from "./conversation-run.ts";
 import {
   runOptionReaders,
@@ -22,6 +22,8 @@ import type { EmbeddedRequest, EmbeddedResult, Executor, RunInput } from "./exec
 import { generate } from "./generation.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./conversation-context.ts";
 import { identifier } from "./option-readers.ts";
+import { canGoOn, resumedRun, withResult, type ResumedRun } from "./resumed-run.ts";
+import { Resumption } from "./resumption.ts";
 import { makeRunContext } from "./run-context.ts";
 import { readScope, runIds } from "./run-ids.ts";
 import { ownRuns } from "./own-runs.ts";
@@ -120,10 +122,13 @@ export abstract class Conversation extends SessionComponent implements Executor 
   }
 
   /**
-   * Goes on with a run that is PAUSED: runs the tools that were approved, tells the model of the others, and stores the
-   * outcome in the place of the run. Of two calls for one pause only one goes on.
+   * Goes on with a run that is PAUSED, whether we or Agno paused it: runs the tools that were approved, tells the model of
+   * the others, and stores the outcome in the place of the run. Of two calls for one pause only one goes on. What fails
+   * before a tool ran or the model was asked leaves the run PAUSED. After that what was decided and done is stored,
+   * and a run that did not come to its end goes on with `approvals: []`: no tool runs twice.
    *
    * @throws InvalidArgumentError when the run is not there or not paused, or a call was not decided about.
+   * @throws RunNotContinuableError when it waits for what only Agno can be given, or for a tool that is not here.
    */
   async continueRun(options: ContinueOptions): Promise<RunResult> {
     return this.#answer(await this.#prepareContinuation(options));
@@ -195,22 +200,24 @@ export abstract class Conversation extends SessionComponent implements Executor 
     const db = await this.getDb();
     const turn = await this.#openTurn(ids);
     const { runId } = options;
-    const run = await db.getRun({ runId });
-    const isPaused = run?.sessionId === ids.sessionId && run.status === "PAUSED";
-    const session = turn.session ?? { sessionId: ids.sessionId, userId: ids.userId };
-    const isOwn = isPaused && (await ownRuns(this, [run], { db, session })).length > 0;
-    if (!isOwn || run.runType === "workflow" || run.runType !== this.sessionType) {
-      throw new InvalidArgumentError("runId", "the id of a paused run of the session");
+    const found = await db.getRun({ runId });
+    const run = found?.sessionId === ids.sessionId ? await turn.closedIfStale(found) : null;
+    if (run === null || run.runType === "workflow" || run.runType !== this.sessionType || !canGoOn(run)) {
+      throw notWaiting();
     }
-    const resumed = resumedRun(run, options.approvals, unixSeconds());
+    const session = turn.session ?? { sessionId: ids.sessionId, userId: ids.userId };
+    if ((await ownRuns(this, [run], { db, session })).length === 0) {
+      throw notWaiting();
+    }
+    const resumed = resumedRun(run, options.approvals, { createdAt: unixSeconds() });
     const createdAt = run.createdAt ?? unixSeconds();
     const history = historyOf(this.settings, turn.runs);
     // Whoever decides, the run stays that of the user who began it.
     const userId = run.userId ?? ids.userId;
     const setup = { ...ids, userId, runId, createdAt, input: resumed.model, history };
-    const prepared = { turn, setup, introduction: null, options, resumed: { run, ...resumed } };
-    const conversationRun = await this.#conversationRun(prepared);
-    await turn.takeOver(run);
+    const conversationRun = await this.#conversationRun({ turn, setup, introduction: null, options, resumed });
+    options.signal?.throwIfAborted();
+    await turn.takeOver(resumed);
     return conversationRun;
   }
 
@@ -225,7 +232,7 @@ export abstract class Conversation extends SessionComponent implements Executor 
     setup: Pick<RunSetup, "runId" | "sessionId" | "userId" | "createdAt" | "input" | "history">;
     introduction: Run | null;
     options: RunSettings;
-    resumed?: (ReturnType<typeof resumedRun> & { run: AgentRun | TeamRun }) | null;
+    resumed?: ResumedRun | null;
   }): Promise<ConversationRun> {
     const controller = new AbortController();
     const stored = turn.session?.sessionState ?? (turn.isFirst ? (this.settings.sessionState ?? {}) : {});
@@ -249,18 +256,30 @@ export abstract class Conversation extends SessionComponent implements Executor 
         }
       },
     };
-    const prepared = await this.#prepare(full, resumed);
+    const keep = async (result: ToolResultPart): Promise<void> => {
+      try {
+        await turn.settle((run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds())));
+      } catch (error) {
+        controller.abort(error);
+      }
+    };
+    const resumption = resumed === null ? null : new Resumption(resumed, keep);
+    const prepared = await this.#prepare(full, { resumed: resumed?.run ?? null, resumption });
     return new ConversationRun(prepared, { turn, controller, introduction, summarize: this.#summarizer(full) });
   }
 
   async #prepare(
     setup: RunSetup,
-    resumed: (ReturnType<typeof resumedRun> & { run: AgentRun | TeamRun }) | null = null,
+    { resumed, resumption }: { readonly resumed: AgentRun | TeamRun | null; readonly resumption: Resumption | null } = {
+      resumed: null,
+      resumption: null,
+    },
   ): Promise<PreparedRun> {
     const { runId, sessionId, userId, state, signal, input, history } = setup;
     const { model, tools, generation } = this.settings;
     const context = makeRunContext({ runId, sessionId, userId }, state);
     const added = this.additions(setup);
+    const all = { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools };
     const record = new RunRecord(this.runOwner, setup, { storage: this.settings, resumed });
     return {
       runId,
@@ -275,7 +294,8 @@ export abstract class Conversation extends SessionComponent implements Executor 
         context,
         system: await systemText(this.settings, { context, added: added.instructions, summary: setup.summary }),
         messages: [...history, ...input],
-        tools: { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools },
+        tools: resumption?.watched(all, signal) ?? all,
+        resumption,
       },
     };
   }
@@ -318,4 +338,8 @@ export abstract class Conversation extends SessionComponent implements Executor 
       messages: [{ role: "assistant", content: this.settings.introduction ?? "" }],
     };
   }
+}
+
+function notWaiting(): InvalidArgumentError {
+  return new InvalidArgumentError("runId", "the id of a paused run of the session");
 }

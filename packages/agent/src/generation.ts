@@ -12,9 +12,11 @@ import {
 } from "ai";
 import { runMetrics } from "./metrics.ts";
 import { named, present } from "./option-readers.ts";
+import type { Resumption } from "./resumption.ts";
 import { toolExecutions } from "./tool-executions.ts";
 
 type GenerateOptions = Parameters<typeof generateText<ToolSet>>[0];
+type PrepareStep = NonNullable<GenerateOptions["prepareStep"]>;
 type StreamOptions = Parameters<typeof streamText<ToolSet>>[0];
 
 /**
@@ -63,6 +65,8 @@ export interface GenerationRequest {
   readonly signal: AbortSignal;
   /** What tools get as `experimental_context`. */
   readonly context: unknown;
+  /** The tools that are run before the model is asked, in a run that goes on; else null. */
+  readonly resumption: Resumption | null;
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
@@ -105,7 +109,7 @@ export class Generation {
   }
 
   get options(): StreamOptions & GenerateOptions {
-    const { model, system, messages, tools, settings, signal, context } = this.#request;
+    const { model, system, messages, tools, settings, signal, context, resumption } = this.#request;
     return {
       stopWhen: stepCountIs(mostSteps),
       ...settings,
@@ -116,6 +120,15 @@ export class Generation {
       abortSignal: signal,
       experimental_context: context,
       onStepFinish: (step: StepResult<ToolSet>) => this.#finishStep(step),
+      ...(resumption !== null && {
+        prepareStep: async (step: Parameters<PrepareStep>[0]) => {
+          resumption.begin();
+          if (step.stepNumber === 0) {
+            this.#messages = step.messages.slice(messages.length);
+          }
+          return settings.prepareStep?.(step);
+        },
+      }),
     } as StreamOptions & GenerateOptions;
   }
 
@@ -157,17 +170,18 @@ export class Generation {
     const id = last?.model.modelId ?? (typeof model === "string" ? model : model.modelId);
     const provider = last?.model.provider ?? (typeof model === "string" ? "" : model.provider);
     const partial = this.#partialMessage();
+    const messages = this.#messages.length > 0 ? this.#messages : (this.#request.resumption?.messages ?? []);
     const reasoning = [...this.#steps.map((step) => step.reasoningText ?? ""), this.#reasoning].filter(
       (text) => text !== "",
     );
     return {
       status,
       error,
-      messages: partial === null ? this.#messages : [...this.#messages, partial],
+      messages: partial === null ? messages : [...messages, partial],
       text: partial === null ? (last?.text ?? "") : this.#text,
       reasoning: reasoning.length === 0 ? null : reasoning.join("\n\n"),
       output,
-      tools: toolExecutions({ steps: this.#steps, unfinished: this.#calls, messages: this.#messages }),
+      tools: toolExecutions({ steps: this.#steps, unfinished: this.#calls, messages }),
       metrics: runMetrics(
         { id, provider, usage: this.#steps.map(({ usage }) => usage) },
         {
@@ -205,6 +219,8 @@ export class Generation {
 export async function generate(request: GenerationRequest): Promise<GenerationOutcome> {
   const generation = new Generation(request);
   try {
+    // The AI SDK would run approved tools all the same.
+    request.signal.throwIfAborted();
     const result = await unlessAborted(generateText(generation.options), request.signal);
     return generation.completed(request.settings.output === undefined ? undefined : result.output);
   } catch (error) {

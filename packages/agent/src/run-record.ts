@@ -16,6 +16,7 @@ import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
 import { isObject } from "./stored-json.ts";
 import { jsonOf, messageOf } from "./tool-executions.ts";
+import { requirementsOf } from "./waiting.ts";
 
 /** What of a run is stored. */
 export interface StorageOptions {
@@ -64,18 +65,10 @@ export type RunOwner =
   | Pick<AgentRun, "runType" | "agentId" | "agentName">
   | Pick<TeamRun, "runType" | "teamId" | "teamName">;
 
-/** What a run said and did before it paused. */
-export interface PausedRun {
-  readonly run: AgentRun | TeamRun;
-  /** With what was decided. */
-  readonly messages: readonly Message[];
-  readonly tools: readonly ToolExecution[];
-}
-
 interface RunRecordOptions {
   readonly storage: Required<StorageOptions>;
-  /** Null for a run that does not go on after a pause. */
-  readonly resumed: PausedRun | null;
+  /** What a run said and did before it paused, with what was decided; null for one that does not go on. */
+  readonly resumed: AgentRun | TeamRun | null;
 }
 
 /** Makes the record of one run, as Agno stores it, at its start and at its end. */
@@ -83,7 +76,7 @@ export class RunRecord {
   readonly #owner: RunOwner;
   readonly #start: RunStart;
   readonly #storage: Required<StorageOptions>;
-  readonly #resumed: PausedRun | null;
+  readonly #resumed: AgentRun | TeamRun | null;
   /** As they are stored, made once for both rows: media may be large. */
   #storedInput: readonly Message[] | null = null;
   #storedHistory: readonly Message[] | null = null;
@@ -95,19 +88,19 @@ export class RunRecord {
     this.#start = start;
     this.#storage = storage;
     this.#resumed = resumed;
-    // A paused run has requirements; the state may be empty by the end.
-    const { requirements: _requirements, sessionState: _state, ...base } = resumed?.run ?? {};
+    // The state may be empty by the end.
+    const { sessionState: _state, ...base } = resumed ?? {};
     this.#base = base;
   }
 
   /** The row that shows that the run is under way. */
   running(): AgentRun | TeamRun {
-    return this.#run({ status: "RUNNING", messages: this.#messages([]) });
+    return this.#run({ status: "RUNNING", messages: this.#messages([], { whole: false }) });
   }
 
   ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
     const { status, error, text, output, reasoning, metrics, model, modelProvider } = outcome;
-    const { children } = this.#start;
+    const { children, createdAt } = this.#start;
     const tools = mergedTools(this.#resumed?.tools ?? [], outcome.tools).map((tool) => {
       const child = children.find(({ toolCallId }) => toolCallId === tool.toolCallId);
       return child === undefined ? tool : { ...tool, childRunId: child.run.runId };
@@ -119,18 +112,24 @@ export class RunRecord {
     // A state that is no JSON the turn's end tells of.
     const stateCopy = jsonOf(state);
     const content: JsonValue = output ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
+    const isPaused = status === "PAUSED";
+    const before = this.#resumed?.requirements ?? [];
+    const requirements = isPaused || before.length > 0 ? requirementsOf(tools, { before, createdAt }) : [];
     return this.#run({
       status,
       content,
       contentType: output === undefined || typeof output === "string" ? "str" : "dict",
       reasoningContent: joined(this.#base.reasoningContent, reasoning),
-      messages: this.#messages(outcome.messages),
+      messages: this.#messages(outcome.messages, {
+        // What may go on needs all of it.
+        whole: isPaused || (this.#resumed !== null && status !== "COMPLETED"),
+      }),
       metrics,
       model,
       modelProvider,
       ...(tools.length > 0 && { tools }),
       ...(responses.length > 0 && { memberResponses: responses }),
-      ...(status === "PAUSED" && { requirements: requirementsOf(tools, this.#start.createdAt) }),
+      ...(requirements.length > 0 && { requirements }),
       ...(isObject(stateCopy) && Object.keys(stateCopy).length > 0 && { sessionState: stateCopy }),
     });
   }
@@ -162,9 +161,9 @@ export class RunRecord {
     };
   }
 
-  #messages(added: readonly ModelMessage[]): Message[] {
+  #messages(added: readonly ModelMessage[], { whole }: { readonly whole: boolean }): Message[] {
     const all = [...this.#historyMessages, ...(this.#resumed?.messages ?? this.#inputMessages), ...this.#stored(added)];
-    return this.#storage.storeToolMessages ? all : withoutTools(all);
+    return this.#storage.storeToolMessages || whole ? all : withoutTools(all);
   }
 
   get #inputMessages(): readonly Message[] {
@@ -216,20 +215,4 @@ function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecu
 
 function joined(before: string | null | undefined, added: string | null): string | null {
   return [before ?? "", added ?? ""].filter((text) => text !== "").join("\n\n") || null;
-}
-
-/** The calls that wait for a decision, as Agno lists them. */
-function requirementsOf(tools: readonly ToolExecution[], createdAt: number): JsonValue[] {
-  return tools
-    .filter(({ requiresConfirmation, confirmed }) => requiresConfirmation === true && (confirmed ?? null) === null)
-    .map((tool) => ({
-      id: tool.approvalId ?? tool.toolCallId ?? "",
-      created_at: new Date(createdAt * 1000).toISOString().replace("Z", "+00:00"),
-      tool_execution: {
-        tool_call_id: tool.toolCallId ?? null,
-        tool_name: tool.toolName ?? null,
-        tool_args: tool.toolArgs ?? null,
-        requires_confirmation: true,
-      },
-    }));
 }

@@ -41,7 +41,7 @@ export function endingsOf(end: TurnEnd): (() => Ending)[] {
   ];
 }
 
-/** What is left to store of a run that no ending of can be stored: of one that had paused, that as it was then. */
+/** What is left to store of a run that no ending of can be stored: of one that had paused, what was decided and done. */
 export function unstorable(run: Run, paused: Run | null, error: Error): Run {
   return { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
 }

@@ -50,8 +50,12 @@ export class Turn {
   #runExists = false;
   /** Whether the store took anything of this turn, and so the user for one who may write to the session. */
   #isWritten = false;
-  /** The paused run that this turn goes on with, as it was stored; null for a run that begins. */
+  /** The run that this turn goes on with, as it was; null for a run that begins. */
   #paused: Run | null = null;
+  /** The same as it was written last, without the mark of a run that is under way. */
+  #resumed: Run | null = null;
+  /** What is known of it before its end. */
+  readonly #settled: ((run: Run) => Run)[] = [];
   /** What kept a run that belongs to the turn from being stored. */
   #broken: { readonly error: unknown } | null = null;
   #started: Promise<void> = Promise.resolve();
@@ -131,19 +135,39 @@ export class Turn {
     return this.#started;
   }
 
+  /** A run as it is once it was closed, if a dead process of ours left it. */
+  async closedIfStale(run: Run): Promise<Run | null> {
+    return this.#isStale(run) ? this.#close(await this.#options.component.getDb(), run) : run;
+  }
+
   /**
-   * Makes a paused run this turn's, which has begun with that: of several turns that try, one succeeds.
+   * Makes a paused run this turn's, which has begun with that, and stores what was decided: of several turns that try, one
+   * succeeds.
    *
    * @throws InvalidArgumentError when another one has it.
    */
-  async takeOver(run: Run): Promise<void> {
+  async takeOver({ before, run }: { readonly before: Run; readonly run: Run }): Promise<void> {
     const db = await this.#options.component.getDb();
-    const { stored } = await this.#write(db, { run: running(run), onlyIfStatus: "PAUSED" });
+    const { stored } = await this.#write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
     if (!stored) {
       throw new InvalidArgumentError("runId", "the id of a paused run: another call goes on with it");
     }
-    this.#paused = run;
+    [this.#paused, this.#resumed] = [before, run];
     this.#runExists = true;
+  }
+
+  /** Puts a run that was taken over back as it was. What cannot be put back, a later turn closes. */
+  async release(): Promise<void> {
+    const [db, run] = [this.#db, this.#paused];
+    if (db !== null && run !== null) {
+      await this.#write(db, { run, onlyIfStatus: "RUNNING" }).catch(() => null);
+    }
+  }
+
+  /** Stores at once what came to be known of a run that was taken over, be it after its end. */
+  async settle(change: (run: Run) => Run): Promise<void> {
+    this.#settled.push(change);
+    await this.#keep((db) => this.#change(db, change));
   }
 
   /** Adds a run that belongs to the turn, such as that of a team's member, or replaces it. */
@@ -174,6 +198,10 @@ export class Turn {
       }
       this.#failures.push(refusal);
     });
+    // Of what was settled while this was written.
+    for (const change of this.#settled.filter((each) => each(end.run) !== end.run)) {
+      await this.#keep((db) => this.#change(db, change));
+    }
     if (this.#broken !== null) {
       throw this.#broken.error;
     }
@@ -196,7 +224,7 @@ export class Turn {
       }
     }
     if (refusal !== null) {
-      await this.#write(db, { run: unstorable(end.run, this.#paused, refusal), ...conditions });
+      await this.#write(db, { run: unstorable(end.run, this.#resumed, refusal), ...conditions });
     }
     return refusal;
   }
@@ -255,10 +283,31 @@ export class Turn {
 
   /** Closes what dead processes of ours left. Should one be alive after all, what it writes at its end counts. */
   async #closeStale(db: SessionDb): Promise<void> {
-    for (const { runId, sessionId } of this.#read.filter((run) => this.#isStale(run))) {
-      const close = (run: Run): Run => (this.#isStale(run) ? closed(run) : run);
+    for (const run of this.#read.filter((each) => this.#isStale(each))) {
       // What cannot be closed, the next turn tries.
-      await db.updateRun({ runId, ...(sessionId && { sessionId }) }, close).catch(() => null);
+      await this.#close(db, run).catch(() => null);
+    }
+  }
+
+  #close(db: SessionDb, { runId }: Run): Promise<Run | null> {
+    const { sessionId } = this.#options;
+    return db.updateRun({ runId, sessionId }, (run) => (this.#isStale(run) ? closed(run) : run));
+  }
+
+  async #change(db: SessionDb, change: (run: Run) => Run): Promise<void> {
+    const { sessionId } = this.#options;
+    const { runId } = this.#resumed ?? {};
+    if (runId === undefined) {
+      return;
+    }
+    try {
+      const run = await db.updateRun({ runId, sessionId }, change);
+      this.#resumed = run === null ? this.#resumed : withoutMark(run);
+    } catch (error) {
+      // The end tells of it.
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
     }
   }
 

@@ -34,6 +34,8 @@ function componentOf(kind: "agent" | "team", options: { db: InMemorySessionDb; a
     db: options.db,
     tools: { pay },
     generation: { maxRetries: 0 },
+    // Whoever began the run.
+    access: "shared" as const,
     storeMemberResponses: true,
   };
   return kind === "agent" ? new Agent(common) : new Team({ ...common, members: [member] });
@@ -77,7 +79,11 @@ describe.each([
           expect(after.reasoningContent).toBe("Earlier");
           expect(after.messages?.slice(0, before.messages?.length)).toEqual(before.messages);
           expect(after.tools?.slice(0, toolNames.length)).toEqual(before.tools?.slice(0, toolNames.length));
-          expect(after.requirements?.length ?? 0).toBe(status === "PAUSED" ? 1 : 0);
+          // As Agno keeps them: what was decided, then what waits now.
+          expect(after.requirements).toMatchObject([
+            { confirmation: true, tool_execution: { tool_call_id: "c1", confirmed: true, result: "Paid" } },
+            ...(status === "PAUSED" ? [{ id: expect.any(String), tool_execution: { tool_call_id: "c2" } }] : []),
+          ]);
         }),
         { numRuns: 25 },
       );
@@ -86,7 +92,7 @@ describe.each([
 });
 
 describe("a paused run", () => {
-  test("is kept as it was, as ERROR, when what became of it is too large", async () => {
+  test("is kept with what was decided and done, as ERROR, when what became of it is too large, and goes on then", async () => {
     const db = new InMemorySessionDb({ maxPayloadBytes: 20_000 });
     const agent = componentOf("agent", { db, answers: [asks("c1"), "x".repeat(30_000)] });
     const { runId } = await agent.run("Pay", { sessionId: "s" });
@@ -98,7 +104,12 @@ describe("a paused run", () => {
       ...before,
       status: "ERROR",
       content: expect.stringContaining("could not be stored"),
+      messages: [...((before as AgentRun).messages ?? []), expect.objectContaining({ role: "tool", content: "Paid" })],
+      tools: [expect.objectContaining({ toolCallId: "c1", confirmed: true, result: "Paid" })],
+      requirements: [expect.objectContaining({ confirmation: true })],
     });
+    const again = componentOf("agent", { db, answers: ["Done."] });
+    expect(await again.continueRun({ runId, sessionId: "s", approvals: [] })).toMatchObject({ text: "Done." });
   });
 
   test("goes on in one of many calls at once, and each of them writes at most once before the model", async () => {
@@ -142,7 +153,16 @@ describe("a paused run", () => {
           const component = componentOf(kind, { db: db as InMemorySessionDb, answers: ["Done."] });
           await component.continueRun({ runId, sessionId: "s", approvals }).catch(() => null);
           aborting.clear();
-          expect(await stored.getRun({ runId })).toEqual({ ...before, status: "RUNNING" });
+          const { extra, ...after } = (await stored.getRun({ runId })) as AgentRun;
+          const { extra: _none, ...kept } = before as AgentRun;
+          expect(after).toEqual({
+            ...kept,
+            status: "RUNNING",
+            messages: [...(kept.messages ?? []), expect.objectContaining({ role: "tool", content: "Paid" })],
+            tools: [expect.objectContaining({ toolCallId: "c1", confirmed: true, result: "Paid" })],
+            requirements: [expect.objectContaining({ confirmation: true })],
+          });
+          expect(extra).toEqual({ ...before?.extra, sessiondb_running_since: expect.any(Number) });
         }),
         { numRuns: 10 },
       );

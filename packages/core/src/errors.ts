@@ -14,6 +14,7 @@ export type SessionDbErrorCode =
   | "PAYLOAD_TOO_LARGE"
   | "PERMISSION_DENIED"
   | "RUN_CONFLICT"
+  | "RUN_NOT_CONTINUABLE"
   | "RUNS_NOT_READ"
   | "SCHEMA_MISMATCH"
   | "SESSION_COMPONENT_MISMATCH"
@@ -165,6 +166,22 @@ export class RunConflictError extends SessionDbError {
 
   override get name(): string {
     return "RunConflictError";
+  }
+}
+
+/** A paused run waits for what cannot be given here. It is left as it was, and waits on. */
+export class RunNotContinuableError extends SessionDbError {
+  readonly code = "RUN_NOT_CONTINUABLE";
+  readonly runId: string;
+
+  /** `why` is a clause, `advice` a sentence. */
+  constructor(runId: string, { why, advice }: { readonly why: string; readonly advice: string }) {
+    super(`Run ${JSON.stringify(runId)} cannot go on here: ${why}. ${advice}`);
+    this.runId = runId;
+  }
+
+  override get name(): string {
+    return "RunNotContinuableError";
   }
 }
 

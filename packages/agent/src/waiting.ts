@@ -1,0 +1,113 @@
+import type { AgentRun, JsonObject, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
+import { isObject } from "./stored-json.ts";
+
+// What a run waits for: Agno says so at the call, and once more in the run's list of requirements.
+
+/** What a call waits for: a yes or no, what the user is to fill in, or the result of a tool that runs elsewhere. */
+export type Wait = "confirmation" | "userInput" | "externalExecution";
+
+/** Null for a call that waits for nothing, or no more. */
+export function waitOf(tool: ToolExecution): Wait | null {
+  if (tool.requiresConfirmation === true && (tool.confirmed ?? null) === null) {
+    return "confirmation";
+  }
+  if (tool.externalExecutionRequired === true && (tool.result ?? null) === null) {
+    return "externalExecution";
+  }
+  return tool.requiresUserInput === true && tool.answered !== true ? "userInput" : null;
+}
+
+export function isWaiting(tool: ToolExecution): boolean {
+  return waitOf(tool) !== null;
+}
+
+/** The entries of a run's requirements that are not met yet. */
+export function openRequirements({ requirements }: AgentRun | TeamRun): JsonObject[] {
+  return (requirements ?? []).filter(isObject).filter((entry) => {
+    const call = executionOf(entry);
+    const isMet =
+      typeof entry["confirmation"] === "boolean" ||
+      (entry["external_execution_result"] ?? null) !== null ||
+      call["answered"] === true;
+    return (
+      !isMet &&
+      isWaiting({
+        requiresConfirmation: call["requires_confirmation"] === true,
+        confirmed: typeof call["confirmed"] === "boolean" ? call["confirmed"] : null,
+        externalExecutionRequired: call["external_execution_required"] === true,
+        requiresUserInput: call["requires_user_input"] === true,
+      })
+    );
+  });
+}
+
+/** The call that an entry is about. */
+export function callIdOf(entry: JsonValue): string | null {
+  const id = isObject(entry) ? executionOf(entry)["tool_call_id"] : null;
+  return typeof id === "string" ? id : null;
+}
+
+/** Whether an entry is about a call of a team's member, and not of the run's own. */
+export function isOfMember(entry: JsonValue): boolean {
+  return isObject(entry) && ((entry["member_run_id"] ?? null) !== null || (entry["member_agent_id"] ?? null) !== null);
+}
+
+/**
+ * The requirements of a run with these calls, as Agno lists them: those listed before with what was decided since, and one
+ * for each further call that waits.
+ */
+export function requirementsOf(
+  tools: readonly ToolExecution[],
+  { before, createdAt }: { readonly before: readonly JsonValue[]; readonly createdAt: number },
+): JsonValue[] {
+  const own = new Map(before.filter((entry) => !isOfMember(entry)).map((entry) => [callIdOf(entry), entry]));
+  const listed = before.map((entry) => {
+    const tool = isOfMember(entry) ? undefined : tools.find(({ toolCallId }) => toolCallId === callIdOf(entry));
+    return tool === undefined || isWaiting(tool) || !isObject(entry) ? entry : decided(entry, tool);
+  });
+  const added = tools.filter((tool) => isWaiting(tool) && !own.has(tool.toolCallId ?? null));
+  return [
+    ...listed,
+    ...added.map((tool) => ({
+      id: tool.approvalId ?? tool.toolCallId ?? "",
+      created_at: new Date(createdAt * 1000).toISOString().replace("Z", "+00:00"),
+      tool_execution: {
+        tool_call_id: tool.toolCallId ?? null,
+        tool_name: tool.toolName ?? null,
+        tool_args: tool.toolArgs ?? null,
+        requires_confirmation: true,
+      },
+    })),
+  ];
+}
+
+function decided(entry: JsonObject, tool: ToolExecution): JsonObject {
+  const before = executionOf(entry);
+  const call = {
+    ...before,
+    requires_confirmation: false,
+    requires_user_input: false,
+    external_execution_required: false,
+    tool_args: tool.toolArgs ?? null,
+    confirmed: tool.confirmed ?? null,
+    confirmation_note: tool.confirmationNote ?? null,
+    answered: tool.answered ?? null,
+    user_input_schema: tool.userInputSchema ?? null,
+    result: tool.result ?? null,
+    tool_call_error: tool.toolCallError ?? null,
+  };
+  const isExternal = before["external_execution_required"] === true && typeof tool.confirmed !== "boolean";
+  return {
+    ...entry,
+    ...(typeof tool.confirmed === "boolean" && { confirmation: tool.confirmed }),
+    ...(typeof tool.confirmationNote === "string" && { confirmation_note: tool.confirmationNote }),
+    ...(isExternal && { external_execution_result: tool.result ?? null }),
+    ...(Array.isArray(tool.userInputSchema) && { user_input_schema: tool.userInputSchema }),
+    tool_execution: call,
+  };
+}
+
+function executionOf(entry: JsonObject): JsonObject {
+  const call = entry["tool_execution"];
+  return isObject(call) ? call : {};
+}
