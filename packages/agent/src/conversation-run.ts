@@ -54,7 +54,8 @@ export class ConversationRun {
     const { turn } = this.#options;
     const { runId, sessionId, userId, record, state } = this.prepared;
     await this.#begun;
-    if (outcome.error !== null && this.prepared.request.resumption?.hasBegun === false) {
+    const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
+    if (hasFailed && this.prepared.request.resumption?.hasBegun === false) {
       await turn.release();
       throw outcome.error;
     }

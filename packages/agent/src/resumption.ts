@@ -75,7 +75,7 @@ export class Resumption {
       needsApproval: (input: unknown, options: { toolCallId: string }) =>
         this.#left.has(options.toolCallId) ||
         (typeof needsApproval === "function"
-          ? needsApproval(input as never, options as Parameters<typeof needsApproval>[1])
+          ? needsApproval(input, options as Parameters<typeof needsApproval>[1])
           : needsApproval),
       execute: (input: unknown, options: Parameters<Execute>[1]): unknown => {
         const { toolCallId } = options;
@@ -131,5 +131,5 @@ async function outputOf(
     ? toModelOutput({ toolCallId, input: input as never, output: output as never })
     : typeof output === "string"
       ? { type: "text", value: output }
-      : ({ type: "json", value: jsonOf(output) } as ToolResultPart["output"]);
+      : { type: "json", value: jsonOf(output) };
 }
