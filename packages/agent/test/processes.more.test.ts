@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import pg from "pg";
+import { jsonSchema, tool } from "ai";
 import { afterAll, expect, inject, test } from "vitest";
 import { Agent } from "../src/index.ts";
 import { startChatServer } from "./support/chat-server.ts";
@@ -93,6 +94,43 @@ test(
       ]);
     };
     for (let start = 0; start < rounds; start += atOnce) {
+      await Promise.all(Array.from({ length: atOnce }, (_, index) => round(start + index)));
+    }
+  },
+);
+
+const pausedRounds = 10;
+
+test(
+  `a process killed as it goes on after a pause, ${pausedRounds} times, pays once`,
+  { timeout: 120_000 },
+  async () => {
+    const round = async (name: number): Promise<void> => {
+      const file = join(folder, `paused-${name}.db`);
+      const pay = tool({
+        inputSchema: jsonSchema<object>({ type: "object" }),
+        needsApproval: true,
+        execute: () => "Again",
+      });
+      const model = scriptedModel([{ calls: [{ name: "pay", id: "c" }] }, "Done."]);
+      await using db = new SqliteSessionDb({ file });
+      const agent = new Agent({ id: "agent", model, db, tools: { pay }, sessionId: "s", staleAfter: 0 });
+      const { runId } = await agent.run("Pay");
+      const worker = startWorker("go-on", [file, runId]);
+      // Before the result is stored, or after it.
+      await worker.said(name % 2 === 0 ? "pays" : "asks");
+      worker.child.kill("SIGKILL");
+      await worker.ended;
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      const { run, text } = await agent.continueRun({ runId, sessionId: "s", approvals: [] });
+      expect(text).toBe("Done.");
+      const results = run.messages?.filter(({ role }) => role === "tool").map(({ content }) => content);
+      expect(results).toEqual([expect.stringMatching(name % 2 === 0 ? /^Paid$|is not known/ : /^Paid$/)]);
+      expect(
+        (existsSync(`${file}.paid`) ? readFileSync(`${file}.paid`, "utf8") : "").split("\n").length,
+      ).toBeLessThanOrEqual(2);
+    };
+    for (let start = 0; start < pausedRounds; start += atOnce) {
       await Promise.all(Array.from({ length: atOnce }, (_, index) => round(start + index)));
     }
   },
