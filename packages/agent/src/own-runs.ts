@@ -1,4 +1,4 @@
-import type { Run, SessionDb } from "@sessiondb/core";
+import type { GetRunsOptions, Run, RunPage, SessionDb } from "@sessiondb/core";
 import type { Component } from "./component.ts";
 
 interface Whose {
@@ -9,8 +9,8 @@ interface Whose {
 /**
  * The runs, in their order, of which a model may be told. Others than the owner can write into a session: Agno lets them.
  * With `access: "owner"` their runs are not for the owner's model, but a session may also have been given to its owner with
- * all that it held. So a run counts that names nobody, that is the owner's, or that is before the owner's first and of the
- * user whom the session began with. A run of which that cannot be told is left out.
+ * all that it held. So a run counts that names nobody, that is the owner's, or that is older than the owner's first and of
+ * the user whom the session began with. A run of which that cannot be told is left out.
  */
 export async function ownRuns(
   { access }: Pick<Component, "access">,
@@ -25,17 +25,25 @@ export async function ownRuns(
   if (runs.slice(0, firstOwn === -1 ? undefined : firstOwn).every(isOwn)) {
     return runs.filter(isOwn);
   }
-  const first = async (whose: { participantId?: string }): Promise<Run | null | undefined> => {
-    const page = await db.getRuns({ sessionId, parentRunId: null, limit: 1, ...whose });
-    return page.unreadable.length > 0 ? undefined : (page.runs[0] ?? null);
+  const find = async (conditions: GetRunsOptions): Promise<RunPage | null> => {
+    const page = await db.getRuns({ sessionId, parentRunId: null, ...conditions });
+    return page.unreadable.length > 0 ? null : page;
   };
-  const [origin, own] = await Promise.all([first({}), first({ participantId: owner })]);
-  const place = runs.findIndex(({ runId }) => runId === own?.runId);
-  const isBefore = (run: Run, index: number): boolean =>
-    own === null || (own !== undefined && (place === -1 ? timeOf(run) < timeOf(own) : index < place));
-  return runs.filter((run, index) => isOwn(run) || (run.userId === origin?.userId && isBefore(run, index)));
+  const [begun, own] = await Promise.all([find({ limit: 1 }), find({ participantId: owner, limit: 1 })]);
+  const origin = begun?.runs[0];
+  if (origin === undefined || own === null) {
+    return runs.filter(isOwn);
+  }
+  // Agno gives a stranger's run the place of the first one: only their times tell which of them it is.
+  const oldest = await find({ endTimestamp: timeOf(origin) });
+  const isKnown = oldest?.nextCursor === null && oldest.runs.every(({ userId }) => userId === origin.userId);
+  const [first] = own.runs;
+  const until = first === undefined ? Infinity : timeOf(first);
+  const isBefore = (run: Run): boolean => isKnown && run.userId === origin.userId && timeOf(run) < until;
+  return runs.filter((run) => isOwn(run) || isBefore(run));
 }
 
+/** In whole seconds, as stores compare it. */
 function timeOf({ createdAt }: Run): number {
-  return createdAt ?? 0;
+  return Math.floor(createdAt ?? 0);
 }

@@ -8,6 +8,8 @@ import { watched } from "./support/watched-db.ts";
 
 type Kind = "agent" | "team";
 
+const start = 1_700_000_000;
+
 /** What happens to a session: its owner's run, somebody else's, or a new owner. */
 type Event = "own" | { readonly foreign: string } | { readonly owner: string };
 
@@ -35,7 +37,13 @@ async function told(events: readonly Event[], kind: Kind = "agent"): Promise<Sto
     const userId = event === "own" ? owner : event.foreign;
     const text = `${userId} ${runs.length}`;
     const messages = [{ role: "user", content: text }];
-    const run: AgentRun | TeamRun = { runType: kind, runId: `r${runs.length}`, userId, messages };
+    const run: AgentRun | TeamRun = {
+      runType: kind,
+      runId: `r${runs.length}`,
+      userId,
+      messages,
+      createdAt: start + runs.length,
+    };
     await db.upsertRun({ session: { ...session, userId: owner }, run });
     runs.push({ text, isForeign: event !== "own" });
   }
@@ -106,6 +114,60 @@ describe.each(["agent", "team"] as const)("runs of other users in an owner's ses
     const run: AgentRun | TeamRun = { runType: kind, runId: "r", messages: [{ role: "user", content: "nobody" }] };
     await unowned.upsertRun({ session, run });
     expect(await shownTo(unowned, { owner: "ada", kind })).toEqual(["nobody"]);
+  });
+});
+
+// Agno numbers each run of a stranger 0, as the first of a session that it does not see: beside the owner's first run.
+describe("a foreign run that stands before the owner's first", () => {
+  const orders = fc.record({
+    strangers: fc.array(fc.nat(2), { minLength: 1, maxLength: 4 }),
+    place: fc.nat(4),
+    isReassigned: fc.boolean(),
+    numHistoryRuns: fc.integer({ min: 1, max: 8 }),
+  });
+
+  test("is not shown, of whatever second it is", { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(orders, async ({ strangers, place, isReassigned, numHistoryRuns }) => {
+        const runOf = (userId: string, name: string, after: number): AgentRun => ({
+          runType: "agent",
+          runId: name,
+          userId,
+          createdAt: start + after,
+          messages: [{ role: "user", content: `${userId} ${name}` }],
+        });
+        const foreign = strangers.map((after, index) => runOf("bob", `b${index}`, after));
+        const runs = [
+          ...foreign.slice(0, place),
+          runOf("ada", "a0", 0),
+          ...foreign.slice(place),
+          runOf("ada", "a1", 9),
+        ];
+        const owner = isReassigned ? "carol" : "ada";
+        const db = new InMemorySessionDb();
+        await db.upsertSession({ sessionType: "agent", sessionId: "s", agentId: "one", userId: owner, runs });
+        const asked = await shownTo(db, { owner, numHistoryRuns });
+        expect(asked.filter((text) => text.startsWith("bob"))).toEqual([]);
+        expect(isReassigned || asked.at(-1) === "ada a1").toBe(true);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("is not the old owner's to write once the session is another's", async () => {
+    const { db } = await told([{ owner: "carol" }, "own", "own"]);
+    const late = { runType: "agent", runId: "late", userId: "ada", createdAt: start + 9 } as const;
+    const session = await db.getSession({ sessionId: "s" });
+    const moved = new InMemorySessionDb();
+    const messages = [{ role: "user", content: "ada again" }];
+    await moved.upsertSession({
+      sessionType: "agent",
+      sessionId: "s",
+      agentId: "one",
+      userId: "carol",
+      runs: [...(session?.runs ?? []).slice(0, 1), { ...late, messages }, ...(session?.runs ?? []).slice(1)],
+    });
+    expect(await shownTo(moved, { owner: "carol" })).toEqual(["ada 0", "carol 1", "carol 2"]);
   });
 });
 
