@@ -5,6 +5,7 @@ export { unixSeconds } from "./clock.ts";
 export * from "./constructor-options.ts";
 export { bySessionId } from "./encode-writes.ts";
 export { isJsonObject, parseJson, toJsonText } from "./json.ts";
+export { jsonElements, parseSource } from "./json-source.ts";
 export {
   compareRuns,
   compareSessions,

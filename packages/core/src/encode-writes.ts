@@ -1,7 +1,8 @@
 import * as check from "./arguments.ts";
 import { unixSeconds } from "./clock.ts";
 import { InvalidArgumentError } from "./errors.ts";
-import { toJsonText, type JsonObject } from "./json.ts";
+import { rewriteJson } from "./json-source.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
 import { decodeRun, encodeRun, type RunSession } from "./models/run-codec.ts";
 import { canonicalStatus, type Run } from "./models/runs.ts";
 import { decodeHeader, encodeSession } from "./models/session-codec.ts";
@@ -94,7 +95,7 @@ export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChan
     if ((run as Run).runId !== stored.runId) {
       throw new InvalidArgumentError("change.runId", "the id of the run as it was: a run keeps its id");
     }
-    return checkedRun(run as Run, stored, { argument: "change", limits });
+    return checkedRun(run as Run, stored, { argument: "change", limits, before: stored.runData });
   };
 }
 
@@ -182,7 +183,7 @@ function checkedSession(session: SessionInit, argument: string, limits: SessionD
 function checkedRun(
   run: Run,
   session: RunSession,
-  { argument, limits }: { argument: string; limits: SessionDbLimits },
+  { argument, limits, before = null }: { argument: string; limits: SessionDbLimits; before?: JsonValue },
 ): RunRow<string> {
   check.checkObject(run, argument);
   check.checkId(run.runId, `${argument}.runId`, limits);
@@ -196,7 +197,7 @@ function checkedRun(
   if ((run.status ?? null) !== null && check.checkText(run.status, `${argument}.status`).length > longestStatus) {
     throw new InvalidArgumentError(`${argument}.status`, `at most ${longestStatus} characters long`);
   }
-  const row = encodeRun(run, session, { now: unixSeconds(), argument });
+  const row = encodeRun(run, session, { now: unixSeconds(), argument, before });
   for (const name of ["agentId", "teamId", "workflowId"] as const) {
     check.checkOptionalId(row[name], `${argument}.${name}`, limits);
   }
@@ -259,16 +260,17 @@ function encodePatch(
   checkPatch(patch, argument);
   const columns: SessionColumns = {};
   if (patch.sessionName !== undefined || patch.sessionState !== undefined || patch.sessionData !== undefined) {
-    columns.sessionData = toJsonText(patchedSessionData(patch, stored), `${argument}.sessionData`);
+    const data = patchedSessionData(patch, stored);
+    columns.sessionData = rewriteJson(stored.sessionData, data, `${argument}.sessionData`);
   }
   if (patch.summary !== undefined) {
     const path = `${argument}.summary`;
-    columns.summary = patch.summary && toJsonText(encodeSummary(patch.summary, path), path);
+    columns.summary = patch.summary && rewriteJson(stored.summary, encodeSummary(patch.summary, path), path);
   }
   for (const name of documents) {
     const document = patch[name];
     if (document !== undefined) {
-      columns[name] = document && toJsonText(document, `${argument}.${name}`);
+      columns[name] = document && rewriteJson(stored[name], document, `${argument}.${name}`);
     }
   }
   for (const name of sessionJsonColumns) {

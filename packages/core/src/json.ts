@@ -37,20 +37,31 @@ export function setKey(object: JsonObject, key: string, value: JsonValue): void 
  * @throws CorruptDataError when the text is not JSON; the empty string is not.
  */
 export function parseJson(stored: unknown, location: string, id: string | null): JsonValue {
-  if (stored === null || stored === undefined) return null;
+  return readJson(stored, location, id).value;
+}
+
+/** `parseJson`, with the text that holds the value itself: null where a driver parsed it. */
+export function readJson(
+  stored: unknown,
+  location: string,
+  id: string | null,
+): { readonly value: JsonValue; readonly text: string | null } {
+  if (stored === null || stored === undefined) return { value: null, text: null };
   let value: unknown = stored instanceof Uint8Array ? decodeUtf8(stored, location, id) : stored;
+  let text: string | null = null;
   for (let wraps = 0; typeof value === "string" && wraps < maximumWraps; wraps += 1) {
-    const text = value;
     try {
-      value = parseText(text);
+      const inner = value;
+      value = parseText(inner);
+      text = inner;
     } catch (cause) {
       // Text that came out of valid JSON is a plain string. The column's own text must be JSON.
-      if (wraps > 0) return text;
+      if (wraps > 0) break;
       throw new CorruptDataError(location, id, { cause: withoutContent(cause) });
     }
   }
   // Drivers hand over JSON values only; a check of every value would cost as much as parsing.
-  return value as JsonValue;
+  return { value: value as JsonValue, text };
 }
 
 /**
@@ -145,7 +156,8 @@ function replaceBareNumbers(text: string, notANumber: string): string {
   return result + text.slice(copied);
 }
 
-function closingQuote(text: string, opening: number): number {
+/** The place of the quote that ends the string which begins at `opening`. */
+export function closingQuote(text: string, opening: number): number {
   let index = opening + 1;
   while (index < text.length && text.charCodeAt(index) !== quote) {
     index += text.charCodeAt(index) === backslash ? 2 : 1;

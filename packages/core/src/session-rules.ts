@@ -1,6 +1,7 @@
 import { unixSeconds } from "./clock.ts";
 import { InvalidArgumentError, RunConflictError, SessionOwnershipError, SessionTypeMismatchError } from "./errors.ts";
-import { isJsonObject, parseJson } from "./json.ts";
+import { parseSource } from "./json-source.ts";
+import { isJsonObject } from "./json.ts";
 import { skippedHistoryStatuses } from "./models/runs.ts";
 import { sessionTypeOf } from "./models/session-codec.ts";
 import type { UpsertRunResult } from "./options.ts";
@@ -244,14 +245,14 @@ export function runsToDelete(
   return runs.slice(place + 1).flatMap(({ runId }) => (runId === run.runId ? [] : [runId]));
 }
 
-/** A row as it reads once it is written. */
+/** A row as it reads once it is written. A change of its documents leaves the text of what it does not touch. */
 export function parseSessionRow(row: SessionRow<string>): SessionRow {
   return withColumns({ ...row }, row);
 }
 
-/** A run's row as it reads once it is written. */
+/** A run's row as it reads once it is written; `parseSessionRow` for runs. */
 export function parseRunRow(row: RunRow<string>): RunRow {
-  return { ...row, runData: parseJson(row.runData, "runData", row.runId) };
+  return { ...row, runData: parseSource(row.runData, "runData", row.runId) };
 }
 
 /** The stored row as it reads once `columns` are written. */
@@ -259,7 +260,7 @@ export function withColumns(stored: SessionRow, columns: Partial<SessionRow<stri
   const row: SessionRow = { ...stored, ...columns };
   for (const name of sessionJsonColumns) {
     if (columns[name] !== undefined) {
-      row[name] = parseJson(columns[name], name, stored.sessionId);
+      row[name] = parseSource(columns[name], name, stored.sessionId);
     }
   }
   return row;

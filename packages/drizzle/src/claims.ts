@@ -1,5 +1,5 @@
 import { DatabaseError } from "@sessiondb/core";
-import { admitted, parseSessionRow, touched, withColumns, type SessionRow } from "@sessiondb/core/adapter";
+import { admitted, parseSessionRow, parseSource, touched, withColumns, type SessionRow } from "@sessiondb/core/adapter";
 import { namingArguments } from "./refused-document.ts";
 import type { StatementSets } from "./run-flows.ts";
 import type { SqlConnection } from "./sql-driver.ts";
@@ -53,7 +53,7 @@ export class Claims {
       // Between a refused insert and the lock another process may delete the row: then it is inserted after all.
       const locked = admitted(yield* this.#sets.reads.lockSession(on, sessionId), session);
       if (locked !== null) {
-        return { row: parseSession(locked, this.#sets.names.sessions), isNew: false };
+        return { row: parseSession(locked, this.#sets.names.sessions, parseSource), isNew: false };
       }
       if (yield* this.#sets.reads.hasRuns(on, sessionId)) {
         throw new DatabaseError(

@@ -1,5 +1,5 @@
 import type { JsonValue, Run } from "@sessiondb/core";
-import { decodeLegacyRuns, parseJson, toJsonText, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
+import { decodeLegacyRuns, jsonElements, parseJson, toJsonText, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
 
 /** A row of a sessions table that Agno 2 made; `runs` is as the driver gives it. */
 export type LegacyRow = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt"> & {
@@ -63,7 +63,7 @@ function entriesOf({ runs, sessionId }: LegacyRow, location: string): Entry[] {
   if (!Array.isArray(list)) {
     return [];
   }
-  const texts = elementsOf(textOf(runs));
+  const texts = jsonElements(textOf(runs));
   return list.map((json, index) => {
     const text = texts.length === list.length ? texts[index] : undefined;
     return { json, text: text ?? toJsonText(json, location) };
@@ -77,26 +77,4 @@ function textOf(stored: unknown): string {
     text = JSON.parse(text) as unknown;
   }
   return typeof text === "string" ? text : "";
-}
-
-/** Everything of JSON that matters for finding the commas between the elements of a list. */
-const tokens = /"(?:[^"\\]|\\.)*"|[[\]{},]/gs;
-
-function elementsOf(list: string): string[] {
-  const elements: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (const { 0: token, index } of list.matchAll(tokens)) {
-    if (token === "[" || token === "{") {
-      depth += 1;
-      start = depth === 1 ? index + 1 : start;
-    } else if (depth === 1 && (token === "," || token === "]")) {
-      elements.push(list.slice(start, index).trim());
-      start = index + 1;
-      depth -= token === "]" ? 1 : 0;
-    } else if (token === "]" || token === "}") {
-      depth -= 1;
-    }
-  }
-  return elements;
 }

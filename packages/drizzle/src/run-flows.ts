@@ -13,6 +13,7 @@ import {
   mayDelete,
   pageOfRows,
   parseRunRow,
+  parseSource,
   touched,
   type GivenTimes,
   type PageOf,
@@ -182,7 +183,7 @@ export class RunFlows {
     if (userId !== null) {
       admitOwner(session, userId, scope.sessionId === null ? runId : null);
     }
-    const stored: RunRow = { ...found, runData: parseRunData(found, this.#names.runs) };
+    const stored: RunRow = { ...found, runData: parseRunData(found, this.#names.runs, parseSource) };
     const changed = callOut(() => change(stored));
     yield* this.#writes.updateSession(on, session.sessionId, touched(session, userId));
     if (changed === null) {

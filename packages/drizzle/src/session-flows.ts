@@ -10,6 +10,7 @@ import {
   keptColumns,
   mayDelete,
   pageOfRows,
+  parseSource,
   replacedColumns,
   sessionPosition,
   touched,
@@ -197,7 +198,7 @@ export class SessionFlows {
     if (sessionType !== null) {
       admitType(locked, sessionType);
     }
-    const stored = this.#parse(locked);
+    const stored = parseSession(locked, this.#sets.names.sessions, parseSource);
     const columns = { ...touched(stored, userId), ...callOut(() => change(stored)) };
     yield* namingArguments(this.#writes.updateSession(on, sessionId, columns), () => "change");
     return decodeHeader(withColumns(stored, columns));

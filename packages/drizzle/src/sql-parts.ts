@@ -22,9 +22,9 @@ export type ListedRow = RawSession & { readonly runCount?: number };
 /** What is read of a run: enough to decode it and to go on after it. Its JSON is not parsed yet. */
 export type StoredRun = Omit<RunRow<unknown>, "agentId" | "teamId" | "workflowId" | "updatedAt">;
 
-/** The session of a raw row. */
-export function parseSession(raw: ListedRow, table: string): SessionRow {
-  const parse = (stored: unknown, column: string): JsonValue => parseJson(stored, `${table}.${column}`, raw.sessionId);
+/** The session of a raw row. One that is locked to be changed is read with `parseSource`. */
+export function parseSession(raw: ListedRow, table: string, read: typeof parseJson = parseJson): SessionRow {
+  const parse = (stored: unknown, column: string): JsonValue => read(stored, `${table}.${column}`, raw.sessionId);
   raw.sessionData = parse(raw.sessionData, "session_data");
   raw.agentData = parse(raw.agentData, "agent_data");
   raw.teamData = parse(raw.teamData, "team_data");
@@ -41,10 +41,14 @@ export function parseRun(raw: StoredRun, table: string): Run {
   return decodeRun(raw as StoredRun & Pick<RunRow, "runData">);
 }
 
-/** The document of a run, which is an object. */
-export function parseRunData({ runId, runData }: Pick<StoredRun, "runId" | "runData">, table: string): JsonObject {
+/** The document of a run, which is an object; `parseSession` for runs. */
+export function parseRunData(
+  { runId, runData }: Pick<StoredRun, "runId" | "runData">,
+  table: string,
+  read: typeof parseJson = parseJson,
+): JsonObject {
   const location = `${table}.run_data`;
-  const json = parseJson(runData, location, runId);
+  const json = read(runData, location, runId);
   if (!isJsonObject(json)) {
     throw new CorruptDataError(location, runId);
   }

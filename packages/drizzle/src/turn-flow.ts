@@ -5,6 +5,7 @@ import {
   checkRun,
   filledColumns,
   keptColumns,
+  parseSource,
   runsToDelete,
   unmetCondition,
   withColumns,
@@ -82,7 +83,7 @@ export class TurnFlow {
     for (const each of [session, ...write.also.map((further) => further.session)]) {
       const stored = admitted(found.get(each.sessionId) ?? null, each);
       if (stored !== null) {
-        locked.set(each.sessionId, parseSession(stored, this.#table));
+        locked.set(each.sessionId, parseSession(stored, this.#table, parseSource));
       }
     }
     let decision = yield* this.#decide(on, layout, { write, sessionExists: locked.has(session.sessionId) });

@@ -1,5 +1,6 @@
 import { CorruptDataError, InvalidArgumentError } from "../errors.ts";
-import { isJsonObject, parseJson, toJsonText, type JsonValue } from "../json.ts";
+import { rewriteJson } from "../json-source.ts";
+import { isJsonObject, parseJson, type JsonValue } from "../json.ts";
 import type { RunRow } from "../rows.ts";
 import { completeRun, componentIds } from "./complete-run.ts";
 import { decodeRunJson, encodeRunJson } from "./run-shapes.ts";
@@ -19,6 +20,8 @@ export interface EncodeRunOptions {
   now: number;
   /** The name of the run in the caller's argument, for errors. Default `run`. */
   argument?: string;
+  /** The stored document of the run that this one was made from. */
+  before?: JsonValue;
 }
 
 /**
@@ -29,7 +32,11 @@ export interface EncodeRunOptions {
  * @throws InvalidArgumentError when neither run nor session says which agent, team or workflow the run is of (null on the
  *   run says that it has no id), for a property that a run does not have, or for what JSON cannot hold.
  */
-export function encodeRun(run: Run, session: RunSession, { now, argument = "run" }: EncodeRunOptions): RunRow<string> {
+export function encodeRun(
+  run: Run,
+  session: RunSession,
+  { now, argument = "run", before = null }: EncodeRunOptions,
+): RunRow<string> {
   const json = encodeRunJson(run, [argument]);
   const { key, name } = componentIds[run.runType];
   json[key] ??= session[name] ?? null;
@@ -53,7 +60,7 @@ export function encodeRun(run: Run, session: RunSession, { now, argument = "run"
     parentRunId: textOf(json["parent_run_id"]),
     status: textOf(json["status"]),
     runIndex: null,
-    runData: toJsonText(json, argument, run),
+    runData: rewriteJson(before, json, argument, run),
     createdAt: run.createdAt ?? now,
     updatedAt: now,
   };
