@@ -92,6 +92,22 @@ export interface SpoiltStore {
   readonly spoil: (row: { readonly sessionId: string } | { readonly runId: string }) => MaybePromise<boolean>;
 }
 
+/** Opens a fresh, empty store whose documents another program can write. */
+export type OpenOutside = () => MaybePromise<OutsideStore>;
+
+export interface OutsideStore {
+  readonly db: SessionDb;
+  /** Overwrites a stored document with this JSON text, as another program would. */
+  readonly put: (document: OutsideDocument, json: string) => MaybePromise<void>;
+  /** The JSON text of a stored document. */
+  readonly read: (document: OutsideDocument) => MaybePromise<string>;
+}
+
+/** A document of a session that is stored, or the whole of a run. */
+export type OutsideDocument =
+  | { readonly sessionId: string; readonly column: "sessionData" | "metadata" | "agentData" | "summary" }
+  | { readonly runId: string };
+
 /** One row of Agno 2's `agno_sessions`. JSON columns are given as values; null is SQL NULL. */
 export interface LegacyRow {
   session_id: string;

@@ -20,6 +20,7 @@ import { legacyWriteCases } from "./cases/legacy-writes.ts";
 import { listCases } from "./cases/lists.ts";
 import { nameSearchCases } from "./cases/name-search.ts";
 import { namedTableCases } from "./cases/named-tables.ts";
+import { numberCases } from "./cases/numbers.ts";
 import { outsideCases } from "./cases/outside.ts";
 import { ownershipCases } from "./cases/ownership.ts";
 import { pageCases } from "./cases/pages.ts";
@@ -52,6 +53,7 @@ import type {
   OpenCut,
   OpenLegacy,
   OpenNamed,
+  OpenOutside,
   OpenShared,
   OpenSpoilt,
   PairCases,
@@ -67,6 +69,7 @@ export interface Openers {
   readonly openCounted?: OpenCounted;
   readonly openCut?: OpenCut;
   readonly openSpoilt?: OpenSpoilt;
+  readonly openOutside?: OpenOutside;
 }
 
 /** A group, whose checks are bound to what they open; null where the option that they need was not given. */
@@ -129,6 +132,7 @@ export function groupsOf(openers: Openers, random: RandomOptions): Group[] {
     group("caches", "openShared", given(openers.openShared, cacheCases)),
     group("connections", "openCut", given(openers.openCut, connectionCases)),
     group("unreadable rows", "openSpoilt", given(openers.openSpoilt, unreadableCases)),
+    group("numbers", "openOutside", given(openers.openOutside, numberCases)),
     group("table names", "openNamed", given(openers.openNamed, namedTableCases)),
     group("legacy runs", "openLegacy", given(openers.openLegacy, legacyCases)),
     group("legacy writes", "openLegacy", given(openers.openLegacy, legacyWriteCases)),

@@ -12,8 +12,11 @@ export type {
   OpenCut,
   OpenLegacy,
   OpenNamed,
+  OpenOutside,
   OpenShared,
   OpenSpoilt,
+  OutsideDocument,
+  OutsideStore,
   SpoiltStore,
 } from "./conformance-case.ts";
 export { conformanceCases, type ConformanceOptions } from "./conformance-cases.ts";

@@ -29,6 +29,7 @@ test("cases of a capability come with it", () => {
     "caches",
     "connections",
     "unreadable rows",
+    "numbers",
     "table names",
     "legacy runs",
     "legacy writes",
@@ -39,7 +40,7 @@ test("cases of a capability come with it", () => {
 test("what an option leaves out is told", () => {
   const { leftOut } = conformanceCases(open);
   expect(leftOut).toContainEqual({ name: "connections", reason: "the option openCut was not given" });
-  expect(leftOut).toHaveLength(8);
+  expect(leftOut).toHaveLength(9);
   expect(conformanceCases(open, everything).leftOut).toEqual([]);
 });
 

@@ -1,4 +1,12 @@
-import type { ConformanceOptions, OpenCounted, OpenCut, OpenShared, OpenSpoilt } from "@sessiondb/conformance";
+import type {
+  ConformanceOptions,
+  OpenCounted,
+  OpenCut,
+  OpenOutside,
+  OpenShared,
+  OpenSpoilt,
+  OutsideDocument,
+} from "@sessiondb/conformance";
 import type { SessionDb } from "@sessiondb/core";
 import { InMemoryKeyValueService } from "./key-value/key-value-service.ts";
 import { KeyValueSessionDb } from "./key-value/key-value-session-db.ts";
@@ -31,28 +39,48 @@ export function openersOf(make: MakeStore = (service) => new KeyValueSessionDb(s
     const service = new InMemoryKeyValueService();
     return { db: make(service), spoil: (row) => spoil(service, row) };
   };
+  const openOutside: OpenOutside = () => {
+    const service = new InMemoryKeyValueService();
+    return {
+      db: make(service),
+      put: (document, json) => void overwrite(service, document, () => json),
+      read: (document) => {
+        let text = "";
+        overwrite(service, document, (json) => (text = json));
+        return text;
+      },
+    };
+  };
   return {
     open: () => make(new InMemoryKeyValueService()),
-    options: { openShared, openCounted, openCut, openSpoilt },
+    options: { openShared, openCounted, openCut, openSpoilt, openOutside },
   };
 }
 
-function spoil(service: InMemoryKeyValueService, named: Parameters<SpoilFunction>[0]): boolean {
-  if ("sessionId" in named) {
-    return service.overwrite(sessionKey(named.sessionId), (value) => {
+function spoil(service: InMemoryKeyValueService, row: { sessionId: string } | { runId: string }): boolean {
+  return overwrite(service, "sessionId" in row ? { ...row, column: "sessionData" } : row, () => "{broken");
+}
+
+/** Changes the JSON text of a document. */
+function overwrite(
+  service: InMemoryKeyValueService,
+  document: OutsideDocument,
+  change: (json: string) => string,
+): boolean {
+  if ("sessionId" in document) {
+    const { sessionId, column } = document;
+    return service.overwrite(sessionKey(sessionId), (value) => {
       const stored = JSON.parse(value) as StoredSession;
-      return JSON.stringify({ ...stored, row: { ...stored.row, sessionData: "{broken" } });
+      return JSON.stringify({ ...stored, row: { ...stored.row, [column]: change(stored.row[column] ?? "null") } });
     });
   }
   let place = "";
-  service.overwrite(locatorKey(named.runId), (value) => {
+  service.overwrite(locatorKey(document.runId), (value) => {
     place = (JSON.parse(value) as RunLocator).key;
     return null;
   });
   return service.overwrite(place, (value) => {
     const stored = JSON.parse(value) as StoredRun;
-    return JSON.stringify({ ...stored, row: { ...stored.row, runData: "{broken" } });
+    return JSON.stringify({ ...stored, row: { ...stored.row, runData: change(stored.row.runData) } });
   });
 }
-
-type SpoilFunction = Awaited<ReturnType<OpenSpoilt>>["spoil"];

@@ -1,8 +1,8 @@
-import type { CutMoment, OpenCounted, OpenCut, OpenSpoilt } from "@sessiondb/conformance";
+import type { CutMoment, OpenCounted, OpenCut, OpenOutside, OpenSpoilt, OutsideDocument } from "@sessiondb/conformance";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { afterAll } from "vitest";
 import { Proxy, type Verdict } from "./proxy.ts";
-import { freshDatabase, withConnection, type TestedServer } from "./support.ts";
+import { freshDatabase, query, withConnection, type TestedServer } from "./support.ts";
 
 // What the suite asks of a store beyond opening it.
 
@@ -17,6 +17,7 @@ export function hooksOf(server: TestedServer): {
   openCounted: OpenCounted;
   openCut: OpenCut;
   openSpoilt: OpenSpoilt;
+  openOutside: OpenOutside;
 } {
   const proxies: Proxy[] = [];
   afterAll(async () => {
@@ -56,6 +57,21 @@ export function hooksOf(server: TestedServer): {
     openSpoilt: async () => {
       const url = await freshDatabase(server.url);
       return { db: new MySqlSessionDb({ url }), spoil: (row) => spoil(server, url, row) };
+    },
+    openOutside: async () => {
+      const url = await freshDatabase(server.url);
+      return {
+        db: new MySqlSessionDb({ url }),
+        put: async (document, json) => {
+          const { table, column, key, id } = placeOf(document);
+          await query(url, `update ${table} set ${column} = ? where ${key} = ?`, json, id);
+        },
+        read: async (document) => {
+          const { table, column, key, id } = placeOf(document);
+          const select = `select cast(${column} as char) as json from ${table} where ${key} = ?`;
+          return (await query<{ json: string }>(url, select, id))[0]?.json ?? "";
+        },
+      };
     },
   };
 }
@@ -118,4 +134,12 @@ async function spoil(
     await connection.query(update, [name === "mysql" ? "[1]" : "{broken", id]);
   });
   return true;
+}
+
+const columns = { sessionData: "session_data", metadata: "metadata", agentData: "agent_data", summary: "summary" };
+
+function placeOf(document: OutsideDocument): { table: string; column: string; key: string; id: string } {
+  return "runId" in document
+    ? { table: "agno_runs", column: "run_data", key: "run_id", id: document.runId }
+    : { table: "agno_sessions", column: columns[document.column], key: "session_id", id: document.sessionId };
 }

@@ -21,7 +21,7 @@ const ofSessions = [
 const freshGroups = ["close", "schema", "signals", "table names"];
 
 /** What takes longest, and what needs a hook: in the second tier. */
-const longGroups = ["caches", "connections", "cost", "indexes", "random", "unreadable rows"];
+const longGroups = ["caches", "connections", "cost", "indexes", "numbers", "random", "unreadable rows"];
 
 /** The promises of the contract, on one of the servers. One that could not be had is named at the end of the run. */
 export function testConformance(database: Database): void {

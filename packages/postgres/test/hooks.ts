@@ -1,4 +1,4 @@
-import type { CutMoment, OpenCounted, OpenCut, OpenSpoilt } from "@sessiondb/conformance";
+import type { CutMoment, OpenCounted, OpenCut, OpenOutside, OpenSpoilt, OutsideDocument } from "@sessiondb/conformance";
 import { afterAll } from "vitest";
 import { Proxy, type Verdict } from "./proxy.ts";
 import type { Sandbox } from "./support.ts";
@@ -13,6 +13,7 @@ export function hooksOf(sandbox: Sandbox): {
   openCounted: OpenCounted;
   openCut: OpenCut;
   openSpoilt: OpenSpoilt;
+  openOutside: OpenOutside;
 } {
   const proxies: Proxy[] = [];
   afterAll(async () => {
@@ -53,6 +54,21 @@ export function hooksOf(sandbox: Sandbox): {
     openSpoilt: () => {
       const schema = sandbox.schema();
       return { db: sandbox.opener({ schema })(), spoil: (row) => spoil(sandbox, schema, row) };
+    },
+    openOutside: () => {
+      const schema = sandbox.schema();
+      return {
+        db: sandbox.opener({ schema })(),
+        put: async (document, json) => {
+          const { table, column, row } = placeOf(document);
+          await sandbox.query(`update ${schema}.${table} set ${column} = '${json}' where ${row}`);
+        },
+        read: async (document) => {
+          const { table, column, row } = placeOf(document);
+          const [found] = await sandbox.query(`select ${column}::text as json from ${schema}.${table} where ${row}`);
+          return String(found?.["json"]);
+        },
+      };
     },
   };
 }
@@ -121,4 +137,12 @@ async function spoil(
   }
   await sandbox.query(`update ${schema}.agno_runs set run_data = '[1]' where run_id = '${row.runId}'`);
   return true;
+}
+
+const columns = { sessionData: "session_data", metadata: "metadata", agentData: "agent_data", summary: "summary" };
+
+function placeOf(document: OutsideDocument): { table: string; column: string; row: string } {
+  return "runId" in document
+    ? { table: "agno_runs", column: "run_data", row: `run_id = '${document.runId}'` }
+    : { table: "agno_sessions", column: columns[document.column], row: `session_id = '${document.sessionId}'` };
 }

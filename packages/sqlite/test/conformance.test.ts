@@ -2,7 +2,7 @@ import { conformanceCases, type LegacyRow } from "@sessiondb/conformance";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { expect, test } from "vitest";
 import { agno2FileOf } from "./agno-2-rows.ts";
-import { openCounted, openSpoilt } from "./hooks.ts";
+import { openCounted, openOutside, openSpoilt } from "./hooks.ts";
 import { temporaryFile } from "./support.ts";
 
 function opener(file = temporaryFile()): (sessionTable?: string) => SqliteSessionDb {
@@ -15,6 +15,7 @@ const cases = conformanceCases(() => opener()(), {
   openLegacy: (rows: readonly LegacyRow[]) => opener(agno2FileOf(rows))(),
   openCounted,
   openSpoilt,
+  openOutside,
 });
 
 for (const each of cases) {

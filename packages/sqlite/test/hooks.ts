@@ -1,4 +1,4 @@
-import type { DatabaseCounts, OpenCounted, OpenSpoilt } from "@sessiondb/conformance";
+import type { DatabaseCounts, OpenCounted, OpenOutside, OpenSpoilt, OutsideDocument } from "@sessiondb/conformance";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 import { afterAll } from "vitest";
@@ -60,3 +60,28 @@ export const openSpoilt: OpenSpoilt = () => {
     },
   };
 };
+
+const columns = { sessionData: "session_data", metadata: "metadata", agentData: "agent_data", summary: "summary" };
+
+export const openOutside: OpenOutside = () => {
+  const file = temporaryFile();
+  return {
+    db: new SqliteSessionDb({ file }),
+    put: (document, json) => {
+      const { table, column, key, id } = placeOf(document);
+      query(file, `update ${table} set ${column} = ? where ${key} = ?`, json, id);
+    },
+    read: (document) => {
+      const { table, column, key, id } = placeOf(document);
+      return (
+        query<{ json: string }>(file, `select ${column} as json from ${table} where ${key} = ?`, id)[0]?.json ?? ""
+      );
+    },
+  };
+};
+
+function placeOf(document: OutsideDocument): { table: string; column: string; key: string; id: string } {
+  return "runId" in document
+    ? { table: "agno_runs", column: "run_data", key: "run_id", id: document.runId }
+    : { table: "agno_sessions", column: columns[document.column], key: "session_id", id: document.sessionId };
+}
