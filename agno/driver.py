@@ -199,6 +199,11 @@ class Driver:
         found = self.dbs[db].get_session(session_id=session_id, session_type=SessionType(session_type))
         return None if found is None else [plain(message) for message in found.get_messages(**options)]
 
+    def session_data(self, db: str, session_id: str, session_type: str) -> str:
+        """The data of a session as JSON text, which tells 1 from 1.0."""
+        found = self.dbs[db].get_session(session_id=session_id, session_type=SessionType(session_type))
+        return json.dumps(found.session_data, sort_keys=True)
+
     def agent(self, name: str, db: str, tools: list[str] = [], **options):
         self.components[name] = self._agent(name, db=self.dbs[db], tools=tools, **options)
 
@@ -225,6 +230,8 @@ class Driver:
 
     def run(self, component: str, scripts: dict[str, list[dict]], input: Any = None, **options):
         """Runs a component, with an answer of each model after the other. Resolves with the run and what models were shown."""
+        if isinstance(options.get("session_state"), str):
+            options["session_state"] = json.loads(options["session_state"])
         self._script(scripts)
         return self._outcome(self.components[component].run(input, **options))
 
