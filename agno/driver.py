@@ -172,6 +172,14 @@ class Driver:
             arguments["session_type"] = SessionType(arguments["session_type"])
         return plain(getattr(self.dbs[db], method)(**arguments))
 
+    def migrate(self, db: str, direction: str, **options):
+        """Runs Agno's own migrations of the sessions, `up` or `down`."""
+        import asyncio
+
+        from agno.db.migrations.manager import MigrationManager
+
+        asyncio.run(getattr(MigrationManager(self.dbs[db]), direction)(table_type="sessions", **options))
+
     def session(self, db: str, session_id: str, session_type: str, user_id: str | None = None):
         """A session as Agno's own objects read it; an error where they refuse it."""
         found = self.dbs[db].get_session(

@@ -17,12 +17,14 @@ export type DatabaseName = (typeof databases)[number];
 /** One empty database that both sides open. */
 export interface SharedDatabase {
   /** Opens our store on it. */
-  readonly open: () => SessionDb & ManagedSchema & AsyncDisposable;
-  /** Opens it in Python, under its own name. */
-  readonly openIn: (agno: Agno) => Promise<string>;
+  readonly open: (sessionTable?: string) => SessionDb & ManagedSchema & AsyncDisposable;
+  /** Opens it in Python, under its own name; `options` are those of Agno's database, such as `session_table`. */
+  readonly openIn: (agno: Agno, options?: Readonly<Record<string, string>>) => Promise<string>;
   /** Runs SQL on it, and returns the rows. */
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>;
 }
+
+const defaultTable = "agno_sessions";
 
 const cleanups: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -57,8 +59,8 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
     cleanups.push(async () => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, "shared.db");
     return {
-      open: () => new SqliteSessionDb({ file }),
-      openIn: (agno) => opened(agno, `sqlite:///${file}`),
+      open: (sessionTable = defaultTable) => new SqliteSessionDb({ file, sessionTable }),
+      openIn: (agno, options) => opened(agno, `sqlite:///${file}`, options),
       query: async (sql) => {
         const { default: Database } = await import("better-sqlite3");
         const client = new Database(file);
@@ -85,8 +87,9 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
     await query(`create schema ${schema}`);
     cleanups.push(async () => void (await query(`drop schema ${schema} cascade`)));
     return {
-      open: () => new PostgresSessionDb({ url: server, schema }),
-      openIn: (agno) => opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema }),
+      open: (sessionTable = defaultTable) => new PostgresSessionDb({ url: server, schema, sessionTable }),
+      openIn: (agno, options) =>
+        opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema, ...options }),
       query,
     };
   },
@@ -108,8 +111,8 @@ async function mysqlDatabase(server: string): Promise<SharedDatabase> {
   cleanups.push(async () => void (await on(server, `drop database ${name}`)));
   const url = Object.assign(new URL(server), { pathname: `/${name}` }).href;
   return {
-    open: () => new MySqlSessionDb({ url }),
-    openIn: (agno) => opened(agno, url.replace(/^(\w+):/, "$1+pymysql:"), { schema: name }),
+    open: (sessionTable = defaultTable) => new MySqlSessionDb({ url, sessionTable }),
+    openIn: (agno, options) => opened(agno, url.replace(/^(\w+):/, "$1+pymysql:"), { schema: name, ...options }),
     query: (sql) => on(url, sql),
   };
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import {
   SchemaMismatchError,
+  SessionDbError,
   type CallOptions,
   type LegacyRunsProgress,
   type ManagedSchema,
@@ -177,21 +178,24 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     );
   }
 
-  protected override async writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {
-    const layout = await untilAborted(this.#writable(), signal);
+  protected override writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {
     const { session, run } = write;
     const isPlain = isAppend(write);
-    const appendsAlone = this.#writes.appendsInOneStatement && isPlain && !layout.mergeLegacy;
-    if (appendsAlone) {
-      const append = () => this.#driver.single((on) => this.#writes.appendRun(on, session, run), signal);
-      if ((await withRetry(append, this.#driver, { signal })) === "stored") {
-        return { stored: true, deletedRuns: 0 };
-      }
-    }
-    return this.#write((on) => this.#turn.writeRun(on, layout, { write, hasTried: appendsAlone }), {
-      repeatable: isPlain,
+    return this.#inLayout(
+      () => this.#writable(),
+      async (layout) => {
+        const appendsAlone = this.#writes.appendsInOneStatement && isPlain && !layout.mergeLegacy;
+        if (appendsAlone) {
+          const append = () => this.#driver.single((on) => this.#writes.appendRun(on, session, run), signal);
+          if ((await withRetry(append, this.#driver, { signal })) === "stored") {
+            return { stored: true, deletedRuns: 0 };
+          }
+        }
+        const turn = (on: SqlConnection) => this.#turn.writeRun(on, layout, { write, hasTried: appendsAlone });
+        return withRetry(() => this.#driver.write(turn, signal), this.#driver, { repeatable: isPlain, signal });
+      },
       signal,
-    });
+    );
   }
 
   protected override changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null> {
@@ -255,18 +259,46 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return progress;
   }
 
-  async #read<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>, signal: Signal): Promise<Result> {
-    const layout = await untilAborted(this.#schema.ready(), signal);
-    return withRetry(() => this.#driver.read((on) => work(on, layout), signal), this.#driver, { signal });
+  #read<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>, signal: Signal): Promise<Result> {
+    return this.#inLayout(
+      () => this.#schema.ready(),
+      (layout) => withRetry(() => this.#driver.read((on) => work(on, layout), signal), this.#driver, { signal }),
+      signal,
+    );
   }
 
-  async #write<Result>(
-    work: (on: SqlConnection, layout: Layout) => Steps<Result>,
-    options: WorkOptions,
-  ): Promise<Result> {
+  #write<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>, options: WorkOptions): Promise<Result> {
     const { signal } = options;
-    const layout = await untilAborted(this.#writable(), signal);
-    return withRetry(() => this.#driver.write((on) => work(on, layout), signal), this.#driver, options);
+    return this.#inLayout(
+      () => this.#writable(),
+      (layout) => withRetry(() => this.#driver.write((on) => work(on, layout), signal), this.#driver, options),
+      signal,
+    );
+  }
+
+  /**
+   * Does work on the tables as they were found. Where they may be other ones by now, since a statement failed or nothing
+   * was found, they are looked at again; and if they are, the work is done once more.
+   */
+  async #inLayout<Result>(
+    find: () => Promise<Layout>,
+    work: (layout: Layout) => Promise<Result>,
+    signal: Signal,
+  ): Promise<Result> {
+    const layout = await untilAborted(find(), signal);
+    const again = async (): Promise<Result> => work(await untilAborted(find(), signal));
+    let result: Result;
+    try {
+      result = await work(layout);
+    } catch (error) {
+      const isOfTables = SessionDbError.isInstance(error) && error.code === "DATABASE_ERROR";
+      if (!isOfTables || !(await untilAborted(this.#schema.hasChanged(layout), signal))) {
+        throw error;
+      }
+      return again();
+    }
+    const inDoubt = !layout.mergeLegacy && lacksRuns(result) && this.#schema.mayHaveChanged;
+    return inDoubt && (await untilAborted(this.#schema.hasChanged(layout), signal)) ? again() : result;
   }
 
   async #writable(): Promise<Layout> {
@@ -279,6 +311,24 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     }
     return layout;
   }
+}
+
+/**
+ * Whether a result is that of a session without runs, or of runs that are not there. They may have gone back to the column
+ * of Agno 2, together with the runs table, which somebody has made anew.
+ */
+function lacksRuns(result: unknown): boolean {
+  if (typeof result !== "object" || result === null) {
+    return result === null || result === 0;
+  }
+  const { items = [result], stored } = result as { items?: readonly unknown[]; stored?: boolean };
+  return stored === false || items.length === 0 || items.some((item) => isEmptySession(item));
+}
+
+function isEmptySession(item: unknown): boolean {
+  return (
+    typeof item === "object" && item !== null && "runs" in item && Array.isArray(item.runs) && item.runs.length === 0
+  );
 }
 
 function shared<Statements>(

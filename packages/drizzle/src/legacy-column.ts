@@ -1,5 +1,12 @@
 import type { JsonValue, Run } from "@sessiondb/core";
-import { decodeLegacyRuns, jsonElements, parseJson, toJsonText, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
+import {
+  decodeLegacyRuns,
+  jsonElements,
+  parseJson,
+  toJsonText,
+  type RunRow,
+  type SessionRow,
+} from "@sessiondb/core/adapter";
 
 /** A row of a sessions table that Agno 2 made; `runs` is as the driver gives it. */
 export type LegacyRow = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt"> & {

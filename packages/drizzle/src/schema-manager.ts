@@ -49,6 +49,9 @@ const columnAdvice =
   "Add what is missing, change what is of another type, or name another table with sessionTable and runsTable.";
 const unfitAdvice = "Change these tables, or name others with sessionTable and runsTable. Nothing was read or written.";
 
+/** For how long, in milliseconds, the tables are not looked at again because something is missing in them. */
+const trustedFor = 100;
+
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
 export class SchemaManager {
   readonly #driver: SqlDriver;
@@ -56,6 +59,7 @@ export class SchemaManager {
   readonly #legacy: LegacyRuns;
   readonly #autoMigrate: boolean;
   #layout: Promise<Layout> | null = null;
+  #lookedAt = 0;
 
   constructor({ driver, dialect, legacy, autoMigrate }: SchemaManagerOptions) {
     this.#driver = driver;
@@ -88,6 +92,18 @@ export class SchemaManager {
     this.#layout = null;
   }
 
+  /** Whether it is a while ago that the tables were looked at. */
+  get mayHaveChanged(): boolean {
+    return performance.now() - this.#lookedAt > trustedFor;
+  }
+
+  /** Whether another program has changed the tables, as Agno's migrations do, since this layout was found. */
+  async hasChanged(since: Layout): Promise<boolean> {
+    this.forget();
+    const { runsTable, legacyColumn, mergeLegacy } = await this.ready();
+    return runsTable !== since.runsTable || legacyColumn !== since.legacyColumn || mergeLegacy !== since.mergeLegacy;
+  }
+
   async problems(): Promise<SchemaProblem[]> {
     return this.#problemsOf(await this.#inspect());
   }
@@ -103,6 +119,7 @@ export class SchemaManager {
   }
 
   async #prepare(): Promise<Layout> {
+    this.#lookedAt = performance.now();
     let found = await this.#inspect();
     if (found.unfit !== undefined && found.unfit.length > 0) {
       throw new SchemaMismatchError(found.unfit, unfitAdvice);

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { LegacyRunsProgress } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { describe, expect, test } from "vitest";
@@ -8,6 +9,8 @@ const marker = (file: string) =>
   query<{ version: string }>(file, "select version from agno_schema_versions where table_name = 'agno_sessions.runs'");
 
 const several = () => agno2File({ s1: ["a", "b"], s2: [], s3: ["c"], s4: ["d", "e", "f"], s5: ["g"] });
+
+const idsOf = (runs: readonly { runId: string }[] = []) => runs.map(({ runId }) => runId);
 
 async function everything(file: string) {
   await using db = new SqliteSessionDb({ file, autoMigrate: false });
@@ -64,6 +67,61 @@ describe("migrateLegacyRuns", () => {
     query(file, "update agno_sessions set runs = 'not read any more'");
     await using third = new SqliteSessionDb({ file });
     expect((await third.getSession({ sessionId: "s1" }))?.runs).toHaveLength(3);
+  });
+
+  /** What an open store is asked, and what it must come to while the runs are in the column alone. */
+  const asked: Readonly<
+    Record<string, readonly [ask: (db: SqliteSessionDb, file: string) => Promise<unknown>, expected: unknown]>
+  > = {
+    getSession: [async (db) => idsOf((await db.getSession({ sessionId: "s1" }))?.runs), ["a", "b"]],
+    "getSession of the newest": [
+      async (db) => idsOf((await db.getSession({ sessionId: "s1", runsLimit: 1 }))?.runs),
+      ["b"],
+    ],
+    getSessions: [
+      async (db) =>
+        idsOf((await db.getSessions({ includeRuns: true })).sessions.flatMap(({ runs }) => runs)).toSorted(),
+      ["a", "b", "c", "d", "e", "f", "g"],
+    ],
+    getRuns: [async (db) => idsOf((await db.getRuns({ sessionId: "s1" })).runs), ["a", "b"]],
+    getRun: [async (db) => (await db.getRun({ runId: "a" }))?.runId, "a"],
+    updateRun: [async (db) => (await db.updateRun({ runId: "a" }, (run) => run))?.runId, "a"],
+    deleteRuns: [(db) => db.deleteRuns({ runIds: ["a"] }), 1],
+    "a turn that must be the newest": [
+      async (db) => {
+        const turn = { session: agentSession("s1"), run: agentRun("new"), onlyIfNewest: "b" };
+        await db.upsertRun(turn);
+        return idsOf((await db.getSession({ sessionId: "s1" }))?.runs);
+      },
+      ["a", "b", "new"],
+    ],
+    "a turn": [
+      async (db, file) => {
+        await db.upsertRun({ session: agentSession("s1"), run: agentRun("new") });
+        await using fresh = new SqliteSessionDb({ file });
+        return idsOf((await fresh.getSession({ sessionId: "s1" }))?.runs);
+      },
+      ["a", "b", "new"],
+    ],
+  };
+
+  test.each(
+    Object.entries(asked).flatMap(([name, [ask, expected]]) =>
+      [false, true].map((isRemade) => ({ name, ask, expected, isRemade })),
+    ),
+  )("the runs table is gone under an open store, made anew: $isRemade, which is asked for $name", async (asking) => {
+    const file = several();
+    await using db = new SqliteSessionDb({ file });
+    await db.migrateLegacyRuns();
+    expect((await db.getSession({ sessionId: "s1" }))?.runs).toHaveLength(2);
+    query(file, "drop table agno_runs");
+    if (asking.isRemade) {
+      await using other = new SqliteSessionDb({ file });
+      await other.migrate();
+      // For so long a store relies on what it has seen of the tables.
+      await setTimeout(110);
+    }
+    expect(await asking.ask(db, file)).toEqual(asking.expected);
   });
 
   test("does nothing a second time", async () => {
