@@ -63,7 +63,7 @@ withAgnoOnEach((name, fresh) => {
     const own = { session_id: "s", user_id: "ada" };
     await agno.run("bot", "one?", { ...own, session_state: nested, scripts: { bot: [{ text: "one" }] } });
     const read = async (): Promise<{ text: string; state: JsonObject }> => {
-      const text = String(await agno.call("session_data", { db: there, session_id: "s", session_type: "agent" }));
+      const text = (await agno.call("session_data", { db: there, session_id: "s", session_type: "agent" })) as string;
       return { text, state: (JSON.parse(text) as { session_state: JsonObject }).session_state };
     };
     const before = numbersIn((await read()).text);
@@ -106,11 +106,11 @@ withAgnoOnEach((name, fresh) => {
       counted += counts[step] ?? 0;
       const { text, state } = await read();
       const after = numbersIn(text);
-      for (const [path, number] of Object.entries(before)) {
-        if (!isOurs(path)) {
-          expect([step, path, after[path]]).toEqual([step, path, number]);
-        }
-      }
+      const theirs = Object.keys(before).filter((path) => !isOurs(path));
+      expect([step, theirs.map((path) => [path, after[path]])]).toEqual([
+        step,
+        theirs.map((path) => [path, before[path]]),
+      ]);
       expect([step, state["count"], (state["inner"] as JsonObject)["count"]]).toEqual([step, counted, counted]);
     }
     const { text, state } = await read();

@@ -261,16 +261,17 @@ function encodePatch(
   const columns: SessionColumns = {};
   if (patch.sessionName !== undefined || patch.sessionState !== undefined || patch.sessionData !== undefined) {
     const data = patchedSessionData(patch, stored);
-    columns.sessionData = rewriteJson(stored.sessionData, data, `${argument}.sessionData`);
+    columns.sessionData = rewriteJson({ before: stored.sessionData, after: data }, `${argument}.sessionData`);
   }
   if (patch.summary !== undefined) {
     const path = `${argument}.summary`;
-    columns.summary = patch.summary && rewriteJson(stored.summary, encodeSummary(patch.summary, path), path);
+    const summary = patch.summary && encodeSummary(patch.summary, path);
+    columns.summary = summary && rewriteJson({ before: stored.summary, after: summary }, path);
   }
   for (const name of documents) {
     const document = patch[name];
     if (document !== undefined) {
-      columns[name] = document && rewriteJson(stored[name], document, `${argument}.${name}`);
+      columns[name] = document && rewriteJson({ before: stored[name], after: document }, `${argument}.${name}`);
     }
   }
   for (const name of sessionJsonColumns) {

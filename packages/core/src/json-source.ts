@@ -24,7 +24,11 @@ export function parseSource(stored: unknown, location: string, id: string | null
  *
  * @param before the document as `parseSource` returned it. Of any other no text is known, and all is written anew.
  */
-export function rewriteJson(before: JsonValue, after: unknown, argument: string, source: unknown = after): string {
+export function rewriteJson(
+  { before, after }: { readonly before: JsonValue; readonly after: unknown },
+  argument: string,
+  source: unknown = after,
+): string {
   const written = toJsonText(after, argument, source);
   const text = typeof before === "object" && before !== null ? sources.get(before) : undefined;
   if (text === undefined || !hasOtherNumbers(text)) {
@@ -117,8 +121,8 @@ function rewrittenItems(
   const shift = before.length - after.length;
   // The items at the end that are the same in both lists.
   let same = 0;
-  while (shift !== 0 && same < Math.min(before.length, after.length)) {
-    if (!isSame(before.at(-1 - same) ?? null, after.at(-1 - same))) break;
+  const most = shift === 0 ? 0 : Math.min(before.length, after.length);
+  while (same < most && isSame(before.at(-1 - same) ?? null, after.at(-1 - same))) {
     same += 1;
   }
   return after.map((value, place) => {

@@ -31,6 +31,8 @@ import type {
  *   code alone; giving it as `undefined`, `null` or `""` MUST be an `InvalidArgumentError`, since a missing scope is never
  *   "everyone". The same goes for every other condition of a list or a filter. Request code gets `forUser(userId)`.
  * - `null` means absent. Misuse and refusals reject with a `SessionDbError`; nothing is half-written.
+ * - A change of a document leaves what it does not touch, at any depth: a store that keeps the JSON text of documents MUST
+ *   keep numbers there that JavaScript does not hold, such as 2^53 + 1 and `1.0`.
  * - Every write is atomic and safe to repeat. Timestamps are whole Unix seconds.
  * - Every write to a session sets its `updatedAt` to now, if that is not earlier than it was; so does `updateRun`, also when
  *   it deletes the run. A write whose condition does not hold leaves it as it is, and so does `deleteRuns`.

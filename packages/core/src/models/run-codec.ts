@@ -60,7 +60,7 @@ export function encodeRun(
     parentRunId: textOf(json["parent_run_id"]),
     status: textOf(json["status"]),
     runIndex: null,
-    runData: rewriteJson(before, json, argument, run),
+    runData: rewriteJson({ before, after: json }, argument, run),
     createdAt: run.createdAt ?? now,
     updatedAt: now,
   };
