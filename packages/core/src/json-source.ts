@@ -1,4 +1,14 @@
-import { closingQuote, isJsonObject, readJson, toJsonText, type JsonObject, type JsonValue } from "./json.ts";
+import {
+  closingQuote,
+  isJsonObject,
+  letterI,
+  letterN,
+  quote,
+  readJson,
+  toJsonText,
+  type JsonObject,
+  type JsonValue,
+} from "./json.ts";
 
 // What a number of JavaScript does not hold, such as 2^53 + 1 or the point of 1.0, is in the text of a document alone.
 
@@ -72,22 +82,44 @@ export function jsonElements(json: string): string[] {
 function hasOtherNumbers(json: string): boolean {
   let found = false;
   for (let index = 0; index < json.length; index += 1) {
-    const character = json[index] ?? "";
-    if (character === '"') {
+    const code = json.charCodeAt(index);
+    if (code === quote) {
       index = closingQuote(json, index);
-    } else if (character === "N" || character === "I") {
+    } else if (code === letterN || code === letterI) {
       return false;
-    } else if (character === "-" || (character >= "0" && character <= "9")) {
-      number.lastIndex = index;
-      const [token = character] = number.exec(json) ?? [];
-      found ||= String(Number(token)) !== token;
-      index += token.length - 1;
+    } else if (code === minus || isDigit(code)) {
+      const start = index;
+      index = lastOfNumber(json, index);
+      found ||= !isPlainNumber(json, start, index + 1);
     }
   }
   return found;
 }
 
-const number = /[-+.\dEe]+/y;
+/** The place of the last character of a number. */
+function lastOfNumber(json: string, start: number): number {
+  let index = start + 1;
+  while (index < json.length && isInNumber(json.charCodeAt(index))) {
+    index += 1;
+  }
+  return index - 1;
+}
+
+/** Digits, and `+ - . E e`. */
+function isInNumber(code: number): boolean {
+  return isDigit(code) || code === minus || code === 0x2b || code === 0x2e || (code | 0x20) === 0x65;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function isPlainNumber(json: string, start: number, end: number): boolean {
+  const token = json.slice(start, end);
+  return String(Number(token)) === token;
+}
+
+const minus = 0x2d;
 
 /** A value of a document, with its text. */
 interface Source {

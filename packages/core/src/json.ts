@@ -131,10 +131,10 @@ function parsePythonJson(text: string): unknown {
   });
 }
 
-const quote = 0x22;
+export const quote = 0x22;
 const backslash = 0x5c;
-const letterN = 0x4e;
-const letterI = 0x49;
+export const letterN = 0x4e;
+export const letterI = 0x49;
 
 /** Replaces `NaN` and `Infinity` outside of strings. The sign of `-Infinity` stays in front of its replacement. */
 function replaceBareNumbers(text: string, notANumber: string): string {
@@ -158,9 +158,18 @@ function replaceBareNumbers(text: string, notANumber: string): string {
 
 /** The place of the quote that ends the string which begins at `opening`. */
 export function closingQuote(text: string, opening: number): number {
-  let index = opening + 1;
-  while (index < text.length && text.charCodeAt(index) !== quote) {
-    index += text.charCodeAt(index) === backslash ? 2 : 1;
+  let closing = text.indexOf('"', opening + 1);
+  while (closing >= 0 && isEscaped(text, closing)) {
+    closing = text.indexOf('"', closing + 1);
   }
-  return index;
+  return closing < 0 ? text.length : closing;
+}
+
+/** Whether an odd number of backslashes stands before a character. */
+function isEscaped(text: string, place: number): boolean {
+  let before = place - 1;
+  while (text.charCodeAt(before) === backslash) {
+    before -= 1;
+  }
+  return (place - before) % 2 === 0;
 }
