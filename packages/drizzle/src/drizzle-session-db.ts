@@ -142,14 +142,16 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override readSession(query: SessionQuery, signal: Signal): Promise<Session | SessionHeader | null> {
-    return this.#read((on, layout) => this.#sessions.readSession(on, layout, query), signal);
+    const work = (on: SqlConnection, layout: Layout) => this.#sessions.readSession(on, layout, query);
+    return this.#read(work, { signal, inDoubt: lacksRuns });
   }
 
   protected override listSessions(
     query: SessionListQuery,
     signal: Signal,
   ): Promise<SessionPageOf<Session | SessionHeader>> {
-    return this.#read((on, layout) => this.#sessions.listSessions(on, layout, query), signal);
+    const work = (on: SqlConnection, layout: Layout) => this.#sessions.listSessions(on, layout, query);
+    return this.#read(work, { signal, inDoubt: ({ items }) => items.some(lacksRuns) });
   }
 
   protected override writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]> {
@@ -194,27 +196,30 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
         const turn = (on: SqlConnection) => this.#turn.writeRun(on, layout, { write, hasTried: appendsAlone });
         return withRetry(() => this.#driver.write(turn, signal), this.#driver, { repeatable: isPlain, signal });
       },
-      signal,
+      { signal, inDoubt: ({ stored }) => !stored },
     );
   }
 
   protected override changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null> {
     return this.#write((on, layout) => this.#runs.changeRun(on, layout, { scope, change }), {
       repeatable: false,
+      inDoubt: isNull,
       signal,
     });
   }
 
   protected override readRun(query: RunQuery, signal: Signal): Promise<Run | null> {
-    return this.#read((on, layout) => this.#runs.readRun(on, layout, query), signal);
+    return this.#read((on, layout) => this.#runs.readRun(on, layout, query), { signal, inDoubt: isNull });
   }
 
   protected override listRuns(query: RunListQuery, signal: Signal): Promise<PageOf<Run, RunPosition>> {
-    return this.#read((on, layout) => this.#runs.listRuns(on, layout, query), signal);
+    const work = (on: SqlConnection, layout: Layout) => this.#runs.listRuns(on, layout, query);
+    return this.#read(work, { signal, inDoubt: ({ items }) => items.length === 0 });
   }
 
   protected override removeRuns(selection: RunSelection, signal: Signal): Promise<number> {
-    return this.#write((on, layout) => this.#runs.removeRuns(on, layout, selection), { signal });
+    const work = (on: SqlConnection, layout: Layout) => this.#runs.removeRuns(on, layout, selection);
+    return this.#write(work, { signal, inDoubt: (removed) => removed === 0 });
   }
 
   protected override release(): Promise<void> {
@@ -259,31 +264,32 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return progress;
   }
 
-  #read<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>, signal: Signal): Promise<Result> {
+  #read<Result>(work: WorkInLayout<Result>, options: DoubtOptions<Result>): Promise<Result> {
+    const { signal } = options;
     return this.#inLayout(
       () => this.#schema.ready(),
       (layout) => withRetry(() => this.#driver.read((on) => work(on, layout), signal), this.#driver, { signal }),
-      signal,
+      options,
     );
   }
 
-  #write<Result>(work: (on: SqlConnection, layout: Layout) => Steps<Result>, options: WorkOptions): Promise<Result> {
+  #write<Result>(work: WorkInLayout<Result>, options: WorkOptions & DoubtOptions<Result>): Promise<Result> {
     const { signal } = options;
     return this.#inLayout(
       () => this.#writable(),
       (layout) => withRetry(() => this.#driver.write((on) => work(on, layout), signal), this.#driver, options),
-      signal,
+      options,
     );
   }
 
   /**
-   * Does work on the tables as they were found. Where they may be other ones by now, since a statement failed or nothing
-   * was found, they are looked at again; and if they are, the work is done once more.
+   * Does work on the tables as they were found. Where they may be other ones by now, since a statement failed or runs are
+   * missing, they are looked at again; and if they are, the work is done once more.
    */
   async #inLayout<Result>(
     find: () => Promise<Layout>,
     work: (layout: Layout) => Promise<Result>,
-    signal: Signal,
+    { signal, inDoubt = () => false }: DoubtOptions<Result>,
   ): Promise<Result> {
     const layout = await untilAborted(find(), signal);
     const again = async (): Promise<Result> => work(await untilAborted(find(), signal));
@@ -297,8 +303,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       }
       return again();
     }
-    const inDoubt = !layout.mergeLegacy && lacksRuns(result) && this.#schema.mayHaveChanged;
-    return inDoubt && (await untilAborted(this.#schema.hasChanged(layout), signal)) ? again() : result;
+    const mayDiffer = !layout.mergeLegacy && inDoubt(result) && this.#schema.mayHaveChanged;
+    return mayDiffer && (await untilAborted(this.#schema.hasChanged(layout), signal)) ? again() : result;
   }
 
   async #writable(): Promise<Layout> {
@@ -313,22 +319,23 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 }
 
-/**
- * Whether a result is that of a session without runs, or of runs that are not there. They may have gone back to the column
- * of Agno 2, together with the runs table, which somebody has made anew.
- */
-function lacksRuns(result: unknown): boolean {
-  if (typeof result !== "object" || result === null) {
-    return result === null || result === 0;
-  }
-  const { items = [result], stored } = result as { items?: readonly unknown[]; stored?: boolean };
-  return stored === false || items.length === 0 || items.some((item) => isEmptySession(item));
+type WorkInLayout<Result> = (on: SqlConnection, layout: Layout) => Steps<Result>;
+
+interface DoubtOptions<Result> {
+  readonly signal: Signal;
+  /**
+   * Whether runs are missing in a result. They may have gone back to the column of Agno 2, together with the runs table,
+   * which somebody has made anew.
+   */
+  readonly inDoubt?: (result: Result) => boolean;
 }
 
-function isEmptySession(item: unknown): boolean {
-  return (
-    typeof item === "object" && item !== null && "runs" in item && Array.isArray(item.runs) && item.runs.length === 0
-  );
+function lacksRuns(session: Session | SessionHeader | null): boolean {
+  return session?.runs?.length === 0;
+}
+
+function isNull(result: unknown): boolean {
+  return result === null;
 }
 
 function shared<Statements>(
