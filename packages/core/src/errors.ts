@@ -8,6 +8,7 @@ export type SessionDbErrorCode =
   | "DATABASE_FULL"
   | "DATABASE_READ_ONLY"
   | "DATABASE_UNREACHABLE"
+  | "IN_USE"
   | "INVALID_ARGUMENT"
   | "INVALID_CONNECTION_STRING"
   | "PARTIAL_DELETE"
@@ -182,6 +183,26 @@ export class RunNotContinuableError extends SessionDbError {
 
   override get name(): string {
     return "RunNotContinuableError";
+  }
+}
+
+/** What was to be deleted is named by rows of another table, by a foreign key. Nothing was changed. */
+export class InUseError extends SessionDbError {
+  readonly code = "IN_USE";
+  /** The table whose rows stand against it, or null where the database does not say. */
+  readonly table: string | null;
+
+  constructor(table: string | null, options?: ErrorOptions) {
+    super(
+      `What was to be deleted is in use: rows of ${table ?? "another table"} name it by a foreign key. Nothing was ` +
+        "changed. Try again when they are gone, or delete them first.",
+      options,
+    );
+    this.table = table;
+  }
+
+  override get name(): string {
+    return "InUseError";
   }
 }
 

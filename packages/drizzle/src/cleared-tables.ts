@@ -1,67 +1,179 @@
-import { SessionDbError } from "@sessiondb/core";
-import type { Signal } from "@sessiondb/core/adapter";
-import { getTableName, type Column } from "drizzle-orm";
+import { DatabaseError, InUseError, PermissionDeniedError, type SchemaProblem } from "@sessiondb/core";
+import { getTableName, inArray, sql, type Column, type SQL } from "drizzle-orm";
+import { agnoTables, type OutsideTable } from "./agno-tables.ts";
 import { withRetry } from "./retry.ts";
-import type { SqlDriver } from "./sql-driver.ts";
-import { untilAborted } from "./until-aborted.ts";
+import type { SessionReads } from "./session-reads.ts";
+import type { SqlDialect } from "./sql-dialect.ts";
+import type { SqlConnection, SqlDriver } from "./sql-driver.ts";
+import { bare, list } from "./sql-parts.ts";
+import type { Steps } from "./steps.ts";
 
-/** The one list of the tables that rows are cleared from with their session, by the column that names it. */
+/** Rows of another table that go with their session. */
+export interface ClearedRows {
+  /** The table and the column that names the session, or a row that does. */
+  readonly key: string;
+  /** The table, and the others without which nothing in it is found. */
+  readonly tables: readonly [OutsideTable, ...OutsideTable[]];
+  /** Deletes the rows of sessions, whose ids are the placeholders. */
+  readonly remove: (sessionIds: readonly SQL[]) => SQL;
+}
+
+/** What a delete of sessions clears in other tables, those that are there. */
+export interface Clearing {
+  /** Before the session's row goes. */
+  readonly before: readonly ClearedRows[];
+  /** After it: what a foreign key has not taken away with it. */
+  readonly after: readonly ClearedRows[];
+}
+
+/** One try of a delete. */
+export interface Deletion {
+  /** Looks for the tables. */
+  readonly clearing: (on: SqlConnection) => Steps<Clearing>;
+  /** The table whose rows are being cleared; null for none. */
+  clears: string | null;
+}
+
+interface ClearedTablesOptions {
+  readonly driver: SqlDriver;
+  readonly dialect: SqlDialect;
+  readonly reads: SessionReads;
+  /** The tables of the store in whose caller's transaction this one works. */
+  readonly from: ClearedTables | null;
+}
+
+/** The one list of the tables that rows are cleared from with their session. */
 export class ClearedTables {
-  readonly #own: Column;
-  readonly #further: Map<string, Column>;
   readonly #driver: SqlDriver;
-  /** Tables that were seen: one that a package has not created yet has no rows to clear. */
+  readonly #reads: SessionReads;
+  readonly #runs: ClearedRows;
+  readonly #agno: readonly ClearedRows[];
+  readonly #further: Map<string, ClearedRows>;
+  /** Tables that were seen. The others are looked for by each delete: whoever makes them may do so at any time. */
   readonly #seen = new Set<string>();
 
-  constructor(own: Column, driver: SqlDriver, further?: ClearedTables) {
-    this.#own = own;
+  constructor({ driver, dialect, reads, from }: ClearedTablesOptions) {
     this.#driver = driver;
+    this.#reads = reads;
+    this.#runs = rowsOf(dialect.tables.runs.sessionId);
+    this.#agno = rowsOfAgno(dialect);
     // A store in the caller's transaction clears what the store itself clears.
-    this.#further = further === undefined ? new Map<string, Column>() : further.#further;
+    this.#further = from === null ? new Map<string, ClearedRows>() : from.#further;
   }
 
   /** Tables may be made anew for each request, so they are known by their names. */
   add(columns: readonly Column[]): void {
     for (const column of columns) {
-      this.#further.set(`${getTableName(column.table)}.${column.name}`, column);
+      const rows = rowsOf(column);
+      this.#further.set(rows.key, rows);
     }
   }
 
-  /** Deletes with the columns of the tables that exist; without those that were dropped since they were seen. */
-  async clearing<Result>(remove: (columns: Column[]) => Promise<Result>, signal: Signal): Promise<Result> {
-    const columns = await untilAborted(this.#present(), signal);
-    try {
-      return await remove(columns);
-    } catch (error) {
-      // A transaction of the caller's may have failed as a whole, and was looked at for this delete alone.
-      const isFinal = !SessionDbError.isInstance(error) || error.code !== "DATABASE_ERROR";
-      if (isFinal || this.#driver.inCallersTransaction?.() === true) {
-        throw error;
+  /**
+   * Runs a delete. Runs it again where a table that was seen may have been dropped since, and where a foreign key wants the
+   * runs to go before their session.
+   */
+  async deleting<Result>(remove: (deletion: Deletion) => Promise<Result>): Promise<Result> {
+    let isTrusting = this.#driver.inCallersTransaction?.() !== true;
+    let runsFirst = false;
+    for (;;) {
+      // What the caller may still roll back is not remembered.
+      const seen = isTrusting ? this.#seen : new Set<string>();
+      isTrusting &&= seen.size > 0;
+      const deletion: Deletion = { clearing: this.#clearing.bind(this, { seen, runsFirst }), clears: null };
+      try {
+        return await remove(deletion);
+      } catch (error) {
+        if (isTrusting && error instanceof DatabaseError) {
+          this.#seen.clear();
+          isTrusting = false;
+        } else if (!runsFirst && error instanceof InUseError) {
+          runsFirst = true;
+        } else {
+          throw this.#named(error, deletion.clears);
+        }
       }
-      this.#seen.clear();
-      const left = await untilAborted(this.#present(), signal);
-      if (left.length === columns.length) {
-        throw error;
-      }
-      return remove(left);
     }
   }
 
-  /** The columns of the tables that exist, those of further tables first: they may name runs. */
-  async #present(): Promise<Column[]> {
-    const further = [...this.#further.values()];
-    const unseen = further.map(({ table }) => getTableName(table)).filter((name) => !this.#seen.has(name));
+  /** An error of a delete, with the table that it came from if that is none of the store's own. */
+  #named(error: unknown, table: string | null): unknown {
+    if (table === null || table === this.#runs.tables[0].name) {
+      return error;
+    }
+    const why = `${table} holds rows that go with their session, which was left whole.`;
+    if (error instanceof PermissionDeniedError) {
+      return new PermissionDeniedError(`${error.message} ${why} Grant SELECT and DELETE on it.`, {
+        cause: error.cause,
+      });
+    }
+    return error instanceof DatabaseError
+      ? new DatabaseError(`${error.message} ${why}`, { cause: error.cause })
+      : error;
+  }
+
+  /** Which rights to tables of Agno are missing for deletes, as far as the database tells. */
+  async problems(): Promise<SchemaProblem[]> {
+    const tables = this.#agno.flatMap((rows) => rows.tables);
+    const find = (on: SqlConnection) => this.#reads.findTables(on, tables);
+    const found = await withRetry(() => this.#driver.read(find), this.#driver);
+    return this.#agno.flatMap(({ tables: [table, ...others] }): SchemaProblem[] => {
+      const missing = others.every(({ name }) => found.has(name)) ? found.get(table.name) : undefined;
+      return missing == null
+        ? []
+        : [{ table: table.name, column: null, wanted: "SELECT and DELETE", found: `no ${missing}` }];
+    });
+  }
+
+  *#clearing({ seen, runsFirst }: { seen: Set<string>; runsFirst: boolean }, on: SqlConnection): Steps<Clearing> {
+    // The last made first, as foreign keys among them have it.
+    const further = [...this.#further.values()].toReversed();
+    const unseen = [...further, ...this.#agno].flatMap(({ tables }) => tables).filter(({ name }) => !seen.has(name));
     if (unseen.length > 0) {
-      const { tables } = await withRetry(() => this.#driver.inspect([...new Set(unseen)]), this.#driver);
-      for (const name of tables.keys()) {
-        this.#seen.add(name);
+      for (const name of (yield* this.#reads.findTables(on, unseen)).keys()) {
+        seen.add(name);
       }
     }
-    const columns = further.filter(({ table }) => this.#seen.has(getTableName(table))).toReversed();
-    // What the caller may still roll back is looked at again.
-    if (this.#driver.inCallersTransaction?.() === true) {
-      this.#seen.clear();
-    }
-    return [...columns, this.#own];
+    const isThere = ({ tables }: ClearedRows): boolean => tables.every(({ name }) => seen.has(name));
+    return {
+      // Rows of further tables may name runs, by a foreign key.
+      before: [...further.filter(isThere), ...(runsFirst ? [this.#runs] : [])],
+      after: [...(runsFirst ? [] : [this.#runs]), ...this.#agno.filter(isThere)],
+    };
   }
+}
+
+function rowsOf(column: Column): ClearedRows {
+  const name = getTableName(column.table);
+  return {
+    key: `${name}.${column.name}`,
+    tables: [{ name }],
+    remove: (ids) => sql`delete from ${column.table} where ${inArray(column, [...ids])}`,
+  };
+}
+
+/** What a session leaves in the tables of Agno, payloads before the rows that they are found by. */
+function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
+  return agnoTables.flatMap(({ sessionId, payloads, ...table }): ClearedRows[] => {
+    const ofSessions = (ids: readonly SQL[]): SQL =>
+      sql`from ${dialect.outside(table)} where ${bare({ name: sessionId })} in (${list(ids)})`;
+    const own: ClearedRows = {
+      key: `${table.name}.${sessionId}`,
+      tables: [table],
+      remove: (ids) => sql`delete ${ofSessions(ids)}`,
+    };
+    if (payloads === undefined) {
+      return [own];
+    }
+    const key = list(payloads.key.map((name) => bare({ name })));
+    return [
+      {
+        key: `${payloads.name} by ${own.key}`,
+        tables: [payloads, table],
+        remove: (ids) =>
+          sql`delete from ${dialect.outside(payloads)} where (${key}) in (select ${key} ${ofSessions(ids)})`,
+      },
+      own,
+    ];
+  });
 }

@@ -90,14 +90,15 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     super(limits);
     const reads = shared(readsOf, dialect, options.Reads ?? SessionReads);
     const writes = shared(writesOf, dialect, options.Writes ?? SessionWrites);
-    const { names, tables } = dialect;
+    const { names } = dialect;
     this.#driver = driver;
     this.#dialect = dialect;
     this.#autoMigrate = autoMigrate;
     this.#writes = writes;
     this.#legacy = new LegacyRuns(dialect, { reads, writes });
     this.#schema = new SchemaManager({ driver, dialect, legacy: this.#legacy, autoMigrate });
-    this.#cleared = new ClearedTables(tables.runs.sessionId, driver, inTransactionOf && inTransactionOf.#cleared);
+    const from = inTransactionOf === undefined ? null : inTransactionOf.#cleared;
+    this.#cleared = new ClearedTables({ driver, dialect, reads, from });
     const sets = { reads, writes, names, legacy: this.#legacy };
     this.#runs = new RunFlows(sets);
     this.#sessions = new SessionFlows(sets, this.#runs);
@@ -113,7 +114,10 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
-    return this.#managed(options, () => this.#schema.problems());
+    return this.#managed(options, async () => [
+      ...(await this.#schema.problems()),
+      ...(await this.#cleared.problems()),
+    ]);
   }
 
   migrateLegacyRuns(options: MigrateLegacyRunsOptions = {}): Promise<LegacyRunsProgress> {
@@ -173,10 +177,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       // One batch of several: a synchronous driver would not let a signal or any other call through between them.
       await setImmediate();
     }
-    return this.#cleared.clearing(
-      (cleared) =>
-        this.#write((on, layout) => this.#sessions.removeSessions(on, layout, { selection, cleared }), { signal }),
-      signal,
+    return this.#cleared.deleting((deletion) =>
+      this.#write((on, layout) => this.#sessions.removeSessions(on, layout, { selection, deletion }), { signal }),
     );
   }
 

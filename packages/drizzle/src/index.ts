@@ -1,3 +1,5 @@
+export type { OutsideTable } from "./agno-tables.ts";
+export type { ClearedRows, Clearing, Deletion } from "./cleared-tables.ts";
 export { runConditions, sessionConditions } from "./conditions.ts";
 export { planSchema, type DdlSpelling } from "./ddl.ts";
 export { DriverError, type KnownNames } from "./driver-error.ts";

@@ -25,8 +25,8 @@ import {
   type SessionSelection,
   type SessionWrite,
 } from "@sessiondb/core/adapter";
-import type { Column } from "drizzle-orm";
 import { Claims, mostClaims } from "./claims.ts";
+import type { Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import { namingArguments } from "./refused-document.ts";
 import { callOut } from "./retry.ts";
@@ -204,15 +204,19 @@ export class SessionFlows {
     return decodeHeader(withColumns(stored, columns));
   }
 
-  /** Deletes sessions with the rows of `cleared`, columns of other tables that name the session. */
+  /** Deletes sessions with the rows of other tables that go with them. */
   *removeSessions(
     on: SqlConnection,
     layout: Layout,
-    { selection, cleared }: { selection: SessionSelection; cleared: readonly Column[] },
+    { selection, deletion }: { selection: SessionSelection; deletion: Deletion },
   ): Steps<number> {
+    deletion.clears = null;
     const sessionIds =
       "conditions" in selection ? yield* this.#matching(on, layout, selection) : yield* this.#deletable(on, selection);
-    const deleted = yield* this.#writes.deleteSessions(on, sessionIds, cleared);
+    if (sessionIds.length === 0) {
+      return 0;
+    }
+    const deleted = yield* this.#writes.deleteSessions(on, sessionIds, deletion);
     if (deleted < sessionIds.length) {
       // They were locked, so nobody else has deleted them. Their runs come back with the rollback.
       throw notWritten(

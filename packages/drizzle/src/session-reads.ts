@@ -18,6 +18,7 @@ import {
   sessionConditionValues,
   sessionTimestamp,
 } from "./conditions.ts";
+import type { OutsideTable } from "./agno-tables.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import {
@@ -41,7 +42,7 @@ import {
   type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
-import type { Selection, Statement } from "./statement.ts";
+import { Statement, type Selection } from "./statement.ts";
 import { StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -58,6 +59,21 @@ export type TurnRun = Pick<RunRow, "runId" | "sessionId" | "parentRunId" | "stat
 
 /** Every statement that reads, on every SQL database. */
 export class SessionReads extends StatementSet {
+  /** Which tables are there, by name, each with the rights to it that are missing; null for none that are known of. */
+  *findTables(on: SqlConnection, tables: readonly OutsideTable[]): Steps<ReadonlyMap<string, string | null>> {
+    const key = `tables ${tables.map(({ name }) => name).join(" ")}`;
+    const statement = this.once(key, () => new Statement<never>(this.dialect, this.dialect.findTables(tables)));
+    const rows = (yield* this.raw(on, statement, {})) as [name: string, missing: string | null][];
+    const found = new Map(rows.map(([name, missing]) => [name.toLowerCase(), missing]));
+    // Some databases find a name whatever its case, and return it as it is stored.
+    return new Map(
+      tables.flatMap(({ name }) => {
+        const missing = found.get(name.toLowerCase());
+        return missing === undefined ? [] : [[name, missing]];
+      }),
+    );
+  }
+
   protected following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
     return (this.dialect.following ?? following)(columns, names, order);
   }

@@ -1,6 +1,7 @@
 import type { SessionType } from "@sessiondb/core";
 import { componentColumns, unixSeconds, type RunRow, type SessionRow } from "@sessiondb/core/adapter";
 import { getTableColumns, getTableName, inArray, sql, type Column, type SQL } from "drizzle-orm";
+import type { ClearedRows, Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunkPlaceholders, chunks, chunkValues, insertValues, list, runOrder, value } from "./sql-parts.ts";
@@ -143,27 +144,35 @@ export class SessionWrites extends StatementSet {
     );
   }
 
-  /**
-   * Deletes sessions with the rows of other tables that go with them, also where no foreign key does it. `cleared` are the
-   * columns of those tables that name the session.
-   */
-  *deleteSessions(on: SqlConnection, sessionIds: readonly string[], cleared: readonly Column[]): Steps<number> {
+  /** Deletes sessions with the rows of other tables that go with them, also where no foreign key does it. */
+  *deleteSessions(on: SqlConnection, sessionIds: readonly string[], deletion: Deletion): Steps<number> {
     const { sessions } = this.dialect.tables;
+    const { before, after } = yield* deletion.clearing(on);
     let deleted = 0;
     for (const chunk of chunks(sessionIds)) {
-      const ids = chunkPlaceholders(chunk);
-      for (const column of cleared) {
-        const rowsOf = this.once(`clear ${getTableName(column.table)}.${column.name} of ${chunk.length}`, () =>
-          this.write(sql`delete from ${column.table} where ${inArray(column, ids)}`),
-        );
-        yield* this.affected(on, rowsOf, chunkValues(chunk));
-      }
+      yield* this.#clear(on, chunk, { rows: before, deletion });
       const rows = this.once(`delete sessions ${chunk.length}`, () =>
-        this.write(sql`delete from ${sessions} where ${inArray(sessions.sessionId, ids)}`),
+        this.write(sql`delete from ${sessions} where ${inArray(sessions.sessionId, chunkPlaceholders(chunk))}`),
       );
       deleted += yield* this.affected(on, rows, chunkValues(chunk));
+      yield* this.#clear(on, chunk, { rows: after, deletion });
     }
     return deleted;
+  }
+
+  *#clear(
+    on: SqlConnection,
+    chunk: readonly string[],
+    { rows, deletion }: { rows: readonly ClearedRows[]; deletion: Deletion },
+  ): Steps<void> {
+    for (const { key, tables, remove } of rows) {
+      const statement = this.once(`clear ${key} of ${chunk.length}`, () =>
+        this.write(remove(chunkPlaceholders(chunk))),
+      );
+      deletion.clears = tables[0].name;
+      yield* this.affected(on, statement, chunkValues(chunk));
+    }
+    deletion.clears = null;
   }
 
   *deleteRuns(on: SqlConnection, runIds: readonly string[]): Steps<number> {

@@ -1,6 +1,7 @@
 import type { SchemaProblem } from "@sessiondb/core";
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import type { Column, SQL, Table } from "drizzle-orm";
+import type { OutsideTable } from "./agno-tables.ts";
 import type { FoldedSearch } from "./name-folding.ts";
 import type { TableNames } from "./names.ts";
 
@@ -52,6 +53,13 @@ export interface SqlDialect {
   accepts(wanted: Column, foundType: string): boolean;
   /** Whether a column of this type would store, or find, something else than it is given, and without an error. */
   readonly spoils?: (wanted: Column, foundType: string) => boolean;
+  /** A table that this library did not make, as statements name it. */
+  outside(table: OutsideTable): SQL;
+  /**
+   * Selects the names of those tables that are there, each with the rights to it that a delete of its rows lacks, in words, as
+   * far as the database tells; else null.
+   */
+  findTables(tables: readonly OutsideTable[]): SQL;
   /** The statements that create what is missing, in order. */
   plan(found: FoundSchema, options: PlanChoice): string[];
 }

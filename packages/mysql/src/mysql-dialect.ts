@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@sessiondb/core";
 import {
   dottedI,
   indexName,
+  list,
   planSchema,
   tableNames,
   value,
@@ -51,6 +52,11 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     },
     accepts,
     spoils,
+    outside: ({ name }) =>
+      database === undefined ? sql`${sql.identifier(name)}` : sql`${sql.identifier(database)}.${sql.identifier(name)}`,
+    // Of grants made by way of a role the catalogue does not tell.
+    findTables: (sought) =>
+      sql`select table_name, null from information_schema.tables where table_schema = ${database ?? sql`database()`} and table_name in (${list(sought.map(({ name }) => name))})`,
     plan: (found: FoundMysqlSchema, { indexes, further }) => {
       const statements = planSchema(found, {
         quote,

@@ -4,6 +4,7 @@ import {
   DatabaseFullError,
   DatabaseReadOnlyError,
   DatabaseUnreachableError,
+  InUseError,
   InvalidArgumentError,
   PermissionDeniedError,
   type SessionDbError,
@@ -58,7 +59,7 @@ interface ErrorParts {
   readonly message: string;
 }
 
-type Kind = "busy" | "denied" | "full" | "invalid" | "lost" | "readOnly" | "tooLarge" | "unreachable";
+type Kind = "busy" | "denied" | "full" | "held" | "invalid" | "lost" | "readOnly" | "tooLarge" | "unreachable";
 
 /** Error numbers of the server by what they mean here; MariaDB's are the same but for those from 1900 and 4000. */
 const numbers: Readonly<Record<Kind, readonly number[]>> = {
@@ -70,6 +71,8 @@ const numbers: Readonly<Record<Kind, readonly number[]>> = {
   denied: [1044, 1045, 1142, 1143, 1227, 1370, 1698, 3118, 3955],
   readOnly: [1290, 1836, 1792, 3100],
   full: [1021, 1114, 1041, 3019],
+  // A foreign key of another table stands against a delete; the second is said to those who may not see that table.
+  held: [1451, 1217],
   unreachable: [1129, 1130, 2002, 2003, 2005],
   // A value that is too long, of another type, out of range, or none of the words of an ENUM.
   invalid: [1406, 1366, 1264, 1265, 1292],
@@ -119,7 +122,6 @@ const advice: Readonly<Record<number, string>> = {
   1471: notWritable,
   1644: "A trigger has refused what was written.",
   1452: "A foreign key stands against the row.",
-  1451: "A foreign key of another table stands against the delete.",
   1526: "No partition of the table takes the row.",
   1906: generated,
   3105: generated,
@@ -176,6 +178,8 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
       return final(
         new DatabaseError(`${server} takes no statement or answer this large: raise its max_allowed_packet.`, options),
       );
+    case "held":
+      return final(new InUseError(holderOf(message), options));
     case null:
       return final(new DatabaseError(otherMessage(errno, server, about(options.cause, label)), options));
   }
@@ -244,6 +248,11 @@ function read(cause: unknown): ErrorParts {
 function columnOf(message: string, { names }: MysqlPlace): string {
   const named = /column (?:[`'][^`']+[`']\.)*[`'](?:[^`']+\.)?([^`'.]+)[`'] at row \d+/.exec(message)?.[1];
   return named !== undefined && names.includes(named) ? named : "a value";
+}
+
+/** The table whose foreign key stands against a delete, as the server quotes it. */
+function holderOf(message: string): string | null {
+  return /\(`(?:[^`]|``)+`\.`((?:[^`]|``)+)`, CONSTRAINT /.exec(message)?.[1]?.replaceAll("``", "`") ?? null;
 }
 
 /** What an error is about, as far as that may be said. */

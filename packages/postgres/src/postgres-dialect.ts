@@ -6,6 +6,7 @@ import {
   type DdlSpelling,
   type FoldedSearch,
   type FoundSchema,
+  type OutsideTable,
   type PlanChoice,
   type SqlDialect,
 } from "@sessiondb/drizzle";
@@ -69,6 +70,24 @@ export class PostgresDialect implements SqlDialect {
   spoils(wanted: Column, foundType: string): boolean {
     const type = wanted.getSQLType();
     return type === "bigint" ? !numbers.test(foundType) : type === "varchar" && mixing.test(foundType);
+  }
+
+  outside({ name, schema = this.schema ?? undefined }: OutsideTable): SQL {
+    const table = sql.identifier(name);
+    return schema === undefined ? sql`${table}` : sql`${sql.identifier(schema)}.${table}`;
+  }
+
+  findTables(tables: readonly OutsideTable[]): SQL {
+    const places = tables.map(({ name, schema = this.schema }) => {
+      const isThere = schema === null ? sql`pg_catalog.pg_table_is_visible(c.oid)` : sql`n.nspname = ${schema}`;
+      return sql`c.relname = ${name} and ${isThere}`;
+    });
+    return sql`select c.relname, nullif(concat_ws(', ',
+        case when not pg_catalog.has_schema_privilege(n.oid, 'USAGE') then 'USAGE of schema ' || n.nspname end,
+        case when not pg_catalog.has_any_column_privilege(c.oid, 'SELECT') then 'SELECT' end,
+        case when not pg_catalog.has_table_privilege(c.oid, 'DELETE') then 'DELETE' end), '')
+      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p', 'v', 'f') and (${sql.join(places, sql` or `)})`;
   }
 
   plan(found: FoundPostgresSchema, { indexes, further }: PlanChoice): string[] {

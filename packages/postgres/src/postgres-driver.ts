@@ -160,7 +160,8 @@ export class PostgresDriver implements SqlDriver {
       types: asText,
       query_timeout: this.#options.statementTimeout,
     };
-    const { rows, rowCount } = await this.#attempt("statement", () => client.query(query), values);
+    const step = statement.text.startsWith("delete ") ? "delete" : "statement";
+    const { rows, rowCount } = await this.#attempt(step, () => client.query(query), values);
     return { rows, affected: rowCount ?? 0 };
   }
 

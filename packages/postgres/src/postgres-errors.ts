@@ -4,6 +4,7 @@ import {
   DatabaseFullError,
   DatabaseReadOnlyError,
   DatabaseUnreachableError,
+  InUseError,
   InvalidArgumentError,
   PayloadTooLargeError,
   PermissionDeniedError,
@@ -104,6 +105,11 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
         { size: failure.largestValue, limit: payloadBytes, advice: "" },
         options,
       );
+    case "23503":
+      // Of a delete the server names the table that holds the row; of any other statement the one that was written to.
+      return failure.at === "delete"
+        ? new InUseError((cause instanceof DriverError && cause.table) || null, options)
+        : new DatabaseError(otherFailure(failure, place), options);
     case "22001":
       return new InvalidArgumentError("Every id", `as short as its column${lengthOf(failure)}`, options);
     default:

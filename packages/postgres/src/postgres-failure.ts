@@ -1,6 +1,6 @@
 import { DriverError } from "@sessiondb/drizzle";
 
-export type FailedAt = "connect" | "begin" | "statement" | "commit";
+export type FailedAt = "connect" | "begin" | "statement" | "delete" | "commit";
 
 export interface FailureContext {
   /** What pg threw. */

@@ -9,7 +9,7 @@ import {
 } from "@sessiondb/drizzle";
 import type { Database, Statement as PreparedStatement, Transaction } from "better-sqlite3";
 import { nameContains, nameFunction } from "./sqlite-dialect.ts";
-import { RefusedStatementError } from "./sqlite-errors.ts";
+import { HeldRowError, RefusedStatementError } from "./sqlite-errors.ts";
 import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection.ts";
 
 /** Settings with which a write cannot be undone, or does not tell what it did, or ids have another order. */
@@ -36,9 +36,13 @@ export class SqliteConnection implements SqlConnection {
 
   execute(statement: Statement<never>, values: unknown[]): StatementResult {
     const prepared = this.#prepare(statement.text);
-    return prepared.reader
-      ? { rows: prepared.all(values) as unknown[][], affected: 0 }
-      : { rows: [], affected: prepared.run(values).changes };
+    try {
+      return prepared.reader
+        ? { rows: prepared.all(values) as unknown[][], affected: 0 }
+        : { rows: [], affected: prepared.run(values).changes };
+    } catch (error) {
+      throw HeldRowError.of(error, statement.text);
+    }
   }
 
   read<Result>(work: Work<Result>): Result {

@@ -1,5 +1,6 @@
 import { foldName, parseJson } from "@sessiondb/core/adapter";
 import {
+  list,
   planSchema,
   tableNames,
   type DdlSpelling,
@@ -65,6 +66,10 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     nameContains: (sessionData: Column, { folded }: FoldedSearch) =>
       sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
     accepts,
+    // Not a temporary one of the same name.
+    outside: ({ name }) => sql`main.${sql.identifier(name)}`,
+    findTables: (sought) =>
+      sql`select name, null from main.sqlite_master where type in ('table', 'view') and name collate nocase in (${list(sought.map(({ name }) => name))})`,
     plan: (found: FoundSchema, { indexes, further }) =>
       planSchema(found, {
         ...spelling,

@@ -5,6 +5,7 @@ import {
   DatabaseFullError,
   DatabaseReadOnlyError,
   DatabaseUnreachableError,
+  InUseError,
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
@@ -21,6 +22,23 @@ export class RefusedStatementError extends Error {
   }
 }
 
+/** A foreign key of another table that stands against a delete. SQLite does not say which. */
+export class HeldRowError extends Error {
+  constructor(cause: unknown) {
+    super("A foreign key refused a delete", { cause });
+  }
+
+  override get name(): string {
+    return "HeldRowError";
+  }
+
+  /** What a statement threw, as this error if it is one. */
+  static of(cause: unknown, text: string): unknown {
+    const isHeld = partsOf(cause).code === "SQLITE_CONSTRAINT_FOREIGNKEY" && text.startsWith("delete ");
+    return isHeld ? new HeldRowError(cause) : cause;
+  }
+}
+
 export interface ErrorPlace {
   readonly file: string;
   /** Whether the connection is the caller's own. */
@@ -32,13 +50,17 @@ export interface ErrorPlace {
 /** Translates what better-sqlite3 throws. Extended codes begin with their primary code: SQLITE_BUSY_RECOVERY. */
 export function classifySqliteError(thrown: unknown, place: ErrorPlace): ClassifiedError {
   const isRefused = thrown instanceof RefusedStatementError;
-  const error = isRefused ? thrown.cause : thrown;
+  const isHeld = thrown instanceof HeldRowError;
+  const error = isRefused || isHeld ? thrown.cause : thrown;
   const { code, message } = partsOf(error);
   if (!code.startsWith("SQLITE_")) {
     return ofDriver(error, message, place);
   }
   const { file } = place;
   const options = { cause: wordless(error, { code, message }, place.names) };
+  if (isHeld) {
+    return final(new InUseError(null, options));
+  }
   if (code === "SQLITE_BUSY_SNAPSHOT") {
     // Only a transaction that the caller began for reading can meet this, and waiting does not renew its snapshot.
     const advice = "Roll it back and begin again, with BEGIN IMMEDIATE.";
