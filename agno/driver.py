@@ -9,7 +9,6 @@ import sys
 from typing import Any
 
 os.environ["AGNO_TELEMETRY"] = "false"
-
 # What Agno and its libraries print, which bind their output as they are imported, must not stand between the answers.
 ANSWERS = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
@@ -218,6 +217,10 @@ class Driver:
     def _agent(self, name: str, tools: list[str] = [], **options) -> Agent:
         model = self.models[name] = ScriptedModel([])
         given = [TOOLS[each] for each in tools]
+        if "compaction" in options:
+            from agno.compaction import Compaction
+
+            options["compaction"] = Compaction(**options["compaction"])
         return Agent(id=name, name=name, model=model, tools=given, telemetry=False, **options)
 
     def team(self, name: str, db: str, members: list[dict], tools: list[str] = [], **options):
@@ -256,6 +259,11 @@ class Driver:
                 getattr(requirement, decide)(*given)
         answer = target.continue_run(run_id=run_id, session_id=session_id, requirements=requirements, **options)
         return self._outcome(answer)
+
+    def compact(self, component: str, scripts: dict[str, list[dict]], **options):
+        """Folds the history of an agent's session. Resolves with whether anything was folded."""
+        self._script(scripts)
+        return bool(self.components[component].compact(**options).compacted)
 
     def _script(self, scripts: dict[str, list[dict]]) -> None:
         CALLED.clear()

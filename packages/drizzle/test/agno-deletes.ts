@@ -151,11 +151,14 @@ const histories: Readonly<
   },
 };
 
-export function agnoDeleteTests(fresh: () => Promise<DeleteSite>): void {
+export function agnoDeleteTests(
+  fresh: () => Promise<DeleteSite>,
+  sets: readonly (readonly AgnoTableName[])[] = subsets,
+): void {
   for (const [history, come] of Object.entries(histories)) {
     for (const [way, remove] of Object.entries(deletes)) {
       test(`${way} clears its rows in tables of Agno ${history}, and no others`, { timeout: 60_000 }, async () => {
-        for (const subset of subsets) {
+        for (const subset of sets) {
           await clears(await fresh(), { subset, come, remove });
         }
       });

@@ -1,0 +1,95 @@
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import type { Connection } from "mysql2/promise";
+import { afterAll, expect, test } from "vitest";
+import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "../../drizzle/test/agno-deletes.ts";
+import { refusal, run, session } from "./models.ts";
+import { connect, freshDatabase, onEachServer, query } from "./support.ts";
+
+// Agno makes these tables on SQLite and Postgres alone so far. A release that makes them here is served by the same list.
+
+const connections: Connection[] = [];
+afterAll(() => Promise.all(connections.map((connection) => connection.end())));
+
+onEachServer((server) => {
+  const fresh = async (): Promise<DeleteSite & { readonly url: string }> => {
+    const url = await freshDatabase(server.url, "character set utf8mb4 collate utf8mb4_bin");
+    const connection = await connect(url);
+    connections.push(connection);
+    return {
+      url,
+      open: () => new MySqlSessionDb({ url }),
+      query: async (sql) => (await connection.query(sql))[0] as Record<string, unknown>[],
+      tableName: (table) => table,
+      inTransaction: async (db, work) => {
+        await connection.beginTransaction();
+        const result = await work((db as MySqlSessionDb).withTransaction(connection));
+        await connection.commit();
+        return result;
+      },
+    };
+  };
+
+  agnoDeleteTests(fresh, [
+    [],
+    ["agno_tool_results", "agno_fs", "agno_transcripts", "agno_compactions", "agno_approvals"],
+  ]);
+
+  test("a delete that a grant is missing for names the table, and leaves the session whole", async () => {
+    const site = await fresh();
+    await using owner = site.open();
+    await owner.upsertSession(session("a"));
+    await createAgnoTables(site, ["agno_compactions"]);
+    await fillAgnoTables(site, ["agno_compactions"], "a");
+    const database = new URL(site.url).pathname.slice(1);
+    await query(site.url, `create user ${database}@'%' identified by 'secret'`);
+    for (const table of ["agno_sessions", "agno_runs", "agno_schema_versions"]) {
+      await query(site.url, `grant select, insert, update, delete on ${database}.${table} to ${database}@'%'`);
+    }
+    await query(site.url, `grant select on ${database}.agno_compactions to ${database}@'%'`);
+    const url = Object.assign(new URL(site.url), { username: database, password: "secret" }).href;
+    await using db = new MySqlSessionDb({ url });
+    const error = await refusal(db.deleteSession({ sessionId: "a" }), "PERMISSION_DENIED");
+    expect(error.message).toContain("agno_compactions");
+    expect(await db.getSession({ sessionId: "a" })).not.toBeNull();
+    await query(site.url, `grant delete on ${database}.agno_compactions to ${database}@'%'`);
+    expect(await db.deleteSession({ sessionId: "a" })).toBe(true);
+    expect(await site.query("select * from agno_compactions")).toEqual([]);
+    await query(site.url, `drop user ${database}@'%'`);
+  });
+
+  test("what rows of another table name is in use", async () => {
+    const site = await fresh();
+    await using db = site.open();
+    await db.upsertRun({ session: session("a"), run: run("r1") });
+    await db.upsertRun({ session: session("a"), run: run("r2") });
+    await site.query(
+      "create table holds (run_id varchar(128) not null, foreign key (run_id) references agno_runs (run_id)) character set utf8mb4 collate " +
+        (server.name === "mariadb" ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"),
+    );
+    await site.query("insert into holds values ('r2')");
+    for (const call of [
+      () => db.deleteRuns({ runIds: ["r1", "r2"] }),
+      () => db.updateRun({ runId: "r2" }, () => null),
+      () => db.upsertRun({ session: session("a"), run: run("r3"), deleteRunsAfter: "r1" }),
+      () => db.deleteSession({ sessionId: "a" }),
+    ]) {
+      expect(await refusal(call(), "IN_USE")).toMatchObject({ name: "InUseError", table: "holds" });
+      expect((await db.getRuns({ sessionId: "a" })).runs).toHaveLength(2);
+    }
+    await site.query("delete from holds");
+    expect(await db.deleteSession({ sessionId: "a" })).toBe(true);
+  });
+
+  test("runs that a foreign key without ON DELETE ties to their session go before it", async () => {
+    const site = await fresh();
+    await using db = site.open();
+    await db.upsertRun({ session: session("a"), run: run("r1") });
+    const [constraint] = (await site.query(
+      "select constraint_name as name from information_schema.referential_constraints where constraint_schema = database()",
+    )) as { name: string }[];
+    await site.query(`alter table agno_runs drop foreign key \`${constraint?.name ?? ""}\``);
+    await site.query("alter table agno_runs add foreign key (session_id) references agno_sessions (session_id)");
+    expect(await db.deleteSession({ sessionId: "a" })).toBe(true);
+    expect((await db.getRuns()).runs).toEqual([]);
+  });
+});
