@@ -24,56 +24,75 @@ withAgnoOnEach((name, fresh) => {
   // On MySQL and MariaDB Agno has none of these tables, nor what they are for.
   describe.skipIf(name === "mysql" || name === "mariadb")("after a delete of ours", () => {
     const agno = startAgno();
-    const search: ScriptedAnswer = {
-      tools: [{ name: "search_compacted_history", arguments: { pattern: "secret" } }],
-    };
+    /** Ada's conversation with one agent, and Eve's with another. */
+    const conversations = { s: { user: "ada", agent: "bot" }, t: { user: "eve", agent: "other bot" } } as const;
+    type SessionId = keyof typeof conversations;
 
-    async function turn(user: string, session: string, input: string, script: readonly ScriptedAnswer[]) {
-      const outcome = await agno.run("bot", input, { session_id: session, user_id: user, scripts: { bot: script } });
-      return JSON.stringify(outcome.shown["bot"]?.at(-1));
+    /** A turn of a session, as another user if one is named. Resolves with what the model was shown last. */
+    async function turn(
+      sessionId: SessionId,
+      { input, script, user }: { input: string; script: readonly ScriptedAnswer[]; user?: string },
+    ): Promise<string> {
+      const { agent, user: owner } = conversations[sessionId];
+      const options = { session_id: sessionId, user_id: user ?? owner, scripts: { [agent]: script } };
+      const outcome = await agno.run(agent, input, options);
+      return JSON.stringify(outcome.shown[agent]?.at(-1));
     }
 
-    /** Sessions `s` and `t` of Ada, each with a secret that was folded, a long result of a tool, and a transcript. */
+    const search = (sessionId: SessionId, user?: string): Promise<string> =>
+      turn(sessionId, {
+        input: "What was said?",
+        script: [
+          { tools: [{ name: "search_compacted_history", arguments: { pattern: "secret" } }] },
+          { text: "All that I found." },
+        ],
+        ...(user !== undefined && { user }),
+      });
+
+    /** Both conversations: a secret that was folded, a long result of a tool, and a transcript. */
     async function filled(shared: SharedDatabase): Promise<string> {
       const there = await shared.openIn(agno);
-      await agno.call("agent", {
-        name: "bot",
-        db: there,
-        tools: ["note"],
-        add_history_to_context: true,
-        offload_tool_results: true,
-        compaction: { uncompacted_runs: 1, compact_at_tokens: null },
-      });
-      for (const session of ["s", "t"]) {
-        await turn("ada", session, secret, [{ text: "I shall remember it." }]);
-        const long = { name: "note", arguments: { what: `${session} `.repeat(10_000) } };
-        await turn("ada", session, "Note something long.", [{ tools: [long] }, { text: "Noted." }]);
-        await turn("ada", session, "Thanks.", [{ text: "You are welcome." }]);
+      for (const sessionId of ["s", "t"] as const) {
+        const { agent, user } = conversations[sessionId];
+        await agno.call("agent", {
+          name: agent,
+          db: there,
+          tools: ["note"],
+          add_history_to_context: true,
+          offload_tool_results: true,
+          compaction: { uncompacted_runs: 1, compact_at_tokens: null },
+        });
+        const long = { name: "note", arguments: { what: `${sessionId} `.repeat(10_000) } };
+        await turn(sessionId, { input: secret, script: [{ text: "I shall remember it." }] });
+        await turn(sessionId, { input: "Note something long.", script: [{ tools: [long] }, { text: "Noted." }] });
+        await turn(sessionId, { input: "Thanks.", script: [{ text: "You are welcome." }] });
         const folded = await agno.call("compact", {
-          component: "bot",
-          scripts: { bot: [{ text: "They talked." }] },
-          session_id: session,
-          user_id: "ada",
+          component: agent,
+          scripts: { [agent]: [{ text: "They talked." }] },
+          session_id: sessionId,
+          user_id: user,
         });
         expect(folded).toBe(true);
         await agno.db(there, "append_transcript_entries", {
           framework: "claude",
           project_key: "project",
-          session_id: `theirs of ${session}`,
-          entries: [{ type: "user", uuid: `of ${session}`, message: secret }],
-          agno_session_id: session,
+          session_id: `theirs of ${sessionId}`,
+          entries: [{ type: "user", uuid: `of ${sessionId}`, message: secret }],
+          agno_session_id: sessionId,
         });
       }
       return there;
     }
 
-    const rowsOf = (shared: SharedDatabase, session: string) =>
+    const rowsOf = (shared: SharedDatabase, sessionId: SessionId) =>
       Promise.all(
         Object.entries(kept).map(async ([table, column]) => {
-          const rows = await shared.query(`select * from ${table} where ${column} = '${session}'`);
+          const rows = await shared.query(`select * from ${table} where ${column} = '${sessionId}'`);
           return [table, rows.length] as const;
         }),
       );
+    const resultsOf = (shared: SharedDatabase, sessionId: SessionId) =>
+      shared.query(`select namespace, path from agno_tool_results where session_id = '${sessionId}'`);
     const payloadsOf = async (shared: SharedDatabase, results: Record<string, unknown>[]): Promise<number> => {
       const files = name === "postgres" ? "fs.agno_fs" : "agno_fs";
       const found = await Promise.all(
@@ -86,43 +105,36 @@ withAgnoOnEach((name, fresh) => {
 
     test.each(Object.entries(deletes))(
       "by %s nothing of the session is left for the next owner of its id",
-      {
-        timeout: 60_000,
-      },
-      async (way, remove) => {
+      { timeout: 60_000 },
+      async (_, remove) => {
         const shared = await fresh();
         await using db = shared.open();
         // The tables come after the store has looked at its own.
-        await db.upsertSession({ sessionType: "agent", sessionId: "before", agentId: "other" });
+        await db.upsertSession({ sessionType: "agent", sessionId: "before", agentId: "another" });
         await db.deleteSession({ sessionId: "before" });
         const there = await filled(shared);
-        expect(await turn("ada", "s", "What did I say?", [search, { text: "That." }])).toContain("4711");
-        const results = await shared.query("select namespace, path from agno_tool_results where session_id = 's'");
+        expect(await search("s")).toContain("4711");
+        expect((await rowsOf(shared, "s")).filter(([, count]) => count === 0)).toEqual([]);
+        const results = await resultsOf(shared, "s");
         expect(await payloadsOf(shared, results)).toBe(1);
-        for (const [table, count] of await rowsOf(shared, "s")) {
-          expect([table, count > 0]).toEqual([table, true]);
-        }
         const others = await rowsOf(shared, "t");
-        const otherResults = await shared.query("select namespace, path from agno_tool_results where session_id = 't'");
 
         await remove(db);
 
         expect(await rowsOf(shared, "s")).toEqual(Object.keys(kept).map((table) => [table, 0]));
         expect(await payloadsOf(shared, results)).toBe(0);
-        if (way === "deleteSession" || way === "deleteSessions by id") {
-          expect(await rowsOf(shared, "t")).toEqual(others);
-          expect(await payloadsOf(shared, otherResults)).toBe(1);
-          expect(await turn("ada", "t", "What did I say?", [search, { text: "That." }])).toContain("4711");
-        }
         const entries = await agno.db(there, "get_transcript_entries", {
           framework: "claude",
           project_key: "project",
           session_id: "theirs of s",
         });
         expect(entries ?? []).toEqual([]);
-        const shown = await turn("bob", "s", "What did she say?", [search, { text: "Nothing." }]);
-        expect(shown).not.toContain("4711");
+        expect(await search("s", "bob")).not.toContain("4711");
         expect((await db.forUser("bob").getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+
+        expect(await rowsOf(shared, "t")).toEqual(others);
+        expect(await payloadsOf(shared, await resultsOf(shared, "t"))).toBe(1);
+        expect(await search("t")).toContain("4711");
       },
     );
 
@@ -136,7 +148,7 @@ withAgnoOnEach((name, fresh) => {
         await using db = shared.open();
         const there = await shared.openIn(agno);
         await agno.call("agent", { name: "bot", db: there });
-        await turn("ada", "s", "Hello.", [{ text: "Hello." }]);
+        await turn("s", { input: "Hello.", script: [{ text: "Hello." }] });
         await agno.db(there, "_get_table", { table_type: "sandbox_bindings", create_table_if_not_found: true });
         const [run] = (await db.getRuns({ sessionId: "s" })).runs;
         const runId = run?.runId ?? "";

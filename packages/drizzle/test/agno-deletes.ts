@@ -69,8 +69,9 @@ async function contentOf(site: DeleteSite, table: AgnoTableName): Promise<string
   return rows.map((row) => JSON.stringify(Object.values(row))).toSorted();
 }
 
-/** Whether a row is one that a delete of the session takes away. */
-function belongsTo(sessionId: string, table: AgnoTableName, row: string, tables: readonly AgnoTableName[]): boolean {
+/** Whether a row is one that a delete of session `a` takes away. */
+function isOfA(table: AgnoTableName, row: string, tables: readonly AgnoTableName[]): boolean {
+  const sessionId = "a";
   const values = JSON.parse(row) as unknown[];
   switch (table) {
     case "agno_fs":
@@ -198,7 +199,7 @@ async function clears(
     const rows = await contentOf(site, table);
     wanted.set(
       table,
-      rows.filter((row) => !belongsTo("a", table, row, tables)),
+      rows.filter((row) => !isOfA(table, row, tables)),
     );
   }
 
