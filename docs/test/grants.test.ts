@@ -3,6 +3,7 @@ import type { ManagedSchema, SessionDb } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createAgnoTables, fillAgnoTables, type AgnoSite } from "../../packages/drizzle/test/agno-deletes.ts";
 import { databases, execute } from "./databases.ts";
 import { fences } from "./documents.ts";
 
@@ -66,6 +67,14 @@ const { POSTGRES_URL: postgres, MYSQL_URL: mysql, MARIADB_URL: mariadb } = datab
 test.skipIf(postgres === undefined)("the grants of docs/postgres.md are enough", { timeout: 60_000 }, async () => {
   await using owner = new PostgresSessionDb({ url: postgres ?? "", schema: "agents" });
   await owner.migrate();
+  await execute(postgres ?? "", ["create schema fs"]);
+  const beside: AgnoSite = {
+    query: async (statement) => (await execute(postgres ?? "", [statement]), []),
+    tableName: (table) => `${table === "agno_fs" ? "fs" : "agents"}.${table}`,
+  };
+  const tables = ["agno_compactions", "agno_transcripts", "agno_tool_results", "agno_fs"] as const;
+  await createAgnoTables(beside, tables);
+  await fillAgnoTables(beside, tables, "t");
   const url = await granted("docs/postgres.md", postgres ?? "");
   await using db = new PostgresSessionDb({ url, schema: "agents" });
   await using other = new PostgresSessionDb({ url, schema: "agents", sessionTable: "others" });

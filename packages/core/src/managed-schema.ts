@@ -9,7 +9,10 @@ export interface ManagedSchema {
   /** The SQL statements that `migrate` would run, in order; empty when there is nothing to do. Changes nothing. */
   planMigration(options?: CallOptions): Promise<readonly string[]>;
 
-  /** How the tables found differ from the tables needed; empty when they are right. Issues no DDL. */
+  /**
+   * How the tables found differ from the tables needed, and which rights to other tables of Agno deletes lack, as far as the
+   * database tells (Postgres does); empty when all is right. Issues no DDL.
+   */
   verifySchema(options?: CallOptions): Promise<readonly SchemaProblem[]>;
 
   /**

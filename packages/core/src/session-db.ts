@@ -127,10 +127,12 @@ export interface SessionCalls<Scope, Import> {
   renameSession(options: SessionKey & Scope & { sessionName: string }): Promise<SessionHeader | null>;
 
   /**
-   * Deletes one session with all of its runs. False when it does not exist, or has no owner and `userId` is given
-   * (deleting is not adopting).
+   * Deletes one session with all of its runs, and with what Agno keeps of it in other tables of the same database. False
+   * when it does not exist, or has no owner and `userId` is given (deleting is not adopting).
    *
    * @throws SessionOwnershipError when `userId` is given and the session belongs to another user.
+   * @throws PermissionDeniedError when one of the tables may not be touched; it names the table, and nothing is deleted.
+   * @throws InUseError when rows of another table name the session or one of its runs, by a foreign key.
    */
   deleteSession(options: CallOptions & Scope & { sessionId: string }): Promise<boolean>;
 
@@ -198,6 +200,7 @@ export interface SessionCalls<Scope, Import> {
    *
    * @throws SessionOwnershipError when `userId` is given and one of the runs is in another user's session; then none is
    * deleted, and the error does not tell that session's id.
+   * @throws InUseError when rows of another table name one of the runs, by a foreign key; then none is deleted.
    */
   deleteRuns(options: CallOptions & Scope & { runIds: readonly string[] }): Promise<number>;
 }

@@ -4,12 +4,16 @@ import { expect, test } from "vitest";
 // The tables in which Agno keeps parts of a session beside the two of the store, and what a delete leaves in them: one
 // matrix for every database. The statements are in the SQL that all of them understand.
 
-/** An empty database. */
-export interface DeleteSite {
-  readonly open: () => SessionDb & ManagedSchema & AsyncDisposable;
+/** A database in which tables of Agno are made. */
+export interface AgnoSite {
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>;
   /** How statements name a table of Agno. */
   readonly tableName: (table: AgnoTableName) => string;
+}
+
+/** One that is empty, for the deletes of a store. */
+export interface DeleteSite extends AgnoSite {
+  readonly open: () => SessionDb & ManagedSchema & AsyncDisposable;
   /** Runs some work in a transaction of the caller's, which is committed after it. */
   readonly inTransaction: (db: SessionDb, work: (within: SessionDb) => Promise<unknown>) => Promise<unknown>;
 }
@@ -30,7 +34,7 @@ export type AgnoTableName = keyof typeof columns;
 
 const left = ["agno_approvals"];
 
-export async function createAgnoTables(site: DeleteSite, tables: readonly AgnoTableName[]): Promise<void> {
+export async function createAgnoTables(site: AgnoSite, tables: readonly AgnoTableName[]): Promise<void> {
   for (const table of tables) {
     await site.query(`create table ${site.tableName(table)} (${columns[table]})`);
   }
@@ -38,7 +42,7 @@ export async function createAgnoTables(site: DeleteSite, tables: readonly AgnoTa
 
 /** What Agno stores of a session, in each of the tables. */
 export async function fillAgnoTables(
-  site: DeleteSite,
+  site: AgnoSite,
   tables: readonly AgnoTableName[],
   sessionId: string,
 ): Promise<void> {

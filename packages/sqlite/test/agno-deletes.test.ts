@@ -2,6 +2,7 @@ import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "../../drizzle/test/agno-deletes.ts";
+import { plansOf } from "./plans.ts";
 import { agentRun, agentSession, refusal, temporaryFile } from "./support.ts";
 
 /** A database in a file, with its tests on one connection of their own. */
@@ -50,6 +51,19 @@ describe("deletes beside tables of Agno", () => {
     expect(error.message).not.toContain("said");
     expect((await db.getSession({ sessionId: "a" }))?.runs).toHaveLength(1);
     expect(await here.query("select * from agno_compactions")).toHaveLength(2);
+  });
+
+  test("find what they delete by an index", async () => {
+    const here = site();
+    await using db = here.open();
+    await db.upsertSession(agentSession("a"));
+    await createAgnoTables(here, ["agno_tool_results", "agno_fs", "agno_transcripts", "agno_compactions"]);
+    here.client.exec(`create index results on agno_tool_results (session_id, result_id);
+      create index transcripts on agno_transcripts (agno_session_id); create index compactions on agno_compactions (session_id)`);
+    const plans = await plansOf(here.client, (store) => store.deleteSession({ sessionId: "a" }));
+    const ofAgno = plans.filter(({ text }) => text.includes("delete from main."));
+    expect(ofAgno).toHaveLength(4);
+    expect(ofAgno.flatMap(({ steps }) => steps).filter((step) => step.startsWith("SCAN"))).toEqual([]);
   });
 
   test("take the way round that a foreign key without ON DELETE leaves", async () => {
