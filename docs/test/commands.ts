@@ -52,6 +52,10 @@ function exists(words: readonly string[]): boolean {
         : Object.hasOwn(scripts, first === "run" ? (others[0] ?? "") : first);
     case "npx":
       return Object.hasOwn(devDependencies, first);
+    case "python3":
+      return rest[0] === "-m" && first === "venv";
+    case ".venv/bin/pip":
+      return first === "install";
     case "node":
       return existsSync(join(root, first));
     default:

@@ -10,7 +10,7 @@ export interface Message {
   role: string;
   /** Unique within its run. Writing a run gives one to a message without. */
   id?: string | null;
-  /** Text, or a list of parts. Agno reads no other content. Null or absent when the message only calls tools. */
+  /** Text, or a list of parts; Agno is shown anything else as JSON text. Null or absent when the message only calls tools. */
   content?: JsonValue;
   reasoningContent?: string | null;
   redactedReasoningContent?: string | null;
