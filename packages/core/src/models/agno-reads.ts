@@ -32,9 +32,9 @@ const maybe =
     value === null || reads(value);
 
 const either =
-  (...choices: readonly Reads[]): Reads =>
+  (one: Reads, other: Reads): Reads =>
   (value) =>
-    choices.some((reads) => reads(value));
+    one(value) || other(value);
 
 const oneOf = (...values: readonly string[]): Reads => {
   const known = new Set<JsonValue>(values);

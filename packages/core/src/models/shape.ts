@@ -108,8 +108,7 @@ export class Shape<Model> implements Codec<Model> {
     this.#needed = Object.entries(needed);
   }
 
-  decode(stored: JsonObject, depth: number): Model | undefined {
-    const json = broughtBack(stored);
+  decode(json: JsonObject, depth: number): Model | undefined {
     const byKey = this.#byKey;
     const model = new this.#newModel();
     if (this.#runType !== undefined) model["runType"] = this.#runType;
@@ -124,6 +123,8 @@ export class Shape<Model> implements Codec<Model> {
           model[field.name] = decoded;
           continue;
         }
+      } else if (key === asideKey && isJsonObject(value)) {
+        return this.decode(broughtBack(json, value), depth);
       }
       if (value === undefined) continue;
       extra ??= {};
@@ -204,11 +205,8 @@ function isFraction(value: JsonValue): value is number {
   return typeof value === "number" && !Number.isInteger(value);
 }
 
-/** The JSON of a model with what was set aside back in its place. */
-function broughtBack(json: JsonObject): JsonObject {
-  const aside = json[asideKey];
-  if (!isJsonObject(aside)) return json;
-  const { [asideKey]: _aside, ...others } = json;
+/** The JSON of a model with what was set aside back in its place; what stands there was for Agno. */
+function broughtBack({ [asideKey]: _aside, ...others }: JsonObject, aside: JsonObject): JsonObject {
   return { ...others, ...aside };
 }
 
