@@ -203,15 +203,21 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null> {
-    return this.#write((on, layout) => this.#runs.changeRun(on, layout, { scope, change }), {
+    let isFound = false;
+    const noted: RunChangeFunction = (stored) => {
+      isFound = true;
+      return change(stored);
+    };
+    return this.#write((on, layout) => this.#runs.changeRun(on, layout, { scope, change: noted }), {
       repeatable: false,
-      inDoubt: isNull,
+      inDoubt: () => !isFound,
       signal,
     });
   }
 
   protected override readRun(query: RunQuery, signal: Signal): Promise<Run | null> {
-    return this.#read((on, layout) => this.#runs.readRun(on, layout, query), { signal, inDoubt: isNull });
+    const work = (on: SqlConnection, layout: Layout) => this.#runs.readRun(on, layout, query);
+    return this.#read(work, { signal, inDoubt: (run) => run === null });
   }
 
   protected override listRuns(query: RunListQuery, signal: Signal): Promise<PageOf<Run, RunPosition>> {
@@ -326,7 +332,7 @@ type WorkInLayout<Result> = (on: SqlConnection, layout: Layout) => Steps<Result>
 interface DoubtOptions<Result> {
   readonly signal: Signal;
   /**
-   * Whether runs are missing in a result. They may have gone back to the column of Agno 2, together with the runs table,
+   * Whether runs are missing in a result, so that nothing was written either. They may have gone back to the column of Agno 2, together with the runs table,
    * which somebody has made anew.
    */
   readonly inDoubt?: (result: Result) => boolean;
@@ -334,10 +340,6 @@ interface DoubtOptions<Result> {
 
 function lacksRuns(session: Session | SessionHeader | null): boolean {
   return session?.runs?.length === 0;
-}
-
-function isNull(result: unknown): boolean {
-  return result === null;
 }
 
 function shared<Statements>(
