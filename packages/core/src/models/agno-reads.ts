@@ -171,18 +171,14 @@ export const fileKeys: ReadsByKey = {
 
 const places = ["url", "filepath", "content"] as const;
 
-/** Media of a message: its content settles where the data is, whatever else is there. */
-const hasPlace: Reads = (value) => {
-  const media = value as JsonObject;
-  if (isJsonObject(media["media_reference"]) || typeof media["content"] === "string") return true;
-  return places.filter((key) => (media[key] ?? null) !== null).length === 1;
-};
-
 /** Media of an event: one place. */
 const hasOnePlace: Reads = (value) => {
   const media = value as JsonObject;
   return isJsonObject(media["media_reference"]) || places.filter((key) => (media[key] ?? null) !== null).length === 1;
 };
+
+/** Media of a message: its content settles where the data is, whatever else is there. */
+const hasPlace: Reads = (value) => text((value as JsonObject)["content"] ?? null) || hasOnePlace(value);
 
 const hasAnyPlace: Reads = (value) => {
   const media = value as JsonObject;
@@ -201,6 +197,7 @@ const file = both(record(fileKeys), hasAnyPlace);
 
 /** Where Agno leaves out, with a warning, the media that it does not read. */
 const looseMedia = maybe(listOf(object));
+const looseMediaKeys: ReadsByKey = { images: looseMedia, videos: looseMedia, audio: looseMedia, files: looseMedia };
 
 const messageReferences = record({ query: text, references: maybe(listOf(either(object, text))), time: maybeNumber }, [
   "query",
@@ -271,10 +268,7 @@ const reasoningStep = record({
 });
 
 export const stepOutputKeys: ReadsByKey = {
-  images: looseMedia,
-  videos: looseMedia,
-  audio: looseMedia,
-  files: looseMedia,
+  ...looseMediaKeys,
   metrics: maybe(record(metricsKeys)),
   steps: maybe(listOf(later(() => stepOutput))),
 };
@@ -283,10 +277,7 @@ const stepOutput: Reads = record(stepOutputKeys);
 
 const stepInput = record({
   previous_step_outputs: maybe(mapOf(stepOutput)),
-  images: looseMedia,
-  videos: looseMedia,
-  audio: looseMedia,
-  files: looseMedia,
+  ...looseMediaKeys,
 });
 
 /** What Python's `datetime.fromisoformat` reads, from 3.10 on. */
@@ -337,9 +328,6 @@ function fits(field: JsonObject, input: JsonObject): boolean {
   }
 }
 
-/** Keys that a run of an agent and one of a team share with that of a workflow. */
-const runKeys: ReadsByKey = { images: looseMedia, videos: looseMedia, audio: looseMedia, files: looseMedia };
-
 export const runInputKeys: ReadsByKey = {
   images: looseMedia,
   videos: looseMedia,
@@ -353,7 +341,7 @@ const messages = maybe(listOf(record(messageKeys, ["role"])));
 const tools = maybe(listOf(record(toolKeys)));
 
 const conversationKeys: ReadsByKey = {
-  ...runKeys,
+  ...looseMediaKeys,
   input: maybe(runInput),
   messages,
   additional_input: messages,
@@ -373,16 +361,20 @@ export const workflowMetricsKeys: ReadsByKey = {
   steps: mapOf(record(stepMetricsKeys, ["step_name", "executor_type", "executor_name"])),
 };
 
+const eventImage = both(image, hasOnePlace);
+const eventAudio = both(audio, hasOnePlace);
+const eventVideo = both(video, hasOnePlace);
+
 /** Events validate what they hold more strictly than runs do: their messages' metrics, and the places of their media. */
 const eventMessage = record(
   {
     ...messageKeys,
-    images: maybe(listOf(both(image, hasOnePlace))),
-    audio: maybe(listOf(both(audio, hasOnePlace))),
-    videos: maybe(listOf(both(video, hasOnePlace))),
-    audio_output: maybe(both(audio, hasOnePlace)),
-    image_output: maybe(both(image, hasOnePlace)),
-    video_output: maybe(both(video, hasOnePlace)),
+    images: maybe(listOf(eventImage)),
+    audio: maybe(listOf(eventAudio)),
+    videos: maybe(listOf(eventVideo)),
+    audio_output: maybe(eventAudio),
+    image_output: maybe(eventImage),
+    video_output: maybe(eventVideo),
     metrics: record({
       input_tokens: whole,
       output_tokens: whole,
@@ -407,12 +399,12 @@ const nestedRuns = maybe(listOf(later(() => nestedRun)));
 const eventKeys: ReadsByKey = {
   tool: maybe(record(toolKeys)),
   tools,
-  images: maybe(listOf(both(image, hasOnePlace))),
-  videos: maybe(listOf(both(video, hasOnePlace))),
-  audio: maybe(listOf(both(audio, hasOnePlace))),
+  images: maybe(listOf(eventImage)),
+  videos: maybe(listOf(eventVideo)),
+  audio: maybe(listOf(eventAudio)),
   files: looseMedia,
-  image: maybe(both(image, hasOnePlace)),
-  response_audio: maybe(both(audio, hasOnePlace)),
+  image: maybe(eventImage),
+  response_audio: maybe(eventAudio),
   additional_input: maybe(listOf(eventMessage)),
   reasoning_messages: maybe(listOf(eventMessage)),
   reasoning_steps: maybe(listOf(reasoningStep)),
@@ -421,7 +413,9 @@ const eventKeys: ReadsByKey = {
   run_input: maybe(runInput),
   session_summary: maybe(
     (summary) =>
-      isJsonObject(summary) && readsSummary(summary) && Object.keys(summary).every((key) => key in summaryKeys),
+      isJsonObject(summary) &&
+      readsSummary(summary) &&
+      Object.keys(summary).every((key) => Object.hasOwn(summaryKeys, key)),
   ),
   step_output: maybe(stepOutput),
   step_results: maybe(Array.isArray),
@@ -492,7 +486,7 @@ export const teamRunKeys: ReadsByKey = {
 };
 
 export const workflowRunKeys: ReadsByKey = {
-  ...runKeys,
+  ...looseMediaKeys,
   events: maybe(listOf(event("workflow"))),
   metrics: maybe(record(workflowMetricsKeys, ["steps"])),
   step_results: maybe(listOf(stepOutput)),

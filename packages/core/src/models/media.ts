@@ -93,3 +93,11 @@ export const fileShape = new Shape<Media>(fields, {
   // Agno tells by this whether the content is text or base64.
   shown: { mime_type: (type) => (typeof type === "string" && type.startsWith("text/") ? "text/plain" : undefined) },
 });
+
+/** The media of a run, of a step's output, and of a message. */
+export const mediaLists = {
+  images: { listOf: imageShape },
+  videos: { listOf: videoShape },
+  audio: { listOf: audioShape },
+  files: { listOf: fileShape },
+};

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "../json.ts";
 import { messageKeys, toolKeys } from "./agno-reads.ts";
-import { audioShape, fileShape, imageShape, videoShape, type Media } from "./media.ts";
+import { audioShape, imageShape, mediaLists, videoShape, type Media } from "./media.ts";
 import { metricsShape, toolMetricsShape, type Metrics, type ToolMetrics } from "./metrics.ts";
 import { Shape } from "./shape.ts";
 
@@ -64,10 +64,7 @@ export const messageShape = new Shape<Message>(
     tool_calls: "objects",
     from_history: "boolean",
     stop_after_tool_call: "boolean",
-    images: { listOf: imageShape },
-    audio: { listOf: audioShape },
-    videos: { listOf: videoShape },
-    files: { listOf: fileShape },
+    ...mediaLists,
     audio_output: audioShape,
     image_output: imageShape,
     video_output: videoShape,

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../json.ts";
 import type { Codec, Trail } from "./field.ts";
 import { agentRunKeys, runInputKeys, teamRunKeys, workflowRunKeys } from "./agno-reads.ts";
-import { audioShape, fileShape, imageShape, videoShape } from "./media.ts";
+import { audioShape, fileShape, imageShape, mediaLists, videoShape } from "./media.ts";
 import { messageShape, toolExecutionShape } from "./messages.ts";
 import { metricsShape, workflowMetricsShape } from "./metrics.ts";
 import type { AgentRun, ConversationRun, Run, RunBase, RunInput, RunType, TeamRun, WorkflowRun } from "./runs.ts";
@@ -34,10 +34,7 @@ const baseFields: FieldTable<RunBase> = {
   created_at: "number",
   content: "json",
   content_type: "string",
-  images: { listOf: imageShape },
-  videos: { listOf: videoShape },
-  audio: { listOf: audioShape },
-  files: { listOf: fileShape },
+  ...mediaLists,
   response_audio: audioShape,
   events: "array",
   metadata: "object",

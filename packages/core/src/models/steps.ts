@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "../json.ts";
 import { stepOutputKeys } from "./agno-reads.ts";
-import { audioShape, fileShape, imageShape, videoShape, type Media } from "./media.ts";
+import { mediaLists, type Media } from "./media.ts";
 import { metricsShape, type Metrics } from "./metrics.ts";
 import { lazy, Shape } from "./shape.ts";
 
@@ -39,10 +39,7 @@ export const stepOutputShape: Shape<StepOutput> = new Shape<StepOutput>(
     executor_type: "string",
     executor_name: "string",
     step_run_id: "string",
-    images: { listOf: imageShape },
-    videos: { listOf: videoShape },
-    audio: { listOf: audioShape },
-    files: { listOf: fileShape },
+    ...mediaLists,
     metrics: metricsShape,
     success: "boolean",
     error: "string",
