@@ -1,8 +1,11 @@
 """Drives the real Agno for tests: a JSON command a line on stdin, a JSON answer a line on stdout.
 
-The model is scripted: each answer of it is a dictionary with `text`, `tools` (calls, as name and arguments) or `fail`.
+The model is scripted: each answer of it is a dictionary with `text`, `tools` (calls, as name and arguments), `fail`, or
+`cancel` (the id of a run).
 """
 
+import asyncio
+import inspect
 import json
 import os
 import sys
@@ -16,6 +19,7 @@ os.dup2(2, 1)
 from agno.agent import Agent
 from agno.approval import approval
 from agno.db.base import SessionType
+from agno.media import Audio, File, Image, Video
 from agno.models.base import Model
 from agno.models.response import ModelResponse
 from agno.team import Team
@@ -38,6 +42,8 @@ class ScriptedModel(Model):
         answer = self.script.pop(0) if self.script else {"text": "no answer is left"}
         if "fail" in answer:
             raise RuntimeError(answer["fail"])
+        if "cancel" in answer:
+            Agent.cancel_run(answer["cancel"])
         calls = [
             {
                 "id": call.get("id", f"call-{len(self.shown)}-{index}"),
@@ -123,6 +129,9 @@ TOOLS = {
 }
 
 
+MEDIA = {"images": Image, "audio": Audio, "videos": Video, "files": File}
+
+
 def reflect_json_on_mariadb() -> None:
     """MariaDB reports its JSON columns as LONGTEXT, which Agno cannot bind a dictionary to."""
     from sqlalchemy import Table, event
@@ -136,6 +145,14 @@ def reflect_json_on_mariadb() -> None:
 
 
 def open_db(url: str, schema: str | None = None, **names: Any):
+    if url.startswith("sqlite+aiosqlite"):
+        from agno.db.sqlite import AsyncSqliteDb
+
+        return AsyncSqliteDb(db_url=url, **names)
+    if url.startswith("postgresql+psycopg_async"):
+        from agno.db.postgres import AsyncPostgresDb
+
+        return AsyncPostgresDb(db_url=url, db_schema=schema or "public", create_schema=False, **names)
     if url.startswith("sqlite"):
         from agno.db.sqlite import SqliteDb
 
@@ -156,6 +173,7 @@ class Driver:
         self.dbs: dict[str, Any] = {}
         self.components: dict[str, Any] = {}
         self.models: dict[str, ScriptedModel] = {}
+        self.loop = asyncio.new_event_loop()
 
     def version(self):
         from importlib.metadata import version
@@ -169,7 +187,7 @@ class Driver:
         """Calls a method of Agno's database as it is."""
         if "session_type" in arguments:
             arguments["session_type"] = SessionType(arguments["session_type"])
-        return plain(getattr(self.dbs[db], method)(**arguments))
+        return self._plain(getattr(self.dbs[db], method)(**arguments))
 
     def migrate(self, db: str, direction: str, **options):
         """Runs Agno's own migrations of the sessions, `up` or `down`."""
@@ -181,10 +199,11 @@ class Driver:
 
     def session(self, db: str, session_id: str, session_type: str, user_id: str | None = None):
         """A session as Agno's own objects read it; an error where they refuse it."""
-        found = self.dbs[db].get_session(
-            session_id=session_id, session_type=SessionType(session_type), user_id=user_id, deserialize=True
+        return self._plain(
+            self.dbs[db].get_session(
+                session_id=session_id, session_type=SessionType(session_type), user_id=user_id, deserialize=True
+            )
         )
-        return None if found is None else plain(found)
 
     def read_each(self, db: str, session_type: str, session_ids: list[str]):
         """Of each session the number of runs that Agno's objects have after reading it, or what they refuse."""
@@ -223,13 +242,14 @@ class Driver:
             options["compaction"] = Compaction(**options["compaction"])
         return Agent(id=name, name=name, model=model, tools=given, telemetry=False, **options)
 
-    def team(self, name: str, db: str, members: list[dict], tools: list[str] = [], **options):
+    def team(self, name: str, db: str, **options):
+        self.components[name] = self._team(name, db=self.dbs[db], **options)
+
+    def _team(self, name: str, members: list[dict], tools: list[str] = [], **options) -> Team:
         model = self.models[name] = ScriptedModel([])
-        made = [self._agent(**member) for member in members]
+        made = [self._team(**member) if "members" in member else self._agent(**member) for member in members]
         given = [TOOLS[each] for each in tools]
-        self.components[name] = Team(
-            id=name, name=name, model=model, members=made, tools=given, db=self.dbs[db], telemetry=False, **options
-        )
+        return Team(id=name, name=name, model=model, members=made, tools=given, telemetry=False, **options)
 
     def workflow(self, name: str, db: str, steps: list[dict], **options):
         made = []
@@ -244,6 +264,8 @@ class Driver:
         if isinstance(options.get("session_state"), str):
             options["session_state"] = json.loads(options["session_state"])
         self._script(scripts)
+        for name in MEDIA.keys() & options.keys():
+            options[name] = [MEDIA[name](**each) for each in options[name]]
         return self._outcome(self.components[component].run(input, **options))
 
     def resume(self, component: str, run_id: str, session_id: str, scripts: dict, decide: str | None, given: list = [], **options):
@@ -264,6 +286,42 @@ class Driver:
         """Folds the history of an agent's session. Resolves with whether anything was folded."""
         self._script(scripts)
         return bool(self.components[component].compact(**options).compacted)
+
+    def background(self, component: str, scripts: dict[str, list[dict]], input: Any = None, **options):
+        """Runs a component in the background until it ends. Resolves with the statuses that its row had."""
+        self._script(scripts)
+        return self.loop.run_until_complete(self._background(self.components[component], input, options))
+
+    async def _background(self, target, input: Any, options: dict) -> list[str]:
+        run = await target.arun(input, background=True, **options)
+        statuses = [plain(run.status)]
+        while statuses[-1] in ("PENDING", "RUNNING"):
+            await asyncio.sleep(0.02)
+            found = await target.aget_run_output(run_id=run.run_id, session_id=run.session_id)
+            if found is not None and plain(found.status) != statuses[-1]:
+                statuses.append(plain(found.status))
+        return statuses
+
+    def tell(self, component: str, method: str, **arguments):
+        """Calls a method of a component as it is."""
+        return self._plain(getattr(self.components[component], method)(**arguments))
+
+    def serve(self, components: list[str]):
+        """Puts components behind Agno's own HTTP service, which `request` asks."""
+        from agno.os import AgentOS
+        from fastapi.testclient import TestClient
+
+        found = [self.components[each] for each in components]
+        kinds = {"agents": Agent, "teams": Team, "workflows": Workflow}
+        given = {name: [each for each in found if isinstance(each, kind)] for name, kind in kinds.items()}
+        self.service = TestClient(AgentOS(telemetry=False, **given).get_app(), raise_server_exceptions=False)
+
+    def request(self, method: str, path: str, **options):
+        answer = self.service.request(method, path, **options)
+        return {"status": answer.status_code, "body": answer.json() if answer.content else None}
+
+    def _plain(self, value: Any) -> Any:
+        return plain(self.loop.run_until_complete(value) if inspect.isawaitable(value) else value)
 
     def _script(self, scripts: dict[str, list[dict]]) -> None:
         CALLED.clear()

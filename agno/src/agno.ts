@@ -5,11 +5,12 @@ import type { JsonObject, JsonValue } from "@sessiondb/core";
 
 const driver = fileURLToPath(new URL("../driver.py", import.meta.url));
 
-/** One answer of a scripted model: text, calls of tools, or a failure. */
+/** One answer of a scripted model: text, calls of tools, a failure, or text while the run of an id is cancelled. */
 export interface ScriptedAnswer {
   readonly text?: string;
   readonly tools?: readonly { readonly name: string; readonly id?: string; readonly arguments?: JsonObject }[];
   readonly fail?: string;
+  readonly cancel?: string;
 }
 
 /** How a run of a component in Python ended. */
@@ -33,28 +34,21 @@ class AgnoError extends Error {
 
 type Waiting = { resolve: (value: JsonValue) => void; reject: (error: Error) => void };
 
-/** The real Agno in a process of its own. What it can be told is in driver.py. */
+/** The real Agno in a process of its own, which the first call starts. What it can be told is in driver.py. */
 export class Agno {
-  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #python: string;
+  #child: ChildProcessWithoutNullStreams | null = null;
   readonly #waiting: Waiting[] = [];
   #errors = "";
 
   constructor(python: string) {
-    this.#child = spawn(python, [driver], { stdio: "pipe" });
-    this.#child.stderr.on("data", (chunk: Buffer) => {
-      this.#errors = `${this.#errors}${chunk.toString()}`.slice(-2000);
-    });
-    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#answer(line));
-    this.#child.on("close", () => {
-      for (const { reject } of this.#waiting.splice(0)) {
-        reject(new Error(`Python ended: ${this.#errors}`));
-      }
-    });
+    this.#python = python;
   }
 
   /** Calls a method of the driver. Calls run one after the other, in the order in which they are made. */
   call(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<JsonValue> {
     return new Promise((resolve, reject) => {
+      this.#child ??= this.#start();
       this.#waiting.push({ resolve, reject });
       this.#child.stdin.write(`${JSON.stringify({ method, arguments: args })}\n`);
     });
@@ -84,9 +78,25 @@ export class Agno {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#child.once("close", resolve));
-    this.#child.stdin.end();
+    const child = this.#child;
+    if (child === null) return;
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    child.stdin.end();
     await closed;
+  }
+
+  #start(): ChildProcessWithoutNullStreams {
+    const child = spawn(this.#python, [driver], { stdio: "pipe" });
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.#errors = `${this.#errors}${chunk.toString()}`.slice(-2000);
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => this.#answer(line));
+    child.on("close", () => {
+      for (const { reject } of this.#waiting.splice(0)) {
+        reject(new Error(`Python ended: ${this.#errors}`));
+      }
+    });
+    return child;
   }
 
   #answer(line: string): void {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
@@ -7,8 +8,17 @@ import { join } from "node:path";
 /** The releases of Agno that the tests drive: the newest, the last of the line before, and the first of this line. */
 export const pinned = { newest: "3.1.10", two: "2.9.0", first: "3.0.0" } as const;
 
-/** What Agno's stores need for the databases that are tested. */
-const libraries = ["sqlalchemy[asyncio]", "aiosqlite", "psycopg[binary]", "pymysql", "cryptography"];
+/** What Agno's stores need for the databases that are tested, and its HTTP service. */
+const libraries = [
+  "sqlalchemy[asyncio]",
+  "aiosqlite",
+  "psycopg[binary]",
+  "pymysql",
+  "cryptography",
+  "fastapi",
+  "httpx",
+  "python-multipart",
+];
 
 /** Agno needs a Python of at least this version. */
 const oldest = [3, 10] as const;
@@ -23,7 +33,8 @@ const names = ["python3", "python3.13", "python3.12", "python3.11", "python3.10"
  */
 export async function pythonWithAgno(version: string): Promise<string> {
   const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "sessiondb-test-servers");
-  const ready = join(cache, `agno-${version}`);
+  const given = createHash("sha256").update(libraries.join(" ")).digest("hex").slice(0, 8);
+  const ready = join(cache, `agno-${version}-${given}`);
   if (!existsSync(ready)) {
     const making = `${ready}.${process.pid}`;
     mkdirSync(cache, { recursive: true });

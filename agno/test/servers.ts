@@ -1,7 +1,7 @@
 import type { TestProject } from "vitest/node";
 import { mariadb, mysql } from "../../scripts/servers/mysql-databases.ts";
 import { postgres } from "../../scripts/servers/postgres-databases.ts";
-import { provideServers } from "../../scripts/servers/provision.ts";
+import { provideServers, type TestDatabase } from "../../scripts/servers/provision.ts";
 import { pinned, pythonWithAgno } from "../src/environment.ts";
 
 declare module "vitest" {
@@ -11,14 +11,25 @@ declare module "vitest" {
     mariadb: string | null;
     /** The Python with the newest release of Agno that is tested, or null. */
     agno: string | null;
+    agnoFirst: string | null;
+    agnoTwo: string | null;
   }
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const version = process.env["SESSIONDB_TEST_AGNO_VERSION"] ?? pinned.newest;
-  const agno = {
+  return provideServers(project, {
+    postgres,
+    mysql,
+    mariadb,
+    agno: python(process.env["SESSIONDB_TEST_AGNO_VERSION"] ?? pinned.newest),
+    agnoFirst: python(pinned.first),
+    agnoTwo: python(pinned.two),
+  });
+}
+
+function python(version: string): TestDatabase {
+  return {
     name: `Agno ${version}`,
     sources: [async () => ({ url: await pythonWithAgno(version), stop: async () => {} })],
   };
-  return provideServers(project, { postgres, mysql, mariadb, agno });
 }

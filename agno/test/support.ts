@@ -10,6 +10,7 @@ import { createConnection } from "mysql2/promise";
 import pg from "pg";
 import { afterAll, describe, inject } from "vitest";
 import { Agno } from "../src/agno.ts";
+import type { pinned } from "../src/environment.ts";
 
 const databases = ["sqlite", "postgres", "mysql", "mariadb"] as const;
 export type DatabaseName = (typeof databases)[number];
@@ -22,9 +23,16 @@ export interface SharedDatabase {
   readonly openIn: (agno: Agno, options?: Readonly<Record<string, string>>) => Promise<string>;
   /** Runs SQL on it, and returns the rows. */
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>;
+  /** The same database for one who may only read and write the rows of the tables that are there now. Our store makes none. */
+  readonly withoutDdl: () => Promise<SharedDatabase>;
+  /** Where Agno has a driver for it, the same database for its asynchronous adapters. */
+  readonly openAsyncIn: ((agno: Agno) => Promise<string>) | null;
 }
 
 const defaultTable = "agno_sessions";
+
+/** What a role may do that keeps sessions in tables which others make. */
+const dml = "select, insert, update, delete";
 
 const cleanups: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -33,22 +41,30 @@ afterAll(async () => {
   }
 }, 120_000);
 
-/** The Python that has Agno; tests that need it are skipped without one. */
-const python = inject("agno");
+/** The Pythons that have Agno; tests that need one are skipped without it. */
+const pythons: Readonly<Record<keyof typeof pinned, string | null>> = {
+  newest: inject("agno"),
+  first: inject("agnoFirst"),
+  two: inject("agnoTwo"),
+};
 
 /** The same tests on each database that there is, with the real Agno. */
 export function withAgnoOnEach(tests: (name: DatabaseName, fresh: () => Promise<SharedDatabase>) => void): void {
   describe.each(databases)("%s", (name) => {
     const url = name === "sqlite" ? "sqlite:" : inject(name);
-    describe.skipIf(python === null || url === null)("with Agno", () => {
+    describe.skipIf(pythons.newest === null || url === null)("with Agno", () => {
       tests(name, () => makers[name](url ?? ""));
     });
   });
 }
 
+export function isInstalled(release: keyof typeof pinned): boolean {
+  return pythons[release] !== null;
+}
+
 /** Starts Agno, which ends with the tests of the file. */
-export function startAgno(): Agno {
-  const agno = new Agno(python ?? "");
+export function startAgno(release: keyof typeof pinned = "newest"): Agno {
+  const agno = new Agno(pythons[release] ?? "");
   cleanups.unshift(() => agno[Symbol.asyncDispose]());
   return agno;
 }
@@ -71,6 +87,10 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
           client.close();
         }
       },
+      async withoutDdl() {
+        return { ...this, open: () => new SqliteSessionDb({ file, autoMigrate: false }) };
+      },
+      openAsyncIn: (agno) => opened(agno, `sqlite+aiosqlite:///${file}`),
     };
   },
   postgres: async (server) => {
@@ -91,6 +111,21 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
       openIn: (agno, options) =>
         opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema, ...options }),
       query,
+      async withoutDdl() {
+        const role = `app_${schema}`;
+        await query(`create role ${role} login password 'secret'`);
+        cleanups.push(async () => void (await query(`drop owned by ${role}; drop role ${role}`)));
+        await query(`grant usage on schema ${schema} to ${role}`);
+        await query(`grant ${dml} on all tables in schema ${schema} to ${role}`);
+        const url = Object.assign(new URL(server), { username: role, password: "secret" }).href;
+        return {
+          ...this,
+          open: () => new PostgresSessionDb({ url, schema, autoMigrate: false }),
+          openIn: (agno) => opened(agno, url.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema }),
+        };
+      },
+      openAsyncIn: (agno) =>
+        opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg_async:"), { schema }),
     };
   },
   mysql: mysqlDatabase,
@@ -114,6 +149,18 @@ async function mysqlDatabase(server: string): Promise<SharedDatabase> {
     open: (sessionTable = defaultTable) => new MySqlSessionDb({ url, sessionTable }),
     openIn: (agno, options) => opened(agno, url.replace(/^(\w+):/, "$1+pymysql:"), { schema: name, ...options }),
     query: (sql) => on(url, sql),
+    async withoutDdl() {
+      await on(server, `create user ${name}@'%' identified by 'secret'`);
+      cleanups.push(async () => void (await on(server, `drop user ${name}@'%'`)));
+      await on(server, `grant ${dml} on ${name}.* to ${name}@'%'`);
+      const limited = Object.assign(new URL(url), { username: name, password: "secret" }).href;
+      return {
+        ...this,
+        open: () => new MySqlSessionDb({ url: limited, autoMigrate: false }),
+        openIn: (agno) => opened(agno, limited.replace(/^(\w+):/, "$1+pymysql:"), { schema: name }),
+      };
+    },
+    openAsyncIn: null,
   };
 }
 
