@@ -47,7 +47,7 @@ withAgnoOnEach((name, fresh) => {
   }, 120_000);
 
   test.each(kinds)("%s: session, runs and history are the same for both", (sessionId, kind) =>
-    expectOneSession(sides, sessionId, kind),
+    expectOneSession(sides, sessionId, { kind, writer: "agno" }),
   );
 
   test.each(filters)("the list of %j is the same for both", (ours, theirs) => expectOneList(sides, ours, theirs));
@@ -83,7 +83,7 @@ withAgnoOnEach((name, fresh) => {
       const { runs: after } = (await sessionThere(sides, sessionId, kind)) as { runs: JsonObject[] };
       expect(after.slice(0, -1)).toEqual(before);
       expect(after.at(-1)).toMatchObject({ status: "COMPLETED", content: "Ours.", user_id: "ada" });
-      await expectOneSession(sides, sessionId, kind);
+      await expectOneSession(sides, sessionId, { kind, writer: "ours" });
     });
   });
 });

@@ -124,8 +124,7 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
           openIn: (agno) => opened(agno, url.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema }),
         };
       },
-      openAsyncIn: (agno) =>
-        opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg_async:"), { schema }),
+      openAsyncIn: (agno) => opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg_async:"), { schema }),
     };
   },
   mysql: mysqlDatabase,
