@@ -1,7 +1,7 @@
 """Drives the real Agno for tests: a JSON command a line on stdin, a JSON answer a line on stdout.
 
-The model is scripted: each answer of it is a dictionary with `text`, `tools` (calls, as name and arguments), `fail`, or
-`cancel` (the id of a run).
+The model is scripted: each answer of it is a dictionary with `text`, `tools` (calls, as name and arguments), `fail`,
+`cancel` (the id of a run) or `wait` (for a file).
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import sys
+import time
 from typing import Any
 
 os.environ["AGNO_TELEMETRY"] = "false"
@@ -42,6 +43,8 @@ class ScriptedModel(Model):
         answer = self.script.pop(0) if self.script else {"text": "no answer is left"}
         if "fail" in answer:
             raise RuntimeError(answer["fail"])
+        while "wait" in answer and not os.path.exists(answer["wait"]):
+            time.sleep(0.01)
         if "cancel" in answer:
             Agent.cancel_run(answer["cancel"])
         calls = [
@@ -256,6 +259,7 @@ class Driver:
         for step in steps:
             review = step.pop("review", None)
             own = {} if review is None else {"human_review": HumanReview(**review)}
+            own["num_history_runs"] = step.pop("num_history_runs", 3)
             made.append(Step(name=step["name"], agent=self._agent(**step), **own))
         self.components[name] = Workflow(id=name, name=name, steps=made, db=self.dbs[db], telemetry=False, **options)
 
@@ -316,7 +320,8 @@ class Driver:
         given = {name: [each for each in found if isinstance(each, kind)] for name, kind in kinds.items()}
         self.service = TestClient(AgentOS(telemetry=False, **given).get_app(), raise_server_exceptions=False)
 
-    def request(self, method: str, path: str, **options):
+    def request(self, method: str, path: str, scripts: dict[str, list[dict]] = {}, **options):
+        self._script(scripts)
         answer = self.service.request(method, path, **options)
         return {"status": answer.status_code, "body": answer.json() if answer.content else None}
 

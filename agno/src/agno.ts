@@ -5,12 +5,13 @@ import type { JsonObject, JsonValue } from "@sessiondb/core";
 
 const driver = fileURLToPath(new URL("../driver.py", import.meta.url));
 
-/** One answer of a scripted model: text, calls of tools, a failure, or text while the run of an id is cancelled. */
+/** One answer of a scripted model: text or calls of tools, once there is a file, while a run is cancelled; or a failure. */
 export interface ScriptedAnswer {
   readonly text?: string;
   readonly tools?: readonly { readonly name: string; readonly id?: string; readonly arguments?: JsonObject }[];
   readonly fail?: string;
   readonly cancel?: string;
+  readonly wait?: string;
 }
 
 /** How a run of a component in Python ended. */

@@ -3,7 +3,15 @@ import type { JsonObject, SessionType } from "@sessiondb/core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
 import { pauses } from "../src/pauses.ts";
-import { expectOneList, expectOneSession, filters, sessionThere, spread, type Sides } from "./comparisons.ts";
+import {
+  expectOneList,
+  expectOneSession,
+  expectSameRuns,
+  filters,
+  sessionThere,
+  spread,
+  type Sides,
+} from "./comparisons.ts";
 import { conversations, converse, type Conversation } from "./conversations.ts";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 
@@ -19,8 +27,9 @@ const paused = Object.entries(pauses).map(([name, { kind, options, scripts }]): 
 /** Media by URL are the model's to fetch. */
 const generation = { experimental_download: async (requested: unknown[]) => requested.map(() => null) };
 
+const agno = startAgno();
+
 withAgnoOnEach((name, fresh) => {
-  const agno = startAgno();
   const all = new Map([
     ...Object.entries(conversations),
     ...paused.filter(([pause]) => name === "sqlite" || everywhere.test(pause)),
@@ -46,9 +55,10 @@ withAgnoOnEach((name, fresh) => {
     return () => db[Symbol.asyncDispose]();
   }, 120_000);
 
-  test.each(kinds)("%s: session, runs and history are the same for both", (sessionId, kind) =>
-    expectOneSession(sides, sessionId, { kind, writer: "agno" }),
-  );
+  test.each(kinds)("%s: session, runs and history are the same for both", async (sessionId, kind) => {
+    await expectOneSession(sides, sessionId, { kind, writer: "agno" });
+    await expectSameRuns(sides, sessionId);
+  });
 
   test.each(filters)("the list of %j is the same for both", (ours, theirs) => expectOneList(sides, ours, theirs));
 

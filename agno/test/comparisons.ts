@@ -1,4 +1,4 @@
-import type { SessionFilter, JsonObject, SessionDb, SessionType, UserScope } from "@sessiondb/core";
+import type { SessionFilter, JsonObject, Session, SessionDb, SessionType, UserScope } from "@sessiondb/core";
 import { expect } from "vitest";
 import type { Agno } from "../src/agno.ts";
 
@@ -49,44 +49,53 @@ function unchanged(value: unknown): unknown {
   );
 }
 
-/**
- * Expects that a session, its runs and its history are the same for both sides, field by field. Agno's objects have just
- * what Agno wrote, and what ours wrote beside their defaults; of the JSON that an import brings they may leave out more.
- */
-export async function expectOneSession(
-  sides: Sides,
-  sessionId: string,
-  { kind, writer }: { kind: SessionType; writer: "agno" | "ours" | "an import" },
-): Promise<void> {
-  const { db, agno, there } = sides;
+/** Who wrote a session: Agno's objects have just what Agno wrote, and what ours wrote beside their defaults. */
+export type Writer = "agno" | "ours" | "an import";
+
+interface Written {
+  readonly kind: SessionType;
+  readonly writer: Writer;
+}
+
+/** Expects that a session with its runs and its history are the same for both sides, field by field. */
+export async function expectOneSession(sides: Sides, sessionId: string, { kind, writer }: Written): Promise<void> {
   const id = { session_id: sessionId, session_type: kind };
-  const session = await db.getSession({ sessionId });
+  const session = await sides.db.getSession({ sessionId });
   const ours = present(session?.toJSON()) as JsonObject;
   expect(ours["runs"]).not.toHaveLength(0);
-  expect(present(await agno.db(there, "get_session", { ...id, deserialize: false }))).toEqual(ours);
+  expect(present(await sides.agno.db(sides.there, "get_session", { ...id, deserialize: false }))).toEqual(ours);
   const object = await sessionThere(sides, sessionId, kind);
   if (writer === "agno") expect(object).toEqual(ours);
-  else if (writer === "ours") expect(object).toMatchObject(unchanged(ours) as JsonObject);
+  if (writer === "ours") expect(object).toMatchObject(unchanged(ours) as JsonObject);
+  await expectSameHistory(sides, session);
+}
 
+/** Expects that the runs of a session are the same for both sides one by one as well. */
+export async function expectSameRuns({ db, agno, there }: Sides, sessionId: string): Promise<void> {
   const [rows] = (await agno.db(there, "get_runs", { session_id: sessionId, deserialize: false })) as [JsonObject[]];
   const { runs } = await db.getRuns({ sessionId, limit: 1000 });
-  expect(runs).toEqual(session?.runs);
+  expect(runs).toEqual((await db.getSession({ sessionId }))?.runs);
   expect(rows.map((row) => [row["run_id"], row["run_type"], row["status"], row["user_id"]])).toEqual(
     runs.map(({ runId, runType, status, userId }) => [runId, runType, status, userId ?? null]),
   );
   for (const run of runs) {
     expect(await db.getRun({ runId: run.runId })).toEqual(run);
   }
-  if (session?.sessionType === "agent" || session?.sessionType === "team") {
-    // Of a team Agno's windows of messages may begin with the result of a tool, which no model accepts.
-    for (const { ours: options, theirs } of windows.filter((window) => kind === "agent" || !("limit" in window.ours))) {
-      const told = (await agno.call("history", { db: there, ...id, ...theirs })) as JsonObject[];
-      const messages = session.getMessages(options);
-      expect([theirs, messages.map(({ role, content }) => [role, content ?? null])]).toEqual([
-        theirs,
-        told.map((message) => [message["role"], message["content"] ?? null]),
-      ]);
-    }
+}
+
+/** Expects that both sides would tell a model the same, whatever the window. */
+async function expectSameHistory({ agno, there }: Sides, session: Session | null): Promise<void> {
+  if (session === null || session.sessionType === "workflow") return;
+  const id = { session_id: session.sessionId, session_type: session.sessionType };
+  // Of a team Agno's windows of messages may begin with the result of a tool, which no model accepts.
+  const all = windows.filter((window) => session.sessionType === "agent" || !("limit" in window.ours));
+  for (const { ours, theirs } of all) {
+    const told = (await agno.call("history", { db: there, ...id, ...theirs })) as JsonObject[];
+    const messages = session.getMessages(ours);
+    expect([theirs, messages.map(({ role, content }) => [role, content ?? null])]).toEqual([
+      theirs,
+      told.map((message) => [message["role"], message["content"] ?? null]),
+    ]);
   }
 }
 

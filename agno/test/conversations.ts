@@ -24,7 +24,7 @@ const said = (text: string): { scripts: Scripts } => ({ scripts: { bot: [{ text 
 
 /** What agents, teams and workflows of Agno write. Components are called `bot`. */
 export const conversations: Readonly<Record<string, Conversation>> = {
-  "tools, state, metadata and a name": {
+  "tools, state and metadata": {
     kind: "agent",
     options: {
       tools: ["note"],

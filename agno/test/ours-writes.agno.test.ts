@@ -2,7 +2,16 @@ import { Agent, Team, Workflow } from "@sessiondb/agent";
 import type { JsonObject, SessionType } from "@sessiondb/core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
-import { expectOneList, expectOneSession, filters, present, sessionThere, spread, type Sides } from "./comparisons.ts";
+import {
+  expectOneList,
+  expectOneSession,
+  expectSameRuns,
+  filters,
+  present,
+  sessionThere,
+  spread,
+  type Sides,
+} from "./comparisons.ts";
 import { noteTool, ourConversations } from "./our-conversations.ts";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 
@@ -19,9 +28,9 @@ const inPython: Readonly<Record<SessionType, object>> = {
   workflow: { steps: [{ name: "only" }] },
 };
 
-withAgnoOnEach((_name, fresh) => {
-  const agno = startAgno();
+const agno = startAgno();
 
+withAgnoOnEach((_name, fresh) => {
   describe("what ours wrote", () => {
     let sides: Sides;
     let asynchronous: string | null;
@@ -42,9 +51,10 @@ withAgnoOnEach((_name, fresh) => {
       return () => db[Symbol.asyncDispose]();
     }, 120_000);
 
-    test.each(kinds)("%s: session, runs and history are the same for both", (sessionId, kind) =>
-      expectOneSession(sides, sessionId, { kind, writer: isImport(sessionId) ? "an import" : "ours" }),
-    );
+    test.each(kinds)("%s: session, runs and history are the same for both", async (sessionId, kind) => {
+      await expectOneSession(sides, sessionId, { kind, writer: isImport(sessionId) ? "an import" : "ours" });
+      await expectSameRuns(sides, sessionId);
+    });
 
     test.each(filters)("the list of %j is the same for both", (ours, theirs) => expectOneList(sides, ours, theirs));
 
@@ -99,7 +109,7 @@ withAgnoOnEach((_name, fresh) => {
       const there = await shared.openIn(agno);
       const history =
         kind === "workflow"
-          ? { add_workflow_history_to_steps: true, num_history_runs: window }
+          ? { add_workflow_history_to_steps: true, steps: [{ name: "only", num_history_runs: window }] }
           : { num_history_runs: window };
       await agno.call(kind, { name: "bot", db: there, ...inPython[kind], ...history });
       const scope = { sessionId: "s", userId: "ada" };
