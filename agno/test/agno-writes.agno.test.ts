@@ -13,6 +13,7 @@ import {
   type Sides,
 } from "./comparisons.ts";
 import { conversations, converse, type Conversation } from "./conversations.ts";
+import { generation } from "./our-conversations.ts";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 
 // Our store makes no table here and, where there are roles, could make none.
@@ -23,9 +24,6 @@ const paused = Object.entries(pauses).map(([name, { kind, options, scripts }]): 
   `paused ${name}`,
   { kind, options, turns: [{ scripts, status: "PAUSED" }] },
 ]);
-
-/** Media by URL are the model's to fetch. */
-const generation = { experimental_download: async (requested: unknown[]) => requested.map(() => null) };
 
 const agno = startAgno();
 
@@ -40,11 +38,9 @@ withAgnoOnEach((name, fresh) => {
   beforeAll(async () => {
     const shared = await fresh();
     const there = await shared.openIn(agno);
-    const others: string[] = [];
     for (const [sessionId, conversation] of all) {
-      others.push(...(await converse(agno, there, { sessionId, ...conversation })));
+      await converse(agno, there, { sessionId, ...conversation });
     }
-    expect(others).toEqual([]);
     await agno.call("agent", { name: "another", db: there });
     const scripts = { another: [{ text: "Yes." }] };
     await agno.run("another", "Question", { session_id: "of bob", user_id: "bob", scripts });

@@ -50,7 +50,7 @@ function unchanged(value: unknown): unknown {
 }
 
 /** Who wrote a session: Agno's objects have just what Agno wrote, and what ours wrote beside their defaults. */
-export type Writer = "agno" | "ours" | "an import";
+type Writer = "agno" | "ours" | "an import";
 
 interface Written {
   readonly kind: SessionType;
@@ -100,7 +100,7 @@ async function expectSameHistory({ agno, there }: Sides, session: Session | null
 }
 
 /** The times of the first of the sessions that are listed; the others follow by a second each. */
-export const firstTime = 1_700_000_000;
+const firstTime = 1_700_000_000;
 
 /** Conditions of a list, as we and Agno name them. */
 export const filters: readonly (readonly [SessionFilter & UserScope, JsonObject])[] = [

@@ -122,24 +122,24 @@ export const conversations: Readonly<Record<string, Conversation>> = {
   },
 };
 
-/** Holds a conversation in a session. Resolves with the statuses of its runs that are not as they should be. */
+/** Holds a conversation in a session. A run that ends otherwise than it should is an error. */
 export async function converse(
   agno: Agno,
   there: string,
   { sessionId, kind, options, turns, sessionName }: Conversation & { readonly sessionId: string },
-): Promise<string[]> {
+): Promise<void> {
   await agno.call(kind, { name: "bot", db: there, ...structuredClone(options) });
-  const others: string[] = [];
   for (const [index, { scripts, status = "COMPLETED", options: given }] of turns.entries()) {
     const scope = { session_id: sessionId, user_id: "ada" };
     const { run } = await agno.run("bot", `Question ${index}`, { ...scope, scripts, ...given });
     if (run["status"] !== status) {
-      others.push(`${sessionId} ${index}: ${JSON.stringify(run["status"])} ${JSON.stringify(run["content"])}`);
+      throw new Error(
+        `${sessionId}, run ${index} is ${JSON.stringify(run["status"])}: ${JSON.stringify(run["content"])}`,
+      );
     }
   }
   if (sessionName !== undefined) {
     const name = { session_id: sessionId, session_type: kind, session_name: sessionName };
     await agno.db(there, "rename_session", name);
   }
-  return others;
 }

@@ -20,7 +20,7 @@ withAgnoOnEach((name, fresh) => {
     for (const sessionId of core) {
       const conversation = conversations[sessionId];
       if (conversation === undefined) throw new Error(sessionId);
-      expect(await converse(sides.agno, sides.there, { sessionId, ...conversation })).toEqual([]);
+      await converse(sides.agno, sides.there, { sessionId, ...conversation });
       await expectOneSession(sides, sessionId, { kind: conversation.kind, writer: "agno" });
     }
   }
@@ -77,10 +77,8 @@ withAgnoOnEach((name, fresh) => {
     await agnoWrites(sides);
     await oursWrites(sides);
     for (const sessionId of core) await expectSameRuns(sides, sessionId);
-    if (name === "sqlite") {
-      const [row] = await shared.query("select session_data from agno_sessions where session_id = 'first'");
-      expect(typeof JSON.parse(String(row?.["session_data"]))).toBe("string");
-    }
+    const [row] = await shared.query("select session_data from agno_sessions where session_id = 'first'");
+    expect(String(row?.["session_data"]).startsWith('"')).toBe(name === "sqlite");
     const model = scriptedModel(["Ours."]);
     const scope = { sessionId: core[0], userId: "ada" };
     await new Agent({ id: "bot", db, model }).run("Go on", scope);

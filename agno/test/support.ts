@@ -87,7 +87,7 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
           client.close();
         }
       },
-      async withoutDdl() {
+      async withoutDdl(this: SharedDatabase) {
         return { ...this, open: () => new SqliteSessionDb({ file, autoMigrate: false }) };
       },
       openAsyncIn: (agno) => opened(agno, `sqlite+aiosqlite:///${file}`),
@@ -111,7 +111,7 @@ const makers: Readonly<Record<DatabaseName, (server: string) => Promise<SharedDa
       openIn: (agno, options) =>
         opened(agno, server.replace(/^postgres(ql)?:/, "postgresql+psycopg:"), { schema, ...options }),
       query,
-      async withoutDdl() {
+      async withoutDdl(this: SharedDatabase) {
         const role = `app_${schema}`;
         await query(`create role ${role} login password 'secret'`);
         cleanups.push(async () => void (await query(`drop owned by ${role}; drop role ${role}`)));
@@ -148,7 +148,7 @@ async function mysqlDatabase(server: string): Promise<SharedDatabase> {
     open: (sessionTable = defaultTable) => new MySqlSessionDb({ url, sessionTable }),
     openIn: (agno, options) => opened(agno, url.replace(/^(\w+):/, "$1+pymysql:"), { schema: name, ...options }),
     query: (sql) => on(url, sql),
-    async withoutDdl() {
+    async withoutDdl(this: SharedDatabase) {
       await on(server, `create user ${name}@'%' identified by 'secret'`);
       cleanups.push(async () => void (await on(server, `drop user ${name}@'%'`)));
       await on(server, `grant ${dml} on ${name}.* to ${name}@'%'`);
