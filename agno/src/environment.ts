@@ -38,8 +38,13 @@ export async function pythonWithAgno(version: string): Promise<string> {
   if (!existsSync(ready)) {
     const making = `${ready}.${process.pid}`;
     mkdirSync(cache, { recursive: true });
-    await succeed(await systemPython(), ["-m", "venv", making]);
-    await succeed(pythonOf(making), ["-m", "pip", "install", "--quiet", `agno==${version}`, ...libraries]);
+    try {
+      await succeed(await systemPython(), ["-m", "venv", making]);
+      await succeed(pythonOf(making), ["-m", "pip", "install", "--quiet", `agno==${version}`, ...libraries]);
+    } catch (error) {
+      rmSync(making, { recursive: true, force: true });
+      throw error;
+    }
     try {
       // Its programs name the folder they were made in, but Python itself, which is all that is run here, does not.
       renameSync(making, ready);

@@ -130,7 +130,7 @@ const columns = { createdAt: "created_at", updatedAt: "updated_at" } as const;
 const orders = (["createdAt", "updatedAt"] as const).flatMap((sortBy) =>
   (["asc", "desc"] as const).map((sortOrder) => ({ sortBy, sortOrder })),
 );
-const pages = [{ limit: 1000 }, { limit: 4, page: 1 }, { limit: 4, page: 2 }];
+const pages = [{ limit: 1000 }, { limit: 4, page: 2 }];
 
 /** Expects that both sides list the same sessions, in every order and on every page. */
 export async function expectOneList(
