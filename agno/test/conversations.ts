@@ -115,10 +115,24 @@ export const conversations: Readonly<Record<string, Conversation>> = {
     ],
     sessionName: "A workflow's",
   },
-  "a workflow that fails": {
+  // Agno completes such a workflow.
+  "a workflow whose step fails": {
     kind: "workflow",
     options: { steps: [{ name: "first" }] },
-    turns: [{ scripts: { first: [{ text: "First." }] } }],
+    turns: [{ scripts: { first: [{ fail: "out of order" }] } }],
+  },
+  "a team that fails and one that is cancelled": {
+    kind: "team",
+    options: { members: [{ name: "member" }], tools: ["note"] },
+    turns: [
+      { scripts: { bot: [{ fail: "out of order" }] }, status: "ERROR" },
+      { scripts: { bot: [delegate("member"), { text: "Done." }], member: [{ fail: "out of order" }] } },
+      {
+        scripts: { bot: [{ ...note, cancel: "team to be cancelled" }] },
+        options: { run_id: "team to be cancelled" },
+        status: "CANCELLED",
+      },
+    ],
   },
 };
 
