@@ -8,7 +8,9 @@ const update = process.argv.includes("--update");
 
 /** The declaration files that can be reached from `file` by relative imports, in order of first mention. */
 function reachable(file, seen = new Set()) {
-  if (seen.has(file)) return seen;
+  if (seen.has(file)) {
+    return seen;
+  }
   seen.add(file);
   for (const [, specifier] of readFileSync(file, "utf8").matchAll(/(?:from |import\(|import )["'](\.[^"']+)["']/g)) {
     reachable(join(dirname(file), specifier.replace(/\.[jt]s$/, ".d.ts")), seen);
@@ -38,9 +40,13 @@ ${files.join("\n\n")}
 \`\`\`
 `;
   const snapshot = join(folder, "api.md");
-  if (existsSync(snapshot) && readFileSync(snapshot, "utf8") === text) continue;
+  if (existsSync(snapshot) && readFileSync(snapshot, "utf8") === text) {
+    continue;
+  }
   changed += 1;
-  if (update) writeFileSync(snapshot, text);
+  if (update) {
+    writeFileSync(snapshot, text);
+  }
   console.log(`${manifest.name}: ${update ? "api.md updated" : "the public API differs from api.md"}`);
 }
 if (changed > 0 && !update) {

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { publicPackages, root } from "./packages.mjs";
 
 for (const { folder } of publicPackages) {
-  for (const output of ["dist", ".tsbuildinfo"]) rmSync(join(folder, output), { recursive: true, force: true });
+  for (const output of ["dist", ".tsbuildinfo"]) {
+    rmSync(join(folder, output), { recursive: true, force: true });
+  }
 }
 const folders = publicPackages.map(({ folder }) => folder);
 const { status } = spawnSync("npx", ["--no", "--", "tsc", "-b", ...folders], { cwd: root, stdio: "inherit" });

@@ -16,7 +16,9 @@ for (const [name, command] of steps) {
   console.log(`\n▸ ${name}: ${command}`);
   const started = Date.now();
   const { status } = spawnSync(command, { shell: true, stdio: "inherit" });
-  if (status !== 0) failed.push(name);
+  if (status !== 0) {
+    failed.push(name);
+  }
   console.log(`${status === 0 ? "✓" : "✗"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
 }
 console.log(failed.length === 0 ? "\nAll checks passed." : `\nFailed: ${failed.join(", ")}`);

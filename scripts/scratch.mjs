@@ -9,13 +9,17 @@ import { publicPackages, root } from "./packages.mjs";
 export const scratch = realpathSync(mkdtempSync(join(tmpdir(), "sessiondb-")));
 const tarballs = join(scratch, "tarballs");
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => process.exit(1));
+}
 
 /** Runs a command and returns what it prints; if it fails, says so and ends the script. */
 export function run(command, cwd = root, env = {}) {
   const options = { cwd, env: { ...process.env, ...env }, shell: true, encoding: "utf8", timeout: 600_000 };
   const { status, stdout, stderr } = spawnSync(command, options);
-  if (status === 0) return stdout;
+  if (status === 0) {
+    return stdout;
+  }
   console.error(`${command}\n${stdout}${stderr}`);
   process.exit(1);
 }

@@ -29,7 +29,9 @@ could not be downloaded.\nCheck the network, or point npm_config_nodedir at a fo
 ];
 
 function fail(reason, output = "") {
-  if (output) console.error(`\n${output.trimEnd().split("\n").slice(-25).join("\n")}`);
+  if (output) {
+    console.error(`\n${output.trimEnd().split("\n").slice(-25).join("\n")}`);
+  }
   console.error(`\nSetup failed. ${reason}`);
   process.exit(1);
 }
@@ -53,7 +55,9 @@ function pnpm(...args) {
 
 async function run(...args) {
   const { ok, output } = await pnpm(...args);
-  if (!ok) fail(reasons.find(([pattern]) => pattern.test(output))?.[1] ?? "The output above says why.", output);
+  if (!ok) {
+    fail(reasons.find(([pattern]) => pattern.test(output))?.[1] ?? "The output above says why.", output);
+  }
 }
 
 /** Whether SQLite's compiled half is there and was made for this version of Node. */
@@ -77,6 +81,8 @@ await run("install");
 if (!loadsSqlite()) {
   console.log(`Compiling SQLite for Node ${process.version}, a minute or two …`);
   await run("rebuild", "better-sqlite3");
-  if (!loadsSqlite()) fail(compilerHelp);
+  if (!loadsSqlite()) {
+    fail(compilerHelp);
+  }
 }
 console.log(`Dependencies are ready (${((Date.now() - started) / 1000).toFixed(1)} s).`);

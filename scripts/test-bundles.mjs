@@ -98,7 +98,9 @@ async function answerOf(folder) {
   const stop = () => server.kill("SIGKILL");
   process.on("exit", stop);
   let output = "";
-  for (const stream of [server.stdout, server.stderr]) stream.on("data", (chunk) => (output += chunk));
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.on("data", (chunk) => (output += chunk));
+  }
   const closed = once(server, "close");
   try {
     const until = Date.now() + 30_000;

@@ -11,7 +11,9 @@ for (const method of methods) {
 }
 
 function failIfLogged(): void {
-  if (logged.length > 0) throw new Error(`Tests must not log. Logged:\n  ${logged.splice(0).join("\n  ")}`);
+  if (logged.length > 0) {
+    throw new Error(`Tests must not log. Logged:\n  ${logged.splice(0).join("\n  ")}`);
+  }
 }
 afterEach(failIfLogged);
 afterAll(failIfLogged);

@@ -80,7 +80,9 @@ export class Agno {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const child = this.#child;
-    if (child === null) return;
+    if (child === null) {
+      return;
+    }
     const closed = new Promise((resolve) => child.once("close", resolve));
     child.stdin.end();
     await closed;

@@ -34,8 +34,12 @@ function* changes(
       yield* changes(before[key], after[key], [...path, key]);
     }
   } else if (Array.isArray(before) && Array.isArray(after)) {
-    for (const item of after.filter((each) => !before.includes(each))) yield `+ ${path.join(" › ")} › ${inShort(item)}`;
-    for (const item of before.filter((each) => !after.includes(each))) yield `- ${path.join(" › ")} › ${inShort(item)}`;
+    for (const item of after.filter((each) => !before.includes(each))) {
+      yield `+ ${path.join(" › ")} › ${inShort(item)}`;
+    }
+    for (const item of before.filter((each) => !after.includes(each))) {
+      yield `- ${path.join(" › ")} › ${inShort(item)}`;
+    }
   } else if (before === undefined) {
     yield `+ ${path.join(" › ")}: ${inShort(after)}`;
   } else if (after === undefined) {

@@ -12,8 +12,12 @@ export interface Sides {
 
 /** JSON without what is null or an empty list: Agno's objects leave these out, or put them in. */
 export function present(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(present);
-  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map(present);
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   return Object.fromEntries(
     Object.entries(value)
       .map(([key, item]) => [key, present(item)] as const)
@@ -38,8 +42,12 @@ const windows = [undefined, 0, 1, 2, 10].flatMap((lastNRuns) =>
 
 /** Without zeros of metrics and times as text, which Agno's objects leave out or write otherwise. */
 function unchanged(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(unchanged);
-  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map(unchanged);
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   return Object.fromEntries(
     Object.entries(value)
       .filter(
@@ -65,8 +73,12 @@ export async function expectOneSession(sides: Sides, sessionId: string, { kind, 
   expect(ours["runs"]).not.toHaveLength(0);
   expect(present(await sides.agno.db(sides.there, "get_session", { ...id, deserialize: false }))).toEqual(ours);
   const object = await sessionThere(sides, sessionId, kind);
-  if (writer === "agno") expect(object).toEqual(ours);
-  if (writer === "ours") expect(object).toMatchObject(unchanged(ours) as JsonObject);
+  if (writer === "agno") {
+    expect(object).toEqual(ours);
+  }
+  if (writer === "ours") {
+    expect(object).toMatchObject(unchanged(ours) as JsonObject);
+  }
   await expectSameHistory(sides, session);
 }
 
@@ -85,7 +97,9 @@ export async function expectSameRuns({ db, agno, there }: Sides, sessionId: stri
 
 /** Expects that both sides would tell a model the same, whatever the window. */
 async function expectSameHistory({ agno, there }: Sides, session: Session | null): Promise<void> {
-  if (session === null || session.sessionType === "workflow") return;
+  if (session === null || session.sessionType === "workflow") {
+    return;
+  }
   const id = { session_id: session.sessionId, session_type: session.sessionType };
   // Of a team Agno's windows of messages may begin with the result of a tool, which no model accepts.
   const all = windows.filter((window) => session.sessionType === "agent" || !("limit" in window.ours));
@@ -151,7 +165,9 @@ export async function expectOneList(
       const ids = found.sessions.map(({ sessionId }) => sessionId);
       expect([order, page, ids]).toEqual([order, page, rows.map((row) => row["session_id"])]);
       // On MySQL and MariaDB Agno counts nothing beyond the last page.
-      if (rows.length > 0) expect(found.total).toBe(total);
+      if (rows.length > 0) {
+        expect(found.total).toBe(total);
+      }
     }
   }
 }

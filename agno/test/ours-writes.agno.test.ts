@@ -59,7 +59,9 @@ withAgnoOnEach((_name, fresh) => {
     test.each(filters)("the list of %j is the same for both", (ours, theirs) => expectOneList(sides, ours, theirs));
 
     test("Agno's asynchronous adapters read the same", async () => {
-      if (asynchronous === null) return; // Its driver for MySQL is another library.
+      if (asynchronous === null) {
+        return;
+      } // Its driver for MySQL is another library.
       for (const [sessionId, kind] of kinds) {
         const id = { session_id: sessionId, session_type: kind };
         const row = present(await agno.db(asynchronous, "get_session", { ...id, deserialize: false }));

@@ -111,16 +111,23 @@ function put(
   const parent = path.slice(0, -1).reduce(inside, run as unknown) as Values;
   const key = path.at(-1) as string | number;
   if (typeof key === "number") {
-    if (way === "extra" || value === undefined) return false;
+    if (way === "extra" || value === undefined) {
+      return false;
+    }
     parent[key] = value;
     return true;
   }
   if (way === "property") {
-    if (value === undefined) delete parent[key];
-    else parent[key] = value;
+    if (value === undefined) {
+      delete parent[key];
+    } else {
+      parent[key] = value;
+    }
     return true;
   }
-  if (value === undefined || key === "extra" || path.includes("extra")) return false;
+  if (value === undefined || key === "extra" || path.includes("extra")) {
+    return false;
+  }
   delete parent[key];
   parent["extra"] = { ...(parent["extra"] as object | undefined), [snake(key)]: value };
   return true;
@@ -132,8 +139,12 @@ function snake(name: string): string {
 
 /** A model as its keys are in JSON, with `extra` among the others and without what is null. */
 function flat(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(flat);
-  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map(flat);
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   const { extra, ...others } = value as { extra?: object };
   return Object.fromEntries(
     Object.entries({ ...extra, ...others })

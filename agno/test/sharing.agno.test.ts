@@ -19,7 +19,9 @@ withAgnoOnEach((name, fresh) => {
   async function agnoWrites(sides: Sides): Promise<void> {
     for (const sessionId of core) {
       const conversation = conversations[sessionId];
-      if (conversation === undefined) throw new Error(sessionId);
+      if (conversation === undefined) {
+        throw new Error(sessionId);
+      }
       await converse(sides.agno, sides.there, { sessionId, ...conversation });
       await expectOneSession(sides, sessionId, { kind: conversation.kind, writer: "agno" });
     }
@@ -28,7 +30,9 @@ withAgnoOnEach((name, fresh) => {
   async function oursWrites(sides: Sides): Promise<void> {
     for (const each of core) {
       const conversation = ourConversations[each];
-      if (conversation === undefined) throw new Error(each);
+      if (conversation === undefined) {
+        throw new Error(each);
+      }
       const sessionId = `ours: ${each}`;
       await conversation.hold(sides.db, sessionId);
       await expectOneSession(sides, sessionId, { kind: conversation.kind, writer: "ours" });
@@ -76,7 +80,9 @@ withAgnoOnEach((name, fresh) => {
     const sides = { db, agno: releases.first, there };
     await agnoWrites(sides);
     await oursWrites(sides);
-    for (const sessionId of core) await expectSameRuns(sides, sessionId);
+    for (const sessionId of core) {
+      await expectSameRuns(sides, sessionId);
+    }
     const [row] = await shared.query("select session_data from agno_sessions where session_id = 'first'");
     expect(String(row?.["session_data"]).startsWith('"')).toBe(name === "sqlite");
     const model = scriptedModel(["Ours."]);

@@ -78,11 +78,15 @@ test("every SQL block runs on the tables of a SQLite store", async () => {
   // Those of other databases run in grants.test.ts.
   const blocks = fences.filter(({ document, language }) => language === "sql" && !ofServers.has(document));
   expect(blocks.length).toBeGreaterThan(0);
-  for (const { text } of blocks) client.exec(text);
+  for (const { text } of blocks) {
+    client.exec(text);
+  }
 });
 
 test("every JSON block is JSON", () => {
-  for (const { text } of fences.filter(({ language }) => language === "json")) JSON.parse(text);
+  for (const { text } of fences.filter(({ language }) => language === "json")) {
+    JSON.parse(text);
+  }
 });
 
 test("docs/errors.md has one heading for each code", () => {

@@ -57,7 +57,9 @@ function fencesOf(document: string): Fence[] {
       open = null;
     }
   }
-  if (open !== null) throw new Error(`${document}:${open.line - 1}: this block is never closed`);
+  if (open !== null) {
+    throw new Error(`${document}:${open.line - 1}: this block is never closed`);
+  }
   return found;
 }
 

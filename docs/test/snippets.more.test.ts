@@ -113,7 +113,9 @@ beforeAll(async () => {
     join(folder, "vitest.config.ts"),
     `export default { ssr: { resolve: { conditions: ["@sessiondb/source", "node", "module"] } } };\n`,
   );
-  for (const program of programs) writeFileSync(fileOf(program), programOf(program));
+  for (const program of programs) {
+    writeFileSync(fileOf(program), programOf(program));
+  }
 });
 
 afterAll(async () => {
@@ -146,7 +148,9 @@ describe.concurrent("the program at", () => {
       const printed = stdout.split("\n");
       for (const line of expectedOutput(program)) {
         const place = printed.indexOf(line);
-        if (place === -1) throw new Error(`${name} does not print ${line}, but:\n${stdout}`);
+        if (place === -1) {
+          throw new Error(`${name} does not print ${line}, but:\n${stdout}`);
+        }
         printed.splice(0, place + 1);
       }
     },

@@ -52,7 +52,9 @@ export class JsonFile<Content> {
 
   #text(): Promise<string> {
     return readFile(this.#path, "utf8").catch((cause: unknown) => {
-      if (codeOf(cause) === "ENOENT") return this.#empty;
+      if (codeOf(cause) === "ENOENT") {
+        return this.#empty;
+      }
       throw fileError(this.#path, cause);
     });
   }
@@ -75,7 +77,9 @@ export class JsonFile<Content> {
         await (await open(lock, "wx")).close();
         return;
       } catch (cause) {
-        if (codeOf(cause) !== "EEXIST") throw fileError(this.#path, cause);
+        if (codeOf(cause) !== "EEXIST") {
+          throw fileError(this.#path, cause);
+        }
         if (performance.now() - start > patience) {
           const advice = `If no program is writing, one was killed while it was: delete ${lock}`;
           throw new DatabaseBusyError(`${this.#path} is locked by another writer. ${advice}`, { cause });
@@ -110,7 +114,9 @@ async function writeDurably(path: string, text: string): Promise<void> {
 
 async function syncFolder(path: string): Promise<void> {
   // Windows opens no folders, and needs no sync of them.
-  if (process.platform === "win32") return;
+  if (process.platform === "win32") {
+    return;
+  }
   const folder = await open(path);
   try {
     await folder.sync();

@@ -22,18 +22,24 @@ export async function beforeStop(file: string, expected: string): Promise<void> 
   showSessions((await mine.getSessions({ includeRuns: true })).sessions);
   gap();
   const session = await mine.getSession({ sessionId: agentSession.sessionId });
-  if (session === null) throw new Error(`${file} has no session ${agentSession.sessionId}`);
+  if (session === null) {
+    throw new Error(`${file} has no session ${agentSession.sessionId}`);
+  }
   showConversation(session);
 
   chapter("The conversation goes on");
   tell(
     "Each turn reads the newest ten runs as history and stores one run. The model is a script: it knows nothing else.",
   );
-  for (const question of questions) await turn(mine, question);
+  for (const question of questions) {
+    await turn(mine, question);
+  }
 
   chapter("A team and a workflow move in");
   tell("Two more files that Agno wrote hold one session each. Both are copied into the first file and go on there.");
-  for (const name of ["agno-2-team.db", "agno-2-workflow.db"]) await copySessions(name, db);
+  for (const name of ["agno-2-team.db", "agno-2-workflow.db"]) {
+    await copySessions(name, db);
+  }
   await teamTurn(mine);
   await workflowTurn(mine);
   gap();

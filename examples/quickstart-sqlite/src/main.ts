@@ -20,7 +20,9 @@ try {
   } else {
     prepare();
     title("sessiondb", "sessions of AI agents in SQLite, shared with Agno");
-    for (const each of Object.keys(halves)) runHalf(each);
+    for (const each of Object.keys(halves)) {
+      runHalf(each);
+    }
   }
 } catch (error) {
   const reason = SessionDbError.isInstance(error) ? `${error.code}: ${error.message}` : String(error);
@@ -38,5 +40,7 @@ function runHalf(name: string): void {
   const [program = ""] = process.argv.slice(1);
   const { status } = spawnSync(process.execPath, [...process.execArgv, program, output, name], { stdio: "inherit" });
   // The half has said why.
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) {
+    process.exit(status ?? 1);
+  }
 }

@@ -30,11 +30,15 @@ export function chapter(text: string, from = chapters + 1): void {
 
 /** A paragraph, wrapped. */
 export function tell(text: string): void {
-  for (const line of wrap(text, width - 4)) print(`  ${line}`);
+  for (const line of wrap(text, width - 4)) {
+    print(`  ${line}`);
+  }
 }
 
 export function detail(text: string): void {
-  for (const line of wrap(text, width - 4)) print(`  ${paint("dim", line)}`);
+  for (const line of wrap(text, width - 4)) {
+    print(`  ${paint("dim", line)}`);
+  }
 }
 
 /** One thing that somebody said, hung under their name. */
@@ -60,7 +64,9 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   const lay = (cells: readonly string[]): string =>
     cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
   print(`  ${paint("dim", lay(heads).trimEnd())}`);
-  for (const row of rows) print(`  ${lay(row).trimEnd()}`);
+  for (const row of rows) {
+    print(`  ${lay(row).trimEnd()}`);
+  }
 }
 
 function wrap(text: string, columns: number): string[] {

@@ -18,7 +18,9 @@ function demo(env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string 
 
 function data(): string {
   const hash = createHash("sha256");
-  for (const name of readdirSync(join(root, "data"))) hash.update(name).update(readFileSync(join(root, "data", name)));
+  for (const name of readdirSync(join(root, "data"))) {
+    hash.update(name).update(readFileSync(join(root, "data", name)));
+  }
   return hash.digest("hex");
 }
 

@@ -20,11 +20,15 @@ export function isSafe(value: unknown): boolean {
     default:
       return false;
   }
-  if (value === null) return true;
+  if (value === null) {
+    return true;
+  }
   if (Array.isArray(value)) {
     // A plain loop visits the holes of a sparse array, as undefined.
     for (let index = 0; index < value.length; index += 1) {
-      if (!isSafe(value[index])) return false;
+      if (!isSafe(value[index])) {
+        return false;
+      }
     }
     return true;
   }
@@ -37,9 +41,13 @@ export function isSafe(value: unknown): boolean {
 function arePropertiesSafe(object: Record<string, unknown>): boolean {
   for (const key in object) {
     const value = object[key];
-    if (typeof value === "string" || value === undefined) continue;
+    if (typeof value === "string" || value === undefined) {
+      continue;
+    }
     // A plain object that has a toJSON function ends up here too: functions are not safe.
-    if (!isSafe(value)) return hasToJson(object) && isSafe(object.toJSON());
+    if (!isSafe(value)) {
+      return hasToJson(object) && isSafe(object.toJSON());
+    }
   }
   return true;
 }
@@ -53,11 +61,18 @@ export function findProblem(value: unknown, path: string): JsonProblem | null {
 const maximumDepth = 500;
 
 function search(value: unknown, path: string, ancestors: Set<object>): JsonProblem | null {
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null)
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
     return null;
-  if (typeof value !== "object") return { path, expected: `JSON, which cannot hold a value of type ${typeof value}` };
-  if (ancestors.has(value)) return { path, expected: "free of cycles" };
-  if (ancestors.size >= maximumDepth) return { path: path.slice(0, 200), expected: "nested less deeply" };
+  }
+  if (typeof value !== "object") {
+    return { path, expected: `JSON, which cannot hold a value of type ${typeof value}` };
+  }
+  if (ancestors.has(value)) {
+    return { path, expected: "free of cycles" };
+  }
+  if (ancestors.size >= maximumDepth) {
+    return { path: path.slice(0, 200), expected: "nested less deeply" };
+  }
   ancestors.add(value);
   const problem = searchObject(value, path, ancestors);
   ancestors.delete(value);
@@ -68,27 +83,37 @@ function searchObject(value: object, path: string, ancestors: Set<object>): Json
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) {
       const problem = search(value[index], `${path}[${index}]`, ancestors);
-      if (problem !== null) return problem;
+      if (problem !== null) {
+        return problem;
+      }
     }
     return null;
   }
-  if (hasToJson(value) && !ArrayBuffer.isView(value)) return search(value.toJSON(), path, ancestors);
+  if (hasToJson(value) && !ArrayBuffer.isView(value)) {
+    return search(value.toJSON(), path, ancestors);
+  }
   if (!isPlain(value)) {
     const name: unknown = value.constructor?.name;
     const kind = typeof name === "string" && name !== "" ? name : "class instance";
     return { path, expected: `plain JSON, which cannot hold a ${kind}; convert it first` };
   }
   for (const [key, property] of Object.entries(value)) {
-    if (property === undefined) continue;
+    if (property === undefined) {
+      continue;
+    }
     const problem = search(property, joinPath(path, key), ancestors);
-    if (problem !== null) return problem;
+    if (problem !== null) {
+      return problem;
+    }
   }
   return null;
 }
 
 /** The path of a property, in the notation of JavaScript. */
 export function joinPath(path: string, key: string | number): string {
-  if (typeof key === "number") return `${path}[${key}]`;
+  if (typeof key === "number") {
+    return `${path}[${key}]`;
+  }
   return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
 }
 
@@ -100,7 +125,9 @@ function hasToJson(value: object): value is { toJSON(): unknown } {
 /** Also true for the plain objects of another realm, such as a `vm` context. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === null || prototype === Object.prototype) return true;
+  if (prototype === null || prototype === Object.prototype) {
+    return true;
+  }
   return (
     typeof prototype === "object" &&
     Object.getPrototypeOf(prototype) === null &&

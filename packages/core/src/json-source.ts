@@ -47,7 +47,9 @@ export function rewriteJson(
   try {
     return rewritten({ before, text: text.trim() }, after, deepest);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
     return written;
   }
 }
@@ -128,14 +130,18 @@ interface Source {
 }
 
 function rewritten({ before, text }: Source, after: unknown, depth: number): string {
-  if (isSame(before, after)) return text;
+  if (isSame(before, after)) {
+    return text;
+  }
   if (depth > 0 && Array.isArray(before) && Array.isArray(after)) {
     return `[${rewrittenItems({ before, text }, after, depth - 1).join(",")}]`;
   }
   if (depth > 0 && isJsonObject(before) && isPlain(after)) {
     const values = memberTexts(text);
     const members = Object.entries(after).flatMap(([key, value]) => {
-      if (value === undefined) return [];
+      if (value === undefined) {
+        return [];
+      }
       const source = Object.hasOwn(before, key) ? sourceOf(before[key], values.get(key)) : null;
       return `${toJsonText(key, "")}:${source === null ? toJsonText(value, "") : rewritten(source, value, depth - 1)}`;
     });
@@ -186,8 +192,12 @@ function isSame(before: JsonValue, after: unknown): boolean {
       before.every((item, place) => isSame(item, after[place]))
     );
   }
-  if (!isJsonObject(before)) return before === after;
-  if (!isPlain(after)) return false;
+  if (!isJsonObject(before)) {
+    return before === after;
+  }
+  if (!isPlain(after)) {
+    return false;
+  }
   const keys = Object.keys(before);
   const given = Object.keys(after).filter((key) => after[key] !== undefined);
   return (

@@ -46,7 +46,9 @@ export function readJson(
   location: string,
   id: string | null,
 ): { readonly value: JsonValue; readonly text: string | null } {
-  if (stored === null || stored === undefined) return { value: null, text: null };
+  if (stored === null || stored === undefined) {
+    return { value: null, text: null };
+  }
   let value: unknown = stored instanceof Uint8Array ? decodeUtf8(stored, location, id) : stored;
   let text: string | null = null;
   for (let wraps = 0; typeof value === "string" && wraps < maximumWraps; wraps += 1) {
@@ -56,7 +58,9 @@ export function readJson(
       text = inner;
     } catch (cause) {
       // Text that came out of valid JSON is a plain string. The column's own text must be JSON.
-      if (wraps > 0) break;
+      if (wraps > 0) {
+        break;
+      }
       throw new CorruptDataError(location, id, { cause: withoutContent(cause) });
     }
   }
@@ -77,12 +81,18 @@ export function readJson(
 export function toJsonText(value: unknown, argument: string, source: unknown = value): string {
   let text: string | undefined;
   try {
-    if (isSafe(value)) text = JSON.stringify(value);
+    if (isSafe(value)) {
+      text = JSON.stringify(value);
+    }
   } catch (error) {
     // Cycles and nesting beyond the stack overflow in the check or in stringify; the search below tells them apart.
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
   }
-  if (text !== undefined) return cleanText(text);
+  if (text !== undefined) {
+    return cleanText(text);
+  }
   const problem = findProblem(source, argument) ?? { path: argument, expected: "nested less deeply" };
   throw new InvalidArgumentError(problem.path, problem.expected);
 }
@@ -93,7 +103,9 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
  */
 function cleanText(text: string): string {
   // Hardly any text has such an escape at all.
-  if (!text.includes("\\u")) return text;
+  if (!text.includes("\\u")) {
+    return text;
+  }
   return text.replace(/\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape, code: string) =>
     code.length > 1 ? "\ufffd" : escape,
   );
@@ -116,7 +128,9 @@ function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) {
+      throw error;
+    }
     return parsePythonJson(text);
   }
 }
@@ -126,7 +140,9 @@ function parsePythonJson(text: string): unknown {
   const notANumber = crypto.randomUUID();
   const standard = replaceBareNumbers(text, JSON.stringify(notANumber));
   return JSON.parse(standard, (key, value: unknown) => {
-    if (key === notANumber) throw new SyntaxError("NaN cannot be a key");
+    if (key === notANumber) {
+      throw new SyntaxError("NaN cannot be a key");
+    }
     return value === notANumber ? Number.NaN : value;
   });
 }
@@ -147,7 +163,9 @@ function replaceBareNumbers(text: string, notANumber: string): string {
       continue;
     }
     const token = code === letterN ? "NaN" : code === letterI ? "Infinity" : null;
-    if (token === null || !text.startsWith(token, index)) continue;
+    if (token === null || !text.startsWith(token, index)) {
+      continue;
+    }
     // 1e999 is valid JSON and larger than any double.
     result += text.slice(copied, index) + (token === "NaN" ? notANumber : "1e999");
     index += token.length - 1;

@@ -191,8 +191,9 @@ describe("the shape of runs", () => {
 
   test("stays raw below the depth that the stack could not hold", () => {
     let json: JsonObject = { run_id: "leaf", team_id: "t" };
-    for (let depth = 0; depth < 20_000; depth += 1)
+    for (let depth = 0; depth < 20_000; depth += 1) {
       json = { run_id: `r${depth}`, team_id: "t", member_responses: [json] };
+    }
     const run = decodeRunJson(json, "team") as Run;
     expect(encodeRunJson(run, ["run"])["run_id"]).toBe("r19999");
   });
@@ -282,7 +283,9 @@ function jsonObject(keys: readonly string[], value: fc.Arbitrary<JsonValue>): fc
   );
   return fc.array(fc.tuple(key, value), { maxLength: 8 }).map((pairs) => {
     const json: JsonObject = {};
-    for (const [name, item] of pairs) setKey(json, name, item);
+    for (const [name, item] of pairs) {
+      setKey(json, name, item);
+    }
     return json;
   });
 }
@@ -297,7 +300,9 @@ function keysOf(list: readonly JsonObject[]): string[] {
 
 /** The paths of every `extra` inside a model. Raw JSON below it is left alone: it has keys of its own. */
 function extrasIn(value: unknown, path = ""): string[] {
-  if (typeof value !== "object" || value === null) return [];
+  if (typeof value !== "object" || value === null) {
+    return [];
+  }
   return Object.entries(value).flatMap(([key, item]) =>
     key === "extra" ? [`${path}.${key}`] : extrasIn(item, `${path}.${key}`),
   );

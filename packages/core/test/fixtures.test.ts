@@ -70,7 +70,9 @@ describe("what the framework's own methods returned", () => {
   test.each(recorded.filter(([, { history }]) => history !== undefined))("%s", (_, session) => {
     const { raw, history, chat_history } = session;
     const decoded = read(raw);
-    if (decoded.sessionType === "workflow") throw new Error("Workflows have no recorded history");
+    if (decoded.sessionType === "workflow") {
+      throw new Error("Workflows have no recorded history");
+    }
     expect(
       decoded.messages.map(({ content = null, role, toolCallId = null, toolCalls = null }) => ({
         content,
@@ -85,7 +87,9 @@ describe("what the framework's own methods returned", () => {
 
   test("the history a workflow gave to its second run", () => {
     const session = read(readFixture("agno-2/workflow-session") as RawSession);
-    if (session.sessionType !== "workflow") throw new Error("Not a workflow");
+    if (session.sessionType !== "workflow") {
+      throw new Error("Not a workflow");
+    }
     session.runs.pop();
     const context = session.getWorkflowHistoryContext();
     expect(context).toBe(
@@ -168,7 +172,9 @@ function restrictedTo(shape: JsonValue, actual: JsonValue): unknown {
   if (Array.isArray(shape) && Array.isArray(actual)) {
     return actual.map((item, index) => restrictedTo(shape[index] ?? null, item));
   }
-  if (!isJsonObject(shape) || !isJsonObject(actual)) return actual;
+  if (!isJsonObject(shape) || !isJsonObject(actual)) {
+    return actual;
+  }
   return Object.fromEntries(
     Object.entries(shape).map(([key, value]) => [key, restrictedTo(value, actual[key] ?? null)]),
   );

@@ -67,7 +67,9 @@ export function rawSessions(): [name: string, session: RawSession][] {
 
 /** JSON text with the keys of every object in order, so that two values are equal exactly when their texts are. */
 export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (Array.isArray(value)) {
+    return `[${value.map(canonical).join(",")}]`;
+  }
   if (typeof value === "object" && value !== null) {
     const pairs = Object.entries(value).filter(([, item]) => item !== undefined);
     pairs.sort(([left], [right]) => (left < right ? -1 : 1));

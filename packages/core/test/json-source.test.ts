@@ -63,10 +63,15 @@ function numbersAt(text: string): Map<string, string> {
   const found = new Map<string, string>();
   // NUL is in no key that the documents have.
   const walk = (value: JsonValue, path: Path): void => {
-    if (typeof value !== "object" || value === null) return;
+    if (typeof value !== "object" || value === null) {
+      return;
+    }
     for (const [key, child] of Object.entries(value as Record<string, JsonValue>)) {
-      if (key === "\0") found.set(JSON.stringify(path), child as string);
-      else walk(child, [...path, key]);
+      if (key === "\0") {
+        found.set(JSON.stringify(path), child as string);
+      } else {
+        walk(child, [...path, key]);
+      }
     }
   };
   walk(JSON.parse(marked.replaceAll('"\0"', '"\\u0000"')) as JsonValue, []);
@@ -81,14 +86,18 @@ function isUnder(path: Path, place: string): boolean {
 /** The document with another value at a path, or without it. */
 function replaced(value: JsonValue, path: Path, by: JsonValue | undefined): JsonValue {
   const [key, ...rest] = path;
-  if (key === undefined) return by ?? null;
+  if (key === undefined) {
+    return by ?? null;
+  }
   if (Array.isArray(value)) {
     const index = Number(key);
     const inner = rest.length === 0 && by === undefined ? [] : [replaced(value[index] ?? null, rest, by)];
     return [...value.slice(0, index), ...inner, ...value.slice(index + 1)];
   }
   const members = Object.entries(value as Record<string, JsonValue>).flatMap(([name, child]): [string, JsonValue][] => {
-    if (name !== key) return [[name, child]];
+    if (name !== key) {
+      return [[name, child]];
+    }
     return rest.length === 0 && by === undefined ? [] : [[name, replaced(child, rest, by)]];
   });
   return Object.fromEntries(members);

@@ -235,8 +235,12 @@ function catchError(action: () => unknown): unknown {
 }
 
 function pythonJson(value: unknown): string {
-  if (typeof value === "number") return Number.isNaN(value) ? "NaN" : String(value);
-  if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
+  if (typeof value === "number") {
+    return Number.isNaN(value) ? "NaN" : String(value);
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map(pythonJson).join(", ")}]`;
+  }
   if (typeof value === "object" && value !== null) {
     const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonJson(item)}`);
     return `{${pairs.join(", ")}}`;

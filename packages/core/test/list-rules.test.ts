@@ -10,7 +10,9 @@ interface Row {
 const corrupt = (id: string): CorruptDataError => new CorruptDataError("agno_runs.run_data", id);
 
 function decode({ id, fault }: Row): string {
-  if (fault !== undefined) throw fault;
+  if (fault !== undefined) {
+    throw fault;
+  }
   return `decoded ${id}`;
 }
 

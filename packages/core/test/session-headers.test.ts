@@ -23,7 +23,9 @@ async function open(): Promise<SessionDb> {
 }
 
 function present<Value>(value: Value | null | undefined): Value {
-  if (value === null || value === undefined) throw new Error("not there");
+  if (value === null || value === undefined) {
+    throw new Error("not there");
+  }
   return value;
 }
 
@@ -63,9 +65,12 @@ async function types(db: SessionDb, user: UserSessionDb, asked: boolean) {
   // @ts-expect-error A cursor says where the page starts.
   void db.getSessions({ page: 2, cursor: "c" });
 
-  for await (const page of db.sessionPages()) expectTypeOf(page).toEqualTypeOf<SessionPage>();
-  for await (const page of db.sessionPages({ includeRuns: true }))
+  for await (const page of db.sessionPages()) {
+    expectTypeOf(page).toEqualTypeOf<SessionPage>();
+  }
+  for await (const page of db.sessionPages({ includeRuns: true })) {
     expectTypeOf(page).toEqualTypeOf<SessionPage<Session>>();
+  }
 
   const header = await db.upsertSession({ sessionId: "s", sessionType: "agent" });
   expectTypeOf(header).toEqualTypeOf<SessionHeader>();
@@ -106,7 +111,9 @@ describe("a session whose runs were not read", () => {
     const db = await open();
     const { sessions } = await db.getSessions({ includeRuns: true, sortOrder: "asc" });
     const seen: [string, number][] = [];
-    for (const s of sessions) seen.push([s.sessionId, s.messages.length]);
+    for (const s of sessions) {
+      seen.push([s.sessionId, s.messages.length]);
+    }
     expect(seen).toEqual([
       ["s", 2],
       ["t", 0],

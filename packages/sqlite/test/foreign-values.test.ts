@@ -33,16 +33,24 @@ const reads: Readonly<Record<string, (db: SqliteSessionDb) => Promise<unknown>>>
   "getSession, newest": (db) => db.getSession({ sessionId: "bad", runsLimit: 1 }),
   getRun: (db) => db.getRun({ runId: "bad-run" }),
   sessionPages: async (db) => {
-    for await (const page of db.sessionPages({ limit: 1, includeRuns: true })) void page;
+    for await (const page of db.sessionPages({ limit: 1, includeRuns: true })) {
+      void page;
+    }
   },
   "sessionPages by updatedAt": async (db) => {
-    for await (const page of db.sessionPages({ limit: 1, sortBy: "updatedAt" })) void page;
+    for await (const page of db.sessionPages({ limit: 1, sortBy: "updatedAt" })) {
+      void page;
+    }
   },
   runPages: async (db) => {
-    for await (const page of db.runPages({ limit: 1 })) void page;
+    for await (const page of db.runPages({ limit: 1 })) {
+      void page;
+    }
   },
   "runPages of one": async (db) => {
-    for await (const page of db.runPages({ sessionId: "bad", limit: 1 })) void page;
+    for await (const page of db.runPages({ sessionId: "bad", limit: 1 })) {
+      void page;
+    }
   },
   upsertRun: (db) => db.upsertRun({ session: agentSession("bad"), run: agentRun("more") }),
   updateSession: (db) => db.updateSession({ sessionId: "bad" }, { sessionName: "x" }),

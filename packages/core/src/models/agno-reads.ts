@@ -15,7 +15,9 @@ export function isRead(reads: Reads, value: JsonValue): boolean {
   try {
     return reads(value);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
     return false;
   }
 }
@@ -300,9 +302,13 @@ const stepRequirementKeys = record(
 
 /** Agno checks what the user said against the schema beside it. */
 const stepRequirement: Reads = (value) => {
-  if (!stepRequirementKeys(value)) return false;
+  if (!stepRequirementKeys(value)) {
+    return false;
+  }
   const { user_input: input, user_input_schema: schema } = value as JsonObject;
-  if (!isJsonObject(input) || Object.keys(input).length === 0) return true;
+  if (!isJsonObject(input) || Object.keys(input).length === 0) {
+    return true;
+  }
   return (
     !("validate" in input) &&
     ((schema ?? null) === null || (schema as JsonObject[]).every((field) => fits(field, input)))
@@ -311,9 +317,13 @@ const stepRequirement: Reads = (value) => {
 
 function fits(field: JsonObject, input: JsonObject): boolean {
   const value = input[field["name"] as string] ?? null;
-  if (value === null || value === "") return field["required"] === false && value === null;
+  if (value === null || value === "") {
+    return field["required"] === false && value === null;
+  }
   const allowed = field["allowed_values"];
-  if (Array.isArray(allowed) && allowed.length > 0 && !allowed.includes(value)) return false;
+  if (Array.isArray(allowed) && allowed.length > 0 && !allowed.includes(value)) {
+    return false;
+  }
   switch (field["field_type"] ?? "str") {
     case "str":
       return text(value);
@@ -461,7 +471,9 @@ const eventsOf = {
 const event =
   (runType: keyof typeof eventsOf): Reads =>
   (value) => {
-    if (!isJsonObject(value)) return false;
+    if (!isJsonObject(value)) {
+      return false;
+    }
     const kind =
       value["agent_id"] !== undefined
         ? "agent"
@@ -470,7 +482,9 @@ const event =
           : runType;
     const name = value["event"] ?? null;
     // Unlike the others it has no time of its own.
-    if (!eventsOf[kind](name) || (name === "CustomEvent" && value["created_at"] === undefined)) return false;
+    if (!eventsOf[kind](name) || (name === "CustomEvent" && value["created_at"] === undefined)) {
+      return false;
+    }
     return readsKeys(value, name === "WorkflowCompleted" ? workflowCompletedKeys : eventKeysWithMetrics);
   };
 
@@ -498,9 +512,15 @@ export const workflowRunKeys: ReadsByKey = {
 };
 
 const nestedRun: Reads = (value) => {
-  if (!isJsonObject(value)) return false;
-  if (value["agent_id"] !== undefined || value["agent_name"] !== undefined) return readsKeys(value, agentRunKeys);
-  if (value["team_id"] !== undefined || value["team_name"] !== undefined) return readsKeys(value, teamRunKeys);
+  if (!isJsonObject(value)) {
+    return false;
+  }
+  if (value["agent_id"] !== undefined || value["agent_name"] !== undefined) {
+    return readsKeys(value, agentRunKeys);
+  }
+  if (value["team_id"] !== undefined || value["team_name"] !== undefined) {
+    return readsKeys(value, teamRunKeys);
+  }
   return value["workflow_name"] === undefined ? readsKeys(value, agentRunKeys) : readsKeys(value, workflowRunKeys);
 };
 

@@ -40,10 +40,14 @@ export function completeRun(json: JsonObject, run: Run, parent: JsonObject): voi
 type Models<Model> = readonly Model[] | null | undefined;
 
 function completeRuns(parent: JsonObject, list: JsonValue | undefined, runs: Models<Run>): void {
-  if (!Array.isArray(list) || !runs) return;
+  if (!Array.isArray(list) || !runs) {
+    return;
+  }
   for (const [index, run] of runs.entries()) {
     const json = list[index];
-    if (!isJsonObject(json)) continue;
+    if (!isJsonObject(json)) {
+      continue;
+    }
     json["parent_run_id"] ??= parent["run_id"] ?? null;
     completeRun(json, run, parent);
   }
@@ -51,9 +55,13 @@ function completeRuns(parent: JsonObject, list: JsonValue | undefined, runs: Mod
 
 /** Ids are made from the run's, so that writing a run again, as a retry or a checkpoint, keeps them. */
 function completeMessages(run: JsonObject, list: JsonValue | undefined, messages: Models<Message>): void {
-  if (!Array.isArray(list) || !messages) return;
+  if (!Array.isArray(list) || !messages) {
+    return;
+  }
   for (const [index, json] of list.entries()) {
-    if (!isJsonObject(json)) continue;
+    if (!isJsonObject(json)) {
+      continue;
+    }
     json["id"] ??= `${run["run_id"] as string}:${index}`;
     json["from_history"] ??= false;
     json["stop_after_tool_call"] ??= false;
@@ -67,6 +75,8 @@ function statusOf(status: JsonValue): JsonValue {
 
 /** Agno puts the name of the Python type here, and shows anything but `str` as JSON. */
 function contentTypeOf(content: JsonValue | undefined): string {
-  if (Array.isArray(content)) return "list";
+  if (Array.isArray(content)) {
+    return "list";
+  }
   return isJsonObject(content) ? "dict" : "str";
 }

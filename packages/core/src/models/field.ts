@@ -75,14 +75,18 @@ export function fieldOf(key: string, kind: AnyKind, reads: Reads | undefined): F
   const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const type = kind === "string" || kind === "number" || kind === "boolean" ? kind : null;
   const checked = reads === undefined || impliedByType.has(reads) ? null : reads;
-  if (typeof kind === "string") return { key, name, kind, type, codec: noCodec, reads: checked };
+  if (typeof kind === "string") {
+    return { key, name, kind, type, codec: noCodec, reads: checked };
+  }
   const [nested, codec] = nestedOf(kind);
   // A nested model has settled by itself what Agno would refuse in it.
   return { key, name, kind: nested, type, codec, reads: codec.mayBeRefused === true ? checked : null };
 }
 
 function nestedOf(kind: Exclude<AnyKind, string>): ["list" | "map" | "model", Codec<unknown>] {
-  if ("listOf" in kind) return ["list", kind.listOf];
+  if ("listOf" in kind) {
+    return ["list", kind.listOf];
+  }
   return "mapOf" in kind ? ["map", kind.mapOf] : ["model", kind];
 }
 
@@ -111,8 +115,12 @@ export function decodeField(field: Field, value: JsonValue | undefined, depth: n
 }
 
 function decodeModels({ kind, codec }: Field, value: JsonValue | undefined, depth: number): unknown {
-  if (kind === "list") return Array.isArray(value) ? decodeList(codec, value, depth) : undefined;
-  if (!isJsonObject(value)) return undefined;
+  if (kind === "list") {
+    return Array.isArray(value) ? decodeList(codec, value, depth) : undefined;
+  }
+  if (!isJsonObject(value)) {
+    return undefined;
+  }
   return kind === "map" ? decodeMap(codec, value, depth) : codec.decode(value, depth);
 }
 
@@ -160,7 +168,9 @@ function decodeList(codec: Codec<unknown>, list: JsonValue[], depth: number): un
   const models: unknown[] = [];
   for (const item of list) {
     const model = isJsonObject(item) ? codec.decode(item, depth) : undefined;
-    if (model === undefined) return undefined;
+    if (model === undefined) {
+      return undefined;
+    }
     models.push(model);
   }
   return models;
@@ -170,7 +180,9 @@ function decodeMap(codec: Codec<unknown>, map: JsonObject, depth: number): Recor
   const models: [string, unknown][] = [];
   for (const [key, item] of Object.entries(map)) {
     const model = isJsonObject(item) ? codec.decode(item, depth) : undefined;
-    if (model === undefined) return undefined;
+    if (model === undefined) {
+      return undefined;
+    }
     models.push([key, model]);
   }
   // Unlike assignment, fromEntries makes an own property of a key `__proto__`.
@@ -181,7 +193,9 @@ function encodeList(codec: Codec<unknown>, list: unknown[], trail: Trail): JsonV
   const items: JsonValue[] = [];
   for (let index = 0; index < list.length; index += 1) {
     const model = list[index];
-    if (!isJsonObject(model)) return undefined;
+    if (!isJsonObject(model)) {
+      return undefined;
+    }
     trail.push(index);
     items.push(codec.encode(model, trail));
     trail.pop();
@@ -192,7 +206,9 @@ function encodeList(codec: Codec<unknown>, list: unknown[], trail: Trail): JsonV
 function encodeMap(codec: Codec<unknown>, map: JsonObject, trail: Trail): JsonObject | undefined {
   const json: JsonObject = {};
   for (const [key, model] of Object.entries(map)) {
-    if (!isJsonObject(model)) return undefined;
+    if (!isJsonObject(model)) {
+      return undefined;
+    }
     trail.push(key);
     setKey(json, key, codec.encode(model, trail));
     trail.pop();

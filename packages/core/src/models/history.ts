@@ -37,8 +37,12 @@ export function isMemberRun(run: Run): boolean {
 
 /** The last n items; none when n is not positive, all when it is absent. */
 export function lastOf<Item>(items: readonly Item[], count: number | undefined, argument: string): readonly Item[] {
-  if (count === undefined) return items;
-  if (!Number.isSafeInteger(count)) throw new InvalidArgumentError(argument, "a whole number");
+  if (count === undefined) {
+    return items;
+  }
+  if (!Number.isSafeInteger(count)) {
+    throw new InvalidArgumentError(argument, "a whole number");
+  }
   return count <= 0 ? [] : items.slice(-count);
 }
 
@@ -53,10 +57,16 @@ export function selectMessages(runs: readonly Run[], options: MessageOptions): M
   const messages: Message[] = [];
   let hasSystem = false;
   for (const message of lastOf(counted, options.lastNRuns, "lastNRuns").flatMap(messagesOf)) {
-    if (skipHistoryMessages && message.fromHistory === true) continue;
-    if (skipRoles.includes(message.role)) continue;
+    if (skipHistoryMessages && message.fromHistory === true) {
+      continue;
+    }
+    if (skipRoles.includes(message.role)) {
+      continue;
+    }
     if (message.role === "system") {
-      if (hasSystem) continue;
+      if (hasSystem) {
+        continue;
+      }
       hasSystem = true;
     }
     messages.push(message);
@@ -94,7 +104,9 @@ export function inputOf(run: Run): JsonValue | undefined {
 }
 
 function textOf(value: JsonValue | undefined): string {
-  if (value === undefined || value === null) return "";
+  if (value === undefined || value === null) {
+    return "";
+  }
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
@@ -109,11 +121,17 @@ export interface HistoryWording {
 
 /** Null when there are no turns. */
 export function describeTurns(turns: readonly HistoryTurn[], wording: HistoryWording): string | null {
-  if (turns.length === 0) return null;
+  if (turns.length === 0) {
+    return null;
+  }
   const blocks = turns.map(({ input, output }, index) => {
     const lines = [`[${wording.heading}-${index + 1}]`];
-    if (input !== "") lines.push(`${wording.input}: ${input}`);
-    if (output !== "") lines.push(`${wording.output}: ${output}`);
+    if (input !== "") {
+      lines.push(`${wording.input}: ${input}`);
+    }
+    if (output !== "") {
+      lines.push(`${wording.output}: ${output}`);
+    }
     return `${lines.join("\n")}\n\n`;
   });
   return `<${wording.tag}>\n${blocks.join("")}</${wording.tag}>\n`;

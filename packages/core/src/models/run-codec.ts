@@ -47,7 +47,9 @@ export function encodeRun(
     );
   }
   json["session_id"] = session.sessionId;
-  if (typeof session.userId === "string") json["user_id"] ??= session.userId;
+  if (typeof session.userId === "string") {
+    json["user_id"] ??= session.userId;
+  }
   completeRun(json, run, { session_id: session.sessionId, created_at: now });
   return {
     runId: run.runId,
@@ -85,18 +87,30 @@ export type StoredRun = Pick<
  */
 export function decodeRun(row: StoredRun): Run {
   const json = row.runData;
-  if (!isJsonObject(json)) throw new CorruptDataError("run_data", row.runId);
+  if (!isJsonObject(json)) {
+    throw new CorruptDataError("run_data", row.runId);
+  }
   const identified = json["run_id"] === row.runId ? json : { ...json, run_id: row.runId };
   const run = decodeRunJson(identified, runTypeOfRow(row));
-  if (run === undefined) throw new CorruptDataError("run_data", row.runId);
+  if (run === undefined) {
+    throw new CorruptDataError("run_data", row.runId);
+  }
   run.sessionId = row.sessionId;
   // A null column adds no key: the JSON is then written back as it was.
-  if (row.userId !== null) run.userId ??= row.userId;
-  if (row.parentRunId !== null) run.parentRunId ??= row.parentRunId;
-  if (row.status !== null) run.status ??= row.status;
+  if (row.userId !== null) {
+    run.userId ??= row.userId;
+  }
+  if (row.parentRunId !== null) {
+    run.parentRunId ??= row.parentRunId;
+  }
+  if (row.status !== null) {
+    run.status ??= row.status;
+  }
   // A run that was written again keeps the time of its first writing, which its column alone knows. Agno's JSON may hold
   // fractions of a second.
-  if (Math.floor(run.createdAt ?? Number.NaN) !== row.createdAt) run.createdAt = row.createdAt;
+  if (Math.floor(run.createdAt ?? Number.NaN) !== row.createdAt) {
+    run.createdAt = row.createdAt;
+  }
   fillComponentId(run, row);
   return run;
 }
@@ -117,8 +131,12 @@ function fillComponentId(run: Run, row: StoredRun): void {
 
 function runTypeOfRow(row: StoredRun): RunType {
   const stored = row.runType.toLowerCase();
-  if (stored === "agent" || stored === "team" || stored === "workflow") return stored;
-  if (typeof row.teamId === "string") return "team";
+  if (stored === "agent" || stored === "team" || stored === "workflow") {
+    return stored;
+  }
+  if (typeof row.teamId === "string") {
+    return "team";
+  }
   return typeof row.workflowId === "string" ? "workflow" : "agent";
 }
 
@@ -139,12 +157,16 @@ export interface LegacySession {
  */
 export function decodeLegacyRuns(stored: unknown, session: LegacySession): Run[] {
   const entries = parseJson(stored, "runs", session.sessionId);
-  if (!Array.isArray(entries)) return [];
+  if (!Array.isArray(entries)) {
+    return [];
+  }
   const runs = new Map<string, Run>();
   for (const entry of entries) {
     const json = isJsonObject(entry) ? entry : null;
     const runId = json?.["run_id"];
-    if (json === null || typeof runId !== "string" || runId === "") continue;
+    if (json === null || typeof runId !== "string" || runId === "") {
+      continue;
+    }
     const run = decodeRun({
       runId,
       sessionId: session.sessionId,
@@ -168,9 +190,13 @@ export function decodeLegacyRuns(stored: unknown, session: LegacySession): Run[]
  * same id, then the rows that are not in the column.
  */
 export function mergeRuns(legacy: readonly Run[], rows: readonly Run[]): Run[] {
-  if (legacy.length === 0) return [...rows];
+  if (legacy.length === 0) {
+    return [...rows];
+  }
   const runs = new Map<string, Run>();
   // A Map keeps the place of a key that is set again.
-  for (const run of [...legacy, ...rows]) runs.set(run.runId, run);
+  for (const run of [...legacy, ...rows]) {
+    runs.set(run.runId, run);
+  }
   return [...runs.values()];
 }

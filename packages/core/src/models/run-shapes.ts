@@ -101,10 +101,18 @@ const workflowRunShape = new Shape<WorkflowRun>(
  * have a `workflow_id` too, so that key comes last.
  */
 function runTypeOf(json: JsonObject, otherwise: RunType): RunType {
-  if (has(json, "agent_id")) return "agent";
-  if (has(json, "team_id")) return "team";
-  if (has(json, "agent_name")) return "agent";
-  if (has(json, "team_name")) return "team";
+  if (has(json, "agent_id")) {
+    return "agent";
+  }
+  if (has(json, "team_id")) {
+    return "team";
+  }
+  if (has(json, "agent_name")) {
+    return "agent";
+  }
+  if (has(json, "team_name")) {
+    return "team";
+  }
   return has(json, "workflow_id") || has(json, "workflow_name") ? "workflow" : otherwise;
 }
 

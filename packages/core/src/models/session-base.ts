@@ -76,7 +76,9 @@ export abstract class SessionBase {
     this.runs = [...(init.runs ?? [])];
     this.createdAt = init.createdAt ?? Math.floor(Date.now() / 1000);
     this.updatedAt = init.updatedAt ?? null;
-    if (init.extra !== undefined) this.extra = init.extra;
+    if (init.extra !== undefined) {
+      this.extra = init.extra;
+    }
   }
 
   /** The id of the agent, team or workflow, by the session's type. */
@@ -99,7 +101,9 @@ export abstract class SessionBase {
 
   /** The runs of a session that was read with them. */
   protected get runsRead(): Run[] {
-    if (this.runs === null) throw new RunsNotReadError(this.sessionId);
+    if (this.runs === null) {
+      throw new RunsNotReadError(this.sessionId);
+    }
     return this.runs;
   }
 
@@ -144,7 +148,9 @@ export abstract class SessionBase {
       updated_at: this.updatedAt,
     };
     for (const [column, value] of Object.entries(this.extra ?? {})) {
-      if ((json[column] ?? null) === null) setKey(json, column, value);
+      if ((json[column] ?? null) === null) {
+        setKey(json, column, value);
+      }
     }
     return json;
   }

@@ -52,7 +52,9 @@ export function encodeSession(
   { now, argument = "session" }: EncodeSessionOptions,
 ): SessionRow<string> {
   for (const name of Object.keys(session)) {
-    if (!properties.includes(name)) throw refusal([argument, name], "left out, since a session has no such property");
+    if (!properties.includes(name)) {
+      throw refusal([argument, name], "left out, since a session has no such property");
+    }
   }
   const createdAt = session.createdAt ?? now;
   const document = (name: keyof typeof documents): string | null =>
@@ -87,12 +89,18 @@ function textOrNull(value: JsonValue | undefined, argument: string): string | nu
 export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
   const extra: JsonObject = {};
   const object = (value: JsonValue, column: string): JsonObject | null => {
-    if (isJsonObject(value)) return value;
-    if (value !== null) extra[column] = value;
+    if (isJsonObject(value)) {
+      return value;
+    }
+    if (value !== null) {
+      extra[column] = value;
+    }
     return null;
   };
   const summary = isJsonObject(row.summary) ? summaryShape.decode(row.summary, 0) : undefined;
-  if (summary === undefined && row.summary !== null) extra["summary"] = row.summary;
+  if (summary === undefined && row.summary !== null) {
+    extra["summary"] = row.summary;
+  }
   const fields: SessionFields = {
     sessionId: row.sessionId,
     agentId: row.agentId,
@@ -109,7 +117,9 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
-  if (Object.keys(extra).length > 0) fields.extra = extra;
+  if (Object.keys(extra).length > 0) {
+    fields.extra = extra;
+  }
   switch (sessionTypeOf(row)) {
     case "agent":
       return new AgentSession(fields);
@@ -136,8 +146,14 @@ export function withRunCount<Counted extends Session | SessionHeader>(
 /** The type of a row. Agno writes lower case; other writers may not. */
 export function sessionTypeOf(row: Pick<SessionRow, "sessionType" | "agentId" | "teamId" | "workflowId">): SessionType {
   const stored = row.sessionType.trim().toLowerCase();
-  if (stored === "agent" || stored === "team" || stored === "workflow") return stored;
-  if (row.agentId !== null) return "agent";
-  if (row.teamId !== null) return "team";
+  if (stored === "agent" || stored === "team" || stored === "workflow") {
+    return stored;
+  }
+  if (row.agentId !== null) {
+    return "agent";
+  }
+  if (row.teamId !== null) {
+    return "team";
+  }
   return row.workflowId !== null ? "workflow" : "agent";
 }

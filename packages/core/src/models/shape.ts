@@ -111,7 +111,9 @@ export class Shape<Model> implements Codec<Model> {
   decode(json: JsonObject, depth: number): Model | undefined {
     const byKey = this.#byKey;
     const model = new this.#newModel();
-    if (this.#runType !== undefined) model["runType"] = this.#runType;
+    if (this.#runType !== undefined) {
+      model["runType"] = this.#runType;
+    }
     let extra: JsonObject | undefined;
     for (const key in json) {
       const value = json[key];
@@ -126,12 +128,18 @@ export class Shape<Model> implements Codec<Model> {
       } else if (key === asideKey && isJsonObject(value)) {
         return this.decode(broughtBack(json, value), depth);
       }
-      if (value === undefined) continue;
+      if (value === undefined) {
+        continue;
+      }
       extra ??= {};
       setKey(extra, key, value);
     }
-    if (this.#required !== undefined && typeof model[this.#required.name] !== "string") return undefined;
-    if (extra !== undefined) model["extra"] = extra;
+    if (this.#required !== undefined && typeof model[this.#required.name] !== "string") {
+      return undefined;
+    }
+    if (extra !== undefined) {
+      model["extra"] = extra;
+    }
     return model as Model;
   }
 
@@ -141,31 +149,48 @@ export class Shape<Model> implements Codec<Model> {
     const json = new this.#newJson() as JsonObject;
     for (const name in properties) {
       const value = properties[name];
-      if (value === undefined || name === "extra" || name === "runType") continue;
+      if (value === undefined || name === "extra" || name === "runType") {
+        continue;
+      }
       const field = byName[name];
       if (field === undefined) {
         throw refusal([...trail, name], "left out, since the model has no such property; `extra` is for other data");
       }
       const encoded =
         value === null || typeof value === field.type ? (value as JsonValue) : encodeProperty(field, value, trail);
-      if (field.reads === null) json[field.key] = encoded;
-      else this.#put(json, encoded, field);
+      if (field.reads === null) {
+        json[field.key] = encoded;
+      } else {
+        this.#put(json, encoded, field);
+      }
     }
     if (this.#required !== undefined && typeof json[this.#required.key] !== "string") {
       throw refusal([...trail, this.#required.name], "a string");
     }
-    if (properties["extra"] !== undefined) this.#addExtra(json, properties["extra"], trail);
-    for (const [key, value] of this.#needed) json[key] ??= value();
+    if (properties["extra"] !== undefined) {
+      this.#addExtra(json, properties["extra"], trail);
+    }
+    for (const [key, value] of this.#needed) {
+      json[key] ??= value();
+    }
     return json;
   }
 
   /** What the model holds itself wins: a caller who sets a property replaces what could not be read. */
   #addExtra(json: JsonObject, extra: unknown, trail: Trail): void {
-    if (extra === null) return;
-    if (!isJsonObject(extra)) throw refusal([...trail, "extra"], "an object");
+    if (extra === null) {
+      return;
+    }
+    if (!isJsonObject(extra)) {
+      throw refusal([...trail, "extra"], "an object");
+    }
     for (const [key, value] of Object.entries(extra)) {
-      if (key === asideKey) throw refusal([...trail, "extra", key], "left out, since the key is the library's own");
-      if (value === undefined || Object.hasOwn(json, key) || isAside(json, key)) continue;
+      if (key === asideKey) {
+        throw refusal([...trail, "extra", key], "left out, since the key is the library's own");
+      }
+      if (value === undefined || Object.hasOwn(json, key) || isAside(json, key)) {
+        continue;
+      }
       const field = this.#byKey[key];
       if (field !== undefined && isNested(field) && value !== null && trail.length < deepestTrail) {
         this.#addNested(json, { field, value }, [...trail, "extra", key]);
@@ -179,8 +204,11 @@ export class Shape<Model> implements Codec<Model> {
   #addNested(json: JsonObject, { field, value }: { field: Field; value: JsonValue }, trail: Trail): void {
     const model = decodeField(field, value, maximumDepth - nestedInExtra);
     const encoded = model === undefined ? undefined : encodeField(field, model, trail);
-    if (encoded === undefined) this.#put(json, value, this.#placeOf(field.key));
-    else this.#put(json, encoded, field);
+    if (encoded === undefined) {
+      this.#put(json, value, this.#placeOf(field.key));
+    } else {
+      this.#put(json, encoded, field);
+    }
   }
 
   /** For a value that no model has settled. */
@@ -194,10 +222,14 @@ export class Shape<Model> implements Codec<Model> {
       setKey(json, key, value);
       return;
     }
-    if (value === null) return;
+    if (value === null) {
+      return;
+    }
     setKey((json[asideKey] ??= {}) as JsonObject, key, value);
     const shown = isFraction(value) && isRead(reads, Math.floor(value)) ? Math.floor(value) : this.#shown[key]?.(value);
-    if (shown !== undefined) json[key] = shown;
+    if (shown !== undefined) {
+      json[key] = shown;
+    }
   }
 }
 
@@ -218,7 +250,9 @@ function isAside(json: JsonObject, key: string): boolean {
 function encodeProperty(field: Field, value: unknown, trail: Trail): JsonValue {
   trail.push(field.name);
   const encoded = encodeField(field, value, trail);
-  if (encoded === undefined) throw refusal(trail, expectedOf(field));
+  if (encoded === undefined) {
+    throw refusal(trail, expectedOf(field));
+  }
   trail.pop();
   return encoded;
 }
@@ -239,7 +273,9 @@ export function refusal([argument, ...keys]: Trail, expected: string): InvalidAr
 /** Without prototype, so that a key such as `constructor` is not found in it. */
 function dictionary(fields: readonly Field[], by: "key" | "name"): Readonly<Record<string, Field>> {
   const fieldsBy = Object.create(null) as Record<string, Field>;
-  for (const field of fields) fieldsBy[field[by]] = field;
+  for (const field of fields) {
+    fieldsBy[field[by]] = field;
+  }
   return fieldsBy;
 }
 

@@ -25,7 +25,9 @@ export function encodeSummary(summary: SessionSummary, argument = "summary"): Js
   const json = summaryShape.encode(summary, [argument]);
   // Agno writes no null keys here.
   for (const key of ["topics", "updated_at"]) {
-    if (json[key] === null) delete json[key];
+    if (json[key] === null) {
+      delete json[key];
+    }
   }
   return json;
 }

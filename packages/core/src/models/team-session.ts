@@ -54,7 +54,9 @@ export class TeamSession extends SessionBase {
   /** The messages that a next turn of the team, or of a member, would send as history, oldest first. */
   getMessages({ teamId, memberIds, skipMemberMessages = true, ...options }: TeamMessageOptions = {}): Message[] {
     let runs = teamId === undefined ? this.runsRead : this.#runsOfTeam(teamId);
-    if (memberIds !== undefined && memberIds.length > 0) runs = runsOfMembers(runs, memberIds);
+    if (memberIds !== undefined && memberIds.length > 0) {
+      runs = runsOfMembers(runs, memberIds);
+    }
     if (skipMemberMessages && teamId === undefined && memberIds === undefined) {
       runs = runs.filter((run) => !isMemberRun(run));
     }
@@ -97,8 +99,12 @@ function runsOfMembers(runs: readonly Run[], memberIds: readonly string[]): Run[
   const found = new Map<string, Run>();
   for (const run of runs) {
     for (const candidate of [run, ...(run.runType === "team" ? (run.memberResponses ?? []) : [])]) {
-      if (candidate.runType !== "agent" || !memberIds.includes(candidate.agentId ?? "")) continue;
-      if (!found.has(candidate.runId)) found.set(candidate.runId, candidate);
+      if (candidate.runType !== "agent" || !memberIds.includes(candidate.agentId ?? "")) {
+        continue;
+      }
+      if (!found.has(candidate.runId)) {
+        found.set(candidate.runId, candidate);
+      }
     }
   }
   return [...found.values()];

@@ -62,8 +62,12 @@ export class WorkflowSession extends SessionBase {
       throw new InvalidArgumentError("teamId", "left out when agentId is given");
     }
     let runs = this.runsRead.flatMap((run) => (run.runType === "workflow" ? (run.stepExecutorRuns ?? []) : []));
-    if (agentId !== undefined) runs = runs.filter((run) => run.runType === "agent" && run.agentId === agentId);
-    if (teamId !== undefined) runs = runsOfTeam(runs, teamId, skipMemberMessages);
+    if (agentId !== undefined) {
+      runs = runs.filter((run) => run.runType === "agent" && run.agentId === agentId);
+    }
+    if (teamId !== undefined) {
+      runs = runsOfTeam(runs, teamId, skipMemberMessages);
+    }
     return selectMessages(runs, { skipStatuses: [], ...options });
   }
 
@@ -94,7 +98,9 @@ export class WorkflowSession extends SessionBase {
 
 function runsOfTeam(runs: readonly Run[], teamId: string, skipMemberMessages: boolean): Run[] {
   return runs.flatMap((run) => {
-    if (run.runType !== "team" || run.teamId !== teamId) return [];
+    if (run.runType !== "team" || run.teamId !== teamId) {
+      return [];
+    }
     return skipMemberMessages ? [run] : [...(run.memberResponses ?? []), run];
   });
 }
