@@ -1,4 +1,4 @@
-import { Agent, SessionSummaryManager, step, Team, Workflow, type RunInput } from "@sessiondb/agent";
+import { Agent, SessionSummaryManager, step, Team, Workflow, type UserInput } from "@sessiondb/agent";
 import type { SessionDb, SessionInit, SessionType } from "@sessiondb/core";
 import { decodeRun } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ToolSet } from "ai";
@@ -33,7 +33,7 @@ const delegate: Answer = {
 
 interface Turns {
   readonly script: readonly Answer[];
-  readonly inputs?: readonly RunInput[];
+  readonly inputs?: readonly UserInput[];
 }
 
 const owned = { userId: "ada" } as const;

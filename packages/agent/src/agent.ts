@@ -1,22 +1,22 @@
 import type { TurnSession } from "@sessiondb/core";
+import { readScope } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
-import { Conversation } from "./conversation.ts";
-import { conversationReaders, type ConversationOptions } from "./conversation-options.ts";
-import { readScope } from "./run-ids.ts";
+import { ModelComponent } from "./model-component.ts";
+import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
 import type { RunOwner } from "./run-record.ts";
 
-/** What an agent is made from. */
-export type AgentOptions = ConversationOptions;
+/** The options of an agent. */
+export type AgentOptions = ModelComponentOptions;
 
 /**
  * An agent on a model of the AI SDK that remembers: with a `db`, each run is kept under its session id, and the newest runs
  * of the session are what the model is shown of the conversation so far.
  */
-export class Agent extends Conversation {
+export class Agent extends ModelComponent {
   readonly sessionType = "agent";
 
   constructor(options: AgentOptions) {
-    super(readScope(options, conversationReaders, ["userId", "db"]), "agent");
+    super(readScope(options, modelComponentReaders, ["userId", "db"]), "agent");
   }
 
   protected override get runOwner(): RunOwner {

@@ -1,6 +1,13 @@
 import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
-import { checkFlag, checkKeys, checkText, optional, type OptionReaders } from "@sessiondb/core/adapter";
-import { jsonObject, present } from "./option-readers.ts";
+import {
+  checkFlag,
+  checkKeys,
+  checkText,
+  jsonObject,
+  optional,
+  present,
+  type OptionReaders,
+} from "@sessiondb/core/adapter";
 
 /** What was decided about a call that waited. */
 export interface Approval {

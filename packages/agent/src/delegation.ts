@@ -1,18 +1,25 @@
-import { InvalidArgumentError, TeamSession, type JsonValue, type Run, type SessionDb } from "@sessiondb/core";
+import { InvalidArgumentError, TeamSession, type Run, type SessionDb } from "@sessiondb/core";
 import { count, flag, oneOf, type OptionReaders } from "@sessiondb/core/adapter";
-import { jsonSchema, tool, type ModelMessage, type ToolSet } from "ai";
-import { ownRuns } from "./own-runs.ts";
-import { mayTakePart } from "./admission.ts";
-import type { SessionAccess } from "./component.ts";
-import type { RunSetup } from "./conversation.ts";
-import type { Executor } from "./executor.ts";
-import { historyMessages } from "./model-history.ts";
+import {
+  checkDepth,
+  insideOf,
+  mayTakePart,
+  messageOf,
+  ownRuns,
+  textOf,
+  type Executor,
+  type RunScope,
+  type SessionAccess,
+} from "@sessiondb/turns";
+import { jsonSchema, tool, type ToolSet } from "ai";
+import type { RunSetup } from "./model-component.ts";
+import type { ChildRun } from "./run-record.ts";
 
-/** How a leader works with its members, and what they get to know. */
+/** How a leader works with its members, and what they are told. */
 export interface DelegationOptions {
   /**
-   * What becomes of several tasks that the leader gives in one step: they are done one after another (`sequential`, the
-   * default), or at once (`parallel`).
+   * Whether several tasks that the leader delegates in one step are done one after another (`sequential`, the default) or at
+   * once (`parallel`).
    */
   delegation?: "sequential" | "parallel";
   /** Whether members are told what the user asked the team before, and what it answered. Default false. */
@@ -33,13 +40,11 @@ export const delegationReaders = {
   addMemberHistory: flag(false),
 } satisfies OptionReaders<DelegationOptions>;
 
-/** Deeper than that, teams within teams are a mistake. */
-const deepest = 10;
-/** Among how many of a session's newest runs a member's own are looked for, and how many of those it is shown. */
+/** How many of a session's newest runs are searched for a member's own, and how many of those it is shown. */
 const runsSearched = 100;
 const memberRuns = 10;
 
-/** What a delegation needs to know of its team. */
+/** What a delegation needs of its team. */
 interface DelegatingTeam {
   readonly members: readonly Executor[];
   readonly keepsSessions: boolean;
@@ -56,18 +61,18 @@ interface Interaction {
 /** The tools of a leader for one run. */
 export class Delegation {
   readonly #team: DelegatingTeam;
-  readonly #setup: RunSetup;
+  readonly #scope: RunScope;
+  readonly #children: ChildRun[];
   readonly #options: Required<DelegationOptions>;
   readonly #interactions: Interaction[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(team: DelegatingTeam, setup: RunSetup, options: Required<DelegationOptions>) {
+  constructor(team: DelegatingTeam, { scope, children }: RunSetup, options: Required<DelegationOptions>) {
+    checkDepth(scope, "members");
     this.#team = team;
-    this.#setup = setup;
+    this.#scope = scope;
+    this.#children = children;
     this.#options = options;
-    if (setup.depth > deepest) {
-      throw new InvalidArgumentError("members", `nested at most ${deepest} deep`);
-    }
   }
 
   get instructions(): string {
@@ -98,7 +103,7 @@ export class Delegation {
         inputSchema: jsonSchema<{ task: string }>({ type: "object", properties: { task }, required: ["task"] }),
         execute: async ({ task: text }, { toolCallId }) => {
           const answers = this.#team.members.map(async (member) => {
-            const answer = await this.#delegate(member, text, toolCallId).catch((error: unknown) => errorText(error));
+            const answer = await this.#delegate(member, text, toolCallId).catch(messageOf);
             return { member_id: member.id, answer };
           });
           return Promise.all(answers);
@@ -126,22 +131,14 @@ export class Delegation {
   }
 
   async #run(member: Executor, task: string, toolCallId: string): Promise<string> {
-    const { sessionId, userId, runId, state, signal, store, children, depth } = this.#setup;
-    signal.throwIfAborted();
+    this.#scope.signal.throwIfAborted();
     const { run, content } = await member.runEmbedded({
       input: task,
-      sessionId,
-      userId,
-      parentRunId: runId,
-      workflowStepId: null,
-      state,
-      signal,
-      store,
-      depth: depth + 1,
-      history: await this.#historyOf(member),
       context: this.#context(),
+      history: await this.#historyOf(member),
+      scope: insideOf(this.#scope),
     });
-    children.push({ toolCallId, run });
+    this.#children.push({ toolCallId, run });
     if (run.status !== "COMPLETED") {
       throw new Error(`Member ${member.id} did not finish: ${textOf(content)}`);
     }
@@ -152,8 +149,8 @@ export class Delegation {
 
   #context(): string | null {
     const { addTeamHistoryToMembers, numTeamHistoryRuns, shareMemberInteractions } = this.#options;
-    const { sessionId, runs } = this.#setup;
-    const session = new TeamSession({ sessionId, runs });
+    const { sessionId, session: before } = this.#scope;
+    const session = new TeamSession({ sessionId, runs: before?.runs ?? [] });
     const history = addTeamHistoryToMembers ? session.getTeamHistoryContext({ numRuns: numTeamHistoryRuns }) : null;
     const said = this.#interactions.map(
       ({ member, task, answer }) => `[${member}]\ntask: ${task}\nanswer: ${answer}\n`,
@@ -166,21 +163,21 @@ export class Delegation {
     return parts.length === 0 ? null : parts.join("\n\n");
   }
 
-  async #historyOf(member: Executor): Promise<ModelMessage[]> {
+  async #historyOf(member: Executor): Promise<Run[]> {
     if (!this.#options.addMemberHistory || !this.#team.keepsSessions) {
       return [];
     }
     const db = await this.#team.getDb();
-    const { sessionId, runId, userId } = this.#setup;
-    const session = this.#setup.session ?? (await db.getSession({ sessionId, includeRuns: false }));
+    const { sessionId, runId, userId } = this.#scope;
+    const session = this.#scope.session ?? (await db.getSession({ sessionId, includeRuns: false }));
     if (session === null || !mayTakePart(this.#team, { session, userId })) {
       return [];
     }
     const { runs } = await db.getRuns({ sessionId, sortOrder: "desc", limit: runsSearched });
     const before = await ownRuns(this.#team, runs.toReversed(), { db, session });
     const own = before.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(-memberRuns);
-    // Seen by the member itself, they are no member runs.
-    return historyMessages(own.map((run) => ({ ...run, parentRunId: null })));
+    // From the member's own view these are not member runs.
+    return own.map((run) => ({ ...run, parentRunId: null }));
   }
 }
 
@@ -189,12 +186,4 @@ function isOf(run: Run, { id }: Executor): boolean {
     (run.parentRunId ?? null) !== null &&
     ((run.runType === "agent" && run.agentId === id) || (run.runType === "team" && run.teamId === id))
   );
-}
-
-function textOf(content: JsonValue): string {
-  return typeof content === "string" ? content : JSON.stringify(content);
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,6 @@
 import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution } from "@sessiondb/core";
+import { named, present } from "@sessiondb/core/adapter";
+import { unlessAborted } from "@sessiondb/turns";
 import {
   generateText,
   type Output,
@@ -11,7 +13,6 @@ import {
   type ToolSet,
 } from "ai";
 import { runMetrics } from "./metrics.ts";
-import { named, present } from "./option-readers.ts";
 import type { Resumption } from "./resumption.ts";
 import { toolExecutions } from "./tool-executions.ts";
 
@@ -225,25 +226,5 @@ export async function generate(request: GenerationRequest): Promise<GenerationOu
     return generation.completed(request.settings.output === undefined ? undefined : result.output);
   } catch (error) {
     return generation.failed(error);
-  }
-}
-
-/** Some models and tools do not listen to the signal: nobody waits for them. */
-export async function unlessAborted<Result>(work: PromiseLike<Result>, signal: AbortSignal): Promise<Result> {
-  let stop: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) {
-      stop();
-    }
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-    // Whichever lost the race may still fail, and nobody listens any more.
-    aborted.catch(() => {});
-    Promise.resolve(work).catch(() => {});
   }
 }

@@ -1,26 +1,48 @@
+export {
+  Component,
+  condition,
+  loop,
+  parallel,
+  router,
+  sequence,
+  step,
+  StepResult,
+  Workflow,
+  type ComponentOptions,
+  type ConditionOptions,
+  type DbSource,
+  type EmbeddedRequest,
+  type EmbeddedResult,
+  type Executor,
+  type LoopOptions,
+  type RouterOptions,
+  type RunContext,
+  type RunOptions,
+  type RunScope,
+  type SessionAccess,
+  type SessionOptions,
+  type StateChange,
+  type StepDecision,
+  type StepFunction,
+  type StepInput,
+  type StepNode,
+  type StepOptions,
+  type UserSessionsOptions,
+  type WorkflowEvent,
+  type WorkflowOptions,
+  type WorkflowRunResult,
+  type WorkflowStep,
+  type WorkflowStream,
+} from "@sessiondb/turns";
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { Approval } from "./approvals.ts";
-export { Component, type ComponentOptions, type SessionAccess } from "./component.ts";
-export type { DbSource } from "./component-db.ts";
-export { Conversation } from "./conversation.ts";
-export type { ConversationOptions, RunOptions, RunResult } from "./conversation-options.ts";
 export type { DelegationOptions } from "./delegation.ts";
-export type { EmbeddedRequest, EmbeddedResult, Executor, RunInput } from "./executor.ts";
 export type { GenerationSettings, GenerationStatus } from "./generation.ts";
-export { Team, type TeamOptions } from "./team.ts";
-export { runContextOf, type RunContext } from "./run-context.ts";
+export { ModelComponent } from "./model-component.ts";
+export type { ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
+export { runContextOf } from "./run-context.ts";
 export type { StorageOptions } from "./run-record.ts";
-export type { StateChange } from "./run-state.ts";
 export type { RunStream } from "./run-stream.ts";
-export { SessionComponent, type SessionOptions, type UserSessionsOptions } from "./session-component.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
-export { step, sequence, parallel, condition, loop, router } from "./steps/steps.ts";
-export type { ConditionOptions, LoopOptions, RouterOptions, StepDecision } from "./steps/containers.ts";
-export type { WorkflowStep } from "./steps/nodes.ts";
-export type { StepOptions } from "./steps/single-step.ts";
-export { StepResult, type StepFunction, type StepInput } from "./steps/step-input.ts";
-export type { StepNode } from "./steps/step-node.ts";
-export { Workflow } from "./workflow.ts";
-export type { WorkflowEvent, WorkflowOptions, WorkflowRunResult } from "./workflow-options.ts";
-export type { WorkflowStream } from "./workflow-stream.ts";
+export { Team, type TeamOptions } from "./team.ts";

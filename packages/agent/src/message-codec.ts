@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
 import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
-import { argumentsOf, isObject, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
+import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
 import { mediaLists, mediaParts, textOfData, toMediaPart, toStoredMedia, type MediaList } from "./stored-media.ts";
 import { resultPart, storedResult } from "./tool-result-codec.ts";
 
@@ -67,7 +68,7 @@ export function withCalls(message: Message, wanted: ReadonlySet<string>): Messag
   );
   const result: Message = {
     ...message,
-    toolCalls: calls.filter((call) => isObject(call) && typeof call["id"] === "string" && wanted.has(call["id"])),
+    toolCalls: calls.filter((call) => isJsonObject(call) && typeof call["id"] === "string" && wanted.has(call["id"])),
     ...(parts !== undefined && {
       providerData: { ...message.providerData, ai_sdk: { ...kept(message), parts: parts as unknown as JsonValue[] } },
     }),
@@ -154,9 +155,9 @@ function assistantParts(message: Message, text: string): Part[] {
 function callsOf(message: Message): { toolCallId: string; toolName: string; input: JsonValue }[] {
   const calls: readonly unknown[] = Array.isArray(message.toolCalls) ? message.toolCalls : [];
   return calls.flatMap((call) => {
-    const called = isObject(call) ? call["function"] : null;
-    const [id, name] = [isObject(call) ? call["id"] : null, isObject(called) ? called["name"] : null];
-    return typeof id === "string" && typeof name === "string" && isObject(called)
+    const called = isJsonObject(call) ? call["function"] : null;
+    const [id, name] = [isJsonObject(call) ? call["id"] : null, isJsonObject(called) ? called["name"] : null];
+    return typeof id === "string" && typeof name === "string" && isJsonObject(called)
       ? [{ toolCallId: id, toolName: name, input: argumentsOf(called["arguments"]) }]
       : [];
   });
@@ -198,7 +199,7 @@ const partText: Readonly<Record<string, readonly string[]>> = {
 
 function isPart(part: JsonValue): part is JsonObject {
   return (
-    isObject(part) &&
+    isJsonObject(part) &&
     typeof part["type"] === "string" &&
     partTypes.has(part["type"]) &&
     (partText[part["type"]] ?? []).every((name) => typeof part[name] === "string")
@@ -210,7 +211,7 @@ export function separateResults(message: Message): Message[] {
   if (message.role !== "tool" || (message.toolCallId ?? null) !== null || !Array.isArray(message.toolCalls)) {
     return [message];
   }
-  return message.toolCalls.filter(isObject).map((call): Message => ({
+  return message.toolCalls.filter(isJsonObject).map((call): Message => ({
     role: "tool",
     toolCallId: typeof call["tool_call_id"] === "string" ? call["tool_call_id"] : null,
     toolName: typeof call["tool_name"] === "string" ? call["tool_name"] : null,

@@ -1,31 +1,20 @@
-import type { JsonObject, JsonValue, Metrics } from "@sessiondb/core";
+import type { Metrics } from "@sessiondb/core";
+import { addCounts, type TokenCounts } from "@sessiondb/turns";
 import type { LanguageModelUsage } from "ai";
-import { isObject } from "./stored-json.ts";
 
-/** What one model used, over all steps of a run. */
+/** What one model used in the steps of a run. */
 export interface ModelUsage {
   readonly id: string;
   readonly provider: string;
   readonly usage: readonly LanguageModelUsage[];
 }
 
-/** The columns of Agno's token counts, in its order. It leaves out those that are zero. */
-const counts = [
-  "input_tokens",
-  "output_tokens",
-  "total_tokens",
-  "cache_read_tokens",
-  "cache_write_tokens",
-  "reasoning_tokens",
-] as const;
-type Counts = Partial<Record<(typeof counts)[number], number>>;
-
-/** The metrics of a run: its tokens, in all and by model, and its times in seconds. */
+/** Returns the metrics of a run: its tokens, in all and by model, and its times in seconds. */
 export function runMetrics(
   { id, provider, usage }: ModelUsage,
   times: { readonly duration: number; readonly timeToFirstToken: number | null },
 ): Metrics {
-  const used = usage.map(countsOf).reduce(plus, {});
+  const used = usage.map(countsOf).reduce<TokenCounts>(addCounts, {});
   return {
     inputTokens: used.input_tokens ?? 0,
     outputTokens: used.output_tokens ?? 0,
@@ -39,51 +28,10 @@ export function runMetrics(
   };
 }
 
-/** The metrics of a session with those of one run more; both in Agno's JSON. */
-export function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
-  const session = isObject(stored) ? stored : {};
-  const added: Counts = {
-    input_tokens: run.inputTokens ?? 0,
-    output_tokens: run.outputTokens ?? 0,
-    total_tokens: run.totalTokens ?? 0,
-    cache_read_tokens: run.cacheReadTokens ?? 0,
-    cache_write_tokens: run.cacheWriteTokens ?? 0,
-    reasoning_tokens: run.reasoningTokens ?? 0,
-  };
-  const details = addDetails(session["details"], run.details ?? {});
-  return {
-    ...session,
-    ...plus(numbersOf(session), added),
-    ...(Object.keys(details).length > 0 && { details }),
-  };
-}
-
-/** `{ <use>: [{ id, provider, tokens … }] }`: summed for each model within each use. */
-function addDetails(stored: JsonValue | undefined, added: JsonObject): JsonObject {
-  const details: JsonObject = isObject(stored) ? { ...stored } : {};
-  for (const [use, models] of Object.entries(added)) {
-    const known = details[use];
-    const sums: JsonValue[] = Array.isArray(known) ? [...known] : [];
-    for (const model of Array.isArray(models) ? models.filter(isObject) : []) {
-      const at = sums.findIndex(
-        (sum) => isObject(sum) && sum["id"] === model["id"] && sum["provider"] === model["provider"],
-      );
-      const sum = sums[at];
-      if (isObject(sum)) {
-        sums[at] = { ...sum, ...plus(numbersOf(sum), numbersOf(model)) };
-      } else {
-        sums.push(model);
-      }
-    }
-    details[use] = sums;
-  }
-  return details;
-}
-
-function countsOf(usage: LanguageModelUsage): Counts {
+function countsOf(usage: LanguageModelUsage): TokenCounts {
   const input = usage.inputTokens ?? 0;
   const output = usage.outputTokens ?? 0;
-  return plus(
+  return addCounts(
     {},
     {
       input_tokens: input,
@@ -94,19 +42,4 @@ function countsOf(usage: LanguageModelUsage): Counts {
       reasoning_tokens: usage.outputTokenDetails.reasoningTokens ?? 0,
     },
   );
-}
-
-function numbersOf(json: JsonObject): Counts {
-  return Object.fromEntries(counts.map((name) => [name, typeof json[name] === "number" ? json[name] : 0]));
-}
-
-function plus(left: Counts, right: Counts): Counts {
-  const sum: Counts = {};
-  for (const name of counts) {
-    const value = (left[name] ?? 0) + (right[name] ?? 0);
-    if (value > 0) {
-      sum[name] = value;
-    }
-  }
-  return sum;
 }

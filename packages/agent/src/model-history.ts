@@ -1,6 +1,6 @@
 import type { Message, Run, WorkflowRun } from "@sessiondb/core";
+import { runningSince } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
-import { runningSince } from "./running-mark.ts";
 import { callIds, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
 export interface HistoryLimits {

@@ -1,10 +1,9 @@
 import { InvalidArgumentError } from "@sessiondb/core";
-import { checkObject, checkText } from "@sessiondb/core/adapter";
+import { checkObject, checkText, named, texts } from "@sessiondb/core/adapter";
+import type { RunContext } from "@sessiondb/turns";
 import type { LanguageModel, ToolSet } from "ai";
-import { named, texts } from "./option-readers.ts";
-import type { RunContext } from "./run-context.ts";
 
-// What the options may be that are of the AI SDK's kinds.
+// Readers of options whose types are the AI SDK's.
 
 export function languageModel(value: unknown, argument: string): LanguageModel {
   const isModel = typeof value === "object" && value !== null && "doGenerate" in value && "doStream" in value;

@@ -8,10 +8,10 @@ import {
   type TeamRun,
   type ToolExecution,
 } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
 import type { Approval } from "./approvals.ts";
 import { toModelMessages, toStoredMessages } from "./message-codec.ts";
-import { isObject } from "./stored-json.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
@@ -234,7 +234,7 @@ function filledIn(
   { values, argument }: { readonly values: JsonObject; readonly argument: string },
 ): Field[] {
   const fields = (Array.isArray(userInputSchema) ? userInputSchema : [])
-    .filter(isObject)
+    .filter(isJsonObject)
     .filter((field): field is JsonObject & { readonly name: string } => typeof field["name"] === "string");
   const names = fields.map(({ name }) => name);
   if (Object.keys(values).some((name) => !names.includes(name))) {

@@ -1,7 +1,7 @@
 import { RunNotContinuableError } from "@sessiondb/core";
+import { jsonOf, messageOf } from "@sessiondb/turns";
 import type { ModelMessage, ToolResultPart, ToolSet } from "ai";
 import type { ResumedRun } from "./resumed-run.ts";
-import { jsonOf, messageOf } from "./tool-executions.ts";
 
 type Execute = NonNullable<ToolSet[string]["execute"]>;
 type Call = Pick<ToolResultPart, "toolCallId" | "toolName"> & { readonly input: unknown };

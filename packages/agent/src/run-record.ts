@@ -10,15 +10,15 @@ import type {
   TeamRun,
   ToolExecution,
 } from "@sessiondb/core";
-import { flag, type OptionReaders } from "@sessiondb/core/adapter";
+import { flag, isJsonObject, type OptionReaders } from "@sessiondb/core/adapter";
+import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
-import { isObject } from "./stored-json.ts";
-import { jsonOf, messageOf } from "./tool-executions.ts";
+import type { RunSetup } from "./model-component.ts";
 import { requirementsOf } from "./waiting.ts";
 
-/** What of a run is stored. */
+/** Which parts of a run are stored. */
 export interface StorageOptions {
   /** Images, audio, videos and files of messages and input. Default true. */
   storeMedia?: boolean;
@@ -37,23 +37,7 @@ export const storageReaders = {
   storeMemberResponses: flag(false),
 } satisfies OptionReaders<StorageOptions>;
 
-/** What a run begins with. */
-export interface RunStart {
-  readonly runId: string;
-  readonly sessionId: string;
-  readonly userId: string | null;
-  readonly parentRunId: string | null;
-  readonly workflowStepId: string | null;
-  /** Unix seconds. */
-  readonly createdAt: number;
-  /** The messages that the input is. */
-  readonly input: readonly ModelMessage[];
-  /** The earlier messages that the model is shown. */
-  readonly history: readonly ModelMessage[];
-  /** The runs that tools of this one started, as they end. */
-  readonly children: readonly ChildRun[];
-}
-
+/** A run that a tool started. */
 export interface ChildRun {
   /** The call that started it. */
   readonly toolCallId: string;
@@ -65,31 +49,26 @@ export type RunOwner =
   | Pick<AgentRun, "runType" | "agentId" | "agentName">
   | Pick<TeamRun, "runType" | "teamId" | "teamName">;
 
-interface RunRecordOptions {
-  readonly storage: Required<StorageOptions>;
-  /** What a run said and did before it paused, with what was decided; null for one that does not go on. */
-  readonly resumed: AgentRun | TeamRun | null;
-}
-
-/** Makes the record of one run, as Agno stores it, at its start and at its end. */
+/** Makes the rows of one run, as Agno stores it, for its start and its end. */
 export class RunRecord {
   readonly #owner: RunOwner;
-  readonly #start: RunStart;
+  readonly #setup: RunSetup;
   readonly #storage: Required<StorageOptions>;
+  /** What a paused run said and did so far, with what was decided; null for a new run. */
   readonly #resumed: AgentRun | TeamRun | null;
-  /** As they are stored, made once for both rows: media may be large. */
+  /** The stored form of the messages, made once for both rows: media may be large. */
   #storedInput: readonly Message[] | null = null;
   #storedHistory: readonly Message[] | null = null;
-  /** What a paused run had, whoever wrote it: what is not made anew stays. */
+  /** The fields of a paused run, whoever wrote them: those that are not made anew stay. */
   readonly #base: Partial<ConversationRun & Pick<TeamRun, "memberResponses">>;
 
-  constructor(owner: RunOwner, start: RunStart, { storage, resumed }: RunRecordOptions) {
+  constructor(owner: RunOwner, setup: RunSetup, storage: Required<StorageOptions>) {
     this.#owner = owner;
-    this.#start = start;
+    this.#setup = setup;
     this.#storage = storage;
-    this.#resumed = resumed;
+    this.#resumed = setup.resumed?.run ?? null;
     // The state may be empty by the end.
-    const { sessionState: _state, ...base } = resumed ?? {};
+    const { sessionState: _state, ...base } = this.#resumed ?? {};
     this.#base = base;
   }
 
@@ -100,7 +79,8 @@ export class RunRecord {
 
   ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
     const { status, error, text, output, reasoning, metrics, model, modelProvider } = outcome;
-    const { children, createdAt } = this.#start;
+    const { children, scope } = this.#setup;
+    const { createdAt } = scope;
     const tools = mergedTools(this.#resumed?.tools ?? [], outcome.tools).map((tool) => {
       const child = children.find(({ toolCallId }) => toolCallId === tool.toolCallId);
       return child === undefined ? tool : { ...tool, childRunId: child.run.runId };
@@ -109,7 +89,7 @@ export class RunRecord {
       ...(this.#base.memberResponses ?? []),
       ...(this.#storage.storeMemberResponses ? children.map(({ run }) => run) : []),
     ];
-    // A state that is no JSON the turn's end tells of.
+    // The turn's end reports a state that is not JSON.
     const stateCopy = jsonOf(state);
     const content: JsonValue = output ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
     const isPaused = status === "PAUSED";
@@ -121,7 +101,7 @@ export class RunRecord {
       contentType: output === undefined || typeof output === "string" ? "str" : "dict",
       reasoningContent: joined(this.#base.reasoningContent, reasoning),
       messages: this.#messages(outcome.messages, {
-        // What may go on needs all of it.
+        // A run that may continue needs all of them.
         whole: isPaused || (this.#resumed !== null && status !== "COMPLETED"),
       }),
       metrics,
@@ -130,21 +110,15 @@ export class RunRecord {
       ...(tools.length > 0 && { tools }),
       ...(responses.length > 0 && { memberResponses: responses }),
       ...(requirements.length > 0 && { requirements }),
-      ...(isObject(stateCopy) && Object.keys(stateCopy).length > 0 && { sessionState: stateCopy }),
+      ...(isJsonObject(stateCopy) && Object.keys(stateCopy).length > 0 && { sessionState: stateCopy }),
     });
   }
 
   #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
-    const { runId, sessionId, userId, parentRunId, workflowStepId, createdAt } = this.#start;
     return {
       ...this.#base,
       ...this.#owner,
-      runId,
-      sessionId,
-      ...(userId !== null && { userId }),
-      ...(parentRunId !== null && { parentRunId }),
-      ...(workflowStepId !== null && { workflowStepId }),
-      createdAt,
+      ...scopeFields(this.#setup.scope),
       ...(this.#resumed === null && { input: this.#input() }),
       ...fields,
     };
@@ -167,19 +141,19 @@ export class RunRecord {
   }
 
   get #inputMessages(): readonly Message[] {
-    return (this.#storedInput ??= this.#stored(this.#start.input));
+    return (this.#storedInput ??= this.#stored(this.#setup.input));
   }
 
   get #historyMessages(): readonly Message[] {
-    // A run that goes on has its copy of the history among its messages.
+    // A run that continues has its copy of the history among its messages.
     const wanted = this.#storage.storeHistoryMessages && this.#resumed === null;
     return (this.#storedHistory ??= wanted
-      ? this.#stored(this.#start.history).map((message) => ({ ...message, fromHistory: true }))
+      ? this.#stored(this.#setup.history).map((message) => ({ ...message, fromHistory: true }))
       : []);
   }
 
   #stored(messages: readonly ModelMessage[]): Message[] {
-    const stored = toStoredMessages(messages, { createdAt: this.#start.createdAt });
+    const stored = toStoredMessages(messages, { createdAt: this.#setup.scope.createdAt });
     return this.#storage.storeMedia ? stored : stored.map(withoutMedia);
   }
 }
@@ -203,7 +177,7 @@ function withoutTools(messages: readonly Message[]): Message[] {
   });
 }
 
-/** Of a call that was waiting and has its result now, the result. */
+/** Merges the calls of a run before and after its pause, so that one that waited gets its result. */
 function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecution[]): ToolExecution[] {
   const merged = [...before];
   for (const tool of after) {

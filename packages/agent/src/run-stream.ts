@@ -1,3 +1,4 @@
+import { unlessAborted } from "@sessiondb/turns";
 import {
   createUIMessageStreamResponse,
   streamText,
@@ -7,37 +8,42 @@ import {
   type UIMessage,
   type UIMessageStreamOptions,
 } from "ai";
-import type { RunResult } from "./conversation-options.ts";
-import type { ConversationRun } from "./conversation-run.ts";
-import { Generation, unlessAborted, type GenerationOutcome } from "./generation.ts";
+import { Generation, type GenerationOutcome } from "./generation.ts";
+import type { RunResult } from "./model-component-options.ts";
+import type { RunInProgress } from "./run-in-progress.ts";
 
 type AiStream = ReturnType<typeof streamText<ToolSet>>;
 type Part = TextStreamPart<ToolSet>;
 
 /**
- * A run whose answer is read while it is made. The run goes on whether anybody reads or not; who stops reading, by leaving
- * the loop or by a disconnect, cancels it. A stream ends when the run is stored, and fails if that fails.
+ * A run whose answer is read while it is made. The run goes on whether anybody reads or not; a reader that leaves the loop or
+ * disconnects cancels it. A stream ends when the run is stored, and fails if that fails.
  */
 export class RunStream {
   readonly runId: string;
   readonly sessionId: string;
   /**
-   * How the run ended, once it is stored; a cancelled run resolves with what had arrived. Rejects with what the model or
-   * the storage threw.
+   * The outcome of the run, once it is stored; a cancelled run resolves with what had arrived. Rejects with the error of the
+   * model or the storage.
    */
   readonly result: Promise<RunResult>;
-  readonly #run: ConversationRun;
+  readonly #run: RunInProgress;
   readonly #stream: AiStream;
 
-  constructor(run: ConversationRun) {
+  private constructor(run: RunInProgress, stream: AiStream, result: Promise<RunResult>) {
     this.#run = run;
-    this.runId = run.prepared.runId;
-    this.sessionId = run.prepared.sessionId;
-    const { stream, outcome } = startStream(run);
     this.#stream = stream;
-    this.result = outcome.then((ended) => run.end(ended));
-    // The streams tell of it too.
-    this.result.catch(() => {});
+    this.result = result;
+    ({ runId: this.runId, sessionId: this.sessionId } = run.prepared.scope);
+  }
+
+  /** Asks the model, and starts to store the run. */
+  static start(run: RunInProgress): RunStream {
+    const { stream, outcome } = startStream(run);
+    const result = outcome.then((ended) => run.end(ended));
+    // The streams report its rejection too.
+    result.catch(() => {});
+    return new RunStream(run, stream, result);
   }
 
   /** The parts of the answer as the AI SDK has them. An error of the model is a part. */
@@ -129,7 +135,7 @@ async function drained<Item>(
 /** How long a model has to end its stream once it was told to. */
 const abortGrace = 1000;
 
-function startStream(run: ConversationRun): { stream: AiStream; outcome: Promise<GenerationOutcome> } {
+function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<GenerationOutcome> } {
   const { request } = run.prepared;
   const generation = new Generation(request);
   let finished = false;

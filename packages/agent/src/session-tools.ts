@@ -1,10 +1,7 @@
 import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
+import { mayTakePart, ownRuns, type Component, type RunContext } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
-import { mayTakePart } from "./admission.ts";
-import type { Component } from "./component.ts";
-import { ownRuns } from "./own-runs.ts";
-import type { RunContext } from "./run-context.ts";
 
 /** By which tools a model may look into sessions, or change the state of its own. */
 export interface SessionToolOptions {

@@ -1,18 +1,19 @@
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
 
 // What stored messages hold may be anything: looking at it never throws.
 
 /** What of a message of the AI SDK is kept beside Agno's fields; null if nothing is. */
 export function kept(message: Message): JsonObject | null {
-  const own = isObject(message.providerData) ? message.providerData["ai_sdk"] : null;
-  return isObject(own) ? own : null;
+  const own = isJsonObject(message.providerData) ? message.providerData["ai_sdk"] : null;
+  return isJsonObject(own) ? own : null;
 }
 
 /** Text, or that of a list of parts as OpenAI has them. */
 export function textOf(content: JsonValue | undefined): string {
   if (Array.isArray(content)) {
     return content
-      .map((part) => (isObject(part) && typeof part["text"] === "string" ? part["text"] : ""))
+      .map((part) => (isJsonObject(part) && typeof part["text"] === "string" ? part["text"] : ""))
       .filter((text) => text !== "")
       .join("\n");
   }
@@ -38,7 +39,7 @@ export function argumentsOf(text: JsonValue | undefined): JsonValue {
 /** The options for the provider that were kept. */
 export function optionsOf(message: Message): object {
   const options = kept(message)?.["options"];
-  return isObject(options) ? { providerOptions: options } : {};
+  return isJsonObject(options) ? { providerOptions: options } : {};
 }
 
 /** As JSON would keep it. */
@@ -48,8 +49,4 @@ export function jsonCopy(value: object): JsonObject {
   } catch {
     return {};
   }
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,16 @@
 import type { Message, Session, SessionDb, SessionSummary } from "@sessiondb/core";
-import type { SessionAccess } from "./component.ts";
-import { ownRuns } from "./own-runs.ts";
-import { flag, optional, readOptions, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import {
+  atLeast,
+  flag,
+  nonEmptyText,
+  optional,
+  readOptions,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import { ownRuns, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
 import { languageModel } from "./model-options.ts";
-import { atLeast, nonEmptyText } from "./option-readers.ts";
 
 export interface SessionSummaryManagerOptions {
   /** Default: the model of the agent or team. */

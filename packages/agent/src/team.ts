@@ -1,23 +1,22 @@
 import { InvalidArgumentError, type TurnSession } from "@sessiondb/core";
 import type { OptionReaders } from "@sessiondb/core/adapter";
+import { readScope, type Executor } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
-import { Conversation, type RunSetup } from "./conversation.ts";
-import { conversationReaders, type ConversationOptions } from "./conversation-options.ts";
+import { ModelComponent, type RunSetup } from "./model-component.ts";
+import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
 import { Delegation, delegationReaders, type DelegationOptions } from "./delegation.ts";
-import type { Executor } from "./executor.ts";
-import { readScope } from "./run-ids.ts";
 import type { RunOwner } from "./run-record.ts";
 
-/** What a team is made from: the options of its leader, and those of its members. */
-export interface TeamOptions extends ConversationOptions, DelegationOptions {
-  /** Agents, or teams, with ids of their own. What their `description` says helps the leader to choose. */
+/** The options of a team: those of its leader, and its members. */
+export interface TeamOptions extends ModelComponentOptions, DelegationOptions {
+  /** Agents, or teams, with ids of their own. Their `description` helps the leader to choose. */
   members: readonly Executor[];
   /** Also keeps the members' runs within the leader's, as Agno can; they are rows of their own in any case. Default false. */
   storeMemberResponses?: boolean;
 }
 
 const teamReaders = {
-  ...conversationReaders,
+  ...modelComponentReaders,
   ...delegationReaders,
   members: membersOf,
 } satisfies OptionReaders<TeamOptions>;
@@ -27,7 +26,7 @@ const teamReaders = {
  * member is a row of its own, whose `parentRunId` is the leader's run, and is not part of the leader's history. What members
  * keep by themselves, such as a `db`, does not matter here.
  */
-export class Team extends Conversation {
+export class Team extends ModelComponent {
   readonly sessionType = "team";
   readonly members: readonly Executor[];
   readonly #delegation: Required<DelegationOptions>;

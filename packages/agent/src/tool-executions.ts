@@ -1,7 +1,7 @@
-import type { JsonValue, ToolExecution } from "@sessiondb/core";
+import type { ToolExecution } from "@sessiondb/core";
+import { isJsonObject, unixSeconds } from "@sessiondb/core/adapter";
+import { jsonOf, messageOf, textOf } from "@sessiondb/turns";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
-import { unixSeconds } from "@sessiondb/core/adapter";
-import { isObject } from "./stored-json.ts";
 import { resultOf } from "./tool-result-codec.ts";
 
 interface Call {
@@ -14,11 +14,11 @@ interface Seen {
   readonly steps: readonly StepResult<ToolSet>[];
   /** The calls of a step that did not end. */
   readonly unfinished: readonly Call[];
-  /** Where the results of calls are that were approved before the first step. */
+  /** Holds the results of calls that were approved before the first step. */
   readonly messages: readonly ModelMessage[];
 }
 
-/** The calls with their outcomes, as far as they came. */
+/** Returns the calls with their outcomes, as far as they came. */
 export function toolExecutions({ steps, unfinished, messages }: Seen): ToolExecution[] {
   const executions = new Map<string, ToolExecution>();
   for (const { content } of steps) {
@@ -54,30 +54,11 @@ function executionOf({ toolCallId, toolName, input }: Call): ToolExecution {
   return {
     toolCallId,
     toolName,
-    toolArgs: isObject(toolArgs) ? toolArgs : { input: toolArgs },
+    toolArgs: isJsonObject(toolArgs) ? toolArgs : { input: toolArgs },
     createdAt: unixSeconds(),
   };
 }
 
 function settle(executions: Map<string, ToolExecution>, call: Call, outcome: Partial<ToolExecution>): void {
   executions.set(call.toolCallId, { ...(executions.get(call.toolCallId) ?? executionOf(call)), ...outcome });
-}
-
-/** As JSON would keep it: what a tool returns may be anything. */
-export function jsonOf(value: unknown): JsonValue {
-  try {
-    const text = JSON.stringify(value);
-    return text === undefined ? null : (JSON.parse(text) as JsonValue);
-  } catch {
-    return String(value);
-  }
-}
-
-/** Agno keeps the results of tools as text. */
-function textOf(output: unknown): string {
-  return typeof output === "string" ? output : JSON.stringify(jsonOf(output));
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : typeof error === "string" ? error : JSON.stringify(jsonOf(error));
 }

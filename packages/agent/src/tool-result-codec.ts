@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Message } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
 import type { ToolResultPart } from "ai";
-import { argumentsOf, isObject, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
+import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
 
 type ToolOutput = ToolResultPart["output"];
 
@@ -43,7 +44,7 @@ function plainOutput(message: Message): ToolOutput {
 
 function keptOutput(message: Message): ToolOutput | null {
   const output = kept(message)?.["output"];
-  if (!isObject(output)) {
+  if (!isJsonObject(output)) {
     return null;
   }
   switch (output["type"]) {

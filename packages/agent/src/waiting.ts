@@ -1,5 +1,5 @@
 import type { AgentRun, JsonObject, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
-import { isObject } from "./stored-json.ts";
+import { isJsonObject } from "@sessiondb/core/adapter";
 
 // What a run waits for: Agno says so at the call, and once more in the run's list of requirements.
 
@@ -23,7 +23,7 @@ export function isWaiting(tool: ToolExecution): boolean {
 
 /** The entries of a run's requirements that are not met yet. */
 export function openRequirements({ requirements }: AgentRun | TeamRun): JsonObject[] {
-  return (requirements ?? []).filter(isObject).filter((entry) => {
+  return (requirements ?? []).filter(isJsonObject).filter((entry) => {
     const call = executionOf(entry);
     const isMet =
       typeof entry["confirmation"] === "boolean" ||
@@ -43,13 +43,15 @@ export function openRequirements({ requirements }: AgentRun | TeamRun): JsonObje
 
 /** The call that an entry is about. */
 export function callIdOf(entry: JsonValue): string | null {
-  const id = isObject(entry) ? executionOf(entry)["tool_call_id"] : null;
+  const id = isJsonObject(entry) ? executionOf(entry)["tool_call_id"] : null;
   return typeof id === "string" ? id : null;
 }
 
 /** Whether an entry is about a call of a team's member, and not of the run's own. */
 export function isOfMember(entry: JsonValue): boolean {
-  return isObject(entry) && ((entry["member_run_id"] ?? null) !== null || (entry["member_agent_id"] ?? null) !== null);
+  return (
+    isJsonObject(entry) && ((entry["member_run_id"] ?? null) !== null || (entry["member_agent_id"] ?? null) !== null)
+  );
 }
 
 /**
@@ -63,7 +65,7 @@ export function requirementsOf(
   const own = new Map(before.filter((entry) => !isOfMember(entry)).map((entry) => [callIdOf(entry), entry]));
   const listed = before.map((entry) => {
     const tool = isOfMember(entry) ? undefined : tools.find(({ toolCallId }) => toolCallId === callIdOf(entry));
-    return tool === undefined || isWaiting(tool) || !isObject(entry) ? entry : decided(entry, tool);
+    return tool === undefined || isWaiting(tool) || !isJsonObject(entry) ? entry : decided(entry, tool);
   });
   const added = tools.filter((tool) => isWaiting(tool) && !own.has(tool.toolCallId ?? null));
   return [
@@ -109,5 +111,5 @@ function decided(entry: JsonObject, tool: ToolExecution): JsonObject {
 
 function executionOf(entry: JsonObject): JsonObject {
   const call = entry["tool_execution"];
-  return isObject(call) ? call : {};
+  return isJsonObject(call) ? call : {};
 }

@@ -2,13 +2,13 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { jsonSchema, Output, tool } from "ai";
 import { expect, test } from "vitest";
-import { Agent, SessionSummaryManager, type ConversationOptions } from "../src/index.ts";
+import { Agent, SessionSummaryManager, type ModelComponentOptions } from "../src/index.ts";
 import { collect } from "./support/collect.ts";
 import { startChatServer, type ChatScript } from "./support/chat-server.ts";
 
 // Over real HTTP, with a provider as applications use it.
 
-async function setup(script: ChatScript, options: Partial<ConversationOptions> = {}) {
+async function setup(script: ChatScript, options: Partial<ModelComponentOptions> = {}) {
   const server = await startChatServer(script);
   const provider = createOpenAICompatible({
     name: "local",

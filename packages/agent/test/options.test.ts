@@ -1,7 +1,8 @@
 import { InMemorySessionDb, InvalidArgumentError } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { conversationReaders, runOptionReaders } from "../src/conversation-options.ts";
+import { runOptionReaders } from "../../turns/src/run-options.ts";
+import { workflowReaders } from "../../turns/src/workflow-options.ts";
 import { delegationReaders } from "../src/delegation.ts";
 import {
   Agent,
@@ -15,7 +16,7 @@ import {
   Workflow,
   type Approval,
 } from "../src/index.ts";
-import { workflowReaders } from "../src/workflow-options.ts";
+import { modelComponentReaders } from "../src/model-component-options.ts";
 import { scriptedModel } from "./support/scripted-model.ts";
 
 // Every option of every constructor and method: what it may be, and that anything else is refused by its name.
@@ -365,7 +366,7 @@ describe.each(Object.entries(calls))("%s", (_name, called) => {
 
 test("the tables of this test have each option", () => {
   const names = (table: object): string[] => Object.keys(table).toSorted();
-  expect(names(conversation)).toEqual(names(conversationReaders));
+  expect(names(conversation)).toEqual(names(modelComponentReaders));
   expect(names(delegation)).toEqual(names(delegationReaders));
   expect(names(workflow)).toEqual(names(workflowReaders));
   expect(names(run)).toEqual(names(runOptionReaders));

@@ -1,6 +1,6 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { expect, test } from "vitest";
-import { Agent, type ConversationOptions } from "../src/index.ts";
+import { Agent, type ModelComponentOptions } from "../src/index.ts";
 import { scriptedModel, type Answer } from "./support/scripted-model.ts";
 
 const call = (name: string, input: object = {}): Answer => ({ calls: [{ name, input, id: name }] });
@@ -9,7 +9,7 @@ const call = (name: string, input: object = {}): Answer => ({ calls: [{ name, in
 async function called(
   db: InMemorySessionDb,
   answer: Answer,
-  options: Partial<ConversationOptions> & { userId?: string } = {},
+  options: Partial<ModelComponentOptions> & { userId?: string } = {},
 ) {
   const model = scriptedModel([answer, "Done"]);
   const agent = new Agent({

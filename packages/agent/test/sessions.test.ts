@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { afterAll, describe, expect, test } from "vitest";
 import { Agent, Team, Workflow } from "../src/index.ts";
-import { ownStorageUrl } from "../src/own-storage.ts";
+import { ownStorageUrl } from "../../turns/src/own-storage.ts";
 import { scriptedModel } from "./support/scripted-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sessiondb-agent-"));

@@ -1,13 +1,13 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, type ConversationOptions } from "../src/index.ts";
+import { Agent, type ModelComponentOptions } from "../src/index.ts";
 import { scriptedModel, type Script } from "./support/scripted-model.ts";
 
 const look = tool({ inputSchema: jsonSchema<object>({ type: "object" }), execute: () => "found" });
 const photo = { type: "image" as const, image: new Uint8Array([1, 2, 3]), mediaType: "image/png" };
 
-function agentOf(script: Script, options: Partial<ConversationOptions> = {}) {
+function agentOf(script: Script, options: Partial<ModelComponentOptions> = {}) {
   const model = scriptedModel(script);
   return { model, agent: new Agent({ model, db: new InMemorySessionDb(), sessionId: "s", ...options }) };
 }

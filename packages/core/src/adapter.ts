@@ -2,9 +2,9 @@
 export { BaseSessionDb, type Signal } from "./base-session-db.ts";
 export * from "./arguments.ts";
 export { unixSeconds } from "./clock.ts";
-export * from "./constructor-options.ts";
+export * from "./option-readers.ts";
 export { bySessionId } from "./encode-writes.ts";
-export { isJsonObject, parseJson, toJsonText } from "./json.ts";
+export { isJsonObject, parseJson, setKey, toJsonText } from "./json.ts";
 export { jsonElements, parseSource } from "./json-source.ts";
 export {
   compareRuns,

@@ -1,5 +1,5 @@
 import { BaseSessionDb } from "./base-session-db.ts";
-import { count, readOptions, type OptionReaders } from "./constructor-options.ts";
+import { count, readOptions, type OptionReaders } from "./option-readers.ts";
 import {
   compareRuns,
   compareSessions,

@@ -1,0 +1,272 @@
+import {
+  InvalidArgumentError,
+  type AgentRun,
+  type JsonObject,
+  type Run,
+  type Session,
+  type TeamRun,
+} from "@sessiondb/core";
+import { identifier, unixSeconds, type OptionReaders } from "@sessiondb/core/adapter";
+import {
+  Component,
+  ownRuns,
+  readScope,
+  runContext,
+  runOptionReaders,
+  scopeFields,
+  type EmbeddedRequest,
+  type EmbeddedResult,
+  type Executor,
+  type RunOptions,
+  type RunScope,
+  type Turn,
+} from "@sessiondb/turns";
+import type { ModelMessage, ToolSet } from "ai";
+import { checkApprovals, type Approval } from "./approvals.ts";
+import { generate } from "./generation.ts";
+import type { ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
+import { historyMessages } from "./model-history.ts";
+import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
+import { canGoOn, resumedRun, withResult, type ResumedRun } from "./resumed-run.ts";
+import { Resumption } from "./resumption.ts";
+import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
+import { RunRecord, type ChildRun, type RunOwner } from "./run-record.ts";
+import { RunStream } from "./run-stream.ts";
+import { generateName } from "./session-name.ts";
+import { sessionTools } from "./session-tools.ts";
+import { SessionSummaryManager } from "./summary.ts";
+
+/** What a run of a model is made from, whether it is a turn of its own or inside another run. */
+export interface RunSetup {
+  readonly scope: RunScope;
+  /** The messages that the input is. */
+  readonly input: readonly ModelMessage[];
+  /** The earlier messages that the model is shown. */
+  readonly history: readonly ModelMessage[];
+  /** The run that this one continues, with its decisions; null for a new one. */
+  readonly resumed: ResumedRun | null;
+  /** The runs that tools of this one start, as they end. */
+  readonly children: ChildRun[];
+}
+
+interface ContinueOptions extends RunOptions {
+  runId: string;
+  sessionId: string;
+  approvals: readonly Approval[];
+}
+
+const continueReaders = {
+  ...runOptionReaders,
+  sessionId: identifier,
+  runId: identifier,
+  approvals: checkApprovals,
+} satisfies OptionReaders<ContinueOptions>;
+
+/** Base of agents and teams: a model that answers, with a session behind it. */
+export abstract class ModelComponent extends Component implements Executor {
+  declare protected readonly settings: ModelComponentSettings;
+
+  protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
+    super(settings, kind);
+  }
+
+  get description(): string | null {
+    return this.settings.description ?? null;
+  }
+
+  /**
+   * Takes one turn: reads the session's newest runs, asks the model, and stores the answer. Rejects with the model's error, or
+   * with the signal's reason; the run is stored all the same, as ERROR or CANCELLED.
+   *
+   * @throws SessionOwnershipError when the session is another user's and `access` is `owner`.
+   * @throws SessionTypeMismatchError, SessionComponentMismatchError when it is another component's.
+   * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
+   */
+  async run(input: UserInput, options: RunOptions = {}): Promise<RunResult> {
+    return this.#answer(await this.#prepareTurn(input, options));
+  }
+
+  /** Takes one turn, and streams the answer while it is made. Resolves once the session is read and the model asked. */
+  async stream(input: UserInput, options: RunOptions = {}): Promise<RunStream> {
+    return RunStream.start(await this.#prepareTurn(input, options));
+  }
+
+  /** Takes one turn, and writes the answer to the standard output while it is made, as a line of its own. */
+  async printResponse(input: UserInput, options: RunOptions = {}): Promise<RunResult> {
+    const stream = await this.stream(input, options);
+    let hasWritten = false;
+    try {
+      for await (const text of stream.textStream) {
+        process.stdout.write(text);
+        hasWritten = true;
+      }
+    } finally {
+      if (hasWritten) {
+        process.stdout.write("\n");
+      }
+    }
+    return stream.result;
+  }
+
+  /**
+   * Continues a PAUSED run, whether this library or Agno paused it: runs the approved tools, tells the model about the others,
+   * and stores the outcome in place of the run. Of two calls for one pause, one goes on. A failure before a tool ran or the
+   * model was asked leaves the run PAUSED. After that, all decisions and results are stored, and a run that did not reach its
+   * end continues with `approvals: []`: no tool runs twice.
+   *
+   * @throws InvalidArgumentError when the run is not there or not paused, or a call was not decided about.
+   * @throws RunNotContinuableError when it waits for what only Agno can be given, or for a tool that is not here.
+   */
+  async continueRun(options: ContinueOptions): Promise<RunResult> {
+    return this.#answer(await this.#prepareContinuation(options));
+  }
+
+  async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
+    const { record, request } = await this.#prepare({
+      scope,
+      input: [userMessage(input, context)],
+      history: historyMessages(history),
+      resumed: null,
+      children: [],
+    });
+    const outcome = await generate(request);
+    const run = record.ended(outcome, scope.state.values);
+    await scope.store(run);
+    return { run, content: outcome.output ?? run.content ?? null };
+  }
+
+  /** The component's fields of a run. */
+  protected abstract get runOwner(): RunOwner;
+
+  /** Tools and paragraphs of the system message that the kind of component adds. */
+  protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
+
+  protected override nameFor(session: Session): Promise<string> {
+    return generateName(session, { model: this.settings.model, otherwise: "New session" });
+  }
+
+  protected get modelData(): JsonObject {
+    const { model } = this.settings;
+    return typeof model === "string" ? { id: model } : { id: model.modelId, provider: model.provider };
+  }
+
+  async #answer(run: RunInProgress): Promise<RunResult> {
+    const answer = generate(run.prepared.request);
+    run.begin();
+    const outcome = await answer;
+    const result = await run.end(outcome);
+    if (result.status === "CANCELLED") {
+      throw outcome.error;
+    }
+    return result;
+  }
+
+  async #prepareTurn(input: UserInput, given: RunOptions): Promise<RunInProgress> {
+    const options = readScope(given, runOptionReaders);
+    const message = userMessage(input, null);
+    const turn = await this.openTurn(options, historyRunsOf(this.settings));
+    const { scope, runs } = turn;
+    const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
+    const history = historyOf(this.settings, introduction === null ? runs : [...runs, introduction]);
+    return this.#start(turn, { scope, input: [message], history, introduction, resumed: null });
+  }
+
+  async #prepareContinuation(given: ContinueOptions): Promise<RunInProgress> {
+    const { runId, approvals, ...options } = readScope(given, continueReaders);
+    const db = await this.getDb();
+    const turn = await this.openTurn(options, historyRunsOf(this.settings));
+    const { sessionId, userId, session } = turn.scope;
+    const found = await db.getRun({ runId });
+    const run = found?.sessionId === sessionId ? await turn.closedIfStale(found) : null;
+    if (run === null || run.runType === "workflow" || run.runType !== this.sessionType || !canGoOn(run)) {
+      throw notWaiting();
+    }
+    if ((await ownRuns(this, [run], { db, session: session ?? { sessionId, userId } })).length === 0) {
+      throw notWaiting();
+    }
+    const resumed = resumedRun(run, approvals, { createdAt: unixSeconds() });
+    // Whoever decides, the run stays that of the user who began it.
+    const scope = { ...turn.scope, runId, userId: run.userId ?? userId, createdAt: run.createdAt ?? unixSeconds() };
+    const history = historyOf(this.settings, turn.runs);
+    const started = await this.#start(turn, { scope, input: resumed.model, history, introduction: null, resumed });
+    options.signal?.throwIfAborted();
+    await turn.takeOver(resumed);
+    return started;
+  }
+
+  async #start(
+    turn: Turn,
+    { introduction, ...setup }: Omit<RunSetup, "children"> & { readonly introduction: Run | null },
+  ): Promise<RunInProgress> {
+    const prepared = await this.#prepare({ ...setup, children: [] }, turn);
+    return new RunInProgress(prepared, { turn, introduction, summarize: this.#summarizer(setup.scope) });
+  }
+
+  async #prepare(setup: RunSetup, turn: Turn | null = null): Promise<PreparedRun> {
+    const { scope, input, history, resumed } = setup;
+    const { signal } = scope;
+    const { model, tools, generation } = this.settings;
+    const context = runContext(scope);
+    const added = this.additions(setup);
+    const all = { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools };
+    const resumption =
+      resumed === null
+        ? null
+        : new Resumption(resumed, async (result) =>
+            turn?.settle((run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds()))),
+          );
+    const summary = scope.session?.getSummary() ?? null;
+    return {
+      scope,
+      record: new RunRecord(this.runOwner, setup, this.settings),
+      request: {
+        model,
+        settings: generation,
+        signal,
+        context,
+        system: await systemText(this.settings, { context, added: added.instructions, summary }),
+        messages: [...history, ...input],
+        tools: resumption?.watched(all, signal) ?? all,
+        resumption,
+      },
+    };
+  }
+
+  #summarizer({ sessionId, session }: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
+    if (!this.keepsSessions || !makesSummaries(this.settings)) {
+      return null;
+    }
+    const manager = this.settings.sessionSummaryManager ?? new SessionSummaryManager();
+    const previous = session?.getSummary() ?? null;
+    return async ({ messages }) => {
+      const db = await this.getDb();
+      const summary = await manager.createSummary({
+        db,
+        sessionId,
+        previous,
+        model: this.settings.model,
+        messages: messages ?? [],
+        access: this.access,
+      });
+      if (summary !== null) {
+        await db.updateSession({ sessionId, sessionType: this.sessionType }, { summary });
+      }
+    };
+  }
+
+  #introduction(scope: RunScope): AgentRun | TeamRun {
+    const content = this.settings.introduction ?? "";
+    return {
+      ...this.runOwner,
+      ...scopeFields(scope),
+      runId: crypto.randomUUID(),
+      status: "COMPLETED",
+      content,
+      messages: [{ role: "assistant", content }],
+    };
+  }
+}
+
+function notWaiting(): InvalidArgumentError {
+  return new InvalidArgumentError("runId", "the id of a paused run of the session");
+}

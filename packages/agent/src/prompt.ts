@@ -1,0 +1,68 @@
+import { InvalidArgumentError, type Run, type SessionSummary } from "@sessiondb/core";
+import type { RunContext } from "@sessiondb/turns";
+import type { ModelMessage } from "ai";
+import type { ModelComponentSettings, UserInput } from "./model-component-options.ts";
+import { historyMessages } from "./model-history.ts";
+import { summaryText } from "./summary.ts";
+
+const defaultHistoryRuns = 10;
+
+/** Returns how many of the newest runs are read for the history. */
+export function historyRunsOf(settings: ModelComponentSettings): number {
+  const { addHistoryToContext, numHistoryRuns, numHistoryMessages } = settings;
+  // Each run has at least one message.
+  return addHistoryToContext ? (numHistoryRuns ?? numHistoryMessages ?? defaultHistoryRuns) : 0;
+}
+
+/** Returns the messages of the runs that the model is shown. */
+export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]): ModelMessage[] {
+  const { numHistoryMessages, maxToolCallsFromHistory } = settings;
+  const count = historyRunsOf(settings);
+  const limits = {
+    maxToolCalls: maxToolCallsFromHistory,
+    ...(numHistoryMessages !== undefined && { numHistoryMessages }),
+  };
+  return count === 0 ? [] : historyMessages(runs.slice(-count), limits);
+}
+
+/** Whether each completed run is followed by a summary. */
+export function makesSummaries({ sessionSummaries, sessionSummaryManager }: ModelComponentSettings): boolean {
+  return sessionSummaries ?? sessionSummaryManager !== undefined;
+}
+
+export interface SystemText {
+  readonly context: RunContext;
+  /** Paragraphs that the kind of component adds. */
+  readonly added: readonly string[];
+  readonly summary: SessionSummary | null;
+}
+
+/** Builds the system message: instructions first, because they change least; then the state, then the summary. */
+export async function systemText(
+  settings: ModelComponentSettings,
+  { context, added, summary }: SystemText,
+): Promise<string | null> {
+  const { instructions = [], addSessionStateToContext, addSessionSummaryToContext } = settings;
+  const given = typeof instructions === "function" ? await instructions(context) : instructions;
+  const paragraphs = [...(typeof given === "string" ? [given] : given), ...added];
+  if (addSessionStateToContext) {
+    paragraphs.push(`<session_state>\n${JSON.stringify(context.sessionState)}\n</session_state>`);
+  }
+  if (summary !== null && (addSessionSummaryToContext ?? makesSummaries(settings))) {
+    paragraphs.push(summaryText(summary));
+  }
+  return paragraphs.length === 0 ? null : paragraphs.join("\n\n");
+}
+
+/** Makes a message of the input, with `context` in front if there is any. */
+export function userMessage(input: UserInput, context: string | null): ModelMessage {
+  if (typeof input !== "string" && !Array.isArray(input)) {
+    throw new InvalidArgumentError("input", "text, or the parts of a user message");
+  }
+  if (context === null) {
+    return { role: "user", content: input };
+  }
+  return typeof input === "string"
+    ? { role: "user", content: `${context}\n\n${input}` }
+    : { role: "user", content: [{ type: "text", text: context }, ...input] };
+}

@@ -1,0 +1,89 @@
+import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
+import type { RunScope, Turn } from "@sessiondb/turns";
+import type { GenerationOutcome, GenerationRequest } from "./generation.ts";
+import type { RunResult } from "./model-component-options.ts";
+import type { RunRecord } from "./run-record.ts";
+import { isWaiting } from "./waiting.ts";
+
+/** A run that is ready to ask the model. */
+export interface PreparedRun {
+  readonly scope: RunScope;
+  readonly record: RunRecord;
+  readonly request: GenerationRequest;
+}
+
+interface RunInProgressOptions {
+  readonly turn: Turn;
+  /** The run that a new session begins with; null if it begins with this one. */
+  readonly introduction: Run | null;
+  /** Summarizes the session after the run; null if that is not wanted. */
+  readonly summarize: ((run: AgentRun | TeamRun) => Promise<void>) | null;
+}
+
+/** A run with its turn: the model works while the first row is written, and the last row follows the answer. */
+export class RunInProgress {
+  readonly prepared: PreparedRun;
+  readonly #options: RunInProgressOptions;
+
+  constructor(prepared: PreparedRun, options: RunInProgressOptions) {
+    this.prepared = prepared;
+    this.#options = options;
+  }
+
+  /** Ends the generation. */
+  abort(reason: unknown): void {
+    this.#options.turn.abort(reason);
+  }
+
+  /** Starts to store the run. Call it once the model was asked. */
+  begin(): void {
+    const { turn, introduction } = this.#options;
+    turn.begin(this.prepared.record.running(), introduction);
+  }
+
+  /** Stores how the run ended. Rejects with the error of the model or of the storage. */
+  async end(outcome: GenerationOutcome): Promise<RunResult> {
+    const { turn } = this.#options;
+    const { scope, record, request } = this.prepared;
+    const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
+    if (hasFailed && request.resumption?.hasBegun === false) {
+      await turn.release();
+      throw outcome.error;
+    }
+    const run = record.ended(outcome, scope.state.values);
+    await turn.end({ run, metrics: [outcome.metrics], error: outcome.error });
+    const toolCalls = run.tools ?? [];
+    return {
+      runId: scope.runId,
+      sessionId: scope.sessionId,
+      userId: scope.userId,
+      status: outcome.status,
+      text: outcome.text,
+      output: outcome.output,
+      toolCalls,
+      pendingApprovals: outcome.status === "PAUSED" ? toolCalls.filter(isWaiting) : [],
+      sessionState: scope.state.values,
+      run,
+      summaryError: outcome.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
+      storageError: turn.storageError,
+    };
+  }
+
+  /** Summarizes the session if that is wanted, unless nothing of the turn was stored. */
+  async #summarize(run: AgentRun | TeamRun): Promise<void> {
+    const { turn, summarize } = this.#options;
+    if (summarize !== null && !turn.isWritten) {
+      throw turn.storageError;
+    }
+    await summarize?.(run);
+  }
+}
+
+async function failureOf(work: Promise<void>): Promise<unknown> {
+  try {
+    await work;
+    return null;
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,0 +1,151 @@
+import { isDeepStrictEqual } from "node:util";
+import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
+import { isJsonObject, setKey } from "@sessiondb/core/adapter";
+
+/** Changes a state in place, or returns the one that takes its place. Called again on the stored state: keep it pure. */
+export type StateChange = (state: JsonObject) => JsonObject | void;
+
+/** The new values of keys; `removed` for a key that is gone. */
+type Patch = { readonly [key: string]: { readonly value: JsonValue } | { readonly inside: Patch } | "removed" };
+
+/**
+ * The session state as one run sees it. Records changes rather than a new state, and applies them to whatever is stored when
+ * the run ends, so that concurrent runs keep each other's changes.
+ */
+export class RunState {
+  #values: JsonObject;
+  #seen: JsonObject;
+  readonly #changes: StateChange[] = [];
+
+  /** `stored` is what the session holds; `given` is merged over it and counts as a change. */
+  constructor(stored: JsonObject, given: JsonObject = {}) {
+    this.#seen = structuredClone(stored);
+    this.#values = mergeState(stored, given);
+  }
+
+  /** The current state. Tools may change it in place. */
+  get values(): JsonObject {
+    return this.#values;
+  }
+
+  /** Changes the state by a function that runs again on the stored state, so that two counters add up. */
+  update(change: StateChange): JsonObject {
+    this.#noteChanges();
+    this.#values = changed(this.#values, change);
+    this.#changes.push(change);
+    this.#seen = cloned(this.#values);
+    return this.#values;
+  }
+
+  get isChanged(): boolean {
+    this.#noteChanges();
+    return this.#changes.length > 0;
+  }
+
+  /** Returns the stored state with the changes of this run. */
+  applyTo(stored: JsonObject): JsonObject {
+    this.#noteChanges();
+    let state = structuredClone(stored);
+    for (const change of this.#changes) {
+      try {
+        state = changed(state, change);
+      } catch (cause) {
+        throw new InvalidArgumentError("change", "a function that also runs on the state that is stored by then", {
+          cause,
+        });
+      }
+    }
+    return state;
+  }
+
+  #noteChanges(): void {
+    const patch = changesBetween(this.#seen, this.#values);
+    if (Object.keys(patch).length > 0) {
+      this.#seen = cloned(this.#values);
+      this.#changes.push((state) => applyPatch(state, patch));
+    }
+  }
+}
+
+/** Returns the state after a change. */
+export function changed(state: JsonObject, change: StateChange): JsonObject {
+  const returned: unknown = change(state);
+  if (returned === undefined || returned === null) {
+    return state;
+  }
+  if (!isJsonObject(returned) || "then" in returned) {
+    // A rejection of the promise must not count as unhandled.
+    Promise.resolve(returned).catch(() => {});
+    throw new InvalidArgumentError("change", "a synchronous function that changes the state, or returns one");
+  }
+  return returned;
+}
+
+/** Merges objects key by key, at every depth; of anything else the second wins. */
+function mergeState(first: JsonObject, second: JsonObject): JsonObject {
+  const merged = structuredClone(first);
+  for (const [key, value] of Object.entries(second)) {
+    const present = Object.hasOwn(merged, key) ? merged[key] : undefined;
+    setKey(merged, key, isPlain(present) && isPlain(value) ? mergeState(present, value) : cloned(value));
+  }
+  return merged;
+}
+
+function changesBetween(before: JsonObject, after: JsonObject): Patch {
+  try {
+    return patchBetween(before, after);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) {
+      throw cause;
+    }
+    throw new InvalidArgumentError("change.sessionState", "free of cycles, and nested less deeply", { cause });
+  }
+}
+
+function patchBetween(before: JsonObject, after: JsonObject): Patch {
+  const patch: Record<string, Patch[string]> = Object.create(null) as Record<string, Patch[string]>;
+  for (const key of Object.keys(before)) {
+    if (!Object.hasOwn(after, key) || after[key] === undefined) {
+      patch[key] = "removed";
+    }
+  }
+  for (const [key, value] of Object.entries(after)) {
+    const old = Object.hasOwn(before, key) ? before[key] : undefined;
+    if (value === undefined || isDeepStrictEqual(old, value)) {
+      continue;
+    }
+    patch[key] = isPlain(old) && isPlain(value) ? { inside: patchBetween(old, value) } : { value: cloned(value) };
+  }
+  return patch;
+}
+
+function applyPatch(state: JsonObject, patch: Patch): JsonObject {
+  const result = { ...state };
+  for (const [key, change] of Object.entries(patch)) {
+    if (change === "removed") {
+      delete result[key];
+    } else if ("value" in change) {
+      setKey(result, key, structuredClone(change.value));
+    } else {
+      const inside = Object.hasOwn(result, key) ? result[key] : undefined;
+      setKey(result, key, applyPatch(isPlain(inside) ? inside : {}, change.inside));
+    }
+  }
+  return result;
+}
+
+/** An object whose keys are all there is to it, unlike a Date. */
+function isPlain(value: JsonValue | undefined): value is JsonObject {
+  const prototype: unknown = isJsonObject(value) ? Object.getPrototypeOf(value) : undefined;
+  return prototype === null || prototype === Object.prototype;
+}
+
+function cloned<Value extends JsonValue>(value: Value): Value {
+  try {
+    return structuredClone(value);
+  } catch (cause) {
+    throw new InvalidArgumentError("change.sessionState", "made of what JSON holds, not of functions and the like", {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import type { JsonObject, JsonValue, Metrics } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
+
+/** Agno's token counts, in its order. Its JSON leaves out those that are zero. */
+const counts = [
+  "input_tokens",
+  "output_tokens",
+  "total_tokens",
+  "cache_read_tokens",
+  "cache_write_tokens",
+  "reasoning_tokens",
+] as const;
+
+export type TokenCounts = Partial<Record<(typeof counts)[number], number>>;
+
+/** Adds token counts. Those that are zero are left out, as Agno does. */
+export function addCounts(left: TokenCounts, right: TokenCounts): TokenCounts {
+  const sum: TokenCounts = {};
+  for (const name of counts) {
+    const value = (left[name] ?? 0) + (right[name] ?? 0);
+    if (value > 0) {
+      sum[name] = value;
+    }
+  }
+  return sum;
+}
+
+/** Adds the metrics of a run to those of its session, which are in Agno's JSON. */
+export function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
+  const session = isJsonObject(stored) ? stored : {};
+  const added: TokenCounts = {
+    input_tokens: run.inputTokens ?? 0,
+    output_tokens: run.outputTokens ?? 0,
+    total_tokens: run.totalTokens ?? 0,
+    cache_read_tokens: run.cacheReadTokens ?? 0,
+    cache_write_tokens: run.cacheWriteTokens ?? 0,
+    reasoning_tokens: run.reasoningTokens ?? 0,
+  };
+  const details = addDetails(session["details"], run.details ?? {});
+  return {
+    ...session,
+    ...addCounts(numbersOf(session), added),
+    ...(Object.keys(details).length > 0 && { details }),
+  };
+}
+
+/** Sums `{ <use>: [{ id, provider, tokens … }] }` for each model of each use. */
+function addDetails(stored: JsonValue | undefined, added: JsonObject): JsonObject {
+  const details: JsonObject = isJsonObject(stored) ? { ...stored } : {};
+  for (const [use, models] of Object.entries(added)) {
+    const known = details[use];
+    const sums: JsonValue[] = Array.isArray(known) ? [...known] : [];
+    for (const model of Array.isArray(models) ? models.filter(isJsonObject) : []) {
+      const at = sums.findIndex(
+        (sum) => isJsonObject(sum) && sum["id"] === model["id"] && sum["provider"] === model["provider"],
+      );
+      const sum = sums[at];
+      if (isJsonObject(sum)) {
+        sums[at] = { ...sum, ...addCounts(numbersOf(sum), numbersOf(model)) };
+      } else {
+        sums.push(model);
+      }
+    }
+    details[use] = sums;
+  }
+  return details;
+}
+
+function numbersOf(json: JsonObject): TokenCounts {
+  return Object.fromEntries(counts.map((name) => [name, typeof json[name] === "number" ? json[name] : 0]));
+}

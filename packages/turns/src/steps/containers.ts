@@ -1,0 +1,222 @@
+import { InvalidArgumentError, type JsonValue, type StepOutput } from "@sessiondb/core";
+import {
+  aFunction,
+  asGiven,
+  count,
+  named,
+  nonEmptyText,
+  optional,
+  readOptions,
+  type OptionReaders,
+} from "@sessiondb/core/adapter";
+import { runContext, type RunContext } from "../run-scope.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import { nodesOf, type WorkflowStep } from "./nodes.ts";
+import { contentOf, runInOrder, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
+
+/** What a decision gets. */
+export interface StepDecision extends RunContext {
+  readonly input: JsonValue;
+  /** The content of the step before. */
+  readonly previous: JsonValue;
+  readonly outputs: Readonly<Record<string, StepOutput>>;
+}
+
+function decisionOf({ workflow, previous, outputs }: StepPlace): StepDecision {
+  return { ...runContext(workflow.scope), input: workflow.input, previous, outputs };
+}
+
+/** Steps one after another, as one step. */
+export class Sequence extends StepNode {
+  readonly name: string;
+  readonly type = "Steps";
+  readonly nodes: readonly StepNode[];
+
+  constructor(name: string, steps: readonly WorkflowStep[]) {
+    super();
+    this.name = nonEmptyText(name, "name");
+    this.nodes = nodesOf(steps, "steps");
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const inside = await runInOrder(this.nodes, place);
+    return this.around(inside, contentOf(inside.at(-1)?.output));
+  }
+}
+
+/** Steps that run at once. Their contents, in order, are its content. A step that fails aborts the others. */
+export class ParallelSteps extends StepNode {
+  readonly name: string;
+  readonly type = "Parallel";
+  readonly nodes: readonly StepNode[];
+
+  constructor(name: string, steps: readonly WorkflowStep[]) {
+    super();
+    this.name = nonEmptyText(name, "name");
+    this.nodes = nodesOf(steps, "steps");
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([place.signal, controller.signal]);
+    let first: StepOutcome["failure"] = null;
+    const inside = await Promise.all(
+      this.nodes.map(async (node) => {
+        const outcome = await node.run({ ...place, signal });
+        if (outcome.failure !== null) {
+          first ??= outcome.failure;
+          controller.abort(outcome.failure.error);
+        }
+        return outcome;
+      }),
+    );
+    const all = this.around(
+      inside,
+      inside.map(({ output }) => contentOf(output)),
+    );
+    // Report the step that failed, not those it aborted.
+    return first === null
+      ? all
+      : this.failed((first as { error: unknown }).error, { steps: inside.map(({ output }) => output) });
+  }
+}
+
+export interface ConditionOptions {
+  when: (decision: StepDecision) => boolean | Promise<boolean>;
+  steps: readonly WorkflowStep[];
+  /** Default: nothing; the content of the step before is passed on. */
+  otherwise?: readonly WorkflowStep[];
+}
+
+const conditionReaders = {
+  when: aFunction<ConditionOptions["when"]>(),
+  steps: asGiven<readonly WorkflowStep[]>(),
+  otherwise: asGiven<readonly WorkflowStep[] | undefined>(),
+} satisfies OptionReaders<ConditionOptions>;
+
+export class ConditionStep extends StepNode {
+  readonly name: string;
+  readonly type = "Condition";
+  readonly nodes: readonly StepNode[];
+  readonly #when: ConditionOptions["when"];
+  readonly #then: readonly StepNode[];
+  readonly #otherwise: readonly StepNode[];
+
+  constructor(name: string, options: ConditionOptions) {
+    super();
+    const { when, steps, otherwise } = readOptions(options, conditionReaders);
+    this.name = nonEmptyText(name, "name");
+    this.#when = when;
+    this.#then = nodesOf(steps, "steps");
+    this.#otherwise = otherwise === undefined ? [] : nodesOf(otherwise, "otherwise");
+    this.nodes = [...this.#then, ...this.#otherwise];
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const holds = await unlessAborted((async () => this.#when(decisionOf(place)))(), place.signal);
+    const inside = await runInOrder(holds ? this.#then : this.#otherwise, place);
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+  }
+}
+
+export interface LoopOptions {
+  steps: readonly WorkflowStep[];
+  /** Decides, from the outputs of a round, whether to end. Default: only `maxIterations` ends it. */
+  until?: (outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>;
+  /** Default 3. */
+  maxIterations?: number;
+}
+
+const loopReaders = {
+  steps: asGiven<readonly WorkflowStep[]>(),
+  until: optional(aFunction<NonNullable<LoopOptions["until"]>>()),
+  maxIterations: count({ from: 1, otherwise: 3 }),
+} satisfies OptionReaders<LoopOptions>;
+
+export class LoopStep extends StepNode {
+  readonly name: string;
+  readonly type = "Loop";
+  readonly nodes: readonly StepNode[];
+  readonly #until: LoopOptions["until"] | undefined;
+  readonly #rounds: number;
+
+  constructor(name: string, options: LoopOptions) {
+    super();
+    const { steps, until, maxIterations } = readOptions(options, loopReaders);
+    this.name = nonEmptyText(name, "name");
+    this.nodes = nodesOf(steps, "steps");
+    this.#until = until;
+    this.#rounds = maxIterations;
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const all: StepOutcome[] = [];
+    let { previous } = place;
+    for (let iteration = 1; iteration <= this.#rounds; iteration += 1) {
+      const round = await runInOrder(this.nodes, { ...place, previous });
+      all.push(...round);
+      previous = contentOf(round.at(-1)?.output);
+      if (round.some(({ failure, stop }) => failure !== null || stop)) {
+        break;
+      }
+      const outputs = round.map(({ output }) => output);
+      if ((await unlessAborted((async () => this.#until?.(outputs, iteration))(), place.signal)) === true) {
+        break;
+      }
+    }
+    return this.around(all, previous);
+  }
+}
+
+export interface RouterOptions {
+  /** The names of the routes to take, in order. */
+  choose: (decision: StepDecision) => string | readonly string[] | Promise<string | readonly string[]>;
+  routes: Readonly<Record<string, WorkflowStep | readonly WorkflowStep[]>>;
+}
+
+const routerReaders = {
+  choose: aFunction<RouterOptions["choose"]>(),
+  routes: routesOf,
+} satisfies OptionReaders<RouterOptions>;
+
+function routesOf(value: unknown, argument: string): RouterOptions["routes"] {
+  if (Object.keys(named(value, argument)).length === 0) {
+    throw new InvalidArgumentError(argument, "an object with a route at least");
+  }
+  return value as RouterOptions["routes"];
+}
+
+export class RouterStep extends StepNode {
+  readonly name: string;
+  readonly type = "Router";
+  readonly nodes: readonly StepNode[];
+  readonly #choose: RouterOptions["choose"];
+  readonly #routes: ReadonlyMap<string, readonly StepNode[]>;
+
+  constructor(name: string, options: RouterOptions) {
+    super();
+    const { choose, routes } = readOptions(options, routerReaders);
+    this.name = nonEmptyText(name, "name");
+    this.#choose = choose;
+    this.#routes = new Map(
+      Object.entries(routes).map(([route, steps]) => [
+        route,
+        nodesOf(Array.isArray(steps) ? (steps as readonly WorkflowStep[]) : [steps as WorkflowStep], `routes.${route}`),
+      ]),
+    );
+    this.nodes = [...this.#routes.values()].flat();
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const chosen = await unlessAborted((async () => this.#choose(decisionOf(place)))(), place.signal);
+    const nodes = [chosen].flat().flatMap((route) => {
+      const found = this.#routes.get(route);
+      if (found === undefined) {
+        throw new InvalidArgumentError(`route of ${this.name}`, `one of ${[...this.#routes.keys()].join(", ")}`);
+      }
+      return found;
+    });
+    const inside = await runInOrder(nodes, place);
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+  }
+}

@@ -1,0 +1,146 @@
+import { InvalidArgumentError, type Run } from "@sessiondb/core";
+import {
+  atLeast,
+  count,
+  flag,
+  nonEmptyText,
+  optional,
+  readOptions,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import type { EmbeddedResult, Executor } from "../executor.ts";
+import { textOf } from "../outside-values.ts";
+import { insideOf, runContext } from "../run-scope.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
+import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
+
+export interface StepOptions {
+  /** Unique within the workflow, so that later steps find its output. */
+  name: string;
+  /** A function, an agent, a team, or a workflow that does the step's work. */
+  run: StepFunction | Executor;
+  /** How often to try again when it fails. Default 0. */
+  maxRetries?: number;
+  /** Whether the workflow goes on when it fails in the end. Default false. */
+  skipOnFailure?: boolean;
+  /** Whether it gets the workflow's earlier runs as text. Default: the workflow's setting. */
+  addWorkflowHistory?: boolean;
+  /** How many of them. Default: the workflow's setting. */
+  numHistoryRuns?: number;
+}
+
+const defaultHistoryRuns = 3;
+
+const optionReaders = {
+  name: nonEmptyText,
+  run: workOf,
+  maxRetries: count({ from: 0, otherwise: 0 }),
+  skipOnFailure: flag(false),
+  addWorkflowHistory: optional(flag(false)),
+  numHistoryRuns: optional(atLeast(0)),
+} satisfies OptionReaders<StepOptions>;
+
+/** Checks that a step has something to run. */
+export function workOf(value: unknown, argument: string): StepFunction | Executor {
+  const isExecutor = typeof value === "object" && value !== null && "runEmbedded" in value;
+  if (!isExecutor && typeof value !== "function") {
+    throw new InvalidArgumentError(argument, "a function, an agent, a team or a workflow");
+  }
+  return value as StepFunction | Executor;
+}
+
+/** A step that does work itself. */
+export class SingleStep extends StepNode {
+  readonly name: string;
+  readonly #options: OptionsRead<typeof optionReaders>;
+
+  constructor(options: StepOptions) {
+    super();
+    this.#options = readOptions(options, optionReaders);
+    this.name = this.#options.name;
+  }
+
+  override get type(): "Function" | "Step" | "Workflow" {
+    const { run } = this.#options;
+    return typeof run === "function" ? "Function" : run.sessionType === "workflow" ? "Workflow" : "Step";
+  }
+
+  protected override async work(place: StepPlace): Promise<StepOutcome> {
+    const { maxRetries, skipOnFailure } = this.#options;
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.#attempt(place);
+      if (outcome.failure === null || place.signal.aborted) {
+        return outcome;
+      }
+      if (attempt >= maxRetries) {
+        // The next step gets the input of this one.
+        return skipOnFailure
+          ? { ...outcome, output: { ...outcome.output, content: place.previous }, failure: null }
+          : outcome;
+      }
+    }
+  }
+
+  async #attempt(place: StepPlace): Promise<StepOutcome> {
+    const { run } = this.#options;
+    try {
+      return typeof run === "function" ? await this.#call(run, place) : await this.#execute(run, place);
+    } catch (error) {
+      return this.failed(error, typeof run === "function" ? { executorType: "function", executorName: this.name } : {});
+    }
+  }
+
+  async #call(run: StepFunction, place: StepPlace): Promise<StepOutcome> {
+    const { workflow, previous, outputs, signal } = place;
+    const input: StepInput = Object.create(runContext(workflow.scope), {
+      input: { value: workflow.input, enumerable: true },
+      previous: { value: previous, enumerable: true },
+      outputs: { value: outputs, enumerable: true },
+      history: { value: this.#history(place), enumerable: true },
+      signal: { value: signal, enumerable: true },
+    }) as StepInput;
+    const returned = await unlessAborted((async () => run(input))(), signal);
+    const { content, stop } = returned instanceof StepResult ? returned : new StepResult({ content: returned ?? null });
+    const output = this.output({ content, stop, executorType: "function", executorName: this.name });
+    return { output, stop, failure: null };
+  }
+
+  async #execute(executor: Executor, place: StepPlace): Promise<StepOutcome> {
+    const { workflow, previous, signal } = place;
+    const store = async (run: Run): Promise<void> => workflow.keep(run);
+    const work: Promise<EmbeddedResult> = executor.runEmbedded({
+      input: textOf(previous),
+      context: this.#history(place),
+      history: [],
+      scope: insideOf(workflow.scope, { stepId: this.name, signal, store }),
+    });
+    const { run, content } = await unlessAborted(work, signal);
+    const about = {
+      executorType: executor.sessionType,
+      executorName: executor.name ?? executor.id,
+      stepRunId: run.runId,
+      metrics: metricsOf(run),
+    };
+    if (run.status !== "COMPLETED") {
+      return this.failed(new Error(`${about.executorName} did not finish: ${textOf(run.content ?? null)}`), about);
+    }
+    return { output: this.output({ content, ...about }), stop: false, failure: null };
+  }
+
+  #history({ workflow }: StepPlace): string | null {
+    const { addWorkflowHistory = workflow.historyRuns !== null, numHistoryRuns } = this.#options;
+    return addWorkflowHistory ? workflow.history(numHistoryRuns ?? workflow.historyRuns ?? defaultHistoryRuns) : null;
+  }
+
+  /** How many earlier runs it gets by its own setting. */
+  get historyRuns(): number {
+    const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
+    return addWorkflowHistory ? numHistoryRuns : 0;
+  }
+}
+
+function metricsOf(run: Run) {
+  return run.runType === "workflow" ? null : (run.metrics ?? null);
+}

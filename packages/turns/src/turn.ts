@@ -1,0 +1,403 @@
+import { setImmediate } from "node:timers/promises";
+import {
+  InvalidArgumentError,
+  SessionDbError,
+  type Metrics,
+  type Run,
+  type Session,
+  type SessionDb,
+  type TurnSession,
+  type UpsertRunOptions,
+  type UpsertRunResult,
+} from "@sessiondb/core";
+import { unixSeconds } from "@sessiondb/core/adapter";
+import { admit, isRefusal, type SessionMember } from "./admission.ts";
+import type { ComponentSettings } from "./component-options.ts";
+import { ownRuns } from "./own-runs.ts";
+import type { RunSettings } from "./run-options.ts";
+import type { RunScope } from "./run-scope.ts";
+import { RunState } from "./run-state.ts";
+import { running, runningSince, withoutMark } from "./running-mark.ts";
+import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
+
+/** What a turn needs of its component. */
+interface TurnComponent extends SessionMember {
+  readonly keepsSessions: boolean;
+  getDb(): Promise<SessionDb>;
+  newSession(sessionId: string, userId: string | null): TurnSession;
+}
+
+interface TurnOptions {
+  readonly component: TurnComponent;
+  readonly settings: ComponentSettings;
+  readonly options: RunSettings;
+  /** How many of the session's newest runs to read. */
+  readonly runsLimit: number;
+}
+
+/** How the run of a turn ended. */
+export interface RunEnd {
+  readonly run: Run;
+  /** Added to the metrics of the session. */
+  readonly metrics: readonly Metrics[];
+  /** What the run threw, where its status is ERROR or CANCELLED. */
+  readonly error: unknown;
+}
+
+/** What opening a turn found. */
+interface Found {
+  readonly sessionId: string;
+  readonly userId: string | null;
+  readonly db: SessionDb | null;
+  readonly session: Session | null;
+  /** The runs as they were read, whoever wrote them. */
+  readonly read: readonly Run[];
+  /** The failures of the storage that were passed over. */
+  readonly failures: unknown[];
+}
+
+/** Even without history some runs are read, to find those that a dead process left. */
+const leastRunsRead = 3;
+
+/**
+ * The life of one turn, of whatever component and framework: it reads the session, writes the run's row when the run begins,
+ * and writes it again when the run ends, with the changes of the session's state in the same transaction. A run that cannot
+ * be stored is aborted, since it is not worth its tokens.
+ *
+ * ```ts
+ * const turn = await this.openTurn(readScope(options, runOptionReaders), 10);
+ * const answer = ask(model, turn.runs, turn.scope.signal);
+ * turn.begin({ runType: "agent", ...scopeFields(turn.scope) });
+ * await turn.end(await answer);
+ * ```
+ */
+export class Turn {
+  /** Of the run that begins here. One that continues a stored run has that run's ids in their place. */
+  readonly scope: RunScope;
+  readonly #component: TurnComponent;
+  readonly #settings: ComponentSettings;
+  readonly #found: Found;
+  readonly #controller = new AbortController();
+  /** In whose name the session is written. */
+  #owner: string | null;
+  /** Whether the session is known to be stored. If it is deleted later, this turn does not bring it back. */
+  #sessionExists: boolean;
+  /** The same for the run's row. */
+  #runExists = false;
+  /** Whether the store accepted a write of this turn, and thereby its user. */
+  #isWritten = false;
+  /** The run that this turn continues, as it was; null for a new run. */
+  #paused: Run | null = null;
+  /** The same run as last written, without the mark of a run under way. */
+  #resumed: Run | null = null;
+  /** The changes of that run that were stored before its end. */
+  readonly #settled: ((run: Run) => Run)[] = [];
+  /** The error that kept a run of the turn's members from being stored. */
+  #broken: { readonly error: unknown } | null = null;
+  #begun: Promise<void> = Promise.resolve();
+
+  private constructor({ component, settings, options }: TurnOptions, found: Found) {
+    this.#component = component;
+    this.#settings = settings;
+    this.#found = found;
+    const { sessionId, userId, session } = found;
+    this.#owner = session?.userId ?? userId;
+    this.#sessionExists = session !== null;
+    const state = session?.sessionState ?? (this.isFirst ? settings.sessionState : undefined);
+    const { signal } = this.#controller;
+    this.scope = {
+      runId: crypto.randomUUID(),
+      sessionId,
+      userId,
+      parent: null,
+      depth: 0,
+      createdAt: unixSeconds(),
+      state: new RunState(state ?? {}, options.sessionState),
+      signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
+      session,
+      store: (run) => this.#add(run),
+    };
+  }
+
+  /**
+   * Reads the session, unless its id is new.
+   *
+   * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the user or the component may
+   * not take part in the session.
+   * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
+   */
+  static async open(turn: TurnOptions): Promise<Turn> {
+    const { component, settings, options } = turn;
+    const given = options.sessionId ?? settings.sessionId;
+    const sessionId = given ?? crypto.randomUUID();
+    const userId = options.userId ?? settings.userId ?? null;
+    const nothing = { sessionId, userId, db: null, session: null, read: [], failures: [] };
+    if (!component.keepsSessions) {
+      return new Turn(turn, nothing);
+    }
+    let db: SessionDb | null = null;
+    try {
+      db = await component.getDb();
+      const runsLimit = Math.max(turn.runsLimit, leastRunsRead);
+      const session = given === undefined ? null : await db.getSession({ sessionId, runsLimit });
+      const read = session?.runs ?? [];
+      if (session !== null) {
+        admit(session, { component, userId });
+        session.runs = await ownRuns(component, read, { db, session });
+      }
+      return new Turn(turn, { ...nothing, db, session, read });
+    } catch (failure) {
+      if (settings.onStorageError === "throw" || isRefusal(failure)) {
+        throw failure;
+      }
+      return new Turn(turn, { ...nothing, db, failures: [failure] });
+    }
+  }
+
+  /** Whether the session begins with this turn. False when that is not known. */
+  get isFirst(): boolean {
+    const { db, session, failures } = this.#found;
+    return db !== null && session === null && failures.length === 0;
+  }
+
+  /** The runs that a model may be told of, oldest first. */
+  get runs(): readonly Run[] {
+    return this.scope.session?.runs ?? [];
+  }
+
+  get isWritten(): boolean {
+    return this.#isWritten;
+  }
+
+  /** The first failure of the storage that `onStorageError: "continue"` passed over; null without one. */
+  get storageError(): unknown {
+    return this.#found.failures[0] ?? null;
+  }
+
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /**
+   * Starts to write the run's first row, after that of an introduction, and to close the runs that dead processes left. Call
+   * it once the model was asked. Only later writes of the turn wait for it.
+   */
+  begin(run: Run, introduction: Run | null = null): void {
+    this.#begun = this.#keep(async (db) => {
+      // Let the call of the model go out first, so that no write delays its first token.
+      await setImmediate();
+      if (introduction !== null) {
+        await this.#write(db, { run: introduction });
+      }
+      if (this.#paused === null) {
+        this.#runExists = (await this.#write(db, { run: running(run) })).stored;
+      }
+      await this.#closeStale(db);
+    });
+    // The end of the turn rejects with it too.
+    this.#begun.catch((error: unknown) => this.abort(error));
+  }
+
+  /** Returns a stored run, closed if a dead process of ours left it RUNNING; null if it is gone. */
+  async closedIfStale(run: Run): Promise<Run | null> {
+    return this.#isStale(run) ? this.#close(await this.#component.getDb(), run) : run;
+  }
+
+  /**
+   * Makes a paused run this turn's and stores what was decided about it. Of several turns that try, one succeeds.
+   *
+   * @throws InvalidArgumentError when another one has it.
+   */
+  async takeOver({ before, run }: { readonly before: Run; readonly run: Run }): Promise<void> {
+    const db = await this.#component.getDb();
+    const { stored } = await this.#write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
+    if (!stored) {
+      throw new InvalidArgumentError("runId", "the id of a paused run: another call goes on with it");
+    }
+    [this.#paused, this.#resumed] = [before, run];
+    this.#runExists = true;
+  }
+
+  /** Puts a run that was taken over back as it was. If that fails, a later turn closes it. */
+  async release(): Promise<void> {
+    await this.#begun;
+    const [{ db }, run] = [this.#found, this.#paused];
+    if (db !== null && run !== null) {
+      await this.#write(db, { run, onlyIfStatus: "RUNNING" }).catch(() => null);
+    }
+  }
+
+  /** Stores at once a change of a run that was taken over, even after its end. Aborts the run when that fails. */
+  async settle(change: (run: Run) => Run): Promise<void> {
+    this.#settled.push(change);
+    await this.#keep((db) => this.#change(db, change)).catch((error: unknown) => this.abort(error));
+  }
+
+  /**
+   * Stores how the run ended, unless the run or its session was deleted meanwhile. A state that cannot be stored is left out,
+   * and the answer kept; for a run that cannot be stored, a row says so. Rejects with the error of a run whose status is
+   * ERROR, stored or not; else with that of the storage.
+   */
+  async end({ run, metrics, error }: RunEnd): Promise<void> {
+    try {
+      await this.#end({ run, metrics, state: this.scope.state });
+    } catch (storageError) {
+      // Of two failures the first one says more.
+      throw run.status === "ERROR" ? error : storageError;
+    }
+    if (run.status === "ERROR") {
+      throw error;
+    }
+  }
+
+  async #end(end: TurnEnd): Promise<void> {
+    await this.#begun;
+    await this.#keep(async (db) => {
+      const refusal = await this.#writeEnd(db, end);
+      if (refusal === null) {
+        return;
+      }
+      // Not a refusal of what the caller asked: nobody knows an answer beforehand.
+      if (this.#settings.onStorageError === "throw") {
+        throw refusal;
+      }
+      this.#found.failures.push(refusal);
+    });
+    // Changes that were settled while the end was being written.
+    for (const change of this.#settled.filter((each) => each(end.run) !== end.run)) {
+      await this.#keep((db) => this.#change(db, change));
+    }
+    if (this.#broken !== null) {
+      throw this.#broken.error;
+    }
+  }
+
+  /** Writes as much of a run's end as the store accepts. Returns its refusal of the rest, or null. */
+  async #writeEnd(db: SessionDb, end: TurnEnd): Promise<SessionDbError | null> {
+    const conditions = this.#runExists ? { onlyIfExists: "run" as const } : {};
+    let refusal: SessionDbError | null = null;
+    for (const ending of endingsOf(end)) {
+      try {
+        const { run, change } = ending();
+        await this.#write(db, { run, ...(change !== null && { change }), ...conditions });
+        return refusal;
+      } catch (error) {
+        if (!isContentRefusal(error)) {
+          throw error;
+        }
+        refusal = error;
+      }
+    }
+    if (refusal !== null) {
+      await this.#write(db, { run: unstorable(end.run, this.#resumed, refusal), ...conditions });
+    }
+    return refusal;
+  }
+
+  async #add(run: Run): Promise<void> {
+    await this.#begun;
+    try {
+      await this.#keep((db) => this.#writeMember(db, run));
+    } catch (error) {
+      this.#broken ??= { error };
+      this.abort(error);
+      throw error;
+    }
+  }
+
+  /** Does work on the store, whose failure `onStorageError` decides about. */
+  async #keep(work: (db: SessionDb) => Promise<unknown>): Promise<void> {
+    const { db } = this.#found;
+    if (db === null) {
+      return;
+    }
+    try {
+      await work(db);
+    } catch (error) {
+      if (this.#settings.onStorageError === "throw" || isRefusal(error)) {
+        throw error;
+      }
+      this.#found.failures.push(error);
+    }
+  }
+
+  /** Writes in the name of the session's owner, whom a shared session may get only during this turn. */
+  async #write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
+    const component = this.#component;
+    const { sessionId, userId } = this.#found;
+    const upsert = (): Promise<UpsertRunResult> =>
+      db.upsertRun({
+        session: component.newSession(sessionId, this.#owner),
+        ...(this.#sessionExists && { onlyIfExists: "session" }),
+        ...write,
+      });
+    try {
+      const result = await upsert();
+      this.#sessionExists ||= result.stored;
+      this.#isWritten ||= result.stored;
+      return result;
+    } catch (error) {
+      if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
+        throw error;
+      }
+      const session = await db.getSession({ sessionId, includeRuns: false });
+      this.#sessionExists ||= session !== null;
+      this.#owner = session === null ? userId : session.userId;
+      return upsert();
+    }
+  }
+
+  /** Leaves out a state that cannot be stored: it is the turn's, whose end reports it. */
+  async #writeMember(db: SessionDb, run: Run): Promise<void> {
+    try {
+      await this.#write(db, { run });
+    } catch (error) {
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
+      await this.#write(db, { run: withoutState(run) });
+    }
+  }
+
+  /** Closes what dead processes of ours left. If one is alive after all, its own end replaces this. */
+  async #closeStale(db: SessionDb): Promise<void> {
+    for (const run of this.#found.read.filter((each) => this.#isStale(each))) {
+      // The next turn tries again.
+      await this.#close(db, run).catch(() => null);
+    }
+  }
+
+  #close(db: SessionDb, { runId }: Run): Promise<Run | null> {
+    const { sessionId } = this.#found;
+    return db.updateRun({ runId, sessionId }, (run) => (this.#isStale(run) ? closed(run) : run));
+  }
+
+  async #change(db: SessionDb, change: (run: Run) => Run): Promise<void> {
+    const { sessionId } = this.#found;
+    const { runId } = this.#resumed ?? {};
+    if (runId === undefined) {
+      return;
+    }
+    try {
+      const run = await db.updateRun({ runId, sessionId }, change);
+      this.#resumed = run === null ? this.#resumed : withoutMark(run);
+    } catch (error) {
+      // The end of the turn reports it.
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
+    }
+  }
+
+  #isStale(run: Run): boolean {
+    return (runningSince(run) ?? Infinity) < unixSeconds() - this.#settings.staleAfter;
+  }
+}
+
+function closed(run: Run): Run {
+  return {
+    ...withoutMark(run),
+    status: "ERROR",
+    content: run.content ?? "The process of this run ended before it.",
+  };
+}

@@ -1,0 +1,64 @@
+import type { JsonObject, JsonValue, StepOutput, WorkflowRun } from "@sessiondb/core";
+import {
+  asGiven,
+  checkText,
+  count,
+  flag,
+  optional,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import { componentReaders, type ComponentOptions } from "./component-options.ts";
+import type { WorkflowStep } from "./steps/nodes.ts";
+
+/** The options of a workflow. */
+export interface WorkflowOptions extends ComponentOptions {
+  /** The purpose of the workflow. */
+  description?: string;
+  /** Its steps, in order; see `step`, `parallel`, `condition`, `loop` and `router`. */
+  steps: readonly WorkflowStep[];
+  /** Whether steps get the workflow's earlier runs in the session as text. Each step can say otherwise. Default false. */
+  addWorkflowHistoryToSteps?: boolean;
+  /** How many of them. Default 3. */
+  numHistoryRuns?: number;
+  /** Whether the runs of agents, teams and workflows are kept within the workflow's run. Default true. */
+  storeExecutorOutputs?: boolean;
+}
+
+export const workflowReaders = {
+  ...componentReaders,
+  description: optional(checkText),
+  steps: asGiven<readonly WorkflowStep[]>(),
+  addWorkflowHistoryToSteps: flag(false),
+  numHistoryRuns: count({ from: 0, otherwise: 3 }),
+  storeExecutorOutputs: flag(true),
+} satisfies OptionReaders<WorkflowOptions>;
+
+/** The options of a workflow as they were read. */
+export type WorkflowSettings = OptionsRead<typeof workflowReaders>;
+
+/** The outcome of a run of a workflow. */
+export interface WorkflowRunResult {
+  readonly runId: string;
+  /** To be passed on to the next run that goes on with this session. */
+  readonly sessionId: string;
+  readonly userId: string | null;
+  /** COMPLETED; or CANCELLED, which only a stream resolves with. */
+  readonly status: "COMPLETED" | "CANCELLED";
+  /** The content of the last step. */
+  readonly content: JsonValue;
+  readonly stepResults: readonly StepOutput[];
+  /** As the run left it. */
+  readonly sessionState: JsonObject;
+  /** As it was stored. */
+  readonly run: WorkflowRun;
+  /** With `onStorageError: "continue"`, the failure of the storage that was passed over; else null. */
+  readonly storageError: unknown;
+}
+
+/** An event of a running workflow. */
+export type WorkflowEvent =
+  | { readonly type: "workflow-started"; readonly runId: string; readonly sessionId: string }
+  | { readonly type: "step-started"; readonly name: string }
+  | { readonly type: "step-completed"; readonly name: string; readonly output: StepOutput }
+  | { readonly type: "workflow-completed"; readonly result: WorkflowRunResult };

@@ -1,0 +1,98 @@
+import {
+  WorkflowSession,
+  type JsonValue,
+  type Metrics,
+  type Run,
+  type StepMetrics,
+  type StepOutput,
+  type WorkflowRun,
+} from "@sessiondb/core";
+import { messageOf } from "./outside-values.ts";
+import { scopeFields, type RunScope } from "./run-scope.ts";
+import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/step-node.ts";
+
+export interface WorkflowRunOptions {
+  readonly nodes: readonly StepNode[];
+  readonly identity: Pick<WorkflowRun, "workflowId" | "workflowName">;
+  /** How many past runs a step gets unless it sets its own number; null for none. */
+  readonly historyRuns: number | null;
+  readonly storesExecutorRuns: boolean;
+  readonly scope: RunScope;
+  readonly input: JsonValue;
+  readonly onStart?: (name: string) => void;
+  readonly onEnd?: (name: string, output: StepOutput) => void;
+}
+
+/** One run of a workflow: executes the steps, and makes the rows. */
+export class RunOfWorkflow {
+  readonly #options: WorkflowRunOptions;
+  readonly #start = performance.now();
+  readonly #kept: Run[] = [];
+
+  constructor(options: WorkflowRunOptions) {
+    this.#options = options;
+  }
+
+  /** The row that shows that the run is under way. */
+  get running(): WorkflowRun {
+    return this.#run({ status: "RUNNING" });
+  }
+
+  /** The metrics of the runs inside. */
+  get metrics(): Metrics[] {
+    return this.#kept.flatMap((run) => (run.runType === "workflow" || !run.metrics ? [] : [run.metrics]));
+  }
+
+  /** Runs the steps. Never rejects. */
+  async execute(): Promise<{ readonly run: WorkflowRun; readonly error: unknown }> {
+    const { nodes, input, scope, historyRuns, onStart = () => {}, onEnd = () => {} } = this.#options;
+    const { session, signal } = scope;
+    const workflow = {
+      scope,
+      input,
+      historyRuns,
+      history: (numRuns: number) =>
+        session instanceof WorkflowSession ? session.getWorkflowHistoryContext({ numRuns }) : null,
+      keep: (run: Run) => void this.#kept.push(run),
+      onStart,
+      onEnd,
+    };
+    const outcomes = await runInOrder(nodes, { workflow, previous: input, outputs: {}, signal });
+    const failure = outcomes.find((outcome) => outcome.failure !== null)?.failure ?? null;
+    const stepResults = outcomes.map(({ output }) => output);
+    const run = this.#run({
+      status: failure === null ? "COMPLETED" : signal.aborted ? "CANCELLED" : "ERROR",
+      content: failure === null ? contentOf(stepResults.at(-1)) : messageOf(failure.error),
+      stepResults,
+      ...(this.#options.storesExecutorRuns && this.#kept.length > 0 && { stepExecutorRuns: this.#kept }),
+      metrics: { steps: stepMetrics(outcomes), duration: (performance.now() - this.#start) / 1000 },
+    });
+    return { run, error: failure?.error ?? null };
+  }
+
+  #run(fields: Partial<WorkflowRun>): WorkflowRun {
+    const { identity, scope, input } = this.#options;
+    return { runType: "workflow", ...identity, ...scopeFields(scope), input, ...fields };
+  }
+}
+
+/** The metrics of steps by name. Functions have none. */
+function stepMetrics(outcomes: readonly StepOutcome[]): Record<string, StepMetrics> {
+  const metrics: Record<string, StepMetrics> = {};
+  const collect = (output: StepOutput): void => {
+    const { stepName, executorType, executorName } = output;
+    if (output.metrics && stepName) {
+      metrics[stepName] = {
+        stepName,
+        executorType: executorType ?? null,
+        executorName: executorName ?? null,
+        metrics: output.metrics,
+      };
+    }
+    output.steps?.forEach(collect);
+  };
+  for (const { output } of outcomes) {
+    collect(output);
+  }
+  return metrics;
+}

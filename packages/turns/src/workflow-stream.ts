@@ -1,0 +1,54 @@
+import type { WorkflowEvent, WorkflowRunResult } from "./workflow-options.ts";
+
+/**
+ * The events of a workflow while it runs. The run goes on whether anybody reads them or not; a reader that leaves the loop
+ * cancels it. The last event comes, and the loop ends, when the run is stored; the loop throws what the run rejects with.
+ */
+export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
+  /** The outcome of the run; a cancelled run resolves too. Rejects with the error of a step or of the storage. */
+  readonly result: Promise<WorkflowRunResult>;
+  readonly #controller = new AbortController();
+  readonly #events: WorkflowEvent[] = [];
+  #ended = false;
+  #wake: () => void = () => {};
+
+  private constructor(run: (emit: (event: WorkflowEvent) => void, left: AbortSignal) => Promise<WorkflowRunResult>) {
+    const emit = (event: WorkflowEvent): void => {
+      this.#events.push(event);
+      this.#wake();
+    };
+    this.result = run(emit, this.#controller.signal).finally(() => {
+      this.#ended = true;
+      this.#wake();
+    });
+    // The loop reports its rejection too.
+    this.result.catch(() => {});
+  }
+
+  /** Starts a run, which gets a function that reports its events, and a signal that aborts when their reader left. */
+  static start(
+    run: (emit: (event: WorkflowEvent) => void, left: AbortSignal) => Promise<WorkflowRunResult>,
+  ): WorkflowStream {
+    return new WorkflowStream(run);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<WorkflowEvent> {
+    let next = 0;
+    try {
+      while (!this.#ended || next < this.#events.length) {
+        const event = this.#events[next];
+        if (event === undefined) {
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        } else {
+          next += 1;
+          yield event;
+        }
+      }
+      await this.result;
+    } finally {
+      this.#controller.abort(new DOMException("The reader of the workflow's events went away.", "AbortError"));
+    }
+  }
+}
