@@ -17,7 +17,7 @@ const { scripts = {}, devDependencies = {} } = manifestOf(".");
 
 /** This repository's packages, and what they need beside them. */
 const installable = new Set(
-  ["core", "conformance", "drizzle", "sqlite", "postgres", "mysql", "agent"].flatMap((folder) => {
+  ["core", "conformance", "drizzle", "sqlite", "postgres", "mysql", "turns", "agent"].flatMap((folder) => {
     const { name, peerDependencies = {} } = manifestOf(`packages/${folder}`);
     return [name, ...Object.keys(peerDependencies)];
   }),

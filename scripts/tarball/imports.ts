@@ -6,3 +6,4 @@ import "@sessiondb/drizzle";
 import "@sessiondb/mysql";
 import "@sessiondb/postgres";
 import "@sessiondb/sqlite";
+import "@sessiondb/turns";

@@ -105,7 +105,7 @@ describe("a component on no AI framework", () => {
     const both = ["two", "three"].map((input) => plug.run(input, { sessionId, userId: "ada" }));
     await Promise.all(both);
     await plug.run("four", { sessionId, userId: "ada" });
-    expect(plug.shown.toSorted()).toEqual(["ONE", "THREE", "TWO"]);
+    expect(new Set(plug.shown)).toEqual(new Set(["ONE", "TWO", "THREE"]));
     const session = await plug.getSession({ sessionId, userId: "ada" });
     expect(session?.runs).toHaveLength(4);
     for (const run of session?.runs ?? []) {
