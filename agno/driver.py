@@ -282,9 +282,20 @@ class Driver:
         requirements = paused.requirements or []
         for requirement in requirements:
             if not requirement.is_resolved():
-                getattr(requirement, decide)(*given)
+                self._decide(requirement, decide, given)
         answer = target.continue_run(run_id=run_id, session_id=session_id, requirements=requirements, **options)
         return self._outcome(answer)
+
+    def _decide(self, requirement, decide: str, given: list) -> None:
+        """Decides by a method of the requirement; `approve` by the one that its kind of pause has."""
+        if decide != "approve":
+            getattr(requirement, decide)(*given)
+        elif requirement.needs_confirmation:
+            requirement.confirm()
+        elif requirement.needs_user_input:
+            requirement.provide_user_input({"what": "tea"})
+        else:
+            requirement.set_external_execution_result("noted: outside")
 
     def compact(self, component: str, scripts: dict[str, list[dict]], **options):
         """Folds the history of an agent's session. Resolves with whether anything was folded."""

@@ -82,6 +82,41 @@ withAgnoOnEach((name, fresh) => {
     },
   );
 
+  describe.each(Object.keys(pauses).filter((pause) => ours.test(pause) && is(pause)))(
+    "Agno pauses, decides, and fails; we go on: %s",
+    (pause) => {
+      const isConfirmation = !/user input|external execution|one of each/.test(pause);
+      test.each(isConfirmation ? ["approve", "reject"] : ["approve"])("%s", { timeout: 60_000 }, async (decide) => {
+        const { db, runId, sessionId, kind } = await paused(pause);
+        await using store = db;
+        const options = { run_id: runId, session_id: sessionId, user_id: "ada" };
+        const scripts = { bot: [{ fail: "out of order" }] };
+        await agno.call("resume", { component: "bot", ...options, scripts, decide });
+        const before = (await store.getRun({ runId })) as AgentRun;
+        expect(before.status).toBe("ERROR");
+        const results = (before.tools ?? []).map(({ result }) => result ?? null);
+        expect(decide === "reject" || results.every((result) => String(result).startsWith("noted"))).toBe(true);
+
+        const ran: string[] = [];
+        const model = scriptedModel(["Done."]);
+        const component = componentOf(kind, { db: store, model, ran });
+        const going = component.continueRun({ runId, sessionId, userId: "ada", approvals: [] });
+        expect((await going).status).toBe("COMPLETED");
+        expect(ran).toEqual([]);
+        const after = (await store.getRun({ runId })) as AgentRun;
+        for (const [index, result] of results.entries()) {
+          expect(result === null || after.tools?.[index]?.result === result).toBe(true);
+        }
+        const told = JSON.stringify(model.prompts.at(-1));
+        expect(told).not.toContain("not known");
+        for (const result of results.filter((each) => each !== null)) {
+          expect(told).toContain(JSON.stringify(result).slice(1, -1));
+        }
+        expect(decide === "approve" || /denied|reject/i.test(told)).toBe(true);
+      });
+    },
+  );
+
   describe.each(Object.keys(pauses).filter((pause) => theirs.test(pause) && is(pause)))(
     "we leave to Agno: %s",
     (pause) => {

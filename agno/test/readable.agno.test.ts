@@ -67,10 +67,19 @@ function modelOf(runType: RunType): Run {
   });
 }
 
+/** Keys of a whole run that Agno takes for something else, or that its messages inherit. */
+const keysOfRuns = ["run", "created_at"];
+
 const identities = { agent: { agentId: "a" }, team: { teamId: "t" }, workflow: { workflowId: "w" } } as const;
 
 function* cellsOf(runType: RunType): Generator<Cell> {
   const full = modelOf(runType);
+  for (const key of keysOfRuns) {
+    for (const [name, value] of values) {
+      const { createdAt: _createdAt, ...run } = structuredClone(full);
+      yield { name: `${key} extra: ${name}`, run: { ...run, extra: { ...run.extra, [key]: value ?? null } } as Run };
+    }
+  }
   const { runId, sessionId, createdAt } = full;
   for (const path of pathsOf(full)) {
     // Who a run is and what it is of is no content, and a run is dated by its row.

@@ -72,7 +72,7 @@ test.skipIf(postgres === undefined)("the grants of docs/postgres.md are enough",
     query: async (statement) => (await execute(postgres ?? "", [statement]), []),
     tableName: (table) => `${table === "agno_fs" ? "fs" : "agents"}.${table}`,
   };
-  const tables = ["agno_compactions", "agno_transcripts", "agno_tool_results", "agno_fs"] as const;
+  const tables = ["agno_compactions", "agno_transcripts", "agno_tool_results", "agno_fs", "agno_learnings"] as const;
   await createAgnoTables(beside, tables);
   await fillAgnoTables(beside, tables, "t");
   const url = await granted("docs/postgres.md", postgres ?? "");

@@ -61,7 +61,10 @@ export function resumedRun(
   const requests = new Map<string, { readonly id: string; readonly input: JsonValue }>();
   for (const { toolCallId, toolName, input, providerExecuted } of open) {
     const decision = decisions.get(toolCallId);
-    const output = decision === undefined ? unknownOutcome : decision.output;
+    const output =
+      decision === undefined
+        ? outcomeOf((run.tools ?? []).find((tool) => tool.toolCallId === toolCallId))
+        : decision.output;
     if (output !== null && providerExecuted !== true) {
       results.push({ type: "tool-result", toolCallId, toolName, output });
       continue;
@@ -124,11 +127,20 @@ export function withResult(run: AgentRun | TeamRun, part: ToolResultPart, create
   };
 }
 
-/** What is told of a call that was approved, and was under way when its process ended. */
-const unknownOutcome: ToolResultPart["output"] = {
-  type: "error-text",
-  value: "The run ended while this tool was under way. What came of it is not known.",
-};
+/** The outcome of a call that no message answers. Agno stores a result with the tool before it stores the message. */
+function outcomeOf(tool: ToolExecution | undefined): ToolResultPart["output"] {
+  if (typeof tool?.result === "string") {
+    return { type: tool.toolCallError === true ? "error-text" : "text", value: tool.result };
+  }
+  if (tool?.confirmed === false) {
+    const reason = tool.confirmationNote;
+    return { type: "execution-denied", ...(typeof reason === "string" && { reason }) };
+  }
+  return {
+    type: "error-text",
+    value: "The run ended while this tool was running. Its outcome is not known.",
+  };
+}
 
 /** Refuses what is not for the callers of this library to decide. */
 function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution[]): void {

@@ -1,6 +1,6 @@
 import * as check from "./arguments.ts";
 import { unixSeconds } from "./clock.ts";
-import { InvalidArgumentError } from "./errors.ts";
+import { CorruptDataError, InvalidArgumentError } from "./errors.ts";
 import { rewriteJson } from "./json-source.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { decodeRun, encodeRun, type RunSession } from "./models/run-codec.ts";
@@ -72,7 +72,8 @@ export function changeOf(
 ): SessionChangeFunction {
   if (typeof change === "function") {
     // On a copy: what the function does to the session it is shown changes neither the store nor the result.
-    return (stored) => encodePatch(change(decodeHeader(structuredClone(stored))), stored, { limits, argument });
+    return (stored) =>
+      encodePatch(change(decodeHeader(copyOf(stored, "session_data", stored.sessionId))), stored, { limits, argument });
   }
   checkPatch(change, argument);
   return (stored) => encodePatch(change, stored, { limits, argument });
@@ -84,7 +85,7 @@ export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChan
     throw new InvalidArgumentError("change", "a synchronous function that returns a run or null");
   }
   return (stored) => {
-    const run: unknown = change(decodeRun(structuredClone(stored)));
+    const run: unknown = change(decodeRun(copyOf(stored, "run_data", stored.runId)));
     if (run === null) {
       return null;
     }
@@ -97,6 +98,15 @@ export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChan
     }
     return checkedRun(run as Run, stored, { argument: "change", limits, before: stored.runData });
   };
+}
+
+/** @throws CorruptDataError for JSON that is nested deeper than the stack: no store wrote it. */
+function copyOf<Row>(row: Row, location: string, id: string): Row {
+  try {
+    return structuredClone(row);
+  } catch (cause) {
+    throw new CorruptDataError(location, id, { wanted: "JSON that is nested less deeply", cause });
+  }
 }
 
 /** Nobody else looks at a promise that should be none, and an unhandled rejection ends the process. */

@@ -1,3 +1,6 @@
+/** How deep JSON may be nested. Deep enough for any real value, and no deeper than Agno reads it. */
+export const deepestJson = 256;
+
 /** Something in a value that JSON cannot hold. */
 export interface JsonProblem {
   path: string;
@@ -6,10 +9,10 @@ export interface JsonProblem {
 }
 
 /**
- * Whether `JSON.stringify` keeps everything in the value. It runs on every write, so it knows no paths: when it says no,
- * {@link findProblem} finds out why. Recurses until the stack overflows on cycles.
+ * Whether `JSON.stringify` keeps everything in the value, and it is not nested too deeply. Runs on every write, so it knows no
+ * paths: when it says no, {@link findProblem} finds out why.
  */
-export function isSafe(value: unknown): boolean {
+export function isSafe(value: unknown, levels = deepestJson): boolean {
   switch (typeof value) {
     case "string":
     case "number":
@@ -23,30 +26,33 @@ export function isSafe(value: unknown): boolean {
   if (value === null) {
     return true;
   }
+  if (levels === 0) {
+    return false;
+  }
   if (Array.isArray(value)) {
     // A plain loop visits the holes of a sparse array, as undefined.
     for (let index = 0; index < value.length; index += 1) {
-      if (!isSafe(value[index])) {
+      if (!isSafe(value[index], levels - 1)) {
         return false;
       }
     }
     return true;
   }
   if (Object.getPrototypeOf(value) !== Object.prototype && !isPlain(value)) {
-    return hasToJson(value) && isSafe(value.toJSON());
+    return hasToJson(value) && isSafe(value.toJSON(), levels - 1);
   }
-  return arePropertiesSafe(value as Record<string, unknown>);
+  return arePropertiesSafe(value as Record<string, unknown>, levels - 1);
 }
 
-function arePropertiesSafe(object: Record<string, unknown>): boolean {
+function arePropertiesSafe(object: Record<string, unknown>, levels: number): boolean {
   for (const key in object) {
     const value = object[key];
     if (typeof value === "string" || value === undefined) {
       continue;
     }
     // A plain object that has a toJSON function ends up here too: functions are not safe.
-    if (!isSafe(value)) {
-      return hasToJson(object) && isSafe(object.toJSON());
+    if (!isSafe(value, levels)) {
+      return hasToJson(object) && isSafe(object.toJSON(), levels);
     }
   }
   return true;
@@ -56,9 +62,6 @@ function arePropertiesSafe(object: Record<string, unknown>): boolean {
 export function findProblem(value: unknown, path: string): JsonProblem | null {
   return search(value, path, new Set());
 }
-
-/** Deep enough for any real value, and far from overflowing the stack of this search. */
-const maximumDepth = 500;
 
 function search(value: unknown, path: string, ancestors: Set<object>): JsonProblem | null {
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
@@ -70,8 +73,8 @@ function search(value: unknown, path: string, ancestors: Set<object>): JsonProbl
   if (ancestors.has(value)) {
     return { path, expected: "free of cycles" };
   }
-  if (ancestors.size >= maximumDepth) {
-    return { path: path.slice(0, 200), expected: "nested less deeply" };
+  if (ancestors.size >= deepestJson) {
+    return { path: path.slice(0, 200), expected: `nested at most ${deepestJson} levels deep` };
   }
   ancestors.add(value);
   const problem = searchObject(value, path, ancestors);

@@ -1,3 +1,4 @@
+import { deepestJson } from "./json-check.ts";
 import {
   closingQuote,
   isJsonObject,
@@ -14,9 +15,6 @@ import {
 
 /** The texts of documents, as long as these are in use. */
 const sources = new WeakMap<object, string>();
-
-/** Deeper changes are written anew: each level that holds one is scanned once more. */
-const deepest = 200;
 
 /** `parseJson` for a document that may be changed: `rewriteJson` then writes what stays the same as it was. */
 export function parseSource(stored: unknown, location: string, id: string | null): JsonValue {
@@ -45,7 +43,7 @@ export function rewriteJson(
     return written;
   }
   try {
-    return rewritten({ before, text: text.trim() }, after, deepest);
+    return rewritten({ before, text: text.trim() }, after, deepestJson);
   } catch (error) {
     if (!(error instanceof RangeError)) {
       throw error;

@@ -1,5 +1,5 @@
 import { CorruptDataError, InvalidArgumentError } from "./errors.ts";
-import { findProblem, isSafe } from "./json-check.ts";
+import { deepestJson, findProblem, isSafe } from "./json-check.ts";
 
 /** Whatever JSON can hold. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
@@ -85,7 +85,7 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
       text = JSON.stringify(value);
     }
   } catch (error) {
-    // Cycles and nesting beyond the stack overflow in the check or in stringify; the search below tells them apart.
+    // A `toJSON` of its own may recurse without end; the search below says where.
     if (!(error instanceof RangeError)) {
       throw error;
     }
@@ -93,7 +93,10 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
   if (text !== undefined) {
     return cleanText(text);
   }
-  const problem = findProblem(source, argument) ?? { path: argument, expected: "nested less deeply" };
+  const problem = findProblem(source, argument) ?? {
+    path: argument,
+    expected: `nested at most ${deepestJson} levels deep`,
+  };
   throw new InvalidArgumentError(problem.path, problem.expected);
 }
 

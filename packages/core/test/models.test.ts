@@ -1,4 +1,5 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
+import { CorruptDataError } from "../src/errors.ts";
 import { AgentSession } from "../src/models/agent-session.ts";
 import type { Run, TeamRun } from "../src/models/runs.ts";
 import { decodeSession, encodeSession } from "../src/models/session-codec.ts";
@@ -138,11 +139,13 @@ describe("decodeSession", () => {
     expect(session.toJSON()).toMatchObject({ metadata: { mine: true } });
   });
 
-  test("session data that is no object reads as empty, with the original in extra", () => {
-    const session = decodeSession({ ...row, sessionData: [1] }, []);
-    expect(session.sessionData).toEqual({});
-    expect(session.extra).toEqual({ session_data: [1] });
-    expect(encodeSession(session, { now: 1 }).sessionData).toBe("{}");
+  test.each([[[1]], [7], [true], ["zz"]])("session data that is no object is refused: %j", (sessionData) => {
+    expect(() => decodeSession({ ...row, sessionData }, [])).toThrow(CorruptDataError);
+  });
+
+  test("a type that is no text is refused", () => {
+    const sessionType = new Uint8Array([1]) as unknown as string;
+    expect(() => decodeSession({ ...row, sessionType }, [])).toThrow(CorruptDataError);
   });
 
   test("null session data reads as empty", () => {

@@ -8,6 +8,8 @@ export interface OutsideTable {
 interface AgnoTable extends OutsideTable {
   /** The column that names the session. */
   readonly sessionId: string;
+  /** The rows that are the session's alone, where those of others name it too: a column and its value. */
+  readonly only?: { readonly column: string; readonly value: string };
   /** The table with what the rows stand for, by the columns that name it in both. */
   readonly payloads?: OutsideTable & { readonly key: readonly string[] };
 }
@@ -24,4 +26,6 @@ export const agnoTables: readonly AgnoTable[] = [
   },
   { name: "agno_transcripts", sessionId: "agno_session_id" },
   { name: "agno_compactions", sessionId: "session_id" },
+  // A learning of another type is the agent's or the user's, and names the session that it comes from.
+  { name: "agno_learnings", sessionId: "session_id", only: { column: "learning_type", value: "session_context" } },
 ];

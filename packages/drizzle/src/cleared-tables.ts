@@ -154,9 +154,10 @@ function rowsOf(column: Column): ClearedRows {
 
 /** What a session leaves in the tables of Agno, payloads before the rows that they are found by. */
 function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
-  return agnoTables.flatMap(({ sessionId, payloads, ...table }): ClearedRows[] => {
+  return agnoTables.flatMap(({ sessionId, only, payloads, ...table }): ClearedRows[] => {
+    const condition = only === undefined ? sql`` : sql` and ${bare({ name: only.column })} = ${only.value}`;
     const ofSessions = (ids: readonly SQL[]): SQL =>
-      sql`from ${dialect.outside(table)} where ${bare({ name: sessionId })} in (${list(ids)})`;
+      sql`from ${dialect.outside(table)} where ${bare({ name: sessionId })} in (${list(ids)})${condition}`;
     const own: ClearedRows = {
       key: `${table.name}.${sessionId}`,
       tables: [table],

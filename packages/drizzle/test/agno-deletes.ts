@@ -26,6 +26,7 @@ const columns = {
   agno_fs: `namespace ${id}, user_id varchar(100) default '' not null, path ${id}, content text not null, primary key (namespace, user_id, path)`,
   agno_transcripts: `framework ${id}, session_id ${id}, position bigint not null, entry text not null, agno_session_id ${id}, primary key (framework, session_id, position)`,
   agno_compactions: `compaction_id ${id} primary key, session_id ${id}, archived_messages text`,
+  agno_learnings: `learning_id ${id} primary key, session_id ${id}, learning_type ${id}, content text`,
   // What Agno's own delete leaves is left.
   agno_approvals: `approval_id ${id} primary key, session_id ${id}`,
 } as const;
@@ -59,6 +60,11 @@ export async function fillAgnoTables(
       `'codex', '${sessionId}', 0, 'said', 'other'`,
     ],
     agno_compactions: [`'first ${sessionId}', '${sessionId}', 'said'`, `'second ${sessionId}', '${sessionId}', 'said'`],
+    // Of the session, and one that an agent learnt in it.
+    agno_learnings: [
+      `'context ${sessionId}', '${sessionId}', 'session_context', 'said'`,
+      `'decision ${sessionId}', '${sessionId}', 'decision_log', 'decided'`,
+    ],
     agno_approvals: [`'approval ${sessionId}', '${sessionId}'`],
   };
   for (const table of tables) {
@@ -84,6 +90,8 @@ function isOfA(table: AgnoTableName, row: string, tables: readonly AgnoTableName
       return values[3] === sessionId;
     case "agno_transcripts":
       return values[4] === sessionId;
+    case "agno_learnings":
+      return values[1] === sessionId && values[2] === "session_context";
     default:
       return !left.includes(table) && values[1] === sessionId;
   }
@@ -108,6 +116,7 @@ const subsets: readonly (readonly AgnoTableName[])[] = [
   [],
   ["agno_compactions"],
   ["agno_transcripts"],
+  ["agno_learnings"],
   ["agno_tool_results"],
   ["agno_fs"],
   ["agno_tool_results", "agno_fs"],

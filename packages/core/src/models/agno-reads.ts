@@ -491,7 +491,12 @@ const event =
 const workflowCompletedKeys: ReadsByKey = { ...eventKeys, metrics: maybe(record(workflowMetricsKeys, ["steps"])) };
 const eventKeysWithMetrics: ReadsByKey = { ...eventKeys, metrics: maybe(record(metricsKeys)) };
 
-export const agentRunKeys: ReadsByKey = { ...conversationKeys, events: maybe(listOf(event("agent"))) };
+export const agentRunKeys: ReadsByKey = {
+  ...conversationKeys,
+  events: maybe(listOf(event("agent"))),
+  // Agno takes what is under this key for the run itself.
+  run: () => false,
+};
 
 export const teamRunKeys: ReadsByKey = {
   ...conversationKeys,
@@ -527,6 +532,6 @@ const nestedRun: Reads = (value) => {
 const summaryKeys: ReadsByKey = { summary: text, topics: maybe(listOf(text)), updated_at: maybe(isoTime) };
 
 /** Whether Agno reads the summary of a session, but for keys that it does not know. */
-function readsSummary(summary: JsonObject): boolean {
+export function readsSummary(summary: JsonObject): boolean {
   return summary["summary"] !== undefined && readsKeys(summary, summaryKeys);
 }

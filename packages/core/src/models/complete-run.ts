@@ -20,19 +20,25 @@ export function completeRun(json: JsonObject, run: Run, parent: JsonObject): voi
   json["created_at"] ??= parent["created_at"] ?? null;
   json["status"] = statusOf(json["status"] ?? "COMPLETED");
   json["content_type"] ??= contentTypeOf(json["content"]);
+  // What is inside the run inherits these.
+  const own = {
+    run_id: json["run_id"] ?? null,
+    session_id: json["session_id"],
+    created_at: Number.isSafeInteger(json["created_at"]) ? json["created_at"] : (parent["created_at"] ?? null),
+  };
   // Agno tells nested runs apart by the presence of this key.
   json[componentIds[run.runType].key] ??= null;
   if (run.runType === "workflow") {
-    completeRuns(json, json["step_executor_runs"], run.stepExecutorRuns);
-    completeRuns(json, [json["workflow_agent_run"] ?? null], run.workflowAgentRun && [run.workflowAgentRun]);
+    completeRuns(own, json["step_executor_runs"], run.stepExecutorRuns);
+    completeRuns(own, [json["workflow_agent_run"] ?? null], run.workflowAgentRun && [run.workflowAgentRun]);
     return;
   }
-  completeMessages(json, json["messages"], run.messages);
-  completeMessages(json, json["additional_input"], run.additionalInput);
-  completeMessages(json, json["reasoning_messages"], run.reasoningMessages);
+  completeMessages(own, json["messages"], run.messages);
+  completeMessages(own, json["additional_input"], run.additionalInput);
+  completeMessages(own, json["reasoning_messages"], run.reasoningMessages);
   if (run.runType === "team") {
     json["member_responses"] ??= [];
-    completeRuns(json, json["member_responses"], run.memberResponses);
+    completeRuns(own, json["member_responses"], run.memberResponses);
   }
 }
 

@@ -83,7 +83,7 @@ export type StoredRun = Pick<
  * The run of a row. What the JSON lacks is taken from the columns; the ids of run and session are always theirs. Its
  * kind follows the JSON as in Agno, and the column only when the JSON does not tell.
  *
- * @throws CorruptDataError when `run_data` is JSON, but no object.
+ * @throws CorruptDataError when `run_data` is JSON, but no object, or `run_type` is no text, as SQLite allows.
  */
 export function decodeRun(row: StoredRun): Run {
   const json = row.runData;
@@ -130,6 +130,9 @@ function fillComponentId(run: Run, row: StoredRun): void {
 }
 
 function runTypeOfRow(row: StoredRun): RunType {
+  if (typeof row.runType !== "string") {
+    throw new CorruptDataError("run_type", row.runId, { wanted: "text" });
+  }
   const stored = row.runType.toLowerCase();
   if (stored === "agent" || stored === "team" || stored === "workflow") {
     return stored;

@@ -1,3 +1,4 @@
+import { CorruptDataError } from "../errors.ts";
 import { isJsonObject, toJsonText, type JsonObject, type JsonValue } from "../json.ts";
 import type { SessionRow } from "../rows.ts";
 import { AgentSession } from "./agent-session.ts";
@@ -85,6 +86,8 @@ function textOrNull(value: JsonValue | undefined, argument: string): string | nu
 /**
  * The session of a row, with the given runs. Its class follows the stored type in any case; for an unknown type, the
  * first of agent, team and workflow id that the row has. JSON that is not of the expected type goes to `extra`.
+ *
+ * @throws CorruptDataError when `session_data` is JSON, but no object: it has no place in the model, and would be overwritten.
  */
 export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
   const extra: JsonObject = {};
@@ -97,6 +100,9 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
     }
     return null;
   };
+  if (row.sessionData !== null && !isJsonObject(row.sessionData)) {
+    throw new CorruptDataError("session_data", row.sessionId, { wanted: "a JSON object" });
+  }
   const summary = isJsonObject(row.summary) ? summaryShape.decode(row.summary, 0) : undefined;
   if (summary === undefined && row.summary !== null) {
     extra["summary"] = row.summary;
@@ -107,7 +113,7 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
     teamId: row.teamId,
     workflowId: row.workflowId,
     userId: row.userId,
-    sessionData: object(row.sessionData, "session_data"),
+    sessionData: row.sessionData,
     agentData: object(row.agentData, "agent_data"),
     teamData: object(row.teamData, "team_data"),
     workflowData: object(row.workflowData, "workflow_data"),
@@ -143,8 +149,17 @@ export function withRunCount<Counted extends Session | SessionHeader>(
   return runCount === null ? session : Object.assign(session, { runCount });
 }
 
-/** The type of a row. Agno writes lower case; other writers may not. */
-export function sessionTypeOf(row: Pick<SessionRow, "sessionType" | "agentId" | "teamId" | "workflowId">): SessionType {
+/**
+ * The type of a row. Agno writes lower case; other writers may not.
+ *
+ * @throws CorruptDataError when it is no text, as SQLite allows.
+ */
+export function sessionTypeOf(
+  row: Pick<SessionRow, "sessionId" | "sessionType" | "agentId" | "teamId" | "workflowId">,
+): SessionType {
+  if (typeof row.sessionType !== "string") {
+    throw new CorruptDataError("session_type", row.sessionId, { wanted: "text" });
+  }
   const stored = row.sessionType.trim().toLowerCase();
   if (stored === "agent" || stored === "team" || stored === "workflow") {
     return stored;

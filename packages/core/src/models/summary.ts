@@ -1,5 +1,6 @@
 import type { JsonObject } from "../json.ts";
-import { Shape } from "./shape.ts";
+import { readsSummary } from "./agno-reads.ts";
+import { refusal, Shape } from "./shape.ts";
 
 /** What was said in a session so far, in short. */
 export interface SessionSummary {
@@ -19,7 +20,7 @@ export const summaryShape = new Shape<SessionSummary>(
 /**
  * The JSON of the `summary` column.
  *
- * @throws InvalidArgumentError when it has no text, or a property that a summary does not have.
+ * @throws InvalidArgumentError when it has no text, a time that is not ISO 8601, or a property that a summary does not have.
  */
 export function encodeSummary(summary: SessionSummary, argument = "summary"): JsonObject {
   const json = summaryShape.encode(summary, [argument]);
@@ -28,6 +29,10 @@ export function encodeSummary(summary: SessionSummary, argument = "summary"): Js
     if (json[key] === null) {
       delete json[key];
     }
+  }
+  // Agno refuses further keys in a summary, so nothing can be set aside in it.
+  if (!readsSummary(json)) {
+    throw refusal([argument, "updatedAt"], "a time in ISO 8601, such as 2026-01-31T12:00:00");
   }
   return json;
 }
