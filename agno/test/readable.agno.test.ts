@@ -191,7 +191,9 @@ async function outcomeOf(runType: RunType, cells: readonly Cell[], sides: Sides)
   for (const { sessionId, cells: inside, runs } of sessions) {
     const found = await sides.db.getSession({ sessionId });
     for (const [index, { name }] of inside.entries()) {
-      if (!holds(flat(found?.runs[index]), flat(runs[index]))) {
+      // A run is dated by its row.
+      const isDate = name.startsWith("created_at");
+      if (!isDate && !holds(flat(found?.runs[index]), flat(runs[index]))) {
         lost.push(name);
       }
     }
