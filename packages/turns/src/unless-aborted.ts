@@ -1,4 +1,4 @@
-/** Resolves with `work`, or rejects with the signal's reason as soon as it aborts: some models and tools do not listen to it. */
+/** Settles like `work`, or rejects with the signal's reason once it aborts, which some models and tools ignore. */
 export async function unlessAborted<Result>(work: PromiseLike<Result>, signal: AbortSignal): Promise<Result> {
   let stop: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -12,7 +12,7 @@ export async function unlessAborted<Result>(work: PromiseLike<Result>, signal: A
     return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener("abort", stop);
-    // Whichever lost the race may still reject, and must not count as unhandled.
+    // The loser of the race may still reject, which must not count as unhandled.
     aborted.catch(() => {});
     Promise.resolve(work).catch(() => {});
   }

@@ -17,11 +17,11 @@ export interface WorkflowOptions extends ComponentOptions {
   description?: string;
   /** Its steps, in order; see `step`, `parallel`, `condition`, `loop` and `router`. */
   steps: readonly WorkflowStep[];
-  /** Whether steps get the workflow's earlier runs in the session as text. Each step can say otherwise. Default false. */
+  /** Whether steps get the workflow's earlier runs in the session as text. A step can override it. Default false. */
   addWorkflowHistoryToSteps?: boolean;
-  /** How many of them. Default 3. */
+  /** The number of those runs. Default 3. */
   numHistoryRuns?: number;
-  /** Whether the runs of agents, teams and workflows are kept within the workflow's run. Default true. */
+  /** Whether the runs of agents, teams and workflows are stored inside the workflow's run. Default true. */
   storeExecutorOutputs?: boolean;
 }
 
@@ -34,25 +34,25 @@ export const workflowReaders = {
   storeExecutorOutputs: flag(true),
 } satisfies OptionReaders<WorkflowOptions>;
 
-/** The options of a workflow as they were read. */
+/** The options of a workflow, checked and with their defaults. */
 export type WorkflowSettings = OptionsRead<typeof workflowReaders>;
 
 /** The outcome of a run of a workflow. */
 export interface WorkflowRunResult {
   readonly runId: string;
-  /** To be passed on to the next run that goes on with this session. */
+  /** Pass it to the next run to continue this session. */
   readonly sessionId: string;
   readonly userId: string | null;
-  /** COMPLETED; or CANCELLED, which only a stream resolves with. */
+  /** COMPLETED; or CANCELLED, from a stream only. */
   readonly status: "COMPLETED" | "CANCELLED";
   /** The content of the last step. */
   readonly content: JsonValue;
   readonly stepResults: readonly StepOutput[];
-  /** As the run left it. */
+  /** The session state as the run left it. */
   readonly sessionState: JsonObject;
-  /** As it was stored. */
+  /** The run as it was stored. */
   readonly run: WorkflowRun;
-  /** With `onStorageError: "continue"`, the failure of the storage that was passed over; else null. */
+  /** With `onStorageError: "continue"`, the first storage failure that was ignored; else null. */
   readonly storageError: unknown;
 }
 

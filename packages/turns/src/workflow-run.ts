@@ -14,7 +14,7 @@ import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/
 export interface WorkflowRunOptions {
   readonly nodes: readonly StepNode[];
   readonly identity: Pick<WorkflowRun, "workflowId" | "workflowName">;
-  /** How many past runs a step gets unless it sets its own number; null for none. */
+  /** The number of past runs that a step receives unless it sets its own; null for none. */
   readonly historyRuns: number | null;
   readonly storesExecutorRuns: boolean;
   readonly scope: RunScope;
@@ -23,7 +23,7 @@ export interface WorkflowRunOptions {
   readonly onEnd?: (name: string, output: StepOutput) => void;
 }
 
-/** One run of a workflow: executes the steps, and makes the rows. */
+/** One run of a workflow. Runs the steps and makes the rows. */
 export class RunOfWorkflow {
   readonly #options: WorkflowRunOptions;
   readonly #start = performance.now();
@@ -33,12 +33,12 @@ export class RunOfWorkflow {
     this.#options = options;
   }
 
-  /** The row that shows that the run is under way. */
+  /** The run's row while it is in progress. */
   get running(): WorkflowRun {
     return this.#run({ status: "RUNNING" });
   }
 
-  /** The metrics of the runs inside. */
+  /** The metrics of the runs of agents and teams inside. */
   get metrics(): Metrics[] {
     return this.#kept.flatMap((run) => (run.runType === "workflow" || !run.metrics ? [] : [run.metrics]));
   }
@@ -76,7 +76,7 @@ export class RunOfWorkflow {
   }
 }
 
-/** The metrics of steps by name. Functions have none. */
+/** Returns the metrics of steps by name. Function steps have none. */
 function stepMetrics(outcomes: readonly StepOutcome[]): Record<string, StepMetrics> {
   const metrics: Record<string, StepMetrics> = {};
   const collect = (output: StepOutput): void => {

@@ -1,8 +1,8 @@
 import type { WorkflowEvent, WorkflowRunResult } from "./workflow-options.ts";
 
 /**
- * The events of a workflow while it runs. The run goes on whether anybody reads them or not; a reader that leaves the loop
- * cancels it. The last event comes, and the loop ends, when the run is stored; the loop throws what the run rejects with.
+ * The events of a running workflow. The run continues whether or not anyone reads them; leaving the loop cancels it.
+ * The last event arrives and the loop ends when the run is stored; the loop throws the error that the run rejects with.
  */
 export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
   /** The outcome of the run; a cancelled run resolves too. Rejects with the error of a step or of the storage. */
@@ -21,11 +21,11 @@ export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
       this.#ended = true;
       this.#wake();
     });
-    // The loop reports its rejection too.
+    // The loop reports the rejection too.
     this.result.catch(() => {});
   }
 
-  /** Starts a run, which gets a function that reports its events, and a signal that aborts when their reader left. */
+  /** Starts a run. It receives a function to report events, and a signal that aborts when their reader leaves. */
   static start(
     run: (emit: (event: WorkflowEvent) => void, left: AbortSignal) => Promise<WorkflowRunResult>,
   ): WorkflowStream {
@@ -48,7 +48,7 @@ export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
       }
       await this.result;
     } finally {
-      this.#controller.abort(new DOMException("The reader of the workflow's events went away.", "AbortError"));
+      this.#controller.abort(new DOMException("The reader of the workflow's events stopped reading.", "AbortError"));
     }
   }
 }

@@ -16,7 +16,7 @@ import {
 import { RunOfWorkflow, type WorkflowRunOptions } from "./workflow-run.ts";
 import { WorkflowStream } from "./workflow-stream.ts";
 
-/** Steps that run one after another, in a session that keeps each run of them as one row. */
+/** Steps that run in order. The session stores each run of the workflow as one row. */
 export class Workflow extends Component implements Executor {
   readonly sessionType = "workflow";
   readonly description: string | null;
@@ -32,11 +32,11 @@ export class Workflow extends Component implements Executor {
   }
 
   /**
-   * Runs the steps and stores their outputs. Rejects with the error of a step, or with the signal's reason; the run is stored
-   * all the same, as ERROR or CANCELLED, with the steps that were done.
+   * Runs the steps and stores their outputs. Rejects with the error of a step, or with the signal's reason; the run is
+   * still stored, as ERROR or CANCELLED, with the steps that were done.
    *
-   * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the session is not one of
-   * this workflow for this user.
+   * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the session is another
+   * user's or another component's.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   async run(input: JsonValue, options: RunOptions = {}): Promise<WorkflowRunResult> {
@@ -47,7 +47,7 @@ export class Workflow extends Component implements Executor {
     return result;
   }
 
-  /** Does the same, and reports events meanwhile. Leaving the loop over them cancels the run. */
+  /** Runs the steps like `run`, and reports events meanwhile. Leaving the loop over the events cancels the run. */
   stream(input: JsonValue, options: RunOptions = {}): WorkflowStream {
     return WorkflowStream.start(async (emit, left) => {
       const settings = readScope(options, runOptionReaders);
@@ -123,7 +123,7 @@ export class Workflow extends Component implements Executor {
     return this.#options.addWorkflowHistoryToSteps ? this.#options.numHistoryRuns : null;
   }
 
-  /** As many runs as the step gets that gets the most. */
+  /** The number of runs that the step with the longest history needs. */
   get #runsLimit(): number {
     const asked = allNodes(this.#nodes).map((node) => (node instanceof SingleStep ? node.historyRuns : 0));
     return Math.max(this.#historyRuns ?? 0, ...asked);

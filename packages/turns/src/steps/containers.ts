@@ -14,10 +14,10 @@ import { unlessAborted } from "../unless-aborted.ts";
 import { nodesOf, type WorkflowStep } from "./nodes.ts";
 import { contentOf, runInOrder, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
 
-/** What a decision gets. */
+/** The input of a decision. */
 export interface StepDecision extends RunContext {
   readonly input: JsonValue;
-  /** The content of the step before. */
+  /** The content of the previous step. */
   readonly previous: JsonValue;
   readonly outputs: Readonly<Record<string, StepOutput>>;
 }
@@ -26,7 +26,7 @@ function decisionOf({ workflow, previous, outputs }: StepPlace): StepDecision {
   return { ...runContext(workflow.scope), input: workflow.input, previous, outputs };
 }
 
-/** Steps one after another, as one step. */
+/** Steps that run in order, as one step. */
 export class Sequence extends StepNode {
   readonly name: string;
   readonly type = "Steps";
@@ -44,7 +44,7 @@ export class Sequence extends StepNode {
   }
 }
 
-/** Steps that run at once. Their contents, in order, are its content. A step that fails aborts the others. */
+/** Steps that run concurrently, as one step. Its content lists theirs in order. A step that fails aborts the others. */
 export class ParallelSteps extends StepNode {
   readonly name: string;
   readonly type = "Parallel";
@@ -84,7 +84,7 @@ export class ParallelSteps extends StepNode {
 export interface ConditionOptions {
   when: (decision: StepDecision) => boolean | Promise<boolean>;
   steps: readonly WorkflowStep[];
-  /** Default: nothing; the content of the step before is passed on. */
+  /** Default: none; the content of the previous step is passed on. */
   otherwise?: readonly WorkflowStep[];
 }
 
@@ -121,7 +121,7 @@ export class ConditionStep extends StepNode {
 
 export interface LoopOptions {
   steps: readonly WorkflowStep[];
-  /** Decides, from the outputs of a round, whether to end. Default: only `maxIterations` ends it. */
+  /** Returns whether to stop after a round, given its outputs. Default: only `maxIterations` ends the loop. */
   until?: (outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>;
   /** Default 3. */
   maxIterations?: number;
@@ -169,7 +169,7 @@ export class LoopStep extends StepNode {
 }
 
 export interface RouterOptions {
-  /** The names of the routes to take, in order. */
+  /** Returns the names of the routes to take, in order. */
   choose: (decision: StepDecision) => string | readonly string[] | Promise<string | readonly string[]>;
   routes: Readonly<Record<string, WorkflowStep | readonly WorkflowStep[]>>;
 }
@@ -181,7 +181,7 @@ const routerReaders = {
 
 function routesOf(value: unknown, argument: string): RouterOptions["routes"] {
   if (Object.keys(named(value, argument)).length === 0) {
-    throw new InvalidArgumentError(argument, "an object with a route at least");
+    throw new InvalidArgumentError(argument, "an object with at least one route");
   }
   return value as RouterOptions["routes"];
 }

@@ -4,13 +4,13 @@ import { SingleStep, workOf } from "./single-step.ts";
 import type { StepFunction } from "./step-input.ts";
 import { StepNode } from "./step-node.ts";
 
-/** A step of a workflow: made by `step` and its like, or a function, an agent, a team or a workflow as it is. */
+/** A step of a workflow: one made by `step` and the like, or simply a function, agent, team or workflow. */
 export type WorkflowStep = StepNode | StepFunction | Executor;
 
-/** Makes nodes of steps. A step without a name is named after its place. */
+/** Converts steps to nodes. A function without a name is named after its position. */
 export function nodesOf(steps: readonly WorkflowStep[], argument: string): StepNode[] {
   if (!Array.isArray(steps) || steps.length === 0) {
-    throw new InvalidArgumentError(argument, "a list of steps that is not empty");
+    throw new InvalidArgumentError(argument, "a non-empty list of steps");
   }
   return steps.map((each: WorkflowStep, index) => {
     if (each instanceof StepNode) {

@@ -19,15 +19,15 @@ import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
 export interface StepOptions {
   /** Unique within the workflow, so that later steps find its output. */
   name: string;
-  /** A function, an agent, a team, or a workflow that does the step's work. */
+  /** The function, agent, team or workflow that does the step's work. */
   run: StepFunction | Executor;
-  /** How often to try again when it fails. Default 0. */
+  /** The number of retries after a failure. Default 0. */
   maxRetries?: number;
-  /** Whether the workflow goes on when it fails in the end. Default false. */
+  /** Whether the workflow continues if the last attempt fails. Default false. */
   skipOnFailure?: boolean;
-  /** Whether it gets the workflow's earlier runs as text. Default: the workflow's setting. */
+  /** Whether the step receives the workflow's earlier runs as text. Default: the workflow's setting. */
   addWorkflowHistory?: boolean;
-  /** How many of them. Default: the workflow's setting. */
+  /** The number of those runs. Default: the workflow's number if it gives steps its history, else 3. */
   numHistoryRuns?: number;
 }
 
@@ -42,7 +42,7 @@ const optionReaders = {
   numHistoryRuns: optional(atLeast(0)),
 } satisfies OptionReaders<StepOptions>;
 
-/** Checks that a step has something to run. */
+/** Checks that a value can do the work of a step. */
 export function workOf(value: unknown, argument: string): StepFunction | Executor {
   const isExecutor = typeof value === "object" && value !== null && "runEmbedded" in value;
   if (!isExecutor && typeof value !== "function") {
@@ -51,7 +51,7 @@ export function workOf(value: unknown, argument: string): StepFunction | Executo
   return value as StepFunction | Executor;
 }
 
-/** A step that does work itself. */
+/** A step that runs a function, an agent, a team or a workflow. */
 export class SingleStep extends StepNode {
   readonly name: string;
   readonly #options: OptionsRead<typeof optionReaders>;
@@ -134,7 +134,7 @@ export class SingleStep extends StepNode {
     return addWorkflowHistory ? workflow.history(numHistoryRuns ?? workflow.historyRuns ?? defaultHistoryRuns) : null;
   }
 
-  /** How many earlier runs it gets by its own setting. */
+  /** The number of earlier runs that the step's own options ask for. */
   get historyRuns(): number {
     const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
     return addWorkflowHistory ? numHistoryRuns : 0;

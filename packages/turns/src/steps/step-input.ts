@@ -2,15 +2,15 @@ import type { JsonValue, StepOutput } from "@sessiondb/core";
 import { asGiven, flag, readOptions } from "@sessiondb/core/adapter";
 import type { RunContext } from "../run-scope.ts";
 
-/** What a step's function gets. */
+/** The input of a step's function. */
 export interface StepInput extends RunContext {
   /** The input of the workflow. */
   readonly input: JsonValue;
-  /** The content of the step before; for the first one, the workflow's input. */
+  /** The content of the previous step; for the first one, the workflow's input. */
   readonly previous: JsonValue;
-  /** The outputs of the steps before, by name; of equal names the last one. */
+  /** The outputs of earlier steps by name; if a name repeats, the last one. */
   readonly outputs: Readonly<Record<string, StepOutput>>;
-  /** Earlier runs of the workflow as text, if the step gets them; else null. */
+  /** Earlier runs of the workflow as text, if the step receives them; else null. */
   readonly history: string | null;
   /** Aborts when the run ends early. */
   readonly signal: AbortSignal;
@@ -18,7 +18,7 @@ export interface StepInput extends RunContext {
 
 const resultReaders = { content: asGiven<JsonValue | undefined>(), stop: flag(false) };
 
-/** Returned by a step's function that has more to say than its content. */
+/** The return value of a step's function that does more than set its content. */
 export class StepResult {
   readonly content: JsonValue;
   /** Whether the workflow ends here, completed. */

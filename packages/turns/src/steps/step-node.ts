@@ -8,9 +8,9 @@ interface WorkflowScope {
   readonly input: JsonValue;
   /** Returns the newest n runs of the workflow before this one as text; null if there are none. */
   readonly history: (numRuns: number) => string | null;
-  /** How many past runs a step gets unless it sets its own number; null for none. */
+  /** The number of past runs that a step receives unless it sets its own; null for none. */
   readonly historyRuns: number | null;
-  /** Keeps the run of an agent, a team or a workflow that ended. */
+  /** Keeps a run of an agent, team or workflow that has ended. */
   readonly keep: (run: Run) => void;
   readonly onStart: (name: string) => void;
   readonly onEnd: (name: string, output: StepOutput) => void;
@@ -21,7 +21,7 @@ export interface StepPlace {
   readonly workflow: WorkflowScope;
   readonly previous: JsonValue;
   readonly outputs: Readonly<Record<string, StepOutput>>;
-  /** Ends the step. Steps that run at once have one of their own. */
+  /** Ends the step. Parallel steps share one of their own. */
   readonly signal: AbortSignal;
 }
 
@@ -39,7 +39,7 @@ export abstract class StepNode {
   /** The kind of step, as Agno names it. */
   abstract readonly type: "Function" | "Step" | "Steps" | "Parallel" | "Condition" | "Loop" | "Router" | "Workflow";
 
-  /** Runs the step. Never rejects: the outcome has the error. */
+  /** Runs the step. Never rejects: the outcome holds the error. */
   async run(place: StepPlace): Promise<StepOutcome> {
     place.workflow.onStart(this.name);
     let outcome: StepOutcome;
