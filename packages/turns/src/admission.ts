@@ -7,17 +7,17 @@ import {
   type SessionType,
 } from "@sessiondb/core";
 
-/** Who may take part in a session. */
+/** The users who may take part in a session: its owner alone, or everyone with its id. */
 export type SessionAccess = "owner" | "shared";
 
-/** A component, as far as admission to a session asks for it. */
+/** The part of a component on which admission to a session depends. */
 export interface SessionMember {
   readonly id: string;
   readonly sessionType: SessionType;
   readonly access: SessionAccess;
 }
 
-/** The codes of errors that refuse what was asked. Every other error is a failure of the storage. */
+/** The codes of errors that refuse the request. Every other error is a failure of the storage. */
 const refusals: ReadonlySet<string> = new Set([
   "INVALID_ARGUMENT",
   "RUN_CONFLICT",
@@ -28,7 +28,7 @@ const refusals: ReadonlySet<string> = new Set([
   "STORAGE_DISABLED",
 ]);
 
-/** Whether a user, or nobody, may take part in a session. Tools do not see what a turn would be refused. */
+/** Returns whether a user, or nobody, may take part in a session. Tools use it to see no more than a turn may. */
 export function mayTakePart(
   { access }: Pick<SessionMember, "access">,
   { session, userId }: { readonly session: { readonly userId: string | null }; readonly userId: string | null },
@@ -36,7 +36,7 @@ export function mayTakePart(
   return access === "shared" || session.userId === null || session.userId === userId;
 }
 
-/** Refuses a session of another user, kind or component, in this order: nothing is said about another user's session. */
+/** Refuses a session of another user (checked first, to reveal nothing of others' sessions), type or component. */
 export function admit(
   session: Session,
   { component, userId }: { readonly component: SessionMember; readonly userId: string | null },
@@ -56,7 +56,7 @@ export function admit(
   }
 }
 
-/** Whether a store refused what was asked of it, rather than failed. */
+/** Returns whether an error is a refusal of the request rather than a failure of the storage. */
 export function isRefusal(error: unknown): boolean {
   return SessionDbError.isInstance(error) && refusals.has(error.code);
 }

@@ -1,13 +1,13 @@
 import { ConnectionStringError, openSessionDb, SessionDbError, type SessionDb } from "@sessiondb/core";
 import { ownStorageUrl } from "./own-storage.ts";
 
-/** A store, a connection string for `openSessionDb`, or a function that finds one of them and is called once. */
+/** A store, a connection string for `openSessionDb`, or a function that returns either; called until it succeeds. */
 export type DbSource = SessionDb | string | (() => SessionDb | string | Promise<SessionDb | string>);
 
-/** The store of a component: found at its first use, then kept. Closes the store if it opened it. */
+/** The store of a component, found or opened at its first use. Closes only a store that it opened. */
 export class ComponentDb {
   readonly #source: DbSource;
-  /** The component that gets a schema, database or file of its own; null when it shares the one named. */
+  /** The id of a component with a schema, database or file of its own; null if it uses the one named. */
   readonly #owner: string | null;
   #found: Promise<SessionDb> | null = null;
   #opened: SessionDb | null = null;
@@ -18,8 +18,8 @@ export class ComponentDb {
   }
 
   /**
-   * @throws ConnectionStringError when there is no connection string, or none that can be understood.
-   * @throws AdapterNotInstalledError when the database's package is absent.
+   * @throws ConnectionStringError when the connection string is missing or invalid, or when the `db` function throws.
+   * @throws AdapterNotInstalledError when the database's package is not installed.
    */
   get(): Promise<SessionDb> {
     if (this.#found === null) {
@@ -48,10 +48,10 @@ export class ComponentDb {
       return this.#opened;
     }
     if (typeof source?.getSession !== "function") {
-      throw new ConnectionStringError("The db of a component must be a store or a connection string.");
+      throw new ConnectionStringError("db must be a store or a connection string, or a function that returns either.");
     }
     if (this.#owner !== null) {
-      throw new ConnectionStringError("A component gets storage of its own by a connection string, not by a store.");
+      throw new ConnectionStringError("With ownStorage, db must be a connection string, not a store.");
     }
     return source;
   }
@@ -64,7 +64,7 @@ async function resolved(source: () => SessionDb | string | Promise<SessionDb | s
     if (SessionDbError.isInstance(cause)) {
       throw cause;
     }
-    throw new ConnectionStringError("Could not get a connection string or a store: the function given as db threw.", {
+    throw new ConnectionStringError("Could not get a store or a connection string: the db function threw.", {
       cause,
     });
   }

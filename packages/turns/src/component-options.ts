@@ -13,42 +13,42 @@ import {
 import type { SessionAccess } from "./admission.ts";
 import type { DbSource } from "./component-db.ts";
 
-/** What agents, teams and workflows have in common: an identity, and where their sessions are. */
+/** The common options of agents, teams and workflows: their identity and the storage of their sessions. */
 export interface ComponentOptions {
-  /** Stored with every session. Default: the name in small letters with dashes, or the kind of component. */
+  /** Stored with every session. Default: the name in lowercase with dashes, or the kind of component. */
   id?: string;
   name?: string;
-  /** Where sessions are kept. Without one nothing is kept. */
+  /** The store of the sessions. Without one, nothing is stored. */
   db?: DbSource;
-  /** Default true. `false` keeps nothing and reads nothing, though there is a `db`. */
+  /** Whether sessions are stored and read. `false` ignores `db`. Default true. */
   sessionStorage?: boolean;
   /**
-   * Default false. `true` gives this component a schema (Postgres), database (MySQL, MariaDB) or file (SQLite) of its own
-   * beside the one that the connection string given as `db` names. Otherwise components share tables, and each sees
-   * the sessions of its own id alone.
+   * Whether this component gets its own schema (Postgres), database (MySQL, MariaDB) or file (SQLite), next to the one
+   * in the connection string given as `db`. Otherwise components share tables, and each sees only the sessions with its
+   * own id. Default false.
    */
   ownStorage?: boolean;
-  /** The session of a run that names none. Default: each such run begins a new one. */
+  /** The session for runs that name none. Default: a new session for each run. */
   sessionId?: string;
-  /** The user of a call that names none. Default: nobody. Giving it as `undefined` or `""` is an error. */
+  /** The user for calls that name none. Default: no user. Passing `undefined` or `""` is an error. */
   userId?: string;
-  /** The state that a new session begins with. */
+  /** The initial state of new sessions. */
   sessionState?: JsonObject;
-  /** Metadata of new sessions. */
+  /** The metadata of new sessions. */
   metadata?: JsonObject;
   /**
-   * `owner` (the default) refuses a run of any user but the one whose session it is. `shared` lets every user who has the
-   * session's id take part; each run is stored under its user.
+   * `owner` (the default) refuses runs by any user other than the session's owner. `shared` admits every user who has
+   * the session's id; each run is stored under its own user.
    */
   access?: SessionAccess;
   /**
-   * What becomes of a run whose session cannot be read or written. `throw` (the default) rejects. `continue` answers all
-   * the same, without history if that could not be read, and reports the error as `storageError` of the result. Nothing
-   * stored is ever overwritten for want of reading it. Refusals (another user's session, bad arguments) always reject; a
-   * state or an answer that the store cannot hold is none of them.
+   * `throw` (the default) rejects a run whose session cannot be read or written. `continue` answers anyway, without the
+   * history if that could not be read, and reports the error as `storageError` of the result; it never overwrites
+   * stored data that it could not read. Refusals (another user's session, invalid arguments) always reject. A state or
+   * an answer that the store cannot hold does not count as a refusal.
    */
   onStorageError?: "throw" | "continue";
-  /** Seconds after which a run that is still RUNNING is taken for that of a dead process. Default 900. */
+  /** Seconds after which a run that is still RUNNING counts as left by a dead process. Default 900. */
   staleAfter?: number;
 }
 
@@ -67,13 +67,13 @@ export const componentReaders = {
   staleAfter: seconds(900),
 } satisfies OptionReaders<ComponentOptions>;
 
-/** The options of a component as they were read. */
+/** The options of a component, checked and with their defaults. */
 export type ComponentSettings = OptionsRead<typeof componentReaders>;
 
 function dbSource(value: unknown, argument: string): DbSource {
   const isStore = typeof value === "object" && value !== null && "getSession" in value;
   if (!isStore && typeof value !== "string" && typeof value !== "function") {
-    throw new InvalidArgumentError(argument, "a store, a connection string, or a function that finds one of them");
+    throw new InvalidArgumentError(argument, "a store, a connection string, or a function that returns either");
   }
   return value as DbSource;
 }

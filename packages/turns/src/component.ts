@@ -38,7 +38,7 @@ import {
 } from "./session-options.ts";
 import { Turn } from "./turn.ts";
 
-/** Base of agents, teams and workflows: has a store, takes turns, and manages its sessions. It sees no other component's. */
+/** Base class of agents, teams and workflows. It has a store, takes turns, and manages its own sessions only. */
 export abstract class Component {
   abstract readonly sessionType: SessionType;
   readonly id: string;
@@ -49,7 +49,7 @@ export abstract class Component {
 
   protected constructor(settings: ComponentSettings, kind: SessionType) {
     if (settings.ownStorage && settings.db === undefined) {
-      throw new InvalidArgumentError("ownStorage", "left out without a db, of which it would be a part");
+      throw new InvalidArgumentError("ownStorage", "left out unless db is given");
     }
     this.settings = settings;
     const { id, name, access, db, ownStorage, sessionStorage } = settings;
@@ -59,17 +59,17 @@ export abstract class Component {
     this.#db = db === undefined || !sessionStorage ? null : new ComponentDb(db, ownStorage ? this.id : null);
   }
 
-  /** Whether runs are kept. */
+  /** Whether this component stores its runs. */
   get keepsSessions(): boolean {
     return this.#db !== null;
   }
 
   /**
-   * Returns the store of this component, which is found at the first call and then kept.
+   * Returns the store of this component. The first call finds or opens it; later calls return the same one.
    *
    * @throws SessionStorageDisabledError without a `db`, or with `sessionStorage: false`.
-   * @throws ConnectionStringError when there is no connection string, or none that can be understood.
-   * @throws AdapterNotInstalledError when the database's package is absent.
+   * @throws ConnectionStringError when the connection string is missing or invalid, or when the `db` function throws.
+   * @throws AdapterNotInstalledError when the database's package is not installed.
    */
   async getDb(): Promise<SessionDb> {
     if (this.#db === null) {
@@ -78,7 +78,7 @@ export abstract class Component {
     return this.#db.get();
   }
 
-  /** Closes the store if it was opened here, by connection string. */
+  /** Closes the store if this component opened it from a connection string. */
   async close(): Promise<void> {
     await this.#db?.close();
   }
@@ -88,7 +88,7 @@ export abstract class Component {
   }
 
   /**
-   * The sessions of a user, without their runs; with `access: "shared"` those that the user took part in.
+   * Lists a user's sessions without their runs. With `access: "shared"`, lists those in which the user took part.
    *
    * @throws InvalidArgumentError without a user.
    */
@@ -104,13 +104,13 @@ export abstract class Component {
     });
   }
 
-  /** A session with its runs, or the newest `runsLimit` of those that history uses; null when it is not there. */
+  /** Returns a session with its runs, or with the newest `runsLimit` that history uses; null when it does not exist. */
   async getSession(options: SessionOptions & { runsLimit?: number } = {}): Promise<Session | null> {
     const { runsLimit, ...scope } = readSession(options, readReaders);
     return this.#session(await this.getDb(), scope, runsLimit);
   }
 
-  /** False when it is not there. With a user, only the owner may. A run that is under way then is not stored. */
+  /** Deletes a session; false if it does not exist. With a user, only the owner may. A run in progress is lost. */
   async deleteSession(options: SessionOptions = {}): Promise<boolean> {
     const scope = readSession(options, sessionReaders);
     const db = await this.getDb();
@@ -122,7 +122,7 @@ export abstract class Component {
     );
   }
 
-  /** Deletes a user's sessions, all or those created in a time (Unix seconds, inclusive). Resolves with their number. */
+  /** Deletes a user's sessions, all or those created in a time range (Unix seconds, inclusive). Returns how many. */
   async deleteUserSessions(options: UserSessionTimes = {}): Promise<number> {
     const { userId: _given, ...times } = readScope(options, timeReaders);
     const user = this.#userOf(options);
@@ -131,7 +131,7 @@ export abstract class Component {
     return db.deleteSessions({ filter, userId: user });
   }
 
-  /** Gives a session a name: the one given, or with `autogenerate` one from its content. Null when it is not there. */
+  /** Renames a session to `sessionName`, or with `autogenerate` to a name made from it. Null when it does not exist. */
   async renameSession(
     options: SessionOptions & ({ sessionName: string } | { autogenerate: true }),
   ): Promise<SessionHeader | null> {
@@ -139,7 +139,7 @@ export abstract class Component {
     if (sessionName !== undefined) {
       checkLeftOut({ autogenerate }, ["autogenerate"], "sessionName");
     } else if (autogenerate === undefined) {
-      throw new InvalidArgumentError("sessionName", "given, or else autogenerate: true");
+      throw new InvalidArgumentError("sessionName", "given, unless autogenerate is true");
     }
     const db = await this.getDb();
     if (sessionName === undefined) {
@@ -154,20 +154,20 @@ export abstract class Component {
     return session && db.renameSession({ ...this.#key(scope), sessionName });
   }
 
-  /** Messages of a session's runs, by the rules of `Session.getMessages`; none when it is not there. */
+  /** Returns messages of a session's runs, by the rules of `Session.getMessages`; none if missing or a workflow's. */
   async getMessages(options: SessionOptions & MessageOptions = {}): Promise<Message[]> {
     const { sessionId, userId: user, ...rest } = readSession(options, messageReaders);
     const session = await this.#session(await this.getDb(), { sessionId, userId: user });
     return session === null || session.sessionType === "workflow" ? [] : session.getMessages(present(rest));
   }
 
-  /** The summary of a session; null when it has none or is not there. */
+  /** Returns the summary of a session; null when it has none or does not exist. */
   async getSessionSummary(options: SessionOptions = {}): Promise<SessionSummary | null> {
     const scope = readSession(options, sessionReaders);
     return (await this.#header(await this.getDb(), scope))?.getSummary() ?? null;
   }
 
-  /** The state of a session; null when it is not there. */
+  /** Returns the state of a session; null when it does not exist. */
   async getSessionState(options: SessionOptions = {}): Promise<JsonObject | null> {
     const scope = readSession(options, sessionReaders);
     const session = await this.#header(await this.getDb(), scope);
@@ -175,9 +175,9 @@ export abstract class Component {
   }
 
   /**
-   * Changes the state of a session under its lock, so two increments from any two processes add up: by a synchronous
-   * function without side effects, or by an object whose keys replace those of the same name. Resolves with the state;
-   * null when the session is not there.
+   * Changes the state of a session under its lock, so increments from any two processes add up. `change` is a
+   * synchronous function without side effects, or an object whose keys replace those of the same name. Returns the new
+   * state; null when the session does not exist.
    */
   async updateSessionState(options: SessionOptions & { change: StateChange | JsonObject }): Promise<JsonObject | null> {
     const { change, ...scope } = readSession(options, changeReaders);
@@ -194,8 +194,8 @@ export abstract class Component {
   }
 
   /**
-   * Copies a session under a new id, its runs under new ids: both go on from here on their own. The copy is `userId`'s, or
-   * the owner's. Null when the session is not there.
+   * Copies a session and its runs under new ids; the original and the copy then continue independently. The copy
+   * belongs to `userId`, or else to the owner of the original. Null when the session does not exist.
    */
   async forkSession(options: SessionOptions = {}): Promise<Session | null> {
     const scope = readSession(options, sessionReaders);
@@ -209,10 +209,10 @@ export abstract class Component {
     return db.getSession({ sessionId: fork.sessionId });
   }
 
-  /** A name made from the content of a session. */
+  /** Makes a name for a session. */
   protected abstract nameFor(session: Session): Promise<string>;
 
-  /** The session that a turn of this component creates. */
+  /** Returns the session that a turn of this component creates. */
   newSession(sessionId: string, userId: string | null): TurnSession {
     const { sessionState, metadata } = this.settings;
     return {
@@ -223,12 +223,12 @@ export abstract class Component {
     };
   }
 
-  /** Begins a turn: reads the session with its newest `runsLimit` runs. */
+  /** Opens a turn: reads the session with its newest `runsLimit` runs. */
   protected openTurn(options: RunSettings, runsLimit: number): Promise<Turn> {
     return Turn.open({ component: this, settings: this.settings, options, runsLimit });
   }
 
-  /** The ids and the component's own data of a session. */
+  /** Returns a session's ids and the component's data that is stored with it. */
   protected abstract sessionIdentity(sessionId: string): TurnSession;
 
   async #session(db: SessionDb, scope: SessionScope, runsLimit?: number): Promise<Session | null> {
@@ -254,7 +254,7 @@ export abstract class Component {
     return { sessionId, sessionType: this.sessionType, ...(isConfined && { userId: user }) };
   }
 
-  /** The user whose sessions are listed or deleted. */
+  /** Returns the user whose sessions to list or delete. */
   #userOf(options: { readonly userId?: string }): string {
     const user = options.userId ?? this.settings.userId;
     if (user === undefined) {

@@ -1,17 +1,17 @@
 import type { JsonValue, Run, SessionType } from "@sessiondb/core";
 import type { RunScope } from "./run-scope.ts";
 
-/** A run inside another one: of a team's member, or of a workflow's step. The outer one stores it. */
+/** A request for a run inside another one: a team member's or a workflow step's. The outer run stores it. */
 export interface EmbeddedRequest {
-  /** The task, or the content of the step before. */
+  /** The task, or the content of the previous step. */
   readonly input: string;
   /** Text to put in front of the input, such as the team's conversation so far; null for none. */
   readonly context: string | null;
   /** Earlier runs to show to the model, oldest first. */
   readonly history: readonly Run[];
   /**
-   * The scope of the run to make. Its `store` takes each run that is to be kept: the runs inside this one as they end, and
-   * then this one.
+   * The scope of the run. Its `store` takes each run to be stored: first the runs inside this one, as they end, then
+   * this one.
    */
   readonly scope: RunScope;
 }
@@ -22,12 +22,12 @@ export interface EmbeddedResult {
   readonly content: JsonValue;
 }
 
-/** An agent, a team or a workflow, to which teams delegate tasks and which workflows run as steps. */
+/** An agent, team or workflow that can run inside another run, as a team's member or a workflow's step. */
 export interface Executor {
   readonly id: string;
   readonly name: string | null;
   readonly description: string | null;
   readonly sessionType: SessionType;
-  /** Never rejects for a failure of the model: the run's status says how it ended. Rejects when `store` does. */
+  /** Does not reject when the model fails: the run's status says how it ended. Rejects when `store` does. */
   runEmbedded(request: EmbeddedRequest): Promise<EmbeddedResult>;
 }

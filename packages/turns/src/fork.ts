@@ -1,6 +1,6 @@
 import type { Run, Session, SessionInit } from "@sessiondb/core";
 
-/** Copies a session with new ids: its own, and those of its runs wherever one names another. */
+/** Copies a session under a new id and its runs under new ids, also where one run names another. */
 export function forkOf(session: Session, userId: string | null): SessionInit {
   const sessionId = crypto.randomUUID();
   const ids = new Map(session.runs.map(({ runId }) => [runId, crypto.randomUUID() as string]));

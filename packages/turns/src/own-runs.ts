@@ -7,10 +7,10 @@ interface Whose {
 }
 
 /**
- * The runs, in their order, of which a model may be told. Others than the owner can write into a session: Agno lets them.
- * With `access: "owner"` their runs are not for the owner's model, but a session may also have been given to its owner with
- * all that it held. So a run counts that names nobody, that is the owner's, or that is older than the owner's first and of
- * the user whom the session began with. A run of which that cannot be told is left out.
+ * Returns the runs that a model may be shown, in their order. Agno lets other users write into an owner's session. With
+ * `access: "owner"`, their runs are hidden from the owner's model. But a session may also have passed to its owner with
+ * its earlier runs. So a run is included if it names no user, is the owner's, or is older than the owner's first run
+ * and of the user who began the session. It is left out if this cannot be determined.
  */
 export async function ownRuns(
   { access }: Pick<SessionMember, "access">,
@@ -34,7 +34,7 @@ export async function ownRuns(
   if (origin === undefined || own === null) {
     return runs.filter(isOwn);
   }
-  // Agno gives a stranger's run the place of the first one: only their times tell which of them it is.
+  // Agno gives a stranger's run the place of the first one, so only their times show which run came first.
   const oldest = await find({ endTimestamp: timeOf(origin) });
   const isKnown = oldest?.nextCursor === null && oldest.runs.every(({ userId }) => userId === origin.userId);
   const [first] = own.runs;
@@ -43,7 +43,7 @@ export async function ownRuns(
   return runs.filter((run) => isOwn(run) || isBefore(run));
 }
 
-/** In whole seconds, as stores compare it. */
+/** Returns the time of a run in whole seconds, as stores compare it. */
 function timeOf({ createdAt }: Run): number {
   return Math.floor(createdAt ?? 0);
 }

@@ -1,11 +1,11 @@
 import { ConnectionStringError } from "@sessiondb/core";
 
 /**
- * The connection string of a component's own storage, from one that several share: on Postgres the schema `<id>`, on MySQL
- * and MariaDB the database `<database>_<id>`, on SQLite the file `<name>.<id>.db`. In the id, `-` becomes `__`, and what is
- * neither a small letter nor a digit `_<hexadecimal code>_`, so that no two ids share storage.
+ * Derives the connection string of a component's own storage from a shared one: schema `<id>` or `<schema>_<id>` on
+ * Postgres, database `<database>_<id>` on MySQL and MariaDB, file `<name>.<id>.db` on SQLite. In the id, `-` becomes
+ * `__`, and anything but lowercase letters and digits becomes `_<hexadecimal code>_`, so no two ids share storage.
  *
- * @throws ConnectionStringError for a database of another kind.
+ * @throws ConnectionStringError for a database of another kind, or an invalid URL.
  */
 export function ownStorageUrl(url: string, id: string): string {
   const name = storageName(id);
@@ -43,6 +43,6 @@ function storageName(id: string): string {
 
 function unusable(): ConnectionStringError {
   return new ConnectionStringError(
-    "A component can have storage of its own by the connection string of SQLite, Postgres, MySQL or MariaDB.",
+    "With ownStorage, db must be a valid connection string of SQLite, Postgres, MySQL or MariaDB.",
   );
 }

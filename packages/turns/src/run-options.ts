@@ -11,13 +11,13 @@ import {
 } from "@sessiondb/core/adapter";
 
 export interface RunOptions {
-  /** The session to go on with. Default: the component's `sessionId`, or else a new one, whose id the result has. */
+  /** The session to continue. Default: the component's `sessionId`, or else a new one, whose id is in the result. */
   sessionId?: string | undefined;
-  /** Default: the component's `userId`. Giving it as `undefined` or `""` is an error: nobody is not everybody. */
+  /** Default: the component's `userId`. Passing `undefined` or `""` is an error: no user must not mean every user. */
   userId?: string;
-  /** Merged over the stored state, key by key at every depth, and stored with it. */
+  /** Merged into the stored state, key by key at every depth, and stored with it. */
   sessionState?: JsonObject;
-  /** Ends the run: what has arrived is stored as CANCELLED. */
+  /** Cancels the run: what has arrived is stored as CANCELLED. */
   signal?: AbortSignal;
 }
 
@@ -28,16 +28,16 @@ export const runOptionReaders = {
   signal: (value: unknown) => checkSignal({ signal: value }),
 } satisfies OptionReaders<RunOptions>;
 
-/** The options of a run as they were read. */
+/** The options of a run, checked. */
 export type RunSettings = OptionsRead<typeof runOptionReaders>;
 
 type Readers = Readonly<Record<string, OptionReader<unknown>>>;
 
 /**
- * Reads options that may name a user, a session or a store. One that is there but undefined was lost on the way: a lost
- * user is not "everyone", a lost session not a new one, and a lost store not none.
+ * Reads options that may name a user, a session or a store. Refuses those of `names` that are present but undefined: a
+ * value lost by mistake must not mean every user, a new session or no store.
  *
- * @throws InvalidArgumentError for such an option, and for what the readers refuse.
+ * @throws InvalidArgumentError for such an option, and for any option that its reader refuses.
  */
 export function readScope<Given extends Readers>(
   options: unknown,

@@ -17,18 +17,18 @@ import {
 import { readScope } from "./run-options.ts";
 import type { StateChange } from "./run-state.ts";
 
-/** Which session, and for whom. */
+/** The session and the user of a call. */
 export interface SessionOptions {
-  /** Default: the component's own `sessionId`. Giving it as `undefined` or `""` is an error. */
+  /** Default: the component's `sessionId`. Passing `undefined` or `""` is an error. */
   sessionId?: string;
-  /** Confines the call to this user's sessions. Default: the component's own `userId`; without any, every user's. */
+  /** Confines the call to this user's sessions. Default: the component's `userId`, or else sessions of all users. */
   userId?: string;
 }
 
 export interface UserSessionsOptions {
-  /** Default: the component's own `userId`. One of the two is needed. */
+  /** Default: the component's `userId`. One of the two is required. */
   userId?: string;
-  /** A part of the session's name, in any case. */
+  /** Text that the session's name contains, in any case. */
   sessionName?: string;
   /** Created at or after, in Unix seconds. */
   startTimestamp?: number;
@@ -38,13 +38,13 @@ export interface UserSessionsOptions {
   sortBy?: "createdAt" | "updatedAt";
   /** Default `desc`, newest first. */
   sortOrder?: "asc" | "desc";
-  /** At most 50, which is the default. */
+  /** At most 50, the default. */
   limit?: number;
   /** `nextCursor` or `previousCursor` of another page. */
   cursor?: string;
 }
 
-/** The most sessions that one call lists. */
+/** The largest number of sessions that one call lists. */
 const mostListed = 50;
 
 export const sessionReaders = {
@@ -92,7 +92,7 @@ export function readSession<Readers extends typeof sessionReaders>(
 }
 
 function timestamp(value: unknown, argument: string): number {
-  // Null is refused like any other value that is no time.
+  // Refuse null like any other value that is not a time.
   return checkTimestamp(value ?? Number.NaN, argument) ?? 0;
 }
 
