@@ -1,8 +1,8 @@
 import type { JsonValue } from "@sessiondb/core";
 
-// Values from outside: what tools and steps return or throw may be anything. Looking at them never throws.
+// Tools and steps may return or throw anything. Reading such a value never throws.
 
-/** Converts a value to what JSON would keep of it; to its string where JSON cannot hold it. */
+/** Converts a value to JSON; to null if JSON would omit it, and to a string if JSON cannot hold it. */
 export function jsonOf(value: unknown): JsonValue {
   try {
     const text = JSON.stringify(value);
@@ -12,12 +12,12 @@ export function jsonOf(value: unknown): JsonValue {
   }
 }
 
-/** Returns text as it is, and anything else as its JSON. */
+/** Returns text unchanged, and any other value as JSON text. */
 export function textOf(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(jsonOf(value));
 }
 
-/** Returns the message of what was thrown. */
+/** Returns the message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : textOf(error);
 }

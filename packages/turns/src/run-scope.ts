@@ -2,40 +2,40 @@ import { InvalidArgumentError, type JsonObject, type Run, type Session } from "@
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { RunState, StateChange } from "./run-state.ts";
 
-/** Everything that the parts of one run share. It is passed on whole. */
+/** Everything that the parts of one run share, always passed on whole. */
 export interface RunScope {
   readonly runId: string;
   readonly sessionId: string;
   readonly userId: string | null;
-  /** The run of the team or workflow that this one is inside, and the workflow's step; null for a turn of its own. */
+  /** The enclosing run of a team or workflow, and the workflow's step; null for a turn of its own. */
   readonly parent: { readonly runId: string; readonly stepId: string | null } | null;
-  /** How many runs this one is inside. */
+  /** The number of runs around this one. */
   readonly depth: number;
   /** Unix seconds. */
   readonly createdAt: number;
-  /** The session state. A run inside another one changes the state of that one. */
+  /** The session state. A run inside another run shares its state. */
   readonly state: RunState;
   readonly signal: AbortSignal;
   /**
-   * The session before this turn, with the newest runs that a model may be told of; null for a new one, for one that could
-   * not be read or is not kept, and inside another run.
+   * The session before this turn, with the newest runs that a model may be shown; null if it is new, could not be read
+   * or is not stored, and inside another run.
    */
   readonly session: Session | null;
-  /** Stores a run that belongs to this one. Rejects, and ends this one, when that fails. */
+  /** Stores a run that belongs to this one. If that fails, rejects and aborts this one. */
   readonly store: (run: Run) => Promise<void>;
 }
 
-/** Deeper than that, teams within teams and workflows within workflows are a mistake. */
+/** Teams or workflows that are nested deeper than this are taken for a mistake. */
 const deepest = 10;
 
-/** @throws InvalidArgumentError for what is nested too deep in `argument`. */
+/** @throws InvalidArgumentError when `argument` is nested too deep. */
 export function checkDepth({ depth }: RunScope, argument: string): void {
   if (depth > deepest) {
     throw new InvalidArgumentError(argument, `nested at most ${deepest} deep`);
   }
 }
 
-/** The scope of a new run inside another one: of a team's member, or of a workflow's step. */
+/** Returns the scope of a new run inside another one: a team member's or a workflow step's. */
 export function insideOf(outer: RunScope, changes: { stepId?: string } & Partial<RunScope> = {}): RunScope {
   const { stepId = null, ...rest } = changes;
   return {
@@ -49,7 +49,7 @@ export function insideOf(outer: RunScope, changes: { stepId?: string } & Partial
   };
 }
 
-/** The fields of a run's row that its scope determines. */
+/** Returns the fields of a run's row that its scope determines. */
 export function scopeFields({ runId, sessionId, userId, parent, createdAt }: RunScope) {
   return {
     runId,
@@ -61,16 +61,16 @@ export function scopeFields({ runId, sessionId, userId, parent, createdAt }: Run
   };
 }
 
-/** The view of a run that tools, steps, and instructions given as a function get. */
+/** The view of a run that tools, steps and instruction functions receive. */
 export interface RunContext {
   readonly runId: string;
   readonly sessionId: string;
   readonly userId: string | null;
-  /** The session state as this run sees it. Changed in place, it is stored when the run ends. */
+  /** The session state as this run sees it. It may be changed in place, and is stored when the run ends. */
   readonly sessionState: JsonObject;
   /**
-   * Changes the state by a function that is called again, when the run ends, on what is stored then: two runs at once that
-   * both count up count twice. It must be synchronous and touch nothing else.
+   * Changes the state with a function that runs again on the stored state when the run ends, so that two concurrent
+   * runs that each count up both count. It must be synchronous and change nothing else. Returns the new state.
    */
   readonly updateSessionState: (change: StateChange) => JsonObject;
 }

@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
 import { isJsonObject, setKey } from "@sessiondb/core/adapter";
 
-/** Changes a state in place, or returns the one that takes its place. Called again on the stored state: keep it pure. */
+/** Changes a state in place, or returns its replacement. It is called again on the stored state: avoid side effects. */
 export type StateChange = (state: JsonObject) => JsonObject | void;
 
 /** The new values of keys; `removed` for a key that is gone. */
 type Patch = { readonly [key: string]: { readonly value: JsonValue } | { readonly inside: Patch } | "removed" };
 
 /**
- * The session state as one run sees it. Records changes rather than a new state, and applies them to whatever is stored when
- * the run ends, so that concurrent runs keep each other's changes.
+ * The session state as one run sees it. Records changes rather than a new state, and applies them to whatever is stored
+ * when the run ends, so that concurrent runs keep each other's changes.
  */
 export class RunState {
   #values: JsonObject;
@@ -28,7 +28,7 @@ export class RunState {
     return this.#values;
   }
 
-  /** Changes the state by a function that runs again on the stored state, so that two counters add up. */
+  /** Changes the state with a function that runs again on the stored state, so that concurrent counts add up. */
   update(change: StateChange): JsonObject {
     this.#noteChanges();
     this.#values = changed(this.#values, change);
@@ -42,7 +42,7 @@ export class RunState {
     return this.#changes.length > 0;
   }
 
-  /** Returns the stored state with the changes of this run. */
+  /** Returns the stored state with the changes of this run applied. */
   applyTo(stored: JsonObject): JsonObject {
     this.#noteChanges();
     let state = structuredClone(stored);
@@ -50,7 +50,7 @@ export class RunState {
       try {
         state = changed(state, change);
       } catch (cause) {
-        throw new InvalidArgumentError("change", "a function that also runs on the state that is stored by then", {
+        throw new InvalidArgumentError("change", "a function that also works on the state stored at the run's end", {
           cause,
         });
       }
@@ -74,14 +74,14 @@ export function changed(state: JsonObject, change: StateChange): JsonObject {
     return state;
   }
   if (!isJsonObject(returned) || "then" in returned) {
-    // A rejection of the promise must not count as unhandled.
+    // A rejection of this promise must not count as unhandled.
     Promise.resolve(returned).catch(() => {});
-    throw new InvalidArgumentError("change", "a synchronous function that changes the state, or returns one");
+    throw new InvalidArgumentError("change", "a synchronous function that changes the state or returns a new one");
   }
   return returned;
 }
 
-/** Merges objects key by key, at every depth; of anything else the second wins. */
+/** Merges objects key by key, at every depth; between any other values, the second wins. */
 function mergeState(first: JsonObject, second: JsonObject): JsonObject {
   const merged = structuredClone(first);
   for (const [key, value] of Object.entries(second)) {
@@ -98,7 +98,7 @@ function changesBetween(before: JsonObject, after: JsonObject): Patch {
     if (!(cause instanceof RangeError)) {
       throw cause;
     }
-    throw new InvalidArgumentError("change.sessionState", "free of cycles, and nested less deeply", { cause });
+    throw new InvalidArgumentError("change.sessionState", "free of cycles and less deeply nested", { cause });
   }
 }
 
@@ -134,7 +134,7 @@ function applyPatch(state: JsonObject, patch: Patch): JsonObject {
   return result;
 }
 
-/** An object whose keys are all there is to it, unlike a Date. */
+/** Returns whether a value is a plain object, unlike a Date. */
 function isPlain(value: JsonValue | undefined): value is JsonObject {
   const prototype: unknown = isJsonObject(value) ? Object.getPrototypeOf(value) : undefined;
   return prototype === null || prototype === Object.prototype;
@@ -144,7 +144,7 @@ function cloned<Value extends JsonValue>(value: Value): Value {
   try {
     return structuredClone(value);
   } catch (cause) {
-    throw new InvalidArgumentError("change.sessionState", "made of what JSON holds, not of functions and the like", {
+    throw new InvalidArgumentError("change.sessionState", "made of JSON values, without functions and the like", {
       cause,
     });
   }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue, Metrics } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 
-/** Agno's token counts, in its order. Its JSON leaves out those that are zero. */
+/** Agno's token counts, in Agno's order. Its JSON omits those that are zero. */
 const counts = [
   "input_tokens",
   "output_tokens",
@@ -13,7 +13,7 @@ const counts = [
 
 export type TokenCounts = Partial<Record<(typeof counts)[number], number>>;
 
-/** Adds token counts. Those that are zero are left out, as Agno does. */
+/** Adds token counts, and omits zeros as Agno does. */
 export function addCounts(left: TokenCounts, right: TokenCounts): TokenCounts {
   const sum: TokenCounts = {};
   for (const name of counts) {
@@ -25,7 +25,7 @@ export function addCounts(left: TokenCounts, right: TokenCounts): TokenCounts {
   return sum;
 }
 
-/** Adds the metrics of a run to those of its session, which are in Agno's JSON. */
+/** Adds the metrics of a run to those of its session, which are in Agno's JSON format. */
 export function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
   const session = isJsonObject(stored) ? stored : {};
   const added: TokenCounts = {
@@ -44,7 +44,7 @@ export function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObj
   };
 }
 
-/** Sums `{ <use>: [{ id, provider, tokens … }] }` for each model of each use. */
+/** Sums `{ <use>: [{ id, provider, tokens … }] }` per use and model. */
 function addDetails(stored: JsonValue | undefined, added: JsonObject): JsonObject {
   const details: JsonObject = isJsonObject(stored) ? { ...stored } : {};
   for (const [use, models] of Object.entries(added)) {

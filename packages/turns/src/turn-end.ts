@@ -10,25 +10,25 @@ import {
 import { addMetrics } from "./session-metrics.ts";
 import type { RunState } from "./run-state.ts";
 
-/** What goes into the store when a run ends. */
+/** The data to store when a run ends. */
 export interface TurnEnd {
   readonly run: Run;
   readonly state: RunState;
-  /** What is added to the metrics of the session. */
+  /** Added to the metrics of the session. */
   readonly metrics: readonly Metrics[];
 }
 
 /** One way to write how a run ended. */
 interface Ending {
   readonly run: Run;
-  /** Null to leave the session's data as they are. */
+  /** Null to leave the session's data as it is. */
   readonly change: SessionChange | null;
 }
 
 /**
- * The ways to write how a run ended, the first of which is the whole of it. Each of the others leaves out what may be why a
- * store refused the one before: the state as the run left it, its changes, and in the end the tokens used. Which it was
- * only a store can tell, and by what name it calls it is nothing to rely on. The answer is in all of them.
+ * Returns the ways to write the end of a run, the complete one first. Each further one omits another part that the
+ * store may have refused: the run's copies of the state, the changes to the state, and finally the token counts. Only
+ * the store knows which part it refused, and the name it reports cannot be relied on. Every way includes the answer.
  */
 export function endingsOf(end: TurnEnd): (() => Ending)[] {
   const { run } = end;
@@ -41,17 +41,17 @@ export function endingsOf(end: TurnEnd): (() => Ending)[] {
   ];
 }
 
-/** What is left to store of a run that no ending of can be stored: of one that had paused, what was decided and done. */
+/** Returns an ERROR row for a run whose end cannot be stored. For a paused run, it keeps the decisions and results. */
 export function unstorable(run: Run, paused: Run | null, error: Error): Run {
   return { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
 }
 
-/** Whether a store refused what it was to write for what it holds. */
+/** Returns whether a store refused a write because of its content. */
 export function isContentRefusal(error: unknown): error is SessionDbError {
   return SessionDbError.isInstance(error) && (error.code === "INVALID_ARGUMENT" || error.code === "PAYLOAD_TOO_LARGE");
 }
 
-/** A run without the copies of the session state in it and in the runs inside of it. */
+/** Returns a run without the copies of the session state in it and in the runs inside it. */
 export function withoutState(run: Run): Run {
   const all = (runs: readonly Run[] | null | undefined): Run[] => (runs ?? []).map(withoutState);
   if (run.runType === "workflow") {
@@ -64,7 +64,7 @@ export function withoutState(run: Run): Run {
     : rest;
 }
 
-/** Null when nothing of the session's data changes. */
+/** Returns the change to the session's data; null when nothing changes. */
 function changeOf({ state, metrics }: TurnEnd, { withState }: { readonly withState: boolean }): SessionChange | null {
   const changes = withState && state.isChanged ? state : null;
   const tokens = metrics.filter(({ totalTokens }) => (totalTokens ?? 0) > 0);
@@ -85,7 +85,7 @@ function identityOf(run: Run): Run {
   };
 }
 
-/** The stored data with the run's changes of the state, and its tokens added to those of the session. */
+/** Returns the stored session data with the run's state changes applied and its token counts added. */
 function sessionDataAfter(
   { sessionData, sessionState }: SessionHeader,
   { state, metrics }: { readonly state: RunState | null; readonly metrics: readonly Metrics[] },

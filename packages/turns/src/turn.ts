@@ -20,7 +20,7 @@ import { RunState } from "./run-state.ts";
 import { running, runningSince, withoutMark } from "./running-mark.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
-/** What a turn needs of its component. */
+/** The part of a component that a turn uses. */
 interface TurnComponent extends SessionMember {
   readonly keepsSessions: boolean;
   getDb(): Promise<SessionDb>;
@@ -31,38 +31,38 @@ interface TurnOptions {
   readonly component: TurnComponent;
   readonly settings: ComponentSettings;
   readonly options: RunSettings;
-  /** How many of the session's newest runs to read. */
+  /** The number of the session's newest runs to read. */
   readonly runsLimit: number;
 }
 
-/** How the run of a turn ended. */
+/** The end of a turn's run. */
 export interface RunEnd {
   readonly run: Run;
   /** Added to the metrics of the session. */
   readonly metrics: readonly Metrics[];
-  /** What the run threw, where its status is ERROR or CANCELLED. */
+  /** The error that the run threw, if its status is ERROR or CANCELLED. */
   readonly error: unknown;
 }
 
-/** What opening a turn found. */
+/** The result of opening a turn. */
 interface Found {
   readonly sessionId: string;
   readonly userId: string | null;
   readonly db: SessionDb | null;
   readonly session: Session | null;
-  /** The runs as they were read, whoever wrote them. */
+  /** The runs as they were read, before any are left out. */
   readonly read: readonly Run[];
-  /** The failures of the storage that were passed over. */
+  /** The storage failures that were ignored. */
   readonly failures: unknown[];
 }
 
-/** Even without history some runs are read, to find those that a dead process left. */
+/** Some runs are read even without history, to find those that dead processes left. */
 const leastRunsRead = 3;
 
 /**
- * The life of one turn, of whatever component and framework: it reads the session, writes the run's row when the run begins,
- * and writes it again when the run ends, with the changes of the session's state in the same transaction. A run that cannot
- * be stored is aborted, since it is not worth its tokens.
+ * The life of one turn, for any component and framework. It reads the session, writes the run's row when the run
+ * begins, and writes it again when the run ends, with the changes to the session's state in the same transaction. A run
+ * that cannot be stored is aborted to save its tokens, unless `onStorageError` is `continue`.
  *
  * ```ts
  * const turn = await this.openTurn(readScope(options, runOptionReaders), 10);
@@ -72,27 +72,27 @@ const leastRunsRead = 3;
  * ```
  */
 export class Turn {
-  /** Of the run that begins here. One that continues a stored run has that run's ids in their place. */
+  /** The scope of the run that begins here. A run that continues a stored one replaces the ids with that run's. */
   readonly scope: RunScope;
   readonly #component: TurnComponent;
   readonly #settings: ComponentSettings;
   readonly #found: Found;
   readonly #controller = new AbortController();
-  /** In whose name the session is written. */
+  /** The user in whose name the session is written. */
   #owner: string | null;
-  /** Whether the session is known to be stored. If it is deleted later, this turn does not bring it back. */
+  /** Whether the session is known to be stored. If it is deleted later, this turn does not recreate it. */
   #sessionExists: boolean;
   /** The same for the run's row. */
   #runExists = false;
-  /** Whether the store accepted a write of this turn, and thereby its user. */
+  /** Whether the store accepted a write of this turn, and so its user. */
   #isWritten = false;
-  /** The run that this turn continues, as it was; null for a new run. */
+  /** The run that this turn continues, as it was before; null for a new run. */
   #paused: Run | null = null;
-  /** The same run as last written, without the mark of a run under way. */
+  /** The same run as last written, without the mark of a run in progress. */
   #resumed: Run | null = null;
-  /** The changes of that run that were stored before its end. */
+  /** The changes to that run that `settle` received. */
   readonly #settled: ((run: Run) => Run)[] = [];
-  /** The error that kept a run of the turn's members from being stored. */
+  /** The error that kept a run inside this one from being stored; null without one. */
   #broken: { readonly error: unknown } | null = null;
   #begun: Promise<void> = Promise.resolve();
 
@@ -122,8 +122,8 @@ export class Turn {
   /**
    * Reads the session, unless its id is new.
    *
-   * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the user or the component may
-   * not take part in the session.
+   * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the session is another
+   * user's or another component's.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   static async open(turn: TurnOptions): Promise<Turn> {
@@ -154,13 +154,13 @@ export class Turn {
     }
   }
 
-  /** Whether the session begins with this turn. False when that is not known. */
+  /** Whether the session begins with this turn. False when unknown. */
   get isFirst(): boolean {
     const { db, session, failures } = this.#found;
     return db !== null && session === null && failures.length === 0;
   }
 
-  /** The runs that a model may be told of, oldest first. */
+  /** The runs that a model may be shown, oldest first. */
   get runs(): readonly Run[] {
     return this.scope.session?.runs ?? [];
   }
@@ -169,7 +169,7 @@ export class Turn {
     return this.#isWritten;
   }
 
-  /** The first failure of the storage that `onStorageError: "continue"` passed over; null without one. */
+  /** The first storage failure that `onStorageError: "continue"` ignored; null without one. */
   get storageError(): unknown {
     return this.#found.failures[0] ?? null;
   }
@@ -179,12 +179,12 @@ export class Turn {
   }
 
   /**
-   * Starts to write the run's first row, after that of an introduction, and to close the runs that dead processes left. Call
-   * it once the model was asked. Only later writes of the turn wait for it.
+   * Starts writing the run's first row, after that of an introduction, and closing the runs that dead processes left.
+   * Call it after asking the model. Only later writes of the turn wait for it.
    */
   begin(run: Run, introduction: Run | null = null): void {
     this.#begun = this.#keep(async (db) => {
-      // Let the call of the model go out first, so that no write delays its first token.
+      // Let the model call go out first, so that no write delays its first token.
       await setImmediate();
       if (introduction !== null) {
         await this.#write(db, { run: introduction });
@@ -198,27 +198,27 @@ export class Turn {
     this.#begun.catch((error: unknown) => this.abort(error));
   }
 
-  /** Returns a stored run, closed if a dead process of ours left it RUNNING; null if it is gone. */
+  /** Returns a stored run, closed if our process that ran it died and left it RUNNING; null if it no longer exists. */
   async closedIfStale(run: Run): Promise<Run | null> {
     return this.#isStale(run) ? this.#close(await this.#component.getDb(), run) : run;
   }
 
   /**
-   * Makes a paused run this turn's and stores what was decided about it. Of several turns that try, one succeeds.
+   * Takes over a paused run and stores the decisions about it. If several turns try, one succeeds.
    *
-   * @throws InvalidArgumentError when another one has it.
+   * @throws InvalidArgumentError when another turn has it.
    */
   async takeOver({ before, run }: { readonly before: Run; readonly run: Run }): Promise<void> {
     const db = await this.#component.getDb();
     const { stored } = await this.#write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
     if (!stored) {
-      throw new InvalidArgumentError("runId", "the id of a paused run: another call goes on with it");
+      throw new InvalidArgumentError("runId", "the id of a paused run: another call is already continuing this one");
     }
     [this.#paused, this.#resumed] = [before, run];
     this.#runExists = true;
   }
 
-  /** Puts a run that was taken over back as it was. If that fails, a later turn closes it. */
+  /** Puts a run that was taken over back as it was before. If that fails, a later turn closes it. */
   async release(): Promise<void> {
     await this.#begun;
     const [{ db }, run] = [this.#found, this.#paused];
@@ -227,22 +227,22 @@ export class Turn {
     }
   }
 
-  /** Stores at once a change of a run that was taken over, even after its end. Aborts the run when that fails. */
+  /** Immediately stores a change to a run that was taken over, even after its end. Aborts the run if that fails. */
   async settle(change: (run: Run) => Run): Promise<void> {
     this.#settled.push(change);
     await this.#keep((db) => this.#change(db, change)).catch((error: unknown) => this.abort(error));
   }
 
   /**
-   * Stores how the run ended, unless the run or its session was deleted meanwhile. A state that cannot be stored is left out,
-   * and the answer kept; for a run that cannot be stored, a row says so. Rejects with the error of a run whose status is
-   * ERROR, stored or not; else with that of the storage.
+   * Stores the end of the run, unless the run or its session was deleted meanwhile. Leaves out a state that cannot be
+   * stored and keeps the answer; if the run cannot be stored, writes a row that says so. Rejects with the run's error
+   * if its status is ERROR, stored or not; otherwise with the storage error, if any.
    */
   async end({ run, metrics, error }: RunEnd): Promise<void> {
     try {
       await this.#end({ run, metrics, state: this.scope.state });
     } catch (storageError) {
-      // Of two failures the first one says more.
+      // Of two failures, the first says more.
       throw run.status === "ERROR" ? error : storageError;
     }
     if (run.status === "ERROR") {
@@ -257,13 +257,13 @@ export class Turn {
       if (refusal === null) {
         return;
       }
-      // Not a refusal of what the caller asked: nobody knows an answer beforehand.
+      // This is not a refusal of the caller's request: nobody can know an answer in advance.
       if (this.#settings.onStorageError === "throw") {
         throw refusal;
       }
       this.#found.failures.push(refusal);
     });
-    // Changes that were settled while the end was being written.
+    // Apply changes that were settled while the end was being written.
     for (const change of this.#settled.filter((each) => each(end.run) !== end.run)) {
       await this.#keep((db) => this.#change(db, change));
     }
@@ -305,7 +305,7 @@ export class Turn {
     }
   }
 
-  /** Does work on the store, whose failure `onStorageError` decides about. */
+  /** Does work on the store. `onStorageError` decides what happens if it fails. */
   async #keep(work: (db: SessionDb) => Promise<unknown>): Promise<void> {
     const { db } = this.#found;
     if (db === null) {
@@ -321,7 +321,7 @@ export class Turn {
     }
   }
 
-  /** Writes in the name of the session's owner, whom a shared session may get only during this turn. */
+  /** Writes in the name of the session's owner, which a shared session may get only during this turn. */
   async #write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
     const component = this.#component;
     const { sessionId, userId } = this.#found;
@@ -347,7 +347,7 @@ export class Turn {
     }
   }
 
-  /** Leaves out a state that cannot be stored: it is the turn's, whose end reports it. */
+  /** Writes a run inside this one, without a state that cannot be stored: the end of the turn reports that state. */
   async #writeMember(db: SessionDb, run: Run): Promise<void> {
     try {
       await this.#write(db, { run });
@@ -359,7 +359,7 @@ export class Turn {
     }
   }
 
-  /** Closes what dead processes of ours left. If one is alive after all, its own end replaces this. */
+  /** Closes the runs that dead processes of ours left. If one is alive after all, its run's end overwrites this. */
   async #closeStale(db: SessionDb): Promise<void> {
     for (const run of this.#found.read.filter((each) => this.#isStale(each))) {
       // The next turn tries again.
@@ -398,6 +398,6 @@ function closed(run: Run): Run {
   return {
     ...withoutMark(run),
     status: "ERROR",
-    content: run.content ?? "The process of this run ended before it.",
+    content: run.content ?? "The process of this run ended before the run did.",
   };
 }
