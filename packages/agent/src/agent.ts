@@ -9,8 +9,8 @@ import type { RunOwner } from "./run-record.ts";
 export type AgentOptions = ModelComponentOptions;
 
 /**
- * An agent on a model of the AI SDK that remembers: with a `db`, each run is kept under its session id, and the newest runs
- * of the session are what the model is shown of the conversation so far.
+ * An agent with a memory, on a model of the AI SDK. With a `db`, each run is stored in a session, and the model is
+ * shown the session's newest runs as the conversation so far.
  */
 export class Agent extends ModelComponent {
   readonly sessionType = "agent";

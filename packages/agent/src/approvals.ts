@@ -9,16 +9,16 @@ import {
   type OptionReaders,
 } from "@sessiondb/core/adapter";
 
-/** What was decided about a call that waited. */
+/** A decision about a call that waits. */
 export interface Approval {
-  /** Of `pendingApprovals`. */
+  /** The id of a call in `pendingApprovals`. */
   toolCallId: string;
   approved: boolean;
-  /** Why not; the model is told. */
+  /** The reason for a denial, which the model is told. */
   reason?: string;
-  /** What the user filled in, by the names of the call's `userInputSchema`. For a call that waits for that. */
+  /** The user's values, by field name of the call's `userInputSchema`. Only for a call that waits for user input. */
   values?: JsonObject;
-  /** What the tool returned. For a call of a tool that runs elsewhere. */
+  /** The tool's result. Only for a call of a tool that runs elsewhere. */
   result?: JsonValue;
 }
 
@@ -30,7 +30,7 @@ const approvalReaders = {
   result: optional((value: unknown, argument: string): JsonValue => jsonObject({ value }, argument)["value"] ?? null),
 } satisfies OptionReaders<Approval>;
 
-/** Decisions, each of them about another call. What is no true or false is no decision. */
+/** Checks decisions: each is about a different call, and `approved` is true or false. */
 export function checkApprovals(value: unknown, argument: string): readonly Approval[] {
   if (!Array.isArray(value)) {
     throw new InvalidArgumentError(argument, "a list of decisions");
@@ -52,7 +52,7 @@ export function checkApprovals(value: unknown, argument: string): readonly Appro
     };
   });
   if (new Set(approvals.map(({ toolCallId }) => toolCallId)).size < approvals.length) {
-    throw new InvalidArgumentError(argument, "one decision about each call, not two about one");
+    throw new InvalidArgumentError(argument, "a list with at most one decision about each call");
   }
   return approvals;
 }

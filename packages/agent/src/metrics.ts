@@ -2,14 +2,14 @@ import type { Metrics } from "@sessiondb/core";
 import { addCounts, type TokenCounts } from "@sessiondb/turns";
 import type { LanguageModelUsage } from "ai";
 
-/** What one model used in the steps of a run. */
+/** The usage of one model in the steps of a run. */
 export interface ModelUsage {
   readonly id: string;
   readonly provider: string;
   readonly usage: readonly LanguageModelUsage[];
 }
 
-/** Returns the metrics of a run: its tokens, in all and by model, and its times in seconds. */
+/** Returns the metrics of a run: its tokens, in total and by model, and its times in seconds. */
 export function runMetrics(
   { id, provider, usage }: ModelUsage,
   times: { readonly duration: number; readonly timeToFirstToken: number | null },

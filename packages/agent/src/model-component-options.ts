@@ -22,33 +22,33 @@ export type UserInput = string | UserContent;
 
 /** The options of an agent, and of the leader of a team. */
 export interface ModelComponentOptions extends ComponentOptions, StorageOptions, SessionToolOptions {
-  /** A model of the AI SDK, or the id of one that its global provider knows. */
+  /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
-  /** The purpose of the component. A team's leader and workflows read it. */
+  /** The purpose of the component, shown to the leader of its team. */
   description?: string;
-  /** The system message: text, paragraphs, or a function of the run. */
+  /** The system message: text, paragraphs, or a function that returns text. */
   instructions?: string | readonly string[] | ((context: RunContext) => string | Promise<string>);
-  /** Tools as the AI SDK has them. They get a `RunContext`, see `runContextOf`. */
+  /** Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. */
   tools?: ToolSet;
-  /** Further settings of `generateText` and `streamText`. Default: at most 20 steps. */
+  /** More settings of `generateText` and `streamText`. Default: at most 20 steps. */
   generation?: GenerationSettings;
   /** Whether the model is shown the earlier runs of the session. Default true. */
   addHistoryToContext?: boolean;
-  /** How many of the newest runs it is shown. Default 10. */
+  /** The number of newest runs it is shown. Default: `numHistoryMessages` if given, else 10. */
   numHistoryRuns?: number;
-  /** How many of the newest messages it is shown at most. Default: all of those runs. */
+  /** The maximum number of newest messages it is shown. Default: all of those runs. */
   numHistoryMessages?: number;
-  /** How many of the newest tool calls of those runs it is shown. Default 0: all. */
+  /** The maximum number of newest tool calls of those runs it is shown. Default 0: all. */
   maxToolCallsFromHistory?: number;
-  /** Whether each completed run is followed by a summary of the session. Default: whether there is a summary manager. */
+  /** Whether the session is summarized after each completed run. Default: true if there is a summary manager. */
   sessionSummaries?: boolean;
-  /** Whether the model is shown the summary of the session. Default: whether summaries are made. */
+  /** Whether the model is shown the summary of the session. Default: true if summaries are made. */
   addSessionSummaryToContext?: boolean;
-  /** Who makes the summaries. Default: one with the model of the component. */
+  /** Makes the summaries. Default: a manager that uses the component's model. */
   sessionSummaryManager?: SessionSummaryManager;
   /** Whether the model is shown the session state. Default false. */
   addSessionStateToContext?: boolean;
-  /** The assistant's first message of a new session, stored as a run of its own. */
+  /** The assistant's first message in a new session, stored as a run of its own. */
   introduction?: string;
 }
 
@@ -74,31 +74,31 @@ export const modelComponentReaders = {
   introduction: optional(checkText),
 } satisfies OptionReaders<ModelComponentOptions>;
 
-/** The options of an agent or a team's leader as they were read. */
+/** The options of an agent or a team's leader, checked and with their defaults. */
 export type ModelComponentSettings = OptionsRead<typeof modelComponentReaders>;
 
 /** The outcome of a run. */
 export interface RunResult {
   readonly runId: string;
-  /** To be passed on to the next run that goes on with this conversation. */
+  /** Pass it to the next run to continue this conversation. */
   readonly sessionId: string;
   readonly userId: string | null;
-  /** COMPLETED; PAUSED while tools wait for approval, see `continueRun`; CANCELLED, which only a stream resolves with. */
+  /** COMPLETED; PAUSED while tools wait for approval (see `continueRun`); or CANCELLED, from a stream only. */
   readonly status: GenerationStatus;
   /** The answer. */
   readonly text: string;
-  /** The answer parsed, where `generation.output` asks for a structure. */
+  /** The parsed answer if `generation.output` asks for a structure; else undefined. */
   readonly output: JsonValue | undefined;
   /** The calls of tools, with their results. */
   readonly toolCalls: readonly ToolExecution[];
   /** The calls that wait for approval. */
   readonly pendingApprovals: readonly ToolExecution[];
-  /** As the run left it. */
+  /** The session state as the run left it. */
   readonly sessionState: JsonObject;
-  /** As it was stored. */
+  /** The run as it was stored. */
   readonly run: AgentRun | TeamRun;
-  /** With `onStorageError: "continue"`, the failure of the storage that was passed over; else null. */
+  /** With `onStorageError: "continue"`, the first storage failure that was ignored; else null. */
   readonly storageError: unknown;
-  /** The error that prevented a summary that was wanted; else null. The summary before stays. */
+  /** The error that prevented a summary; else null. The previous summary stays. */
   readonly summaryError: unknown;
 }

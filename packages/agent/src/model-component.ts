@@ -36,16 +36,16 @@ import { generateName } from "./session-name.ts";
 import { sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager } from "./summary.ts";
 
-/** What a run of a model is made from, whether it is a turn of its own or inside another run. */
+/** The setup of a model's run, either a turn of its own or inside another run. */
 export interface RunSetup {
   readonly scope: RunScope;
-  /** The messages that the input is. */
+  /** The input as messages. */
   readonly input: readonly ModelMessage[];
   /** The earlier messages that the model is shown. */
   readonly history: readonly ModelMessage[];
   /** The run that this one continues, with its decisions; null for a new one. */
   readonly resumed: ResumedRun | null;
-  /** The runs that tools of this one start, as they end. */
+  /** The runs that this run's tools started, added as they end. */
   readonly children: ChildRun[];
 }
 
@@ -62,7 +62,7 @@ const continueReaders = {
   approvals: checkApprovals,
 } satisfies OptionReaders<ContinueOptions>;
 
-/** Base of agents and teams: a model that answers, with a session behind it. */
+/** Base class of agents and teams: a model that answers in a session. */
 export abstract class ModelComponent extends Component implements Executor {
   declare protected readonly settings: ModelComponentSettings;
 
@@ -75,23 +75,23 @@ export abstract class ModelComponent extends Component implements Executor {
   }
 
   /**
-   * Takes one turn: reads the session's newest runs, asks the model, and stores the answer. Rejects with the model's error, or
-   * with the signal's reason; the run is stored all the same, as ERROR or CANCELLED.
+   * Takes one turn: reads the session's newest runs, asks the model, and stores the answer. Rejects with the model's
+   * error, or with the signal's reason; the run is still stored, as ERROR or CANCELLED.
    *
    * @throws SessionOwnershipError when the session is another user's and `access` is `owner`.
-   * @throws SessionTypeMismatchError, SessionComponentMismatchError when it is another component's.
+   * @throws SessionTypeMismatchError, SessionComponentMismatchError when it belongs to another component.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   async run(input: UserInput, options: RunOptions = {}): Promise<RunResult> {
     return this.#answer(await this.#prepareTurn(input, options));
   }
 
-  /** Takes one turn, and streams the answer while it is made. Resolves once the session is read and the model asked. */
+  /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
   async stream(input: UserInput, options: RunOptions = {}): Promise<RunStream> {
     return RunStream.start(await this.#prepareTurn(input, options));
   }
 
-  /** Takes one turn, and writes the answer to the standard output while it is made, as a line of its own. */
+  /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
   async printResponse(input: UserInput, options: RunOptions = {}): Promise<RunResult> {
     const stream = await this.stream(input, options);
     let hasWritten = false;
@@ -109,13 +109,13 @@ export abstract class ModelComponent extends Component implements Executor {
   }
 
   /**
-   * Continues a PAUSED run, whether this library or Agno paused it: runs the approved tools, tells the model about the others,
-   * and stores the outcome in place of the run. Of two calls for one pause, one goes on. A failure before a tool ran or the
-   * model was asked leaves the run PAUSED. After that, all decisions and results are stored, and a run that did not reach its
-   * end continues with `approvals: []`: no tool runs twice.
+   * Continues a PAUSED run, whether this library or Agno paused it: runs the approved tools, tells the model about the
+   * others, and replaces the run with the outcome. Of two calls for one pause, only one succeeds. A failure before a
+   * tool runs or the model is asked leaves the run PAUSED. After that, all decisions and results are stored, and a run
+   * that did not finish continues with `approvals: []`: no tool runs twice.
    *
-   * @throws InvalidArgumentError when the run is not there or not paused, or a call was not decided about.
-   * @throws RunNotContinuableError when it waits for what only Agno can be given, or for a tool that is not here.
+   * @throws InvalidArgumentError when the run does not exist or is not paused, or when a call lacks a decision.
+   * @throws RunNotContinuableError when it waits for something only Agno can provide, or for a missing tool.
    */
   async continueRun(options: ContinueOptions): Promise<RunResult> {
     return this.#answer(await this.#prepareContinuation(options));
@@ -135,10 +135,10 @@ export abstract class ModelComponent extends Component implements Executor {
     return { run, content: outcome.output ?? run.content ?? null };
   }
 
-  /** The component's fields of a run. */
+  /** The component's fields in a run. */
   protected abstract get runOwner(): RunOwner;
 
-  /** Tools and paragraphs of the system message that the kind of component adds. */
+  /** Returns the tools and the system message's paragraphs that this kind of component adds. */
   protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
 
   protected override nameFor(session: Session): Promise<string> {
@@ -185,7 +185,7 @@ export abstract class ModelComponent extends Component implements Executor {
       throw notWaiting();
     }
     const resumed = resumedRun(run, approvals, { createdAt: unixSeconds() });
-    // Whoever decides, the run stays that of the user who began it.
+    // The run still belongs to the user who began it, even if another user decides.
     const scope = { ...turn.scope, runId, userId: run.userId ?? userId, createdAt: run.createdAt ?? unixSeconds() };
     const history = historyOf(this.settings, turn.runs);
     const started = await this.#start(turn, { scope, input: resumed.model, history, introduction: null, resumed });
@@ -268,5 +268,5 @@ export abstract class ModelComponent extends Component implements Executor {
 }
 
 function notWaiting(): InvalidArgumentError {
-  return new InvalidArgumentError("runId", "the id of a paused run of the session");
+  return new InvalidArgumentError("runId", "the id of a paused run of this session");
 }

@@ -4,9 +4,9 @@ import type { ModelMessage } from "ai";
 import { callIds, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
 export interface HistoryLimits {
-  /** At most the newest n messages as they are stored. Default: all. */
+  /** The maximum number of newest messages, as they are stored. Default: all. */
   readonly numHistoryMessages?: number;
-  /** At most the newest n calls of tools, with their results. 0, which is the default, means all. */
+  /** The maximum number of newest tool calls, with their results. Default 0: all. */
   readonly maxToolCalls?: number;
 }
 
@@ -14,8 +14,8 @@ export interface HistoryLimits {
 const finished: ReadonlySet<string> = new Set(["COMPLETED"]);
 
 /**
- * What earlier runs, oldest first, add to a model's context. Whatever happened to them, it is something that models accept:
- * each call of a tool is followed by its result, and nothing answers a call that is not there.
+ * Returns the messages that earlier runs, oldest first, add to a model's context. Models accept them in any case: each
+ * tool call is followed by its result, and each result has its call.
  */
 export function historyMessages(runs: readonly Run[], limits: HistoryLimits = {}): ModelMessage[] {
   const { numHistoryMessages, maxToolCalls = 0 } = limits;
@@ -38,7 +38,7 @@ function messagesOf(run: Run): Message[] {
     .flatMap(separateResults);
 }
 
-/** What Agno begins a session with: a run that stays RUNNING, was asked nothing, and has the assistant's words alone. */
+/** Returns whether a run is Agno's introduction: it stays RUNNING without input, and only the assistant speaks. */
 function isIntroduction(run: Exclude<Run, WorkflowRun>): boolean {
   const { status, input, messages } = run;
   return (
@@ -46,7 +46,7 @@ function isIntroduction(run: Exclude<Run, WorkflowRun>): boolean {
   );
 }
 
-/** Drops calls without result, results without call, and all but the newest calls. */
+/** Drops calls without results, results without calls, and all but the newest calls. */
 function consistent(messages: readonly Message[], maxToolCalls = 0): Message[] {
   const answered = answeredCalls(messages);
   const kept = maxToolCalls === 0 ? answered : answered.slice(-maxToolCalls);

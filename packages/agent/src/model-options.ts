@@ -3,12 +3,12 @@ import { checkObject, checkText, named, texts } from "@sessiondb/core/adapter";
 import type { RunContext } from "@sessiondb/turns";
 import type { LanguageModel, ToolSet } from "ai";
 
-// Readers of options whose types are the AI SDK's.
+// Readers of options with types of the AI SDK.
 
 export function languageModel(value: unknown, argument: string): LanguageModel {
   const isModel = typeof value === "object" && value !== null && "doGenerate" in value && "doStream" in value;
   if (!isModel && (typeof value !== "string" || value === "")) {
-    throw new InvalidArgumentError(argument, "a model of the AI SDK, or the id of one");
+    throw new InvalidArgumentError(argument, "a model of the AI SDK, or a model id");
   }
   return value as LanguageModel;
 }

@@ -7,14 +7,14 @@ import { summaryText } from "./summary.ts";
 
 const defaultHistoryRuns = 10;
 
-/** Returns how many of the newest runs are read for the history. */
+/** Returns the number of newest runs to read for the history. */
 export function historyRunsOf(settings: ModelComponentSettings): number {
   const { addHistoryToContext, numHistoryRuns, numHistoryMessages } = settings;
   // Each run has at least one message.
   return addHistoryToContext ? (numHistoryRuns ?? numHistoryMessages ?? defaultHistoryRuns) : 0;
 }
 
-/** Returns the messages of the runs that the model is shown. */
+/** Returns the messages of earlier runs that the model is shown. */
 export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]): ModelMessage[] {
   const { numHistoryMessages, maxToolCallsFromHistory } = settings;
   const count = historyRunsOf(settings);
@@ -25,7 +25,7 @@ export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]
   return count === 0 ? [] : historyMessages(runs.slice(-count), limits);
 }
 
-/** Whether each completed run is followed by a summary. */
+/** Returns whether the session is summarized after each completed run. */
 export function makesSummaries({ sessionSummaries, sessionSummaryManager }: ModelComponentSettings): boolean {
   return sessionSummaries ?? sessionSummaryManager !== undefined;
 }
@@ -54,7 +54,7 @@ export async function systemText(
   return paragraphs.length === 0 ? null : paragraphs.join("\n\n");
 }
 
-/** Makes a message of the input, with `context` in front if there is any. */
+/** Makes a user message of the input, with `context` in front if given. */
 export function userMessage(input: UserInput, context: string | null): ModelMessage {
   if (typeof input !== "string" && !Array.isArray(input)) {
     throw new InvalidArgumentError("input", "text, or the parts of a user message");

@@ -9,9 +9,9 @@ import type { RunOwner } from "./run-record.ts";
 
 /** The options of a team: those of its leader, and its members. */
 export interface TeamOptions extends ModelComponentOptions, DelegationOptions {
-  /** Agents, or teams, with ids of their own. Their `description` helps the leader to choose. */
+  /** Agents or teams, each with an id of its own. Their `description` helps the leader to choose. */
   members: readonly Executor[];
-  /** Also keeps the members' runs within the leader's, as Agno can; they are rows of their own in any case. Default false. */
+  /** Whether the leader's run also holds its members' runs, as Agno can store them. Default false. */
   storeMemberResponses?: boolean;
 }
 
@@ -22,9 +22,9 @@ const teamReaders = {
 } satisfies OptionReaders<TeamOptions>;
 
 /**
- * A model that leads others: it answers itself or delegates tasks to members. The session is the team's. Each run of a
- * member is a row of its own, whose `parentRunId` is the leader's run, and is not part of the leader's history. What members
- * keep by themselves, such as a `db`, does not matter here.
+ * A model that leads others: it answers itself or delegates tasks to members. The session is the team's. Each member's
+ * run is a row of its own, with the leader's run as `parentRunId`, and is not part of the leader's history. A member's
+ * `db` is not used to store it.
  */
 export class Team extends ModelComponent {
   readonly sessionType = "team";

@@ -44,7 +44,7 @@ export interface UserSessionsOptions {
   cursor?: string;
 }
 
-/** The largest number of sessions that one call lists. */
+/** The maximum number of sessions that one call lists. */
 const mostListed = 50;
 
 export const sessionReaders = {
