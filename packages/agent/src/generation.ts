@@ -20,10 +20,7 @@ type GenerateOptions = Parameters<typeof generateText<ToolSet>>[0];
 type PrepareStep = NonNullable<GenerateOptions["prepareStep"]>;
 type StreamOptions = Parameters<typeof streamText<ToolSet>>[0];
 
-/**
- * What the AI SDK is told about how to generate: temperature, output, stop conditions, provider options and so on, as
- * `generateText` and `streamText` take them.
- */
+/** Settings of `generateText` and `streamText`, such as temperature, output, stop conditions and provider options. */
 export type GenerationSettings = Partial<
   Omit<
     GenerateOptions & StreamOptions,
@@ -43,10 +40,10 @@ export type GenerationSettings = Partial<
   output?: Output.Output<unknown, unknown, unknown>;
 };
 
-/** What of the AI SDK's settings agents and teams say by options of their own, or do themselves. */
+/** The settings of the AI SDK that agents and teams have options for, or set themselves. */
 const ownSettings = /^(model|tools|system|prompt|messages|abortSignal|experimental_context|_internal|on[A-Z].*)$/;
 
-/** Reads them: a copy without what was given as undefined, which would take the place of a default. */
+/** Reads the settings. Omits undefined ones, which would override a default. */
 export function generationSettings(value: unknown, argument: string): GenerationSettings {
   const settings = named(value === undefined ? {} : value, argument);
   for (const name of Object.keys(settings)) {
@@ -64,20 +61,20 @@ export interface GenerationRequest {
   readonly tools: ToolSet;
   readonly settings: GenerationSettings;
   readonly signal: AbortSignal;
-  /** What tools get as `experimental_context`. */
+  /** Passed to tools as `experimental_context`. */
   readonly context: unknown;
-  /** The tools that are run before the model is asked, in a run that goes on; else null. */
+  /** The approved calls to run before the model is asked, in a run that continues; else null. */
   readonly resumption: Resumption | null;
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
 
-/** How a generation ended, whichever way it did. */
+/** The outcome of a generation, successful or not. */
 export interface GenerationOutcome {
   readonly status: GenerationStatus;
-  /** What was thrown; null unless the status is ERROR or CANCELLED. */
+  /** The error that was thrown; null unless the status is ERROR or CANCELLED. */
   readonly error: unknown;
-  /** The messages that the model and its tools added, as far as they came. */
+  /** The messages that the model and its tools added before the end. */
   readonly messages: ModelMessage[];
   /** The text of the last step. */
   readonly text: string;
@@ -90,17 +87,17 @@ export interface GenerationOutcome {
   readonly modelProvider: string;
 }
 
-/** A model that calls tools without end costs without end. */
+/** Limits the cost of a model that never stops calling tools. */
 const mostSteps = 20;
 
-/** What has come of a generation so far. */
+/** Collects the results of a generation as they arrive. */
 export class Generation {
   readonly #request: GenerationRequest;
   readonly #start = performance.now();
   #firstToken: number | null = null;
   #steps: StepResult<ToolSet>[] = [];
   #messages: ModelMessage[] = [];
-  /** The step that is under way, when its parts are seen one by one. */
+  /** The current step of a stream, part by part. */
   #text = "";
   #reasoning = "";
   #calls: { toolCallId: string; toolName: string; input: unknown }[] = [];
@@ -133,7 +130,7 @@ export class Generation {
     } as StreamOptions & GenerateOptions;
   }
 
-  /** Notes a part of a stream. */
+  /** Records a part of a stream. */
   see(part: TextStreamPart<ToolSet>): void {
     if (part.type === "text-delta") {
       this.#firstToken ??= performance.now();
@@ -195,7 +192,7 @@ export class Generation {
     };
   }
 
-  /** What a step that did not end had said. */
+  /** Returns the message of an unfinished step as far as it got; null if it said nothing. */
   #partialMessage(): ModelMessage | null {
     if (this.#text === "" && this.#reasoning === "" && this.#calls.length === 0) {
       return null;
@@ -216,11 +213,11 @@ export class Generation {
   }
 }
 
-/** Asks the model, and its tools, until the answer is there. Never rejects; an abort ends it at once. */
+/** Asks the model and runs its tools until there is an answer. Never rejects; an abort ends it at once. */
 export async function generate(request: GenerationRequest): Promise<GenerationOutcome> {
   const generation = new Generation(request);
   try {
-    // The AI SDK would run approved tools all the same.
+    // The AI SDK would still run approved tools.
     request.signal.throwIfAborted();
     const result = await unlessAborted(generateText(generation.options), request.signal);
     return generation.completed(request.settings.output === undefined ? undefined : result.output);

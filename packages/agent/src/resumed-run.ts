@@ -15,27 +15,27 @@ import { toModelMessages, toStoredMessages } from "./message-codec.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
-/** A run that stopped, with all decisions, ready to go on. */
+/** A run that stopped, with all decisions, ready to continue. */
 export interface ResumedRun {
-  /** As it was stored. */
+  /** The run as it was stored. */
   readonly before: AgentRun | TeamRun;
-  /** The same with what was decided, and the results that are known by that. */
+  /** The run with the decisions, and with the results that they determine. */
   readonly run: AgentRun | TeamRun;
-  /** For the model: what the run said so far, and the decisions. */
+  /** The messages for the model: the run so far, and the decisions. */
   readonly model: ModelMessage[];
-  /** The calls that were approved and are to run here, with the names of their tools. */
+  /** The approved calls to run here: the names of their tools by id. */
   readonly approved: ReadonlyMap<string, string>;
 }
 
-/** Whether a run can go on: it waits, or it went on after it had waited and did not come to its end. */
+/** Returns whether a run can continue: it is paused, or it was paused before and then failed or was cancelled. */
 export function canGoOn(run: AgentRun | TeamRun): boolean {
   const wasPaused = (run.requirements ?? []).length > 0 && openRequirements(run).length === 0;
   return run.status === "PAUSED" || ((run.status === "ERROR" || run.status === "CANCELLED") && wasPaused);
 }
 
 /**
- * @throws InvalidArgumentError unless each call that waits, and no other, was decided about.
- * @throws RunNotContinuableError when the run waits for what cannot be given here.
+ * @throws InvalidArgumentError unless there is exactly one decision for each waiting call.
+ * @throws RunNotContinuableError when a call cannot be decided here, or is missing from the run's messages.
  */
 export function resumedRun(
   run: AgentRun | TeamRun,
@@ -51,7 +51,7 @@ export function resumedRun(
   const lost = waiting.find(({ toolCallId }) => !open.some((call) => call.toolCallId === toolCallId));
   if (lost !== undefined) {
     throw new RunNotContinuableError(run.runId, {
-      why: `the messages of the run lack its call ${JSON.stringify(lost.toolCallId)}`,
+      why: `its messages lack the call ${JSON.stringify(lost.toolCallId)}`,
       advice: "Ask again in a new run.",
     });
   }
@@ -107,7 +107,7 @@ export function resumedRun(
   };
 }
 
-/** A run with the result of a call that ran; the same run if it has one. */
+/** Returns a run with the result of a call; the same object if the run already has one. */
 export function withResult(run: AgentRun | TeamRun, part: ToolResultPart, createdAt: number): AgentRun | TeamRun {
   const { toolCallId, output } = part;
   const messages = run.messages ?? [];
@@ -138,11 +138,11 @@ function outcomeOf(tool: ToolExecution | undefined): ToolResultPart["output"] {
   }
   return {
     type: "error-text",
-    value: "The run ended while this tool was running. Its outcome is not known.",
+    value: "The run ended while this tool was running. Its outcome is unknown.",
   };
 }
 
-/** Refuses what is not for the callers of this library to decide. */
+/** Refuses a run that waits for a decision which callers of this library cannot make. */
 function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution[]): void {
   const inAgno = "Continue it in Agno.";
   const refuse = (why: string, advice = inAgno): never => {
@@ -150,7 +150,7 @@ function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution
   };
   for (const entry of openRequirements(run)) {
     if (isOfMember(entry)) {
-      refuse("a tool of a member of the team waits");
+      refuse("a tool of a team member is waiting");
     }
     if (!waiting.some(({ toolCallId }) => toolCallId === callIdOf(entry))) {
       refuse("it waits for a call that is not among its tools");
@@ -159,10 +159,10 @@ function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution
   for (const { toolCallId, approvalType, userFeedbackSchema } of waiting) {
     const call = `its call ${JSON.stringify(toolCallId)}`;
     if (approvalType === "required") {
-      refuse(`an administrator decides about ${call}`, "Have it approved and continued in Agno.");
+      refuse(`an administrator must decide about ${call}`, "Have it approved and continued in Agno.");
     }
     if ((approvalType ?? null) !== null) {
-      refuse(`Agno keeps a record of what is decided about ${call}`);
+      refuse(`Agno must record the decision about ${call}`);
     }
     if ((userFeedbackSchema ?? null) !== null) {
       refuse(`${call} asks the user to choose`);
@@ -173,11 +173,11 @@ function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution
 interface Decision {
   readonly tool: ToolExecution;
   readonly approval: Approval;
-  /** What the call has of it, as Agno has it once a run goes on. */
+  /** The call's fields after the decision, as Agno sets them when a run continues. */
   readonly decided: Partial<ToolExecution>;
-  /** With what the tool is called. */
+  /** The arguments of the call. */
   readonly input: JsonValue;
-  /** The result where it is known by the decision; null for a tool that is to run. */
+  /** The result if the decision determines it; null for a tool that has yet to run. */
   readonly output: ToolResultPart["output"] | null;
 }
 
@@ -185,7 +185,7 @@ function decisionsOf(waiting: readonly ToolExecution[], approvals: readonly Appr
   const ids = new Set(waiting.map(({ toolCallId }) => toolCallId ?? ""));
   const given = new Map(approvals.map((approval, index) => [approval.toolCallId, { approval, index }]));
   if (given.size !== ids.size || [...ids].some((id) => !given.has(id))) {
-    throw new InvalidArgumentError("approvals", `one for each call that waits: ${[...ids].join(", ") || "none does"}`);
+    throw new InvalidArgumentError("approvals", `one for each waiting call: ${[...ids].join(", ") || "none waits"}`);
   }
   return new Map(
     waiting.map((tool) => {
@@ -204,10 +204,10 @@ function decisionOf(tool: ToolExecution, approval: Approval, argument: string): 
   const input = tool.toolArgs ?? {};
   const needs = (name: "values" | "result", wanted: Wait): boolean => approved && wait === wanted && name in approval;
   if (values !== undefined && !needs("values", "userInput")) {
-    throw new InvalidArgumentError(`${argument}.values`, "left out: the call does not get what the user fills in");
+    throw new InvalidArgumentError(`${argument}.values`, "left out unless the call is approved and needs user input");
   }
   if (result !== undefined && !needs("result", "externalExecution")) {
-    throw new InvalidArgumentError(`${argument}.result`, "left out: the tool does not run elsewhere for this decision");
+    throw new InvalidArgumentError(`${argument}.result`, "left out unless the call is approved and runs elsewhere");
   }
   const note = { confirmationNote: reason ?? null };
   if (!approved) {
@@ -217,7 +217,7 @@ function decisionOf(tool: ToolExecution, approval: Approval, argument: string): 
   }
   if (wait === "externalExecution") {
     if (result === undefined) {
-      throw new InvalidArgumentError(`${argument}.result`, "what the tool returned: it runs elsewhere");
+      throw new InvalidArgumentError(`${argument}.result`, "the result of the tool, which runs elsewhere");
     }
     const output =
       typeof result === "string" ? { type: "text" as const, value: result } : { type: "json" as const, value: result };
@@ -232,7 +232,7 @@ function decisionOf(tool: ToolExecution, approval: Approval, argument: string): 
   return { tool, approval, input, output: null, decided: { ...changed(tool), ...note, confirmed: true } };
 }
 
-/** Of a call that waited for something, that it does so no more. */
+/** Returns the changed fields of a call that no longer waits. */
 function changed(tool: ToolExecution): Partial<ToolExecution> {
   return Object.fromEntries(
     Object.entries(settled).filter(([name]) => (tool[name as keyof typeof settled] ?? null) !== null),
@@ -250,18 +250,18 @@ function filledIn(
     .filter((field): field is JsonObject & { readonly name: string } => typeof field["name"] === "string");
   const names = fields.map(({ name }) => name);
   if (Object.keys(values).some((name) => !names.includes(name))) {
-    throw new InvalidArgumentError(argument, `an object with no other keys than ${names.join(", ")}`);
+    throw new InvalidArgumentError(argument, `an object with no keys other than ${names.join(", ")}`);
   }
   return fields.map((field) => {
     const value = values[field.name] ?? field["value"] ?? null;
     if (value === null) {
-      throw new InvalidArgumentError(`${argument}.${field.name}`, "what the user filled in");
+      throw new InvalidArgumentError(`${argument}.${field.name}`, "the value that the user filled in");
     }
     return { ...field, value };
   });
 }
 
-/** The calls that no message answers. */
+/** Returns the calls without a result. */
 function unanswered(messages: readonly ModelMessage[]): ToolCallPart[] {
   const calls = new Map<string, ToolCallPart>();
   for (const { role, content } of messages) {
@@ -276,7 +276,7 @@ function unanswered(messages: readonly ModelMessage[]): ToolCallPart[] {
   return [...calls.values()];
 }
 
-/** The id by which the AI SDK asked for an approval. */
+/** Returns the id of the AI SDK's approval request for a call; null if there is none. */
 function requestIn(messages: readonly ModelMessage[], toolCallId: string): string | null {
   const parts = messages.flatMap(({ role, content }) =>
     role === "assistant" && typeof content !== "string" ? content : [],
@@ -285,7 +285,7 @@ function requestIn(messages: readonly ModelMessage[], toolCallId: string): strin
   return found?.type === "tool-approval-request" ? found.approvalId : null;
 }
 
-/** A message in which the calls that go on were asked about, as the AI SDK asks, and have what the user filled in. */
+/** Returns a message in which each call that continues has its input and an approval request of the AI SDK. */
 function withRequests(
   message: ModelMessage,
   requests: ReadonlyMap<string, { readonly id: string; readonly input: JsonValue }>,

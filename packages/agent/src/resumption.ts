@@ -7,8 +7,7 @@ type Execute = NonNullable<ToolSet[string]["execute"]>;
 type Call = Pick<ToolResultPart, "toolCallId" | "toolName"> & { readonly input: unknown };
 
 /**
- * The calls that were approved, while they run: the AI SDK runs them, and would tell of their results only when the model
- * has answered.
+ * Watches approved calls while the AI SDK runs them, because it reports their results only after the model's answer.
  */
 export class Resumption {
   readonly #resumed: ResumedRun;
@@ -24,25 +23,25 @@ export class Resumption {
     this.#left = new Set(resumed.approved.keys());
   }
 
-  /** Whether a tool was run, or the model asked: from then on the pause is over. */
+  /** Whether a tool ran or the model was asked, which ends the pause. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
-  /** What the tools returned that have ended. */
+  /** The results of the calls that have ended. */
   get messages(): ModelMessage[] {
     return this.#results.length === 0 ? [] : [{ role: "tool", content: [...this.#results] }];
   }
 
-  /** To be called before the model is. */
+  /** Ends the pause. Call it before asking the model. */
   begin(): void {
     this.#hasBegun = true;
   }
 
   /**
-   * The tools, of which those that were approved take part in this, whether they ask for approvals themselves or not.
+   * Returns the tools with their approved calls watched, whether or not the tools ask for approval themselves.
    *
-   * @throws RunNotContinuableError when one of those cannot run here.
+   * @throws RunNotContinuableError when an approved tool cannot run here.
    */
   watched(tools: ToolSet, signal: AbortSignal): ToolSet {
     const { before, approved } = this.#resumed;
@@ -52,8 +51,8 @@ export class Resumption {
       const execute = tool?.execute;
       if (tool === undefined || execute === undefined) {
         throw new RunNotContinuableError(before.runId, {
-          why: `its tool ${JSON.stringify(name)} cannot be run here`,
-          advice: "Give the agent or team such a tool, or continue the run in Agno.",
+          why: `its tool ${JSON.stringify(name)} cannot run here`,
+          advice: "Give the agent or team this tool with an execute function, or continue the run in Agno.",
         });
       }
       watched[name] = this.#watchedTool(name, { tool, execute: execute.bind(tool), signal });
@@ -110,7 +109,7 @@ export class Resumption {
   }
 }
 
-/** A tool may return what it has so far, again and again: the last is its result. */
+/** Returns a tool's result. A tool may yield preliminary results; the last one counts. */
 async function lastOf(returned: unknown): Promise<unknown> {
   if (typeof returned !== "object" || returned === null || !(Symbol.asyncIterator in returned)) {
     return returned;
@@ -122,7 +121,7 @@ async function lastOf(returned: unknown): Promise<unknown> {
   return last;
 }
 
-/** What a model is told of a result, by the rules of the AI SDK. */
+/** Converts a tool's output to the form that the model is shown, by the rules of the AI SDK. */
 async function outputOf(
   { toModelOutput }: ToolSet[string],
   { toolCallId, input, output }: Call & { readonly output: unknown },

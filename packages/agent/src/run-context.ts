@@ -9,7 +9,7 @@ import type { RunContext } from "@sessiondb/turns";
 export function runContextOf(options: { readonly experimental_context?: unknown }): RunContext {
   const context = options.experimental_context;
   if (typeof context !== "object" || context === null || !("updateSessionState" in context)) {
-    throw new InvalidArgumentError("options", "those that a tool's execute gets within a run");
+    throw new InvalidArgumentError("options", "those that a tool's execute receives during a run");
   }
   return context as RunContext;
 }

@@ -14,13 +14,13 @@ export interface PreparedRun {
 
 interface RunInProgressOptions {
   readonly turn: Turn;
-  /** The run that a new session begins with; null if it begins with this one. */
+  /** The introduction of a new session, as a run; null without one. */
   readonly introduction: Run | null;
-  /** Summarizes the session after the run; null if that is not wanted. */
+  /** Summarizes the session after the run; null if no summary is wanted. */
   readonly summarize: ((run: AgentRun | TeamRun) => Promise<void>) | null;
 }
 
-/** A run with its turn: the model works while the first row is written, and the last row follows the answer. */
+/** A run with its turn. The model works while the first row is written; the last row is written after the answer. */
 export class RunInProgress {
   readonly prepared: PreparedRun;
   readonly #options: RunInProgressOptions;
@@ -35,13 +35,13 @@ export class RunInProgress {
     this.#options.turn.abort(reason);
   }
 
-  /** Starts to store the run. Call it once the model was asked. */
+  /** Starts storing the run. Call it after asking the model. */
   begin(): void {
     const { turn, introduction } = this.#options;
     turn.begin(this.prepared.record.running(), introduction);
   }
 
-  /** Stores how the run ended. Rejects with the error of the model or of the storage. */
+  /** Stores the end of the run. Rejects with the error of the model or of the storage. */
   async end(outcome: GenerationOutcome): Promise<RunResult> {
     const { turn } = this.#options;
     const { scope, record, request } = this.prepared;
@@ -69,7 +69,7 @@ export class RunInProgress {
     };
   }
 
-  /** Summarizes the session if that is wanted, unless nothing of the turn was stored. */
+  /** Summarizes the session if that is wanted. Rejects with the storage error if nothing of the turn was stored. */
   async #summarize(run: AgentRun | TeamRun): Promise<void> {
     const { turn, summarize } = this.#options;
     if (summarize !== null && !turn.isWritten) {

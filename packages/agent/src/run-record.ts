@@ -18,15 +18,15 @@ import { toStoredMessages } from "./message-codec.ts";
 import type { RunSetup } from "./model-component.ts";
 import { requirementsOf } from "./waiting.ts";
 
-/** Which parts of a run are stored. */
+/** The parts of a run to store. */
 export interface StorageOptions {
   /** Images, audio, videos and files of messages and input. Default true. */
   storeMedia?: boolean;
-  /** The results of tools and the calls they answer. Default true. The list of calls in `tools` stays in any case. */
+  /** Tool results and the calls they answer. Default true. The list of calls in `tools` is always stored. */
   storeToolMessages?: boolean;
-  /** Also a copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
+  /** A copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
   storeHistoryMessages?: boolean;
-  /** Teams: also a copy of the members' runs within the leader's, as Agno can keep them. Default false. */
+  /** Teams only: a copy of the members' runs inside the leader's, as Agno can store them. Default false. */
   storeMemberResponses?: boolean;
 }
 
@@ -44,22 +44,22 @@ export interface ChildRun {
   readonly run: Run;
 }
 
-/** The component's own fields of a run. */
+/** The component's own fields in a run. */
 export type RunOwner =
   | Pick<AgentRun, "runType" | "agentId" | "agentName">
   | Pick<TeamRun, "runType" | "teamId" | "teamName">;
 
-/** Makes the rows of one run, as Agno stores it, for its start and its end. */
+/** Makes the rows for the start and the end of a run, as Agno stores them. */
 export class RunRecord {
   readonly #owner: RunOwner;
   readonly #setup: RunSetup;
   readonly #storage: Required<StorageOptions>;
-  /** What a paused run said and did so far, with what was decided; null for a new run. */
+  /** The paused run with the decisions; null for a new run. */
   readonly #resumed: AgentRun | TeamRun | null;
   /** The stored form of the messages, made once for both rows: media may be large. */
   #storedInput: readonly Message[] | null = null;
   #storedHistory: readonly Message[] | null = null;
-  /** The fields of a paused run, whoever wrote them: those that are not made anew stay. */
+  /** The fields of a paused run, including Agno's. Those that are not made anew stay. */
   readonly #base: Partial<ConversationRun & Pick<TeamRun, "memberResponses">>;
 
   constructor(owner: RunOwner, setup: RunSetup, storage: Required<StorageOptions>) {
@@ -67,12 +67,12 @@ export class RunRecord {
     this.#setup = setup;
     this.#storage = storage;
     this.#resumed = setup.resumed?.run ?? null;
-    // The state may be empty by the end.
+    // The state may be empty by the end of the run.
     const { sessionState: _state, ...base } = this.#resumed ?? {};
     this.#base = base;
   }
 
-  /** The row that shows that the run is under way. */
+  /** Returns the run's row while it is in progress. */
   running(): AgentRun | TeamRun {
     return this.#run({ status: "RUNNING", messages: this.#messages([], { whole: false }) });
   }
@@ -101,7 +101,7 @@ export class RunRecord {
       contentType: output === undefined || typeof output === "string" ? "str" : "dict",
       reasoningContent: joined(this.#base.reasoningContent, reasoning),
       messages: this.#messages(outcome.messages, {
-        // A run that may continue needs all of them.
+        // A run that may continue needs all messages.
         whole: isPaused || (this.#resumed !== null && status !== "COMPLETED"),
       }),
       metrics,
@@ -145,7 +145,7 @@ export class RunRecord {
   }
 
   get #historyMessages(): readonly Message[] {
-    // A run that continues has its copy of the history among its messages.
+    // A continued run has its copy of the history among its messages.
     const wanted = this.#storage.storeHistoryMessages && this.#resumed === null;
     return (this.#storedHistory ??= wanted
       ? this.#stored(this.#setup.history).map((message) => ({ ...message, fromHistory: true }))
@@ -177,7 +177,7 @@ function withoutTools(messages: readonly Message[]): Message[] {
   });
 }
 
-/** Merges the calls of a run before and after its pause, so that one that waited gets its result. */
+/** Merges the calls of a run before and after its pause, so that a call that waited gets its result. */
 function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecution[]): ToolExecution[] {
   const merged = [...before];
   for (const tool of after) {

@@ -16,15 +16,15 @@ type AiStream = ReturnType<typeof streamText<ToolSet>>;
 type Part = TextStreamPart<ToolSet>;
 
 /**
- * A run whose answer is read while it is made. The run goes on whether anybody reads or not; a reader that leaves the loop or
- * disconnects cancels it. A stream ends when the run is stored, and fails if that fails.
+ * A run whose answer can be read as it arrives. The run continues whether or not anyone reads; a reader that leaves the
+ * loop or disconnects cancels it. A stream ends when the run is stored, and fails if that fails.
  */
 export class RunStream {
   readonly runId: string;
   readonly sessionId: string;
   /**
-   * The outcome of the run, once it is stored; a cancelled run resolves with what had arrived. Rejects with the error of the
-   * model or the storage.
+   * The outcome of the run, once it is stored; a cancelled run resolves with what had arrived. Rejects with the error
+   * of the model or of the storage.
    */
   readonly result: Promise<RunResult>;
   readonly #run: RunInProgress;
@@ -37,16 +37,16 @@ export class RunStream {
     ({ runId: this.runId, sessionId: this.sessionId } = run.prepared.scope);
   }
 
-  /** Asks the model, and starts to store the run. */
+  /** Asks the model and starts storing the run. */
   static start(run: RunInProgress): RunStream {
     const { stream, outcome } = startStream(run);
     const result = outcome.then((ended) => run.end(ended));
-    // The streams report its rejection too.
+    // The streams report the rejection too.
     result.catch(() => {});
     return new RunStream(run, stream, result);
   }
 
-  /** The parts of the answer as the AI SDK has them. An error of the model is a part. */
+  /** The parts of the answer, as the AI SDK streams them. An error of the model is a part. */
   get fullStream(): ReadableStream<Part> {
     return this.#guarded(this.#stream.fullStream, { failed: () => true });
   }
@@ -56,12 +56,12 @@ export class RunStream {
     return this.#guarded(this.#stream.textStream, { failed: () => false });
   }
 
-  /** For the hooks of `@ai-sdk/react` and its like. */
+  /** Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. */
   toUIMessageStream(options?: UIMessageStreamOptions<UIMessage>): ReadableStream<InferUIMessageChunk<UIMessage>> {
     return this.#guarded(this.#stream.toUIMessageStream(options), { failed: (chunk) => chunk.type === "error" });
   }
 
-  /** An HTTP response for them. */
+  /** Returns an HTTP response for those hooks. */
   toUIMessageStreamResponse(options: ResponseInit & UIMessageStreamOptions<UIMessage> = {}): Response {
     const { status, statusText, headers, ...rest } = options;
     const init = {
@@ -72,7 +72,7 @@ export class RunStream {
     return createUIMessageStreamResponse({ ...init, stream: this.toUIMessageStream(rest) });
   }
 
-  /** An HTTP response of plain text. */
+  /** Returns an HTTP response with the answer as plain text. */
   toTextStreamResponse(init: ResponseInit = {}): Response {
     const headers = new Headers(init.headers);
     if (!headers.has("content-type")) {
@@ -81,7 +81,7 @@ export class RunStream {
     return new Response(this.textStream.pipeThrough(new TextEncoderStream()), { ...init, headers });
   }
 
-  /** Passes items on, ends when the run is stored, and cancels the run when its reader goes away. */
+  /** Passes items on, ends when the run is stored, and cancels the run when the reader leaves. */
   #guarded<Item>(source: ReadableStream<Item>, { failed }: { failed: (item: Item) => boolean }): ReadableStream<Item> {
     const reader = source.getReader();
     const ended = this.result.then(
@@ -92,7 +92,7 @@ export class RunStream {
     return new ReadableStream<Item>(
       {
         pull: async (controller) => {
-          // A model that does not hear of the cancelling would keep its readers waiting.
+          // A model that ignores the cancellation would keep its readers waiting.
           const next = await Promise.race([reader.read(), ended.then(() => drained(reader))]);
           if (next === null || next.done) {
             try {
@@ -111,7 +111,7 @@ export class RunStream {
           controller.enqueue(next.value);
         },
         cancel: (reason: unknown) => {
-          this.#run.abort(reason ?? new DOMException("The reader of the run's answer went away.", "AbortError"));
+          this.#run.abort(reason ?? new DOMException("The reader of the run's answer stopped reading.", "AbortError"));
           reader.cancel(reason).catch(() => {});
         },
       },
@@ -124,7 +124,7 @@ function isError(item: unknown): boolean {
   return typeof item === "object" && item !== null && "type" in item && item.type === "error";
 }
 
-/** What a source has ready when the run has ended; null if it gives nothing more. */
+/** Returns what a source has ready when the run has ended; null if nothing is left. */
 async function drained<Item>(
   reader: ReadableStreamDefaultReader<Item>,
 ): Promise<Awaited<ReturnType<typeof reader.read>> | null> {
@@ -132,7 +132,7 @@ async function drained<Item>(
   return Promise.race([reader.read(), nothing]);
 }
 
-/** How long a model has to end its stream once it was told to. */
+/** The milliseconds that a model has to end its stream after an abort. */
 const abortGrace = 1000;
 
 function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<GenerationOutcome> } {

@@ -12,13 +12,13 @@ interface Call {
 
 interface Seen {
   readonly steps: readonly StepResult<ToolSet>[];
-  /** The calls of a step that did not end. */
+  /** The calls of an unfinished step. */
   readonly unfinished: readonly Call[];
   /** Holds the results of calls that were approved before the first step. */
   readonly messages: readonly ModelMessage[];
 }
 
-/** Returns the calls with their outcomes, as far as they came. */
+/** Returns the calls, with their outcomes as far as they are known. */
 export function toolExecutions({ steps, unfinished, messages }: Seen): ToolExecution[] {
   const executions = new Map<string, ToolExecution>();
   for (const { content } of steps) {

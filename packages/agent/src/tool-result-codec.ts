@@ -6,12 +6,12 @@ import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts
 
 type ToolOutput = ToolResultPart["output"];
 
-/** The result of a tool as a message of its own. */
+/** Converts a tool result to a stored message. */
 export function storedResult({ toolCallId, toolName, output, providerOptions }: ToolResultPart): Message {
   const { text, isError } = resultOf(output);
   const stored: Message = { role: "tool", toolCallId, toolName, content: text, toolCallError: isError };
   if (!isDeepStrictEqual(plainOutput(stored), output) || providerOptions !== undefined) {
-    // The text is there already.
+    // The text already holds the value.
     const isJson = output.type === "json" || output.type === "error-json";
     stored.providerData = {
       ai_sdk: jsonCopy({ output: isJson ? { ...output, value: undefined } : output, options: providerOptions }),
@@ -20,13 +20,13 @@ export function storedResult({ toolCallId, toolName, output, providerOptions }: 
   return stored;
 }
 
-/** The result of a tool as text, and whether it failed. */
+/** Returns a tool result as text, and whether it is an error. */
 export function resultOf(output: ToolOutput): { readonly text: string; readonly isError: boolean } {
   const isError = output.type === "error-text" || output.type === "error-json" || output.type === "execution-denied";
   return { text: outputText(output), isError };
 }
 
-/** A stored message of a tool as the AI SDK takes it. */
+/** Converts a stored message of a tool to a result of the AI SDK. */
 export function resultPart(message: Message): ToolResultPart {
   const options = optionsOf(message);
   return {

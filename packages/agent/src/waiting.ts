@@ -1,12 +1,12 @@
 import type { AgentRun, JsonObject, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 
-// What a run waits for: Agno says so at the call, and once more in the run's list of requirements.
+// Agno records what a run waits for in two places: at the call, and in the run's list of requirements.
 
-/** What a call waits for: a yes or no, what the user is to fill in, or the result of a tool that runs elsewhere. */
+/** The input that a call waits for: a yes or no, values from the user, or the result of a tool that runs elsewhere. */
 export type Wait = "confirmation" | "userInput" | "externalExecution";
 
-/** Null for a call that waits for nothing, or no more. */
+/** Returns the input that a call waits for; null if it does not wait. */
 export function waitOf(tool: ToolExecution): Wait | null {
   if (tool.requiresConfirmation === true && (tool.confirmed ?? null) === null) {
     return "confirmation";
@@ -21,7 +21,7 @@ export function isWaiting(tool: ToolExecution): boolean {
   return waitOf(tool) !== null;
 }
 
-/** The entries of a run's requirements that are not met yet. */
+/** Returns the requirements of a run that are not met yet. */
 export function openRequirements({ requirements }: AgentRun | TeamRun): JsonObject[] {
   return (requirements ?? []).filter(isJsonObject).filter((entry) => {
     const call = executionOf(entry);
@@ -41,13 +41,13 @@ export function openRequirements({ requirements }: AgentRun | TeamRun): JsonObje
   });
 }
 
-/** The call that an entry is about. */
+/** Returns the id of the call that an entry is about; null if it names none. */
 export function callIdOf(entry: JsonValue): string | null {
   const id = isJsonObject(entry) ? executionOf(entry)["tool_call_id"] : null;
   return typeof id === "string" ? id : null;
 }
 
-/** Whether an entry is about a call of a team's member, and not of the run's own. */
+/** Returns whether an entry is about a call of a team member rather than of the run itself. */
 export function isOfMember(entry: JsonValue): boolean {
   return (
     isJsonObject(entry) && ((entry["member_run_id"] ?? null) !== null || (entry["member_agent_id"] ?? null) !== null)
@@ -55,8 +55,8 @@ export function isOfMember(entry: JsonValue): boolean {
 }
 
 /**
- * The requirements of a run with these calls, as Agno lists them: those listed before with what was decided since, and one
- * for each further call that waits.
+ * Returns the requirements of a run with these calls, as Agno lists them: the previous ones, updated with the
+ * decisions, and one for each further call that waits.
  */
 export function requirementsOf(
   tools: readonly ToolExecution[],

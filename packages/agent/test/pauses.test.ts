@@ -315,7 +315,7 @@ describe.each(ours.filter((pause) => !pause.endsWith("external execution")))("a 
     const { error, run, prompts } = await goOn(paused, [], { ran });
     expect(error).toBeNull();
     expect(run.status).toBe("COMPLETED");
-    expect(JSON.stringify(prompts)).toContain("is not known");
+    expect(JSON.stringify(prompts)).toContain("is unknown");
     expect(ran).toEqual(ranHere(waiting));
   });
 
