@@ -11,7 +11,7 @@ export function answer(request: ChatRequest): Reply {
     const [, about = ""] = /.*User: (.*)/s.exec(last) ?? [];
     return { text: JSON.stringify({ summary: `About ${about.split("\n")[0]}`, topics: ["travel"] }) };
   }
-  if (said(request, "system").some((text) => text.startsWith("Name conversations"))) {
+  if (said(request, "system").some((text) => text.startsWith("Name the conversation"))) {
     return { text: "A short name" };
   }
   if (request.messages.at(-1)?.role === "tool") {

@@ -15,20 +15,20 @@ import { jsonSchema, tool, type ToolSet } from "ai";
 import type { RunSetup } from "./model-component.ts";
 import type { ChildRun } from "./run-record.ts";
 
-/** How a leader works with its members, and what they are told. */
+/** The options of delegation: the order of tasks, and the context that members are given. */
 export interface DelegationOptions {
   /**
-   * Whether several tasks that the leader delegates in one step are done one after another (`sequential`, the default) or at
-   * once (`parallel`).
+   * Whether tasks that the leader delegates in one step run one after another (`sequential`, the default) or
+   * concurrently (`parallel`).
    */
   delegation?: "sequential" | "parallel";
-  /** Whether members are told what the user asked the team before, and what it answered. Default false. */
+  /** Whether members are told the team's earlier conversation with the user. Default false. */
   addTeamHistoryToMembers?: boolean;
-  /** How many of the newest turns they are told. Default 3. */
+  /** The number of newest turns they are told. Default 3. */
   numTeamHistoryRuns?: number;
-  /** Whether members are told what others answered before them in the same run. Default false. */
+  /** Whether members are told the earlier answers of members in the same run. Default false. */
   shareMemberInteractions?: boolean;
-  /** Whether a member is shown its own earlier runs in this session, at the cost of one read. Default false. */
+  /** Whether a member is shown its own earlier runs in this session. Costs one read per task. Default false. */
   addMemberHistory?: boolean;
 }
 
@@ -40,11 +40,11 @@ export const delegationReaders = {
   addMemberHistory: flag(false),
 } satisfies OptionReaders<DelegationOptions>;
 
-/** How many of a session's newest runs are searched for a member's own, and how many of those it is shown. */
+/** The number of newest runs searched for a member's own, and the maximum number of those that it is shown. */
 const runsSearched = 100;
 const memberRuns = 10;
 
-/** What a delegation needs of its team. */
+/** The part of a team that delegation uses. */
 interface DelegatingTeam {
   readonly members: readonly Executor[];
   readonly keepsSessions: boolean;
@@ -58,7 +58,7 @@ interface Interaction {
   readonly answer: string;
 }
 
-/** The tools of a leader for one run. */
+/** The leader's tools and instructions for one run. */
 export class Delegation {
   readonly #team: DelegatingTeam;
   readonly #scope: RunScope;
@@ -81,15 +81,15 @@ export class Delegation {
         .filter((part) => part !== "")
         .join(", "),
     );
-    return `You lead a team. Delegate tasks to its members where they can do better, then answer the user yourself.\n\n<team_members>\n${members.join("\n")}\n</team_members>`;
+    return `You lead a team. Delegate tasks to members who can do them better than you, then answer the user yourself.\n\n<team_members>\n${members.join("\n")}\n</team_members>`;
   }
 
   get tools(): ToolSet {
-    const task = { type: "string", description: "What to do, with all that is needed to do it." } as const;
+    const task = { type: "string", description: "The task, including everything needed to do it." } as const;
     const memberId = { type: "string", description: "The id of the member." } as const;
     return {
       delegate_task_to_member: tool({
-        description: "Gives a task to a member of the team, and returns the member's answer.",
+        description: "Gives a task to a team member and returns the member's answer.",
         inputSchema: jsonSchema<{ member_id: string; task: string }>({
           type: "object",
           properties: { member_id: memberId, task },
@@ -99,7 +99,7 @@ export class Delegation {
           this.#delegate(this.#memberOf(id), text, toolCallId),
       }),
       delegate_task_to_all_members: tool({
-        description: "Gives a task to each member of the team, and returns their answers.",
+        description: "Gives the same task to every team member and returns their answers.",
         inputSchema: jsonSchema<{ task: string }>({ type: "object", properties: { task }, required: ["task"] }),
         execute: async ({ task: text }, { toolCallId }) => {
           const answers = this.#team.members.map(async (member) => {

@@ -6,12 +6,12 @@ import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts
 import { mediaLists, mediaParts, textOfData, toMediaPart, toStoredMedia, type MediaList } from "./stored-media.ts";
 import { resultPart, storedResult } from "./tool-result-codec.ts";
 
-// The fields of a stored message are Agno's. What they cannot hold, such as the signatures of a provider or the order of
-// parts, is beside them in `provider_data.ai_sdk`, and only there is such a thing.
+// The fields of a stored message are Agno's. What they cannot hold, such as a provider's signatures or the order of
+// parts, is kept in `provider_data.ai_sdk`, which is absent otherwise.
 
 type Part = Exclude<(UserModelMessage | AssistantModelMessage)["content"], string>[number];
 
-/** Messages of the AI SDK as Agno stores them: each result of a tool is a message of its own. */
+/** Converts messages of the AI SDK to Agno's stored form, in which each tool result is a message of its own. */
 export function toStoredMessages(
   messages: readonly ModelMessage[],
   { createdAt }: { readonly createdAt: number },
@@ -31,7 +31,7 @@ export function toStoredMessages(
   });
 }
 
-/** Stored messages, by whomever they were written, as the AI SDK takes them. Never throws on what is stored. */
+/** Converts stored messages of any writer to messages of the AI SDK. Never throws, whatever is stored. */
 export function toModelMessages(messages: readonly Message[]): ModelMessage[] {
   const result: ModelMessage[] = [];
   for (const message of messages.flatMap(separateResults)) {
@@ -53,12 +53,12 @@ export function toModelMessages(messages: readonly Message[]): ModelMessage[] {
   return result;
 }
 
-/** The calls that an assistant message makes of tools that are run here, by id. */
+/** Returns the ids of the tool calls in an assistant message, without those that the provider executes. */
 export function callIds(message: Message): string[] {
   return callsOf(message).map(({ toolCallId }) => toolCallId);
 }
 
-/** An assistant message with those of its calls that are kept; null when nothing is left of it. */
+/** Returns an assistant message with only the wanted calls; null when nothing is left of it. */
 export function withCalls(message: Message, wanted: ReadonlySet<string>): Message | null {
   const calls = Array.isArray(message.toolCalls) ? message.toolCalls : [];
   const parts = partsOf(message)?.filter(
@@ -163,7 +163,7 @@ function callsOf(message: Message): { toolCallId: string; toolName: string; inpu
   });
 }
 
-/** The parts kept beside Agno's fields; null if there are none, or none that can be understood. */
+/** Returns the parts kept beside Agno's fields; null if there are none, or if one cannot be restored. */
 function partsOf(message: Message): Part[] | null {
   const parts = kept(message)?.["parts"];
   if (!Array.isArray(parts) || !parts.every(isPart)) {
@@ -182,7 +182,7 @@ function partsOf(message: Message): Part[] | null {
   return restored.includes(null) ? null : (restored as unknown as Part[]);
 }
 
-/** What the part says of itself goes before what Agno's fields say, but the content is there. */
+/** Restores a media part: the fields are those of the kept part, the content is that of Agno's fields. */
 function mergedMedia(found: object, own: JsonObject): object {
   const data = "image" in found ? found.image : "data" in found ? found.data : "";
   return own["type"] === "image" ? { ...own, image: data } : { ...own, data };
@@ -206,7 +206,7 @@ function isPart(part: JsonValue): part is JsonObject {
   );
 }
 
-/** Old databases of Agno hold several results in one message. */
+/** Splits a message with several tool results, as old Agno databases hold them, into one message each. */
 export function separateResults(message: Message): Message[] {
   if (message.role !== "tool" || (message.toolCallId ?? null) !== null || !Array.isArray(message.toolCalls)) {
     return [message];
@@ -219,7 +219,7 @@ export function separateResults(message: Message): Message[] {
   }));
 }
 
-/** A part with its URL or bytes as text. Media are large: what is made of them further on is made of this. */
+/** Returns a part with its URL or bytes as text. Media may be large, so this is done once. */
 function withTextData(part: Part): Part {
   return part.type === "image"
     ? { ...part, image: textOfData(part.image) }
@@ -228,9 +228,9 @@ function withTextData(part: Part): Part {
       : part;
 }
 
-/** Parts as JSON would keep them, to be compared with what can be restored. */
+/** Returns parts as JSON keeps them, to be compared with the restored ones. */
 function normalized(content: readonly Part[]): unknown[] {
-  // The AI SDK leaves keys that hold nothing.
+  // The AI SDK leaves keys with the value undefined.
   return JSON.parse(JSON.stringify(content)) as unknown[];
 }
 

@@ -3,10 +3,10 @@ import { generateText, type LanguageModel } from "ai";
 
 const mostWords = 5;
 const attempts = 3;
-/** A name says what a conversation is about; its beginning tells. */
+/** The beginning of a conversation is enough to name it. */
 const mostCharacters = 4000;
 
-/** A name of a few words for a session, made by a model from its messages; `otherwise` if that makes none. */
+/** Asks a model to name a session in a few words, from its messages. Returns `otherwise` if there is no name. */
 export async function generateName(
   session: Session,
   { model, otherwise }: { readonly model: LanguageModel; readonly otherwise: string },
@@ -19,7 +19,7 @@ export async function generateName(
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const { text } = await generateText({
       model,
-      system: `Name conversations. Answer with a name of at most ${mostWords} words and nothing else.`,
+      system: `Name the conversation. Answer with a name of at most ${mostWords} words and nothing else.`,
       prompt: `<conversation>\n${conversation}\n</conversation>`,
     });
     name = text.replaceAll(/\s+/g, " ").replaceAll(/^["' ]+|["'. ]+$/g, "");

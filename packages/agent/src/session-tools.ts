@@ -3,9 +3,9 @@ import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import { mayTakePart, ownRuns, type Component, type RunContext } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
 
-/** By which tools a model may look into sessions, or change the state of its own. */
+/** The tools with which a model reads sessions, or changes the state of its own. */
 export interface SessionToolOptions {
-  /** A tool by which the model changes the session state. Default false. */
+  /** A tool that changes the session state. Default false. */
   agenticState?: boolean;
   /** A tool that reads this session's messages. Default false. */
   readChatHistory?: boolean;
@@ -28,7 +28,7 @@ export const sessionToolReaders = {
 const mostSessions = 20;
 const runsInPreview = 3;
 const previewLength = 200;
-/** As much of a past session as a model may read at once. */
+/** The maximum number of runs of a past session that a model may read at once. */
 const mostRuns = 50;
 
 interface Place {
@@ -36,7 +36,7 @@ interface Place {
   readonly context: RunContext;
 }
 
-/** The tools that are switched on, for one run. */
+/** Returns the tools that are switched on, for one run. */
 export function sessionTools(options: SessionToolOptions, { component, context }: Place): ToolSet {
   const { keepsSessions } = component;
   const { userId } = context;
@@ -56,7 +56,7 @@ export function sessionTools(options: SessionToolOptions, { component, context }
 
 function updateSessionState(context: RunContext): ToolSet[string] {
   return tool({
-    description: "Changes the session state. Each key given replaces the key of that name; the others stay.",
+    description: "Changes the session state. Each given key replaces the key of the same name; all other keys stay.",
     inputSchema: jsonSchema<{ session_state_updates: Record<string, never> }>({
       type: "object",
       properties: { session_state_updates: { type: "object", description: "The keys to set, with their values." } },
@@ -82,7 +82,7 @@ const countSchema = (name: string, description: string) =>
 function chatHistory(component: Component, context: RunContext): ToolSet[string] {
   return tool({
     description: "Reads the messages of this conversation.",
-    inputSchema: countSchema("num_runs", "How many of the newest turns. All, if left out."),
+    inputSchema: countSchema("num_runs", "The number of newest turns to read. Default: all."),
     execute: async ({ num_runs: runs }) => {
       const session = await readOwn({ component, context }, runs === undefined ? undefined : countOf(runs));
       const skipRoles = ["system", "tool"];
@@ -95,7 +95,7 @@ function chatHistory(component: Component, context: RunContext): ToolSet[string]
 function toolCalls(component: Component, context: RunContext): ToolSet[string] {
   return tool({
     description: "Reads the tool calls of this conversation, newest first.",
-    inputSchema: countSchema("num_calls", "How many of the newest calls. 3, if left out."),
+    inputSchema: countSchema("num_calls", "The number of newest calls to read. Default: 3."),
     execute: async ({ num_calls: calls = 3 }) => {
       const session = await readOwn({ component, context }, mostRuns);
       return session === null || session.sessionType === "workflow" ? [] : session.getToolCalls({ numCalls: calls });
@@ -104,12 +104,12 @@ function toolCalls(component: Component, context: RunContext): ToolSet[string] {
 }
 
 /**
- * What was before this run. Whose session it is, the start of the run has checked, unless it could not read it, or the
- * session is in another store than this component's.
+ * Returns the session before this run; null if there is none. Checks its owner again, because the start of the run may
+ * not have been able to read the session, or may have used a different store.
  */
 async function readOwn({ component, context }: Place, runsLimit: number | undefined): Promise<Session | null> {
   const { sessionId, runId, userId } = context;
-  // This run may be there already, or not yet.
+  // This run may or may not be stored already.
   const limit = runsLimit === undefined ? {} : { runsLimit: runsLimit + 1 };
   const db = await component.getDb();
   const session = await db.getSession({ sessionId, ...limit });
@@ -124,10 +124,10 @@ async function readOwn({ component, context }: Place, runsLimit: number | undefi
 
 function searchSessions({ component, context }: Place, userId: string): ToolSet[string] {
   return tool({
-    description: "Lists the user's other conversations, newest first, with the beginning of their newest turns.",
+    description: "Lists the user's other conversations, newest first, with excerpts of their latest messages.",
     inputSchema: jsonSchema<{ session_name?: string }>({
       type: "object",
-      properties: { session_name: { type: "string", description: "A part of the name of the conversation." } },
+      properties: { session_name: { type: "string", description: "Text that the name of the conversation contains." } },
     }),
     execute: async ({ session_name: sessionName }) => {
       const db = await component.getDb();
@@ -164,7 +164,7 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
       type: "object",
       properties: {
         session_id: { type: "string" },
-        num_runs: { type: "integer", minimum: 1, description: `How many of the newest turns; at most ${mostRuns}.` },
+        num_runs: { type: "integer", minimum: 1, description: `The number of newest turns; at most ${mostRuns}.` },
       },
       required: ["session_id"],
     }),
@@ -194,7 +194,7 @@ async function leaveOutForeign(
   session.runs = await ownRuns(component, session.runs, { db, session });
 }
 
-/** A model may ask for any number. */
+/** Returns a valid number of runs, whatever number the model asked for. */
 function countOf(asked: number): number {
   return Math.max(Math.trunc(asked), 1);
 }

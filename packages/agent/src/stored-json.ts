@@ -1,15 +1,15 @@
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 
-// What stored messages hold may be anything: looking at it never throws.
+// Stored messages may hold anything. Reading them never throws.
 
-/** What of a message of the AI SDK is kept beside Agno's fields; null if nothing is. */
+/** Returns what is kept of a message of the AI SDK beside Agno's fields; null if nothing is. */
 export function kept(message: Message): JsonObject | null {
   const own = isJsonObject(message.providerData) ? message.providerData["ai_sdk"] : null;
   return isJsonObject(own) ? own : null;
 }
 
-/** Text, or that of a list of parts as OpenAI has them. */
+/** Returns content as text; of a list of parts in OpenAI's format, the texts. */
 export function textOf(content: JsonValue | undefined): string {
   if (Array.isArray(content)) {
     return content
@@ -24,7 +24,7 @@ export function textOf(content: JsonValue | undefined): string {
       : JSON.stringify(content);
 }
 
-/** Arguments that are no JSON stay text. */
+/** Parses the arguments of a call. Text that is not JSON stays text. */
 export function argumentsOf(text: JsonValue | undefined): JsonValue {
   if (typeof text !== "string") {
     return text ?? {};
@@ -36,13 +36,13 @@ export function argumentsOf(text: JsonValue | undefined): JsonValue {
   }
 }
 
-/** The options for the provider that were kept. */
+/** Returns the provider options that were kept. */
 export function optionsOf(message: Message): object {
   const options = kept(message)?.["options"];
   return isJsonObject(options) ? { providerOptions: options } : {};
 }
 
-/** As JSON would keep it. */
+/** Returns a copy as JSON keeps it; an empty object if JSON cannot hold it. */
 export function jsonCopy(value: object): JsonObject {
   try {
     return JSON.parse(JSON.stringify(value)) as JsonObject;

@@ -7,7 +7,7 @@ export const mediaLists = ["images", "audio", "videos", "files"] as const;
 
 type MediaPart = ImagePart | FilePart;
 
-/** Agno refuses to read a message with a file of any other type; those are stored without their type. */
+/** The file types that Agno accepts. It refuses a message with any other, so other files are stored without a type. */
 const fileTypes: ReadonlySet<string> = new Set([
   "application/json",
   "application/pdf",
@@ -20,7 +20,7 @@ const fileTypes: ReadonlySet<string> = new Set([
   "text/xml",
 ]);
 
-/** A media part as Agno stores it: by its URL, or in base64. */
+/** Converts a media part to Agno's stored form (a URL, base64 or text), and returns the list it belongs to. */
 export function toStoredMedia(part: MediaPart): { readonly list: MediaList; readonly media: Media } {
   const mediaType = part.mediaType ?? (part.type === "image" ? undefined : "application/octet-stream");
   const list = part.type === "image" ? "images" : listOf(mediaType ?? "");
@@ -31,7 +31,7 @@ export function toStoredMedia(part: MediaPart): { readonly list: MediaList; read
   if (mimeType !== undefined && (list !== "files" || fileTypes.has(mimeType))) {
     const text = list === "files" && content !== null && mimeType.startsWith("text/") ? textIn(content) : null;
     if (text !== null) {
-      // Of text files Agno keeps the text itself.
+      // Agno stores text files as plain text.
       return { list, media: { content: text, mimeType, ...(filename !== undefined && { filename }) } };
     }
     if (list !== "files" || !mimeType.startsWith("text/")) {
@@ -44,7 +44,7 @@ export function toStoredMedia(part: MediaPart): { readonly list: MediaList; read
   return { list, media };
 }
 
-/** A stored medium as a part; null for one whose content is not here. */
+/** Converts stored media to a part; null if the content is not here. */
 export function toMediaPart(list: MediaList, media: Media): MediaPart | null {
   const data = dataOf(list, media);
   if (data === null) {
@@ -59,7 +59,7 @@ export function toMediaPart(list: MediaList, media: Media): MediaPart | null {
   return { type: "file", data, mediaType: mediaType ?? otherwise, ...(filename !== undefined && { filename }) };
 }
 
-/** The media of a stored message, as parts. */
+/** Returns the media of a stored message as parts. */
 export function mediaParts(message: Message): MediaPart[] {
   return mediaLists.flatMap((list) => {
     const stored = message[list];
@@ -67,7 +67,7 @@ export function mediaParts(message: Message): MediaPart[] {
   });
 }
 
-/** Content of any kind that the AI SDK takes as text: a URL, or base64. */
+/** Converts content of any kind that the AI SDK takes to text: a URL, or base64. */
 export function textOfData(data: unknown): string {
   if (data instanceof URL) {
     return data.href;
@@ -103,7 +103,7 @@ function dataOf(list: MediaList, media: unknown): string | null {
   return typeof url === "string" && url !== "" ? url : null;
 }
 
-/** The text that base64 holds; null for what no database keeps as text. */
+/** Decodes base64 to text; null for bytes that are not text, and for text that databases cannot store. */
 function textIn(base64: string): string | null {
   const text = Buffer.from(base64, "base64").toString("utf8");
   return text.includes("\0") || Buffer.from(text).toString("base64") !== base64 ? null : text;

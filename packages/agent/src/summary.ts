@@ -15,44 +15,44 @@ import { languageModel } from "./model-options.ts";
 export interface SessionSummaryManagerOptions {
   /** Default: the model of the agent or team. */
   model?: LanguageModel;
-  /** What the model is told to do, in place of the default. */
+  /** The instructions for the model, in place of the default. */
   prompt?: string;
-  /** Only the newest n runs are summed up. Default: all. Not looked at where a summary builds on the one before. */
+  /** The number of newest runs to summarize. Default: all. Ignored when a summary builds on the previous one. */
   lastNRuns?: number;
-  /** At most the newest n messages. Default: all. */
+  /** The maximum number of newest messages to summarize. Default: all. */
   conversationLimit?: number;
   /**
-   * Whether a summary is made from the one before and the newest run alone, so that it costs the same in a long session as
-   * in a short one. Default false: it is made from the messages, each time anew.
+   * Whether a summary is made only from the previous one and the newest run, so that its cost does not grow with the
+   * session. Default false: each summary is made from the messages.
    */
   incremental?: boolean;
 }
 
-/** What a summary is made of. */
+/** The sources of a summary. */
 export interface SummaryRequest {
   readonly db: SessionDb;
   readonly sessionId: string;
-  /** For a manager without a model of its own. */
+  /** Used by a manager without a model of its own. */
   readonly model: LanguageModel;
-  /** The summary so far. */
+  /** The previous summary; null without one. */
   readonly previous: SessionSummary | null;
   /** The messages of the run that has just ended. */
   readonly messages: readonly Message[];
   readonly signal?: AbortSignal;
-  /** Of the component. Default `owner`: runs that others put into the owner's session are left out. */
+  /** The component's `access`. Default `owner`: runs that others wrote into the owner's session are left out. */
   readonly access?: SessionAccess;
 }
 
-const defaultPrompt = `Sum up a conversation between a user and an assistant, for use in later conversations.
-Summary: what matters of it, in few words. Leave out what will not matter again.
-Topics: what it was about, in a word or two each.
+const defaultPrompt = `Summarize a conversation between a user and an assistant for use in later conversations.
+Summary: the important points, in few words. Leave out anything that will not matter later.
+Topics: the subjects discussed, in one or two words each.
 Do not invent anything.`;
 
 const schema = jsonSchema<{ summary: string; topics: string[] }>({
   type: "object",
   properties: {
     summary: { type: "string", description: "The summary." },
-    topics: { type: "array", items: { type: "string" }, description: "What the conversation was about." },
+    topics: { type: "array", items: { type: "string" }, description: "The topics of the conversation." },
   },
   required: ["summary", "topics"],
   additionalProperties: false,
@@ -66,7 +66,7 @@ const optionReaders = {
   incremental: flag(false),
 } satisfies OptionReaders<SessionSummaryManagerOptions>;
 
-/** Makes the summaries of sessions, as Agno keeps them: `{ summary, topics, updated_at }`. */
+/** Makes summaries of sessions, as Agno stores them: `{ summary, topics, updated_at }`. */
 export class SessionSummaryManager {
   readonly #options: OptionsRead<typeof optionReaders>;
 
@@ -74,7 +74,7 @@ export class SessionSummaryManager {
     this.#options = readOptions(options, optionReaders);
   }
 
-  /** Null when there is nothing to sum up. Rejects with what the model or the store threw. */
+  /** Makes a summary; null when there is nothing to summarize. Rejects with the error of the model or of the store. */
   async createSummary(request: SummaryRequest): Promise<SessionSummary | null> {
     const { prompt = defaultPrompt, model = request.model, incremental } = this.#options;
     const builtOn = incremental ? request.previous : null;
@@ -90,8 +90,8 @@ export class SessionSummaryManager {
         ...(builtOn === null ? [] : [`<summary_so_far>\n${builtOn.summary}\n</summary_so_far>`]),
         `<conversation>\n${lines.join("\n")}\n</conversation>`,
         builtOn === null
-          ? "Provide the summary of the conversation."
-          : "Provide a summary of all: what was summed up so far, and what has been said since.",
+          ? "Provide a summary of the conversation."
+          : "Provide one summary covering the earlier summary and everything said since.",
       ].join("\n\n"),
       ...(request.signal !== undefined && { abortSignal: request.signal }),
     });
@@ -117,11 +117,11 @@ export class SessionSummaryManager {
   }
 }
 
-/** How a summary is put in front of the conversation. */
+/** Returns a summary as a paragraph of the system message. */
 export function summaryText({ summary }: SessionSummary): string {
   return (
     `A brief summary of the conversation so far:\n\n<summary_of_previous_interactions>\n${summary}\n` +
-    `</summary_of_previous_interactions>\n\nThe summary may be outdated. Where the messages that follow say otherwise, they are right.`
+    `</summary_of_previous_interactions>\n\nThe summary may be outdated. If later messages contradict it, trust them.`
   );
 }
 
@@ -160,7 +160,7 @@ function mediaOf(message: Message): string {
   return provided.length === 0 ? "" : `[Provided ${provided.join(", ")}]`;
 }
 
-/** ISO 8601 in local time without a zone, as Agno writes it: before Python 3.11 it reads no `Z`. */
+/** Returns ISO 8601 in local time without a zone, as Agno writes it. Python before 3.11 cannot read a `Z`. */
 function localTime(date: Date): string {
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, -1);
 }
