@@ -108,7 +108,7 @@ withAgnoOnEach((name, fresh) => {
           expect(result === null || after.tools?.[index]?.result === result).toBe(true);
         }
         const told = JSON.stringify(model.prompts.at(-1));
-        expect(told).not.toContain("not known");
+        expect(told).not.toContain("unknown");
         for (const result of results.filter((each) => each !== null)) {
           expect(told).toContain(JSON.stringify(result).slice(1, -1));
         }
