@@ -1,4 +1,4 @@
-// The door for authors of adapters: what a store is built from beside `@sessiondb/core`.
+// The door for authors of adapters: the parts of a store, beside `@sessiondb/core`.
 export { BaseSessionDb, type Signal } from "./base-session-db.ts";
 export * from "./arguments.ts";
 export { unixSeconds } from "./clock.ts";

@@ -6,7 +6,7 @@ import type { SessionDbLimits } from "./options.ts";
 type Unknown<T> = { readonly [Key in keyof T]?: unknown };
 
 const sessionTypes = ["agent", "team", "workflow"] as const;
-/** Unix seconds beyond this are milliseconds by mistake: it is the year 5138. */
+/** The year 5138 in Unix seconds. Larger values must be milliseconds, passed by mistake. */
 const latestTimestamp = 100_000_000_000;
 
 export function checkObject(value: unknown, argument: string): asserts value is Readonly<Record<string, unknown>> {
@@ -15,14 +15,12 @@ export function checkObject(value: unknown, argument: string): asserts value is 
   }
 }
 
-/**
- * Refuses names that mean nothing to a method: taken for "left out", a misspelt `userId` would open every user's sessions.
- */
+/** Refuses unknown names. If they were ignored, a misspelt `userId` would open every user's sessions. */
 export function checkKeys(value: unknown, argument: string, known: readonly string[]): void {
   checkObject(value, argument);
   for (const name in value) {
     if (!known.includes(name)) {
-      throw new InvalidArgumentError(`${argument}.${name}`, `left out: ${argument} may have ${known.join(", ")}`);
+      throw new InvalidArgumentError(`${argument}.${name}`, `left out: ${argument} accepts only ${known.join(", ")}`);
     }
   }
 }
@@ -35,7 +33,7 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
   if (!isStorable(value)) {
     throw new InvalidArgumentError(argument, "well-formed text without NUL characters");
   }
-  // Characters are code points, of which there are at most as many as UTF-16 units.
+  // Characters are code points, and a text never has more of them than UTF-16 units.
   if (value.length > limits.maxIdLength) {
     const length = Array.from(value).length;
     if (length > limits.maxIdLength) {
@@ -47,7 +45,7 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
 
 const allSurrogates = /\p{Surrogate}/gu;
 
-/** Whether every database can hold a text as it is: without NUL and lone surrogates. */
+/** Whether every database can hold the text unchanged: it has no NUL and no lone surrogate. */
 export function isStorable(text: string): boolean {
   return !/[\0\p{Surrogate}]/u.test(text);
 }
@@ -57,8 +55,8 @@ export function checkOptionalId(value: unknown, argument: string, limits: Sessio
 }
 
 /**
- * The user a call is confined to, or null when the caller left `userId` out. A `userId` that is there but holds nothing
- * is a scope that got lost on the way, and would open every user's sessions if it were taken for "left out".
+ * Returns the user a call is confined to, or null when `userId` was left out. A `userId` that is present but empty is a
+ * scope lost on the way; ignoring it would open every user's sessions.
  */
 export function checkUserScope(options: Unknown<{ userId: string }>, limits: SessionDbLimits): string | null {
   return "userId" in options ? checkId(options.userId, "userId", limits) : null;
@@ -121,7 +119,7 @@ export function checkChoice<Choice extends string>(
   return choice;
 }
 
-/** The signal of a call's options, or undefined without one. */
+/** Returns the signal of a call's options, or undefined without one. */
 export function checkSignal(options: { signal?: unknown }): AbortSignal | undefined {
   const { signal } = options;
   if (signal === undefined || signal instanceof AbortSignal) {
@@ -130,12 +128,12 @@ export function checkSignal(options: { signal?: unknown }): AbortSignal | undefi
   throw new InvalidArgumentError("signal", "an AbortSignal, or left out");
 }
 
-/** The text of a condition, as a store holds it. */
+/** Returns the text of a condition as a store would hold it. */
 export function checkSearchText(value: unknown, argument: string): string {
   return storableText(checkText(value, argument));
 }
 
-/** Text as every database can hold it: NUL and lone surrogates become U+FFFD. */
+/** Returns text that every database can hold: NUL and lone surrogates become U+FFFD. */
 export function storableText(text: string): string {
   return text.replaceAll("\0", "\ufffd").replace(allSurrogates, "\ufffd");
 }
@@ -147,7 +145,7 @@ export function checkText(value: unknown, argument: string): string {
   return value;
 }
 
-/** More ids than one transaction should lock. */
+/** The most ids that one transaction should lock. */
 const mostIds = 10_000;
 
 export function checkIds(values: unknown, argument: string, limits: SessionDbLimits): string[] {
@@ -155,10 +153,7 @@ export function checkIds(values: unknown, argument: string, limits: SessionDbLim
     throw new InvalidArgumentError(argument, "an array of ids");
   }
   if (values.length > mostIds) {
-    throw new InvalidArgumentError(
-      argument,
-      `an array of at most ${mostIds} ids; delete the others with further calls`,
-    );
+    throw new InvalidArgumentError(argument, `an array of at most ${mostIds} ids; delete the rest in further calls`);
   }
   return [...new Set(values.map((value, index) => checkId(value, `${argument}[${index}]`, limits)))];
 }

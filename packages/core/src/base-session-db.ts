@@ -57,24 +57,24 @@ import type {
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 import { ScopedSessionDb } from "./scoped-session-db.ts";
 
-/** How many sessions a delete by filter deletes in one transaction. */
+/** The number of sessions that a delete by filter deletes in one transaction. */
 const deleteBatch = 500;
 /**
- * How many batches in a row may fall short of that. One does where other processes delete the same sessions; more do where
- * somebody goes on creating what the filter meets, and the delete has to end all the same.
+ * The number of short batches in a row that end a delete. One comes up when other processes delete the same sessions;
+ * many mean that someone keeps creating sessions that match, and the delete must end all the same.
  */
 const mostShortBatches = 10;
 
-/** What a store may stop waiting for, and undo; undefined for a call without a signal. */
+/** The signal of a call, undefined without one. When it aborts, a store may stop waiting and undo its work. */
 export type Signal = AbortSignal | undefined;
 
 /**
- * Everything about `SessionDb` that is the same on every store: checks of all arguments, encoding, defaults, cursors, page
- * walks, deletes in batches, `forUser` and `close`. A store extends it and writes the protected methods, which get checked
- * queries without gaps and answer with models or rows.
+ * The parts of `SessionDb` that are the same on every store: argument checks, encoding, defaults, cursors, page walks,
+ * deletes in batches, `forUser` and `close`. A store extends it and implements the protected methods, which take
+ * checked queries without gaps and return models.
  *
- * A method that gets a `signal` which aborts either throws `signal.reason` and has written nothing, or runs to its end. A
- * signal that is aborted before the call never reaches the store.
+ * When its `signal` aborts, a method either throws `signal.reason` with nothing written, or runs to its end. A signal
+ * that is aborted before the call never reaches the store.
  */
 export abstract class BaseSessionDb implements SessionDb {
   readonly limits: SessionDbLimits;
@@ -86,16 +86,16 @@ export abstract class BaseSessionDb implements SessionDb {
     this.limits = limits;
   }
 
-  /** A `SessionHeader` when `query.runs` is `"none"`, else a `Session`. Session and runs are of one moment. */
+  /** Returns a `SessionHeader` when `query.runs` is `"none"`, else a `Session`, read with its runs at one moment. */
   protected abstract readSession(query: SessionQuery, signal: Signal): Promise<Session | SessionHeader | null>;
 
-  /** Sessions as `readSession` returns them. Those that cannot be read are set aside as `query.onUnreadable` says. */
+  /** Returns sessions as `readSession` does. `query.onUnreadable` decides about those that cannot be read. */
   protected abstract listSessions(
     query: SessionListQuery,
     signal: Signal,
   ): Promise<SessionPageOf<Session | SessionHeader>>;
 
-  /** Writes all or nothing, in order, with the rules of `upsertSession`. Resolves with the sessions as stored. */
+  /** Writes all or nothing, in order, by the rules of `upsertSession`. Resolves with the sessions as stored. */
   protected abstract writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]>;
 
   /** Applies `change` to the stored row under its lock. Resolves with the session as stored, or null without one. */
@@ -108,10 +108,10 @@ export abstract class BaseSessionDb implements SessionDb {
   /** Deletes in one transaction. Resolves with the number of sessions deleted. */
   protected abstract removeSessions(selection: SessionSelection, signal: Signal): Promise<number>;
 
-  /** Writes a turn. A session that is missing is stored as given; one that is there is touched and filled in. */
+  /** Writes a turn. Stores a missing session as given; touches an existing one and fills it in. */
   protected abstract writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult>;
 
-  /** Applies `change` to a stored run under its session's lock. Resolves with the run as stored, or null without one. */
+  /** Applies `change` to a run under its session's lock. Resolves with the run as stored, or null without one. */
   protected abstract changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null>;
 
   protected abstract readRun(query: RunQuery, signal: Signal): Promise<Run | null>;
@@ -285,7 +285,7 @@ export abstract class BaseSessionDb implements SessionDb {
     return this.close();
   }
 
-  /** Runs one call: not on a closed store, not with an aborted signal, and waited for by `close`. */
+  /** Runs one call, which `close` then waits for. Refuses it on a closed store or with an aborted signal. */
   protected async perform<Result>(options: unknown, operation: (signal: Signal) => Promise<Result>): Promise<Result> {
     if (this.#closing !== null) {
       throw new ClosedError();
@@ -304,7 +304,7 @@ export abstract class BaseSessionDb implements SessionDb {
     }
   }
 
-  /** Each batch is committed, so what is gone stays gone. */
+  /** Commits each batch, so what was deleted stays deleted. */
   async #removeMatching(conditions: SessionConditions, signal: Signal): Promise<number> {
     let deleted = 0;
     try {

@@ -4,8 +4,8 @@ import { pathToFileURL } from "node:url";
 import { importFile } from "../import-file.js";
 import { AdapterNotInstalledError } from "./errors.ts";
 
-// A bundler takes in what it finds by a literal `import()`, and only a `try` right around it allows the package to be
-// absent from the build. So each adapter has its own.
+// Bundlers follow only a literal `import()`, and accept a missing package only if a `try` surrounds it directly. So
+// each adapter has its own function.
 
 export async function importSqlite(): Promise<unknown> {
   let found: unknown;
@@ -41,18 +41,18 @@ export async function importMysql(): Promise<unknown> {
 }
 
 /**
- * What was found, if that is the adapter; if nothing was, the adapter from the project of the working directory, which sees
- * packages that its package manager hides from this one.
+ * Returns what was found if it is the adapter. Otherwise loads the adapter from the project in the working directory,
+ * which sees packages that its package manager hides from this one.
  */
 async function orFromProject(packageName: string, found: unknown): Promise<unknown> {
   if (found instanceof Error && !isAbout(packageName, found)) {
     throw found;
   }
-  // Next, with webpack, puts an empty module in the place of a package that is absent.
+  // Next with webpack replaces a missing package with an empty module.
   if (typeof found === "object" && found !== null && "fromUrl" in found) {
     return found;
   }
-  // By the default export, since webpack tries to follow `createRequire` when it is imported by name.
+  // Through the default export: webpack tries to follow a `createRequire` that is imported by name.
   const require = nodeModule.createRequire(join(process.cwd(), "package.json"));
   let file: string;
   try {
@@ -63,7 +63,7 @@ async function orFromProject(packageName: string, found: unknown): Promise<unkno
   return importFile(pathToFileURL(file).href);
 }
 
-/** Whether it is this package that cannot be found, not one that it needs: Node, Yarn and the bundlers name that one first. */
+/** Whether this package is missing, not one of its dependencies: Node, Yarn and bundlers name the missing one first. */
 function isAbout(packageName: string, error: Error): boolean {
   return /(?:["']|tried to access )([^"'\s]+)/.exec(error.message)?.[1] === packageName;
 }

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "./errors.ts";
 
 type CursorPart = string | number;
 
-/** Packs the position that a page starts at into the opaque text that callers pass back. */
+/** Packs the position at which a page starts into the opaque text that callers pass back. */
 export function encodeCursor(order: string, position: readonly CursorPart[]): string {
   return Buffer.from(JSON.stringify([order, ...position])).toString("base64url");
 }
@@ -16,17 +16,17 @@ export function decodeCursor(cursor: unknown, order: string, shape: readonly Cur
     parts.length === shape.length &&
     parts.every((part, index) => (typeof shape[index] === "string" ? isId(part) : Number.isSafeInteger(part)));
   if (!fits) {
-    throw new InvalidArgumentError("cursor", "a cursor of a page that was asked for with the same options");
+    throw new InvalidArgumentError("cursor", "a cursor from a page requested with the same options");
   }
   return parts as CursorPart[];
 }
 
-/** Whether a cursor says that it is of this order. */
+/** Whether a cursor was made for this order. */
 export function isCursorOf(cursor: unknown, order: string): boolean {
   return readCursor(cursor)[0] === order;
 }
 
-/** A cursor comes from outside: what no id can be must not reach a database. */
+/** Cursors come from outside: text that cannot be an id must not reach a database. */
 function isId(part: unknown): boolean {
   return typeof part === "string" && part !== "" && isStorable(part);
 }

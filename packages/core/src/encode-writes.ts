@@ -29,7 +29,7 @@ import { checkNamedRun, checkWriteConditions } from "./query-checks.ts";
 import type { RunRow, SessionRow } from "./rows.ts";
 import { sessionJsonColumns } from "./session-rules.ts";
 
-// From what callers hand to the writing methods to rows that can be bound, every fault found before a store is touched.
+// Turns the arguments of writes into rows ready to be bound, and finds every mistake before a store is touched.
 
 const documents = ["agentData", "teamData", "workflowData", "metadata"] as const;
 const patchKeys: readonly string[] = [...documents, "sessionData", "sessionName", "sessionState", "summary"];
@@ -64,7 +64,7 @@ export function encodeRunWrite(options: UpsertRunOptions, limits: SessionDbLimit
   };
 }
 
-/** The function that a store calls under the session's lock, from what the caller of `updateSession` gave. */
+/** Turns the argument of `updateSession` into the function that a store calls under the session's lock. */
 export function changeOf(
   change: SessionChange,
   limits: SessionDbLimits,
@@ -79,7 +79,7 @@ export function changeOf(
   return (stored) => encodePatch(change, stored, { limits, argument });
 }
 
-/** The function that a store calls under the session's lock, from what the caller of `updateRun` gave. */
+/** Turns the argument of `updateRun` into the function that a store calls under the session's lock. */
 export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChangeFunction {
   if (typeof change !== "function") {
     throw new InvalidArgumentError("change", "a synchronous function that returns a run or null");
@@ -94,7 +94,7 @@ export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChan
       throw new InvalidArgumentError("change", "a synchronous function that returns a run, or null to delete it");
     }
     if ((run as Run).runId !== stored.runId) {
-      throw new InvalidArgumentError("change.runId", "the id of the run as it was: a run keeps its id");
+      throw new InvalidArgumentError("change.runId", "the id of the stored run: a run keeps its id");
     }
     return checkedRun(run as Run, stored, { argument: "change", limits, before: stored.runData });
   };
@@ -128,7 +128,7 @@ function givenTimes(
   };
 }
 
-/** The session of a turn. Runs that came with it would be lost. */
+/** Checks the session of a turn. Refuses runs given with it, since they would be lost. */
 function checkedTurnSession(session: SessionInit, argument: string, limits: SessionDbLimits): SessionRow<string> {
   const row = checkedSession(session, argument, limits);
   if ((session.runs ?? null) !== null) {
@@ -155,12 +155,12 @@ function checkedAlso(also: unknown, turn: SessionRow<string>, limits: SessionDbL
   const ids = [turn.sessionId, ...writes.map(({ session }) => session.sessionId)];
   const repeated = ids.findIndex((id, index) => ids.indexOf(id) < index);
   if (repeated > 0) {
-    throw new InvalidArgumentError(`also[${repeated - 1}].session.sessionId`, "another session: each is changed once");
+    throw new InvalidArgumentError(`also[${repeated - 1}].session.sessionId`, "unique: a turn changes a session once");
   }
   return writes.toSorted(bySessionId);
 }
 
-/** Any order will do that is the same for all who lock several sessions. */
+/** Any order will do, as long as all writers that lock several sessions use the same one. */
 export function bySessionId(
   { session: { sessionId: left } }: { readonly session: { readonly sessionId: string } },
   { session: { sessionId: right } }: { readonly session: { readonly sessionId: string } },
@@ -173,7 +173,7 @@ function checkedSession(session: SessionInit, argument: string, limits: SessionD
   check.checkId(session.sessionId, `${argument}.sessionId`, limits);
   check.checkSessionType(session.sessionType, `${argument}.sessionType`);
   if ("userId" in session && session.userId === undefined) {
-    throw new InvalidArgumentError(`${argument}.userId`, "a user id, null for nobody, or left out; not undefined");
+    throw new InvalidArgumentError(`${argument}.userId`, "a user id, null for no owner, or left out; not undefined");
   }
   for (const name of ["userId", "agentId", "teamId", "workflowId"] as const) {
     check.checkOptionalId(session[name], `${argument}.${name}`, limits);
@@ -216,7 +216,7 @@ function checkedRun(
   return row.status === null ? row : { ...row, status: check.storableText(row.status) };
 }
 
-/** What `extra` holds under the keys of a run's columns would pass the checks of the properties that have them. */
+/** Refuses values in `extra` that stand in for a run's own properties: they would bypass their checks. */
 function refuseIdentityInExtra(
   row: RunRow<string>,
   run: Run,
@@ -229,7 +229,7 @@ function refuseIdentityInExtra(
   };
   for (const [key, [stored, wanted]] of Object.entries(given)) {
     if (stored !== null && stored !== wanted) {
-      throw new InvalidArgumentError(`${argument}.extra.${key}`, "left out: a run has a property of its own for it");
+      throw new InvalidArgumentError(`${argument}.extra.${key}`, "left out: set the run's own property instead");
     }
   }
 }
@@ -248,7 +248,7 @@ function checkPatch(patch: unknown, argument: string): asserts patch is SessionP
   for (const [name, value] of Object.entries(patch)) {
     const path = `${argument}.${name}`;
     if (!patchKeys.includes(name)) {
-      throw new InvalidArgumentError(path, `left out: a session's ${patchKeys.join(", ")} can be changed`);
+      throw new InvalidArgumentError(path, `left out: a change accepts only ${patchKeys.join(", ")}`);
     }
     if (value === undefined) {
       continue;

@@ -26,8 +26,8 @@ export type SessionDbErrorCode =
 const marker = Symbol.for("@sessiondb/error");
 
 /**
- * Base of every error thrown by a `SessionDb`. Its message never holds stored content or query parameters: those are
- * user data. Ids appear in messages, since an error without them cannot be acted on.
+ * The base class of every error that a `SessionDb` throws. Messages never contain stored content or query parameters,
+ * which are user data. They do contain ids, since an error without them cannot be acted on.
  */
 export abstract class SessionDbError extends Error {
   abstract readonly code: SessionDbErrorCode;
@@ -37,10 +37,10 @@ export abstract class SessionDbError extends Error {
     Object.defineProperty(this, marker, { value: true });
   }
 
-  // Written out in every class, since a bundler may shorten the names of the classes.
+  // Spelled out in every class, since a bundler may shorten class names.
   abstract override get name(): string;
 
-  /** Recognises the library's errors without `instanceof`, so also those of a second copy of the package. */
+  /** Recognises this library's errors without `instanceof`, including those of a second copy of the package. */
   static isInstance(error: unknown): error is SessionDbError {
     return typeof error === "object" && error !== null && marker in error;
   }
@@ -51,7 +51,7 @@ export class InvalidArgumentError extends SessionDbError {
   readonly code = "INVALID_ARGUMENT";
   /** The path of the argument, for example `session.sessionId`. */
   readonly argument: string;
-  /** What the argument must be, as a phrase. */
+  /** A phrase that says what the argument must be. */
   readonly expected: string;
 
   constructor(argument: string, expected: string, options?: ErrorOptions) {
@@ -68,9 +68,9 @@ export class InvalidArgumentError extends SessionDbError {
 /** A write named a session that belongs to another user, or named no user for a session that has an owner. */
 export class SessionOwnershipError extends SessionDbError {
   readonly code = "SESSION_OWNERSHIP";
-  /** Null when the caller named a run alone: the id of another user's session may tell something. */
+  /** Null when the caller named only a run: the id of another user's session may reveal something. */
   readonly sessionId: string | null;
-  /** The run that was named, or null. */
+  /** The run that the caller named, or null. */
   readonly runId: string | null;
 
   constructor(sessionId: string | null, runId: string | null = null) {
@@ -88,7 +88,7 @@ export class SessionOwnershipError extends SessionDbError {
   }
 }
 
-/** An agent, team or workflow was to work on a session that belongs to another one. */
+/** An agent, team or workflow was given a session that belongs to another one. */
 export class SessionComponentMismatchError extends SessionDbError {
   readonly code = "SESSION_COMPONENT_MISMATCH";
   readonly sessionId: string;
@@ -114,7 +114,7 @@ export class SessionComponentMismatchError extends SessionDbError {
   }
 }
 
-/** Sessions were asked of an agent, team or workflow that keeps none. */
+/** An agent, team or workflow that keeps no sessions was asked for them. */
 export class SessionStorageDisabledError extends SessionDbError {
   readonly code = "STORAGE_DISABLED";
   /** The id of the component. */
@@ -130,7 +130,7 @@ export class SessionStorageDisabledError extends SessionDbError {
   }
 }
 
-/** A write named a session under another type than it has. A session never changes its type. */
+/** A write named a session with a type other than its own. A session never changes its type. */
 export class SessionTypeMismatchError extends SessionDbError {
   readonly code = "SESSION_TYPE_MISMATCH";
   readonly sessionId: string;
@@ -159,7 +159,7 @@ export class RunConflictError extends SessionDbError {
 
   constructor(runId: string, sessionId: string) {
     super(
-      `Run ${JSON.stringify(runId)} is stored under another session than ${JSON.stringify(sessionId)}. Run ids are unique: use a new one.`,
+      `Run ${JSON.stringify(runId)} is stored under a session other than ${JSON.stringify(sessionId)}. Run ids are unique: use a new one.`,
     );
     this.runId = runId;
     this.sessionId = sessionId;
@@ -170,14 +170,14 @@ export class RunConflictError extends SessionDbError {
   }
 }
 
-/** A paused run waits for what cannot be given here. It is left as it was, and waits on. */
+/** A paused run waits for something that cannot be provided here. It stays paused and unchanged. */
 export class RunNotContinuableError extends SessionDbError {
   readonly code = "RUN_NOT_CONTINUABLE";
   readonly runId: string;
 
   /** `why` is a clause, `advice` a sentence. */
   constructor(runId: string, { why, advice }: { readonly why: string; readonly advice: string }) {
-    super(`Run ${JSON.stringify(runId)} cannot go on here: ${why}. ${advice}`);
+    super(`Run ${JSON.stringify(runId)} cannot continue here: ${why}. ${advice}`);
     this.runId = runId;
   }
 
@@ -186,16 +186,16 @@ export class RunNotContinuableError extends SessionDbError {
   }
 }
 
-/** What was to be deleted is named by rows of another table, by a foreign key. Nothing was changed. */
+/** Rows of another table refer to the data to delete, by a foreign key. Nothing was changed. */
 export class InUseError extends SessionDbError {
   readonly code = "IN_USE";
-  /** The table whose rows stand against it, or null where the database does not say. */
+  /** The table whose rows prevent the delete, or null when the database does not say. */
   readonly table: string | null;
 
   constructor(table: string | null, options?: ErrorOptions) {
     super(
-      `What was to be deleted is in use: rows of ${table ?? "another table"} name it by a foreign key. Nothing was ` +
-        "changed. Try again when they are gone, or delete them first.",
+      `The data to delete is in use: rows of ${table ?? "another table"} refer to it by a foreign key. Nothing was ` +
+        "changed. Try again when those rows are gone, or delete them first.",
       options,
     );
     this.table = table;
@@ -209,14 +209,14 @@ export class InUseError extends SessionDbError {
 /** A value is larger than this store can hold. Raised before anything is written. */
 export class PayloadTooLargeError extends SessionDbError {
   readonly code = "PAYLOAD_TOO_LARGE";
-  /** What was too large, for example `run.runData`. */
+  /** The path of the argument that is too large, for example `run`, or a description from the database's adapter. */
   readonly argument: string;
   /** The size found, in bytes of UTF-8 JSON. */
   readonly size: number;
   /** The largest size allowed, in bytes of UTF-8 JSON. */
   readonly limit: number;
 
-  /** `advice` is what else can be done, where the limit is not the option `maxPayloadBytes`: "or raise …", or nothing. */
+  /** `advice` says what else to do when `maxPayloadBytes` is not the limit: "or raise …", or an empty string. */
   constructor(
     argument: string,
     { size, limit, advice = "or raise maxPayloadBytes" }: { size: number; limit: number; advice?: string | undefined },
@@ -224,7 +224,7 @@ export class PayloadTooLargeError extends SessionDbError {
   ) {
     const also = advice === "" ? "" : `, ${advice}`;
     super(
-      `${argument} is ${size} bytes of JSON and the store holds at most ${limit}. Keep large media outside of the session${also}.`,
+      `${argument} is ${size} bytes of JSON, but the store holds at most ${limit}. Keep large media outside the session${also}.`,
       options,
     );
     this.argument = argument;
@@ -237,7 +237,7 @@ export class PayloadTooLargeError extends SessionDbError {
   }
 }
 
-/** The runs of a session were asked for that was read without them. */
+/** Code asked for the runs of a session that was read without them. */
 export class RunsNotReadError extends SessionDbError {
   readonly code = "RUNS_NOT_READ";
   readonly sessionId: string;
@@ -252,14 +252,14 @@ export class RunsNotReadError extends SessionDbError {
   }
 }
 
-/** A delete by filter failed after some sessions were gone for good. Repeat the call to delete the others. */
+/** A delete by filter failed after it had deleted some sessions for good. Repeat the call to delete the rest. */
 export class PartialDeleteError extends SessionDbError {
   readonly code = "PARTIAL_DELETE";
-  /** How many sessions were deleted. */
+  /** The number of sessions deleted. */
   readonly deleted: number;
 
   constructor(deleted: number, options: ErrorOptions) {
-    super(`${deleted} sessions were deleted before the call failed. Repeat it to delete the others.`, options);
+    super(`${deleted} sessions were deleted before the call failed. Repeat it to delete the rest.`, options);
     this.deleted = deleted;
   }
 
@@ -268,12 +268,12 @@ export class PartialDeleteError extends SessionDbError {
   }
 }
 
-/** A stored value cannot be read. It is left as it is: an unreadable session is never taken for a missing one. */
+/** A stored value cannot be read. It is left unchanged: an unreadable session is never taken for a missing one. */
 export class CorruptDataError extends SessionDbError {
   readonly code = "CORRUPT_DATA";
-  /** Where the value is, for example `agno_runs.run_data`. */
+  /** The place of the value, for example `agno_runs.run_data`. */
   readonly location: string;
-  /** The id of the row, or null when the value was read outside of a row. */
+  /** The id of the row, or null when the value was read outside a row. */
   readonly id: string | null;
 
   constructor(
@@ -297,7 +297,7 @@ export class CorruptDataError extends SessionDbError {
 /** One difference between the tables found and the tables wanted. */
 export interface SchemaProblem {
   readonly table: string;
-  /** Null when the whole table is concerned. */
+  /** Null when the problem is the whole table. */
   readonly column: string | null;
   readonly wanted: string;
   readonly found: string;
@@ -313,7 +313,7 @@ export class SchemaMismatchError extends SessionDbError {
       ({ table, column, wanted, found }) =>
         `${column === null ? table : `${table}.${column}`}: wanted ${wanted}, found ${found}`,
     );
-    super(`The tables are not as needed: ${lines.join("; ")}. ${advice}`, options);
+    super(`The tables do not match the schema: ${lines.join("; ")}. ${advice}`, options);
     this.problems = problems;
   }
 
@@ -335,7 +335,7 @@ export class ClosedError extends SessionDbError {
   }
 }
 
-/** The database was locked, or kept failing in ways that pass, for longer than the store waits. Safe to try again. */
+/** The database was locked, or kept failing temporarily, for longer than the store waits. It is safe to try again. */
 export class DatabaseBusyError extends SessionDbError {
   readonly code = "DATABASE_BUSY";
 
@@ -353,7 +353,7 @@ export class DatabaseUnreachableError extends SessionDbError {
   }
 }
 
-/** The database, its file or its folder may only be read. */
+/** The database, its file or its folder is read-only. */
 export class DatabaseReadOnlyError extends SessionDbError {
   readonly code = "DATABASE_READ_ONLY";
 
@@ -389,7 +389,7 @@ export class DatabaseError extends SessionDbError {
   }
 }
 
-/** The package of the adapter that a connection string asks for is not installed. */
+/** The adapter package that a connection string asks for is not installed. */
 export class AdapterNotInstalledError extends SessionDbError {
   readonly code = "ADAPTER_NOT_INSTALLED";
   readonly packageName: string;
@@ -404,7 +404,7 @@ export class AdapterNotInstalledError extends SessionDbError {
   }
 }
 
-/** A connection string is empty, malformed, or of a database that no adapter serves. It is not repeated: it may hold a password. */
+/** A connection string is empty, malformed, or has no adapter. The message never repeats it: it may hold a password. */
 export class ConnectionStringError extends SessionDbError {
   readonly code = "INVALID_CONNECTION_STRING";
 

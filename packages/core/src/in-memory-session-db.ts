@@ -64,7 +64,7 @@ const optionReaders = {
   maxPayloadBytes: count({ from: 1, otherwise: 64 * 1024 * 1024 }),
 } satisfies OptionReaders<InMemorySessionDbOptions>;
 
-/** A session's row and its runs in order: the `runIndex` of a run is its place in the list. */
+/** A session's row and its runs in order. The `runIndex` of a run is its place in the list. */
 interface StoredSession {
   row: SessionRow<string>;
   runs: StoredRun[];
@@ -73,9 +73,9 @@ interface StoredSession {
 type StoredRun = RunRow<string> & { runIndex: number };
 
 /**
- * The contract in its plainest form: for tests, for trying things out, and to read before writing an adapter. Nothing
- * outlives the process. Rows are kept as the JSON text a database would hold, so callers never share objects with it.
- * No method waits for anything, so no two of them interleave, and there is nothing that a signal could interrupt.
+ * The contract in its plainest form: for tests, for experiments, and to read before writing an adapter. Nothing
+ * outlives the process. It keeps rows as the JSON text a database would hold, so it never shares objects with callers.
+ * No method waits for anything, so calls never interleave and a signal has nothing to interrupt.
  */
 export class InMemorySessionDb extends BaseSessionDb {
   readonly #sessions = new Map<string, StoredSession>();
@@ -105,7 +105,7 @@ export class InMemorySessionDb extends BaseSessionDb {
   }
 
   protected override async writeSessions(writes: readonly SessionWrite[]): Promise<SessionHeader[]> {
-    // A later write may be of a session that an earlier one creates, so all are tried on a copy of what they concern.
+    // A later write may use a session that an earlier one creates, so all are tried on a copy of the stored sessions.
     const draft = new InMemorySessionDb();
     for (const stored of this.#concernedBy(writes)) {
       draft.#put({ row: stored.row, runs: [...stored.runs] });
@@ -163,7 +163,7 @@ export class InMemorySessionDb extends BaseSessionDb {
 
   protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
     const { session, run, keptTimes } = write;
-    // All that may be refused comes first, then nothing can fail any more.
+    // Everything that may be refused comes first; nothing can fail after it.
     const sessions = [{ session, change: write.change }, ...write.also];
     const existing = sessions.map((each) => this.#admitted(each.session));
     const [stored = null] = existing;
@@ -253,7 +253,7 @@ export class InMemorySessionDb extends BaseSessionDb {
     this.#runs.clear();
   }
 
-  /** Deleting runs renumbers the others: in a session a cursor resumes beside its run's current place. */
+  /** Returns the place where a cursor resumes: deleting runs renumbers the rest, so in a session that is its run's. */
   #currentPlace({ sessionId, userId }: RunListQuery, position: RunPosition): RunPosition {
     if (sessionId === null) {
       return position;
@@ -266,14 +266,14 @@ export class InMemorySessionDb extends BaseSessionDb {
     return run;
   }
 
-  /** The stored session, if there is one, once it is clear that it may be written. */
+  /** Returns the stored session, or null without one, after checking that it may be written. */
   #admitted(session: SessionRow<string>): StoredSession | null {
     const stored = this.#sessions.get(session.sessionId) ?? null;
     admitted(stored?.row ?? null, session);
     return stored;
   }
 
-  /** Puts a run in the place of the one with its id, which keeps its time of creation, or at the end. */
+  /** Replaces the run with the same id, keeping its place and creation time, or appends the run. */
   #putRun(stored: StoredSession, run: RunRow<string>, keptTimes: GivenTimes | null): StoredRun {
     const before = this.#runs.get(run.runId);
     checkRun(before ?? null, run);
@@ -285,7 +285,7 @@ export class InMemorySessionDb extends BaseSessionDb {
     return placed;
   }
 
-  /** Deletes those of a session's runs that are wanted gone, and closes the gaps. */
+  /** Deletes the wanted runs of a session and closes the gaps. Returns the number deleted. */
   #deleteRuns(stored: StoredSession, wanted: ReadonlySet<string>): number {
     const kept = stored.runs.filter(({ runId }) => !wanted.has(runId));
     const removed = stored.runs.length - kept.length;
@@ -305,7 +305,7 @@ export class InMemorySessionDb extends BaseSessionDb {
     return stored;
   }
 
-  /** The stored sessions that writes name, or whose runs they name. */
+  /** Returns the stored sessions that the writes name, directly or by a run. */
   #concernedBy(writes: readonly SessionWrite[]): StoredSession[] {
     const sessionIds = writes.flatMap(({ session, runs }) => [
       session.sessionId,

@@ -4,7 +4,7 @@ export const deepestJson = 256;
 /** Something in a value that JSON cannot hold. */
 export interface JsonProblem {
   path: string;
-  /** What the value must be, as a phrase. */
+  /** A phrase that says what the value must be. */
   expected: string;
 }
 
@@ -58,7 +58,7 @@ function arePropertiesSafe(object: Record<string, unknown>, levels: number): boo
   return true;
 }
 
-/** The first problem in the value, with its path, or null when there is none. */
+/** Returns the first problem in the value, with its path, or null when there is none. */
 export function findProblem(value: unknown, path: string): JsonProblem | null {
   return search(value, path, new Set());
 }
@@ -112,7 +112,7 @@ function searchObject(value: object, path: string, ancestors: Set<object>): Json
   return null;
 }
 
-/** The path of a property, in the notation of JavaScript. */
+/** Returns the path of a property in JavaScript notation. */
 export function joinPath(path: string, key: string | number): string {
   if (typeof key === "number") {
     return `${path}[${key}]`;
@@ -121,7 +121,7 @@ export function joinPath(path: string, key: string | number): string {
 }
 
 function hasToJson(value: object): value is { toJSON(): unknown } {
-  // A Buffer has toJSON, but what it makes is not read back as bytes.
+  // A Buffer has toJSON, but its result is not read back as bytes.
   return "toJSON" in value && typeof value.toJSON === "function" && !ArrayBuffer.isView(value);
 }
 

@@ -11,9 +11,9 @@ import {
   type JsonValue,
 } from "./json.ts";
 
-// What a number of JavaScript does not hold, such as 2^53 + 1 or the point of 1.0, is in the text of a document alone.
+// Only a document's text preserves what a JavaScript number cannot hold, such as 2^53 + 1 or the point of 1.0.
 
-/** The texts of documents, as long as these are in use. */
+/** The texts of documents, kept as long as the documents are in use. */
 const sources = new WeakMap<object, string>();
 
 /** `parseJson` for a document that may be changed: `rewriteJson` then writes what stays the same as it was. */
@@ -26,11 +26,11 @@ export function parseSource(stored: unknown, location: string, id: string | null
 }
 
 /**
- * Serialises what a stored document has become, like `toJsonText`. Where a value is what it was at the same path, at any
- * depth, its text stays, and with it the numbers that JavaScript does not hold. So do the last elements of a list that
- * became longer or shorter.
+ * Serialises a changed document like `toJsonText`. A value that is unchanged at its path, at any depth, keeps its
+ * stored text, and with it the numbers that JavaScript cannot hold. So do the last elements of a list that became
+ * longer or shorter.
  *
- * @param before the document as `parseSource` returned it. Of any other no text is known, and all is written anew.
+ * @param before the document as `parseSource` returned it. Any other has no known text and is serialised whole.
  */
 export function rewriteJson(
   { before, after }: { readonly before: JsonValue; readonly after: unknown },
@@ -52,7 +52,7 @@ export function rewriteJson(
   }
 }
 
-/** The texts of the elements of a list or, each with its key, of the members of an object. */
+/** Returns the texts of a list's elements, or of an object's members, each with its key. */
 export function jsonElements(json: string): string[] {
   const elements: string[] = [];
   let depth = 0;
@@ -76,8 +76,8 @@ export function jsonElements(json: string): string[] {
 }
 
 /**
- * Whether any number of a text is written otherwise than JavaScript writes it. False beside Python's bare `NaN` and
- * `Infinity`, which no store is given again.
+ * Whether the text spells any number differently than JavaScript does. False when it has Python's bare `NaN` or
+ * `Infinity`, which are never written back.
  */
 function hasOtherNumbers(json: string): boolean {
   let found = false;
@@ -96,7 +96,7 @@ function hasOtherNumbers(json: string): boolean {
   return found;
 }
 
-/** The place of the last character of a number. */
+/** Returns the index of a number's last character. */
 function lastOfNumber(json: string, start: number): number {
   let index = start + 1;
   while (index < json.length && isInNumber(json.charCodeAt(index))) {
@@ -121,7 +121,7 @@ function isPlainNumber(json: string, start: number, end: number): boolean {
 
 const minus = 0x2d;
 
-/** A value of a document, with its text. */
+/** A value in a document, with its text. */
 interface Source {
   readonly before: JsonValue;
   readonly text: string;
@@ -172,7 +172,7 @@ function sourceOf(before: JsonValue | undefined, text: string | undefined): Sour
   return before === undefined || text === undefined ? null : { before, text };
 }
 
-/** The texts of an object's values. Of two with one key the last counts, as in `JSON.parse`. */
+/** Returns the texts of an object's values. The last of two equal keys counts, as in `JSON.parse`. */
 function memberTexts(object: string): Map<string, string> {
   return new Map(
     jsonElements(object).map((member) => {
@@ -204,7 +204,7 @@ function isSame(before: JsonValue, after: unknown): boolean {
   );
 }
 
-/** An object that is written by its keys, as a Date is not. */
+/** Whether a value is an object that is serialised by its keys, unlike a Date. */
 function isPlain(value: unknown): value is JsonObject {
   return isJsonObject(value) && typeof value["toJSON"] !== "function";
 }

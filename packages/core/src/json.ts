@@ -1,7 +1,7 @@
 import { CorruptDataError, InvalidArgumentError } from "./errors.ts";
 import { deepestJson, findProblem, isSafe } from "./json-check.ts";
 
-/** Whatever JSON can hold. */
+/** Any value that JSON can hold. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 
 /** A JSON object. Its keys are data, `__proto__` included: copy it with spread, never by assigning its keys. */
@@ -12,14 +12,12 @@ export interface JsonObject {
 /** Agno 2 wrapped the `runs` column up to three times, and a driver may have wrapped it once more. */
 const maximumWraps = 4;
 
-/** Whether a JSON value is an object, so neither an array nor null. */
+/** Whether a value is a JSON object: neither an array nor null. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/**
- * Sets a key as an own property. Plain assignment of `__proto__` would replace the prototype instead.
- */
+/** Sets a key as an own property. Plain assignment of `__proto__` would replace the prototype instead. */
 export function setKey(object: JsonObject, key: string, value: JsonValue): void {
   if (key === "__proto__") {
     Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
@@ -29,18 +27,18 @@ export function setKey(object: JsonObject, key: string, value: JsonValue): void 
 }
 
 /**
- * Reads a stored JSON column in any form that Agno or a driver leaves it: text, UTF-8 bytes, a value the driver parsed
- * already, and text encoded twice or more. Python's bare `NaN`, `Infinity` and `-Infinity` become the numbers.
+ * Parses a stored JSON column in any form that Agno or a driver may leave: text, UTF-8 bytes, an already parsed value,
+ * or text encoded more than once. Python's bare `NaN`, `Infinity` and `-Infinity` become numbers.
  *
  * @param location table and column, for the error; `id` is the row's.
- * @returns the value, or null for SQL NULL and JSON null. A string comes back only when it does not itself hold JSON.
- * @throws CorruptDataError when the text is not JSON; the empty string is not.
+ * @returns the value, or null for SQL NULL and JSON null. It is a string only if that string is not itself JSON.
+ * @throws CorruptDataError when the text, an empty one included, is not JSON.
  */
 export function parseJson(stored: unknown, location: string, id: string | null): JsonValue {
   return readJson(stored, location, id).value;
 }
 
-/** `parseJson`, with the text that holds the value itself: null where a driver parsed it. */
+/** `parseJson` with the text of the value, which is null when a driver parsed it. */
 export function readJson(
   stored: unknown,
   location: string,
@@ -64,17 +62,17 @@ export function readJson(
       throw new CorruptDataError(location, id, { cause: withoutContent(cause) });
     }
   }
-  // Drivers hand over JSON values only; a check of every value would cost as much as parsing.
+  // Drivers return only JSON values, and checking each would cost as much as parsing.
   return { value: value as JsonValue, text };
 }
 
 /**
- * Serialises a value for a JSON column, as `JSON.stringify` does, with two differences: what JSON would lose without a
- * word is refused, and text that databases cannot hold is cleaned (NUL and lone surrogates become U+FFFD, in keys too).
- * Properties that are `undefined` are left out, and NaN and the infinities become null.
+ * Serialises a value for a JSON column like `JSON.stringify`, with two differences: it refuses what JSON would silently
+ * lose, and it cleans text that databases cannot hold (NUL and lone surrogates become U+FFFD, in keys too). It leaves
+ * out properties that are `undefined`; NaN and the infinities become null.
  *
  * @param argument the path of the value in the caller's argument, for example `session.metadata`.
- * @param source what the caller gave, when the value was made from it: its paths are those the error names.
+ * @param source the caller's own value, if `value` was made from it: errors name its paths.
  * @throws InvalidArgumentError naming the path of a bigint, function, symbol, Map, Set, typed array, class instance
  *   without `toJSON`, `undefined` in an array, cycle, or nesting that is too deep.
  */
@@ -101,11 +99,11 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
 }
 
 /**
- * Replaces the escapes of NUL and of lone surrogates: `JSON.stringify` escapes a surrogate only when it is alone. Every
- * escape is matched, so that the second backslash of an escaped one never starts another.
+ * Replaces the escapes of NUL and of lone surrogates, the only surrogates that `JSON.stringify` escapes. Matches every
+ * escape, so that the second backslash of an escaped backslash never starts one.
  */
 function cleanText(text: string): string {
-  // Hardly any text has such an escape at all.
+  // Hardly any text has such an escape.
   if (!text.includes("\\u")) {
     return text;
   }
@@ -155,7 +153,7 @@ const backslash = 0x5c;
 export const letterN = 0x4e;
 export const letterI = 0x49;
 
-/** Replaces `NaN` and `Infinity` outside of strings. The sign of `-Infinity` stays in front of its replacement. */
+/** Replaces `NaN` and `Infinity` outside strings. The sign of `-Infinity` stays in front of its replacement. */
 function replaceBareNumbers(text: string, notANumber: string): string {
   let result = "";
   let copied = 0;
@@ -177,7 +175,7 @@ function replaceBareNumbers(text: string, notANumber: string): string {
   return result + text.slice(copied);
 }
 
-/** The place of the quote that ends the string which begins at `opening`. */
+/** Returns the index of the quote that ends the string opened at `opening`, or the length of the text without one. */
 export function closingQuote(text: string, opening: number): number {
   let closing = text.indexOf('"', opening + 1);
   while (closing >= 0 && isEscaped(text, closing)) {
@@ -186,7 +184,7 @@ export function closingQuote(text: string, opening: number): number {
   return closing < 0 ? text.length : closing;
 }
 
-/** Whether an odd number of backslashes stands before a character. */
+/** Whether an odd number of backslashes precedes a character. */
 function isEscaped(text: string, place: number): boolean {
   let before = place - 1;
   while (text.charCodeAt(before) === backslash) {

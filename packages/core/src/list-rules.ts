@@ -13,7 +13,7 @@ import type {
 import type { RunRow, SessionRow } from "./rows.ts";
 import { foldName } from "./session-rules.ts";
 
-// What lists mean, for stores that filter and sort in JavaScript. An SQL store spells the same in its statements.
+// The rules of lists, for stores that filter and sort in JavaScript. SQL stores express them in their statements.
 
 export function isVisible(
   row: Pick<SessionRow<unknown>, "sessionType" | "userId">,
@@ -48,7 +48,7 @@ export function meetsConditions(session: ListedSession, conditions: SessionCondi
   );
 }
 
-/** Whether a run meets all conditions but those on its session. */
+/** Whether a run meets all conditions except those on its session. */
 export function meetsRunConditions(
   run: Pick<RunRow<unknown>, "userId" | "status" | "parentRunId" | "createdAt" | "agentId" | "teamId" | "workflowId">,
   { participantId, statuses, componentId, parent, startTimestamp, endTimestamp }: RunListQuery,
@@ -78,7 +78,7 @@ export function compareSessions({ sortOrder }: Pick<SessionListQuery, "sortOrder
   return (a, b) => direction * (a.timestamp - b.timestamp || compareIds(a.sessionId, b.sessionId));
 }
 
-/** The order of a list of runs, for `toSorted`: that of their session, or across sessions by time. */
+/** The order of a list of runs, for `toSorted`: their session's own, or by time across sessions. */
 export function compareRuns({
   sessionId,
   sortOrder,
@@ -89,22 +89,22 @@ export function compareRuns({
     ((sessionId === null ? 0 : a.runIndex - b.runIndex) || a.createdAt - b.createdAt || compareIds(a.runId, b.runId));
 }
 
-/** Deleting runs renumbers the others, so the place of a run that is gone is not known any more. */
+/** The error for the cursor of a deleted run: deleting renumbers the other runs, so its place is unknown. */
 export function goneCursor(): InvalidArgumentError {
-  return new InvalidArgumentError("cursor", "of a run that is still there; start again without a cursor");
+  return new InvalidArgumentError("cursor", "the cursor of a run that still exists; start again without one");
 }
 
-/** The order in which the rows of a page are read: away from where it starts, so backwards for a page before a cursor. */
+/** The order in which a page's rows are read: away from its start, so backwards for a page before a cursor. */
 export function readingOrder({ sortOrder, start }: Pick<PageQuery<unknown>, "sortOrder" | "start">): SortOrder {
   return start?.side === "before" ? (sortOrder === "asc" ? "desc" : "asc") : sortOrder;
 }
 
-/** A page of rows, not decoded yet. */
+/** A page of rows that are not decoded yet. */
 export type RowPage<Row, Position> = Pick<PageOf<Row, Position>, "items" | "next" | "previous">;
 
 /**
- * A page, in the order of the list, from rows in `readingOrder`. There must be one row more than the page's limit if the
- * list goes on: that is how it is known.
+ * Returns a page in list order from rows in `readingOrder`. If the list continues, there must be one row more than the
+ * limit, which is how the page knows.
  */
 export function pageOfRows<Row, Position>(
   rows: readonly Row[],
@@ -127,7 +127,7 @@ export function pageOfRows<Row, Position>(
   };
 }
 
-/** The page of a list that is held in memory whole, in any order. */
+/** Returns a page of a list that is wholly in memory, in any order. */
 export function pageOfAll<Row, Position>(
   all: readonly Row[],
   query: Pick<PageQuery<Position>, "limit" | "start"> & { readonly offset?: number },
@@ -144,7 +144,7 @@ export function pageOfAll<Row, Position>(
   return pageOfRows(rows, query, positionOf);
 }
 
-/** Decodes the rows of a page, and sets those aside that cannot be read if the query asks for that. */
+/** Decodes the rows of a page. Sets aside those that cannot be read, if the query says so. */
 export function decodeRows<Row, Item, Position>(
   page: RowPage<Row, Position>,
   { onUnreadable }: Pick<PageQuery<unknown>, "onUnreadable">,
@@ -165,7 +165,7 @@ export function decodeRows<Row, Item, Position>(
   return { items, next: page.next, previous: page.previous, unreadable };
 }
 
-/** By UTF-8 bytes, as a database with a binary collation compares. JavaScript's `<` differs beyond U+FFFF. */
+/** Compares by UTF-8 bytes, like a database with a binary collation. JavaScript's `<` differs beyond U+FFFF. */
 function compareIds(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,24 +1,24 @@
 import type { SchemaProblem } from "./errors.ts";
 import type { CallOptions, LegacyRunsProgress, MigrateLegacyRunsOptions } from "./options.ts";
 
-/** What stores with tables of their own do beside the contract. A store without tables does not implement it. */
+/** The methods that a store with tables has beside the contract. A store without tables does not implement it. */
 export interface ManagedSchema {
   /** Creates the tables and indexes that are missing. Safe to call from any number of processes at once. */
   migrate(options?: CallOptions): Promise<void>;
 
-  /** The SQL statements that `migrate` would run, in order; empty when there is nothing to do. Changes nothing. */
+  /** Returns the SQL statements that `migrate` would run, in order; empty if there are none. Changes nothing. */
   planMigration(options?: CallOptions): Promise<readonly string[]>;
 
   /**
-   * How the tables found differ from the tables needed, and which rights to other tables of Agno deletes lack, as far as the
-   * database tells (Postgres does); empty when all is right. Issues no DDL.
+   * Returns the differences between the tables found and the tables needed, and the rights that deletes lack on Agno's
+   * other tables, if the database reveals them (Postgres does); empty when all is well. Issues no DDL.
    */
   verifySchema(options?: CallOptions): Promise<readonly SchemaProblem[]>;
 
   /**
-   * Copies the runs of a database written by Agno 2, where they are one JSON column of the session, into rows of their
-   * own. Idempotent, resumable, in batches; the old column stays as a backup and is no longer read once all is copied. An
-   * abort stops between two batches; what is copied stays copied.
+   * Copies the runs of a database written by Agno 2, which kept them in one JSON column of the session, into rows of
+   * their own. Idempotent, resumable, and done in batches. The old column stays as a backup and is no longer read once
+   * all runs are copied. An abort stops between two batches; copied runs stay copied.
    */
   migrateLegacyRuns(options?: MigrateLegacyRunsOptions): Promise<LegacyRunsProgress>;
 }

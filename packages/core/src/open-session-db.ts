@@ -4,7 +4,7 @@ import { ConnectionStringError, InvalidArgumentError } from "./errors.ts";
 import { InMemorySessionDb } from "./in-memory-session-db.ts";
 import type { SessionDb } from "./session-db.ts";
 
-/** What an adapter package exports for `openSessionDb`. */
+/** The exports of an adapter package that `openSessionDb` uses. */
 export interface SessionDbAdapter {
   /** Makes a store from a connection string of the adapter's scheme; opens nothing yet. */
   fromUrl(url: string): SessionDb;
@@ -14,8 +14,8 @@ type AdapterSource = SessionDbAdapter | (() => SessionDbAdapter | Promise<Sessio
 
 export interface OpenSessionDbOptions {
   /**
-   * Adapters by the scheme they serve, in small letters and without its colon, or functions that load them:
-   * `{ redis: () => import("@acme/redis") }`. An adapter given here replaces the built-in one of its scheme.
+   * Adapters by scheme, in lower case and without its colon, or functions that load them:
+   * `{ redis: () => import("@acme/redis") }`. An adapter given here replaces the built-in one for its scheme.
    */
   adapters?: Readonly<Record<string, AdapterSource>>;
 }
@@ -31,9 +31,9 @@ const builtIn: Readonly<Record<string, SessionDbAdapter | (() => unknown)>> = {
 };
 
 /**
- * Opens a store by connection string: `sqlite:agent.db`, `sqlite::memory:`, `postgres://…`, `mysql://…`, `memory:`, or one
- * that an adapter of the options serves. The package of a built-in adapter is loaded on demand, from beside this package or
- * from the working directory's project. What a function of the options throws reaches the caller as it is.
+ * Opens a store by connection string: `sqlite:agent.db`, `sqlite::memory:`, `postgres://…`, `mysql://…`, `memory:`, or
+ * one that an adapter in the options serves. Loads the package of a built-in adapter on demand, from beside this
+ * package or from the working directory's project. Errors of functions in the options reach the caller unchanged.
  *
  * @throws ConnectionStringError when the string names no known database.
  * @throws AdapterNotInstalledError when the adapter's package is absent.
@@ -58,7 +58,7 @@ export async function openSessionDb(url: string, options: OpenSessionDbOptions =
         (isModule ? ": the adapter is the module's default export, so return `module.default`" : ""),
     );
   }
-  // An adapter in JavaScript may promise its store.
+  // An adapter in JavaScript may return a promise.
   const db = await (adapter.fromUrl(url) as SessionDb | Promise<SessionDb>);
   if (typeof (db as Partial<SessionDb> | null | undefined)?.getSession !== "function") {
     throw new InvalidArgumentError(`adapters.${scheme}`, "an adapter whose fromUrl(url) returns a store");
@@ -76,7 +76,7 @@ function checkOptions(options: OpenSessionDbOptions): void {
     if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {
       throw new InvalidArgumentError(
         "adapters",
-        `keyed by schemes in small letters without a colon, such as redis, not by ${JSON.stringify(scheme)}`,
+        `keyed by schemes in lower case without a colon, such as redis, not by ${JSON.stringify(scheme)}`,
       );
     }
     if (typeof source !== "function" && !isAdapter(source)) {

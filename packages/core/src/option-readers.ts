@@ -2,17 +2,17 @@ import { checkChoice, checkCount, checkFlag, checkId, checkKeys, checkObject, ch
 import { InvalidArgumentError } from "./errors.ts";
 import { toJsonText, type JsonObject } from "./json.ts";
 
-// Options are read by a table with a reader for each of them, which checks its value and supplies its default.
+// Options are read with a table that has a reader for each of them, which checks its value and supplies its default.
 
-/** Checks one option, which is undefined when it was left out, and returns it or its default. */
+/** Checks one option, undefined when left out, and returns its value or default. */
 export type OptionReader<Value> = (value: unknown, argument: string) => Value;
 
-/** A reader for each option, none forgotten: `{ … } satisfies OptionReaders<MyOptions>`. */
+/** A reader for each and every option: `{ … } satisfies OptionReaders<MyOptions>`. */
 export type OptionReaders<Options extends object> = {
   readonly [Name in keyof Required<Options>]: OptionReader<unknown>;
 };
 
-/** What a table of readers returns. */
+/** The values that a table of readers returns. */
 export type OptionsRead<Readers extends Readonly<Record<string, OptionReader<unknown>>>> = {
   readonly [Name in keyof Readers]: ReturnType<Readers[Name]>;
 };
@@ -20,7 +20,7 @@ export type OptionsRead<Readers extends Readonly<Record<string, OptionReader<unk
 /**
  * Reads options by a table of readers. Returns a copy with every default filled in.
  *
- * @throws InvalidArgumentError for an option of an unknown name, as `options.<name>`, and for a value that means nothing.
+ * @throws InvalidArgumentError for an unknown option, as `options.<name>`, and for an invalid value.
  */
 export function readOptions<Readers extends Readonly<Record<string, OptionReader<unknown>>>>(
   options: unknown,
@@ -33,7 +33,7 @@ export function readOptions<Readers extends Readonly<Record<string, OptionReader
   ) as OptionsRead<Readers>;
 }
 
-/** An option that has no default. */
+/** Reads an option that has no default. */
 export function optional<Value>(read: OptionReader<Value>): OptionReader<Value | undefined> {
   return (value, argument) => (value === undefined ? undefined : read(value, argument));
 }
@@ -42,7 +42,7 @@ export function flag(otherwise: boolean): OptionReader<boolean> {
   return (value, argument) => checkFlag(value, argument, otherwise);
 }
 
-/** One of some words, the first of which is the default. */
+/** Reads one of several words, the first of which is the default. */
 export function oneOf<Choice extends string>(...choices: readonly [Choice, ...Choice[]]): OptionReader<Choice> {
   return (value, argument) => checkChoice(value, argument, choices);
 }
@@ -51,20 +51,20 @@ export function count(bounds: { from: number; otherwise: number }): OptionReader
   return (value, argument) => checkCount(value, argument, bounds);
 }
 
-/** The longest time that a timer of Node can wait, in milliseconds. It takes a longer one for no time at all. */
+/** The longest delay of a Node timer, in milliseconds. Node treats a longer one as no delay at all. */
 export const longestTime = 2_147_483_647;
 
 export function milliseconds(bounds: { from: number; otherwise: number }): OptionReader<number> {
   return (value, argument) => {
     const time = checkCount(value, argument, bounds);
     if (time > longestTime) {
-      throw new InvalidArgumentError(argument, `a time in milliseconds of at most ${longestTime}, which is 24 days`);
+      throw new InvalidArgumentError(argument, `at most ${longestTime} milliseconds, which is 24 days`);
     }
     return time;
   };
 }
 
-/** An object with these members, as a client or a pool of a driver has them. */
+/** Reads an object with these members, such as a driver's client or pool. */
 export function objectWith<Value>(members: readonly string[], expected: string): OptionReader<Value> {
   return (value, argument) => {
     const fits =
@@ -78,37 +78,35 @@ export function objectWith<Value>(members: readonly string[], expected: string):
   };
 }
 
-/**
- * Refuses options that do nothing beside another one, since whoever gives them counts on what they say.
- */
+/** Refuses options that have no effect beside another one: the caller counts on them. */
 export function checkLeftOut(options: object, names: readonly string[], beside: string): void {
   for (const name of names) {
     if ((options as Readonly<Record<string, unknown>>)[name] !== undefined) {
-      throw new InvalidArgumentError(name, `left out beside ${beside}, which it does not apply to`);
+      throw new InvalidArgumentError(name, `left out when ${beside} is given: it has no effect then`);
     }
   }
 }
 
-/** An id. The store limits its length. */
+/** Reads an id. The store limits its length. */
 export function identifier(value: unknown, argument: string): string {
   return checkId(value, argument, { maxIdLength: Number.POSITIVE_INFINITY, maxPayloadBytes: Number.POSITIVE_INFINITY });
 }
 
 export function nonEmptyText(value: unknown, argument: string): string {
   if (checkText(value, argument) === "") {
-    throw new InvalidArgumentError(argument, "text that is not empty, or left out");
+    throw new InvalidArgumentError(argument, "a non-empty string, or left out");
   }
   return value as string;
 }
 
 export function texts(value: unknown, argument: string): readonly string[] {
   if (!Array.isArray(value)) {
-    throw new InvalidArgumentError(argument, "a list of texts");
+    throw new InvalidArgumentError(argument, "an array of strings");
   }
   return value.map((text, index) => checkText(text, `${argument}[${index}]`));
 }
 
-/** An object whose keys are names. A list or a map has none, and would pass for one that is empty. */
+/** Reads an object whose keys are names. A list or a map has none, and would pass for an empty object. */
 export function named(value: unknown, argument: string): Readonly<Record<string, unknown>> {
   checkObject(value, argument);
   if (Symbol.iterator in value) {
@@ -117,7 +115,7 @@ export function named(value: unknown, argument: string): Readonly<Record<string,
   return value;
 }
 
-/** A copy, as it will be read back. */
+/** Returns a copy, as it will be read back. */
 export function jsonObject(value: unknown, argument: string): JsonObject {
   checkObject(value, argument);
   return JSON.parse(toJsonText(value, argument)) as JsonObject;
@@ -127,7 +125,7 @@ export function atLeast(from: number): OptionReader<number> {
   return (value, argument) => checkCount(value, argument, { from, otherwise: from });
 }
 
-/** A time, which may have a fraction, and be without end. */
+/** Reads a time in seconds, which may be fractional or infinite. */
 export function seconds(otherwise: number): OptionReader<number> {
   return (value = otherwise, argument) => {
     if (typeof value !== "number" || !(value >= 0)) {
@@ -146,14 +144,14 @@ export function aFunction<Value>(): OptionReader<Value> {
   };
 }
 
-/** An option that another check looks at. */
+/** Leaves the option to another check. */
 export function asGiven<Value>(): OptionReader<Value> {
   return (value) => value as Value;
 }
 
 type Given<Options> = { [Name in keyof Options]: Exclude<Options[Name], undefined> };
 
-/** The options that were given. */
+/** Returns the options that were given. */
 export function present<Options extends object>(options: Options): Partial<Given<Options>> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<
     Given<Options>

@@ -1,13 +1,13 @@
 import { checkObject } from "./arguments.ts";
 import { DatabaseError } from "./errors.ts";
 
-/** The pages of a list, each read when it is asked for. */
+/** Yields the pages of a list, each read on demand. */
 export async function* pagesOf<Options extends object, Page extends { readonly nextCursor: string | null }>(
   options: Options,
   read: (options: Options) => Promise<Page>,
 ): AsyncGenerator<Page, void, undefined> {
   checkObject(options, "options");
-  // Without `page`, which a cursor excludes: the first page is read with it, the others follow their cursors.
+  // Only the first page is read with `page`: the others follow cursors, which exclude it.
   const { page: _, ...rest } = options as Options & { page?: number };
   let page = await read(options);
   yield page;
@@ -16,7 +16,7 @@ export async function* pagesOf<Options extends object, Page extends { readonly n
     page = await read({ ...rest, cursor } as unknown as Options);
     if (page.nextCursor === cursor) {
       throw new DatabaseError(
-        "The store returned a page whose nextCursor leads to that page again: the walk would not end.",
+        "The store returned a page whose nextCursor leads back to the same page, so the walk would never end.",
       );
     }
     yield page;

@@ -2,10 +2,10 @@ import type { RunRow, SessionRow } from "./rows.ts";
 import type { SessionType } from "./models/sessions.ts";
 import type { PageOptions, SortOrder, UnreadableRow } from "./options.ts";
 
-// What `BaseSessionDb` hands to a store: the arguments of the contract after all checks, with every default filled in
-// and `null` for what was not given. Rows come encoded, ready to be bound.
+// The queries that `BaseSessionDb` passes to a store: the arguments of the contract after all checks, with every
+// default filled in and `null` for what was not given. Rows are encoded, ready to be bound.
 
-/** Which runs to read with a session: none, all, or the newest n that history uses. */
+/** The runs to read with a session: none, all, or the newest n that history uses. */
 export type RunsWanted = "none" | "all" | number;
 
 export interface ScopeQuery {
@@ -31,13 +31,13 @@ export interface SessionConditions {
   readonly endTimestamp: number | null;
 }
 
-/** Where a page starts: beside a position of the list's order, on one side of it. */
+/** The start of a page: a position in the list's order, and the side of it. */
 export interface PageStart<Position> {
   readonly position: Position;
   readonly side: "after" | "before";
 }
 
-/** What the lists of sessions and of runs have in common. */
+/** The common part of queries for lists of sessions and of runs. */
 export interface PageQuery<Position> {
   readonly sortOrder: SortOrder;
   readonly limit: number;
@@ -48,14 +48,14 @@ export interface PageQuery<Position> {
 
 /** The place of a session in a list. */
 export interface SessionPosition {
-  /** Unix seconds: what the list is sorted by. */
+  /** The time that the list is sorted by, in Unix seconds. */
   readonly timestamp: number;
   readonly sessionId: string;
 }
 
 export interface SessionListQuery extends SessionConditions, PageQuery<SessionPosition> {
   readonly sortBy: "createdAt" | "updatedAt";
-  /** How many sessions to pass over. 0 with a `start`. */
+  /** The number of sessions to skip. 0 with a `start`. */
   readonly offset: number;
   readonly runs: RunsWanted;
   readonly includeTotal: boolean;
@@ -72,14 +72,14 @@ export type SessionColumns = Partial<
   Pick<SessionRow<string>, "sessionData" | "agentData" | "teamData" | "workflowData" | "metadata" | "summary">
 >;
 
-/** Returns the columns to change of a stored session; called under its lock, possibly more than once. */
+/** Returns the columns of a stored session to change. Called under its lock, possibly more than once. */
 export type SessionChangeFunction = (stored: SessionRow) => SessionColumns;
 
-/** The times to store also where the row exists, under `keepTimes`; null for one that was not given. */
+/** The times that `keepTimes` stores even if the row exists; null for one that was not given. */
 export interface GivenTimes {
   readonly createdAt: number | null;
   readonly updatedAt: number | null;
-  /** Those of the write's run rows whose `createdAt` was given: it replaces that of a stored run. */
+  /** The run rows of the write whose `createdAt` was given, which replaces that of a stored run. */
   readonly runs: ReadonlySet<RunRow<string>>;
 }
 
@@ -90,10 +90,10 @@ export interface SessionWrite {
   readonly keptTimes: GivenTimes | null;
 }
 
-/** What must hold under the lock for anything to be written. */
+/** The conditions that must hold under the lock for anything to be written. */
 export interface WriteConditions {
   readonly exists: "session" | "run" | null;
-  /** The statuses of which the stored run must have one. */
+  /** The stored run must have one of these statuses. */
   readonly statuses: readonly string[] | null;
   /** The run that must be the newest; `runId` is null for a session that must have no run. */
   readonly newest: { readonly runId: string | null } | null;
@@ -127,8 +127,8 @@ export interface RunScopeQuery {
 }
 
 /**
- * Returns the row to store in place of a stored run, or null to delete it; called under the session's lock, possibly more
- * than once.
+ * Returns the row to store in place of a stored run, or null to delete it. Called under the session's lock, possibly
+ * more than once.
  */
 export type RunChangeFunction = (stored: RunRow) => RunRow<string> | null;
 
@@ -151,7 +151,7 @@ export interface RunListQuery extends PageQuery<RunPosition> {
   /** Null: any status. */
   readonly statuses: readonly string[] | null;
   readonly componentId: string | null;
-  /** A parent's id, `"none"` for runs that are no member runs, or null for any. */
+  /** A parent's id, `"none"` for runs that are not member runs, or null for any. */
   readonly parent: { readonly runId: string } | "none" | null;
   readonly startTimestamp: number | null;
   readonly endTimestamp: number | null;
@@ -162,14 +162,14 @@ export interface RunSelection {
   readonly userId: string | null;
 }
 
-/** What a store returns for a list. */
+/** A page of a list, as a store returns it. */
 export interface PageOf<Item, Position> {
   readonly items: Item[];
-  /** The place of the page's last row when there are rows after it. */
+  /** The place of the page's last row if rows come after it, else null. */
   readonly next: Position | null;
-  /** The place of the page's first row when there are rows before it. */
+  /** The place of the page's first row if rows come before it, else null. */
   readonly previous: Position | null;
-  /** The rows of the page that cannot be read, when the query asks to report them. */
+  /** The rows of the page that cannot be read, if the query asks to report them. */
   readonly unreadable: readonly UnreadableRow[];
 }
 

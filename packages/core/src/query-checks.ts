@@ -29,12 +29,12 @@ import type {
 } from "./queries.ts";
 import { foldName } from "./session-rules.ts";
 
-// From the options of the reading methods to queries without gaps.
+// Turns the options of the reading methods into queries without gaps.
 
 const defaultPageSize = 50;
-/** More rows than any answer can hold. Some databases refuse a larger limit, so one counts as this. */
+/** More rows than any answer can hold. Larger limits are cut to this, since some databases refuse them. */
 const mostRows = 2 ** 31 - 1;
-/** More than there are statuses; each number of them is a statement of its own. */
+/** More than there are statuses. It bounds the statements, since each number of statuses needs its own. */
 const mostStatuses = 50;
 
 const scopeKeys = ["sessionId", "sessionType", "userId", "signal"];
@@ -60,7 +60,7 @@ const runListKeys = [
   "endTimestamp",
 ];
 
-/** Checks a scope, which may come with further options of the names given. */
+/** Checks a scope. `more` names the further options that may come with it. */
 export function checkScope(
   scope: SessionKey & UserScope,
   limits: SessionDbLimits,
@@ -118,7 +118,7 @@ function checkConditions(
   };
 }
 
-/** The conditions of a delete, of which one that every session meets is none. */
+/** Checks the conditions of a delete. A condition that every session meets does not count. */
 export function checkFilter(filter: SessionFilter, userId: string | null, limits: SessionDbLimits): SessionConditions {
   check.checkKeys(filter, "filter", filterKeys);
   const conditions = checkConditions(filter, userId, { limits, path: "filter." });
@@ -126,7 +126,7 @@ export function checkFilter(filter: SessionFilter, userId: string | null, limits
     throw new InvalidArgumentError("filter.sessionName", "a non-empty string");
   }
   if (Object.values(conditions).every((value) => value === null)) {
-    throw new InvalidArgumentError("filter", "at least one condition: an empty filter would delete every session");
+    throw new InvalidArgumentError("filter", "given at least one condition: an empty one would delete every session");
   }
   return conditions;
 }
@@ -199,8 +199,8 @@ export function runCursor(query: RunListQuery, { position, side }: PageStart<Run
 }
 
 /**
- * A condition, or null when it was left out. One that is there but holds nothing got lost on the way: taken for "left
- * out", it would list, or delete, what it was meant to keep apart.
+ * Returns a condition, or null when it was left out. One that is present but empty got lost on the way: ignoring it
+ * would list, or delete, what it was meant to exclude.
  */
 function condition<Value>(
   options: object,
@@ -218,7 +218,7 @@ function condition<Value>(
   return checked(value, argument);
 }
 
-/** The conditions of `upsertRun`, or null when none was given. */
+/** Returns the conditions of `upsertRun`, or null when none was given. */
 export function checkWriteConditions(options: object, limits: SessionDbLimits): WriteConditions | null {
   const exists = condition(options, "onlyIfExists", (value, argument) =>
     check.checkChoice<"session" | "run">(value, argument, ["session", "run"]),
@@ -228,7 +228,7 @@ export function checkWriteConditions(options: object, limits: SessionDbLimits): 
   return exists === null && statuses === null && newest === null ? null : { exists, statuses, newest };
 }
 
-/** An option that names a run, or none by null; null when it was left out. */
+/** Returns the run id of an option, which is null to name no run; null instead when the option was left out. */
 export function checkNamedRun(
   options: Readonly<Record<string, unknown>> | object,
   argument: "onlyIfNewest" | "deleteRunsAfter",
@@ -262,7 +262,7 @@ function checkParent(
   return options.parentRunId === null ? "none" : { runId: id(options.parentRunId, "parentRunId") };
 }
 
-// A cursor carries the order of its list, so that it is refused in a list of another order.
+// A cursor carries the order of its list, so that a list with another order refuses it.
 function sessionOrder({ sortBy, sortOrder }: Pick<SessionListQuery, "sortBy" | "sortOrder">): string {
   return `${sortBy} ${sortOrder}`;
 }

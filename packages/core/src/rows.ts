@@ -34,7 +34,7 @@ export interface RunRow<Json = JsonValue> {
   teamId: string | null;
   workflowId: string | null;
   userId: string | null;
-  /** The run that this run is a part of, for the run of a team's member. */
+  /** The run that this run is part of, for the run of a team's member. */
   parentRunId: string | null;
   status: string | null;
   /** The position in the session, from 0. */

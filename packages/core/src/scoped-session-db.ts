@@ -26,14 +26,14 @@ import { pagesOf } from "./pages.ts";
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 
 /**
- * The store of a handle, or the store itself; and the user that it is confined to, null for none. It is for packages that
- * are trusted to confine what they do to that user. Request code has no use for it.
+ * Returns the store of a handle, or the store itself, and the user that it is confined to, null for none. It is for
+ * packages that are trusted to confine their work to that user. Request code has no use for it.
  */
 export function storeOf(db: SessionDb | UserSessionDb): { readonly db: SessionDb; readonly userId: string | null } {
   return ScopedSessionDb.storeOf(db) ?? { db: db as SessionDb, userId: null };
 }
 
-/** `forUser` of every store. It holds its store privately: whoever has the handle cannot reach beyond its user. */
+/** The handle that `forUser` returns. Its store is private, so code with the handle cannot reach other users. */
 export class ScopedSessionDb implements UserSessionDb {
   readonly userId: string;
   readonly #db: SessionDb;
@@ -41,11 +41,11 @@ export class ScopedSessionDb implements UserSessionDb {
   constructor(db: SessionDb, userId: string) {
     this.#db = db;
     this.userId = userId;
-    // Callers without types could otherwise assign another user to the handle.
+    // Otherwise untyped callers could assign another user to the handle.
     Object.freeze(this);
   }
 
-  /** The store and the user of a handle, for `storeOf`; null for what is no handle. */
+  /** Returns the store and the user of a handle, or null if it is not a handle. */
   static storeOf(handle: object): { readonly db: SessionDb; readonly userId: string } | null {
     return #db in handle ? { db: handle.#db, userId: handle.userId } : null;
   }
@@ -143,14 +143,11 @@ export class ScopedSessionDb implements UserSessionDb {
     return { ...options, userId: this.userId };
   }
 
-  /** Times are for imports: a user's own could put a session before or behind what others wrote. */
+  /** Refuses `keepTimes`: a user's own times could place a session before or after what others wrote. */
   #untrusted<Options extends object>(options: Options): Options {
     checkObject(options, "options");
     if ("keepTimes" in options) {
-      throw new InvalidArgumentError(
-        "keepTimes",
-        "left out on the handle of a user: it is for imports by trusted code",
-      );
+      throw new InvalidArgumentError("keepTimes", "left out on a user's handle: it is for imports by trusted code");
     }
     return options;
   }
@@ -165,7 +162,7 @@ export class ScopedSessionDb implements UserSessionDb {
     return { ...session, userId: this.userId, ...(written !== undefined && { runs: written }) };
   }
 
-  /** `#owned` keeps what was given for the runs, null or nothing, or a list for the store to refuse. */
+  /** `#owned` keeps `runs` as given: null, absent, or a list for the store to refuse. */
   #ownedTurn(session: TurnSession, argument: string): TurnSession {
     return this.#owned(session, argument) as TurnSession;
   }
@@ -181,7 +178,7 @@ export class ScopedSessionDb implements UserSessionDb {
     return { ...run, userId: this.userId };
   }
 
-  /** Whoever wrote the run, a participant perhaps, stays its user. */
+  /** The user who wrote the run, perhaps a participant, stays its user. */
   #confined(change: RunChange): RunChange {
     return (run) => {
       const { userId } = run;
@@ -195,7 +192,7 @@ export class ScopedSessionDb implements UserSessionDb {
 
   #refuseOther(userId: unknown, argument: string): void {
     if (userId !== undefined && userId !== null && userId !== this.userId) {
-      throw new InvalidArgumentError(argument, "left out, or the user of this handle");
+      throw new InvalidArgumentError(argument, "left out, or the handle's own user");
     }
   }
 }

@@ -10,20 +10,20 @@ import type { RunRow, SessionRow } from "./rows.ts";
 
 // The rules of the contract that a store applies while it holds a session's lock.
 
-/** Whether history, and with it `runsLimit`, uses a run. A run without status counts. */
+/** Whether history, and with it `runsLimit`, uses a run. A run without a status counts. */
 export function isHistoryRun(run: { parentRunId?: string | null; status?: string | null }): boolean {
   return (run.parentRunId ?? null) === null && !skippedHistoryStatuses.includes(run.status ?? "");
 }
 
 /**
- * The form in which names are compared, the same on every database: each letter in lower case by itself, whatever stands
- * beside it. A final sigma is a sigma, and a capital I with a dot is an `i`.
+ * Returns the form in which names are compared, the same on every database: each letter in lower case, regardless of
+ * its neighbours. A final sigma is a sigma, and a capital I with a dot is an `i`.
  */
 export function foldName(name: string): string {
   return name.replaceAll("İ", "i").toLowerCase().replaceAll("i\u0307", "i").replaceAll("ς", "σ");
 }
 
-/** The name inside a session's row, or null. It reads a name from whatever `sessionData` holds, also from broken data. */
+/** Returns the name in a session's row, or null. It copes with any `sessionData`, even broken data. */
 export function sessionNameOf({ sessionData }: Pick<SessionRow, "sessionData">): string | null {
   const name = isJsonObject(sessionData) ? sessionData["session_name"] : null;
   return typeof name === "string" ? name : null;
@@ -33,8 +33,8 @@ type StoredIdentity = Pick<SessionRow<unknown>, "sessionId" | "userId">;
 type StoredKind = Pick<SessionRow<unknown>, "sessionId" | "sessionType" | "agentId" | "teamId" | "workflowId">;
 
 /**
- * Refuses a write by another user, or by nobody, to a session that has an owner. `runId` is the run that the caller named
- * where it did not name the session: the error then does not tell the session's id.
+ * Refuses a write by another user, or by nobody, to a session that has an owner. `runId` is the run that the caller
+ * named instead of the session: the error then does not reveal the session's id.
  */
 export function admitOwner(stored: StoredIdentity, userId: string | null, runId: string | null = null): void {
   if (stored.userId !== null && stored.userId !== userId) {
@@ -42,7 +42,7 @@ export function admitOwner(stored: StoredIdentity, userId: string | null, runId:
   }
 }
 
-/** Refuses a write under another type than the stored one. */
+/** Refuses a write with a type other than the stored one. */
 export function admitType(stored: StoredKind, sessionType: string): void {
   if (sessionTypeOf(stored) !== sessionType) {
     throw new SessionTypeMismatchError(stored.sessionId, {
@@ -52,7 +52,7 @@ export function admitType(stored: StoredKind, sessionType: string): void {
   }
 }
 
-/** The stored session, if there is one, once it is clear that a write of `session` may change it: owner first, then type. */
+/** Returns the stored session, or null, after checking that `session` may be written to it: owner first, then type. */
 export function admitted<Stored extends StoredIdentity & StoredKind>(
   stored: Stored | null,
   session: Pick<SessionRow<unknown>, "userId" | "sessionType">,
@@ -65,7 +65,7 @@ export function admitted<Stored extends StoredIdentity & StoredKind>(
 }
 
 /**
- * Whether a delete on behalf of a user may take a session, or its runs: what nobody owns is not this user's to delete.
+ * Whether a delete on behalf of a user may delete a session, or its runs. A user may not delete what nobody owns.
  *
  * @throws SessionOwnershipError when it belongs to another user.
  */
@@ -77,7 +77,7 @@ export function mayDelete(stored: StoredIdentity, userId: string | null, runId: 
   return stored.userId !== null;
 }
 
-/** Refuses to store a run under another session than the one it is in. `stored` is the row of its id, null without one. */
+/** Refuses to store a run under a session other than its own. `stored` is the row with its id, null without one. */
 export function checkRun(
   stored: Pick<RunRow<unknown>, "sessionId"> | null,
   run: Pick<RunRow<unknown>, "runId" | "sessionId">,
@@ -87,13 +87,13 @@ export function checkRun(
   }
 }
 
-/** The time of a write: now, and never before the last one, whatever the clocks of several machines say. */
+/** Returns the time of a write: now, but never before the last write, even if the clocks of machines differ. */
 export function touchedAt(stored: Pick<SessionRow<unknown>, "updatedAt">): number {
   const now = unixSeconds();
   return Math.max(stored.updatedAt ?? now, now);
 }
 
-/** What every write changes of a stored session: when it was used last, and its owner if it had none. */
+/** Returns the columns that every write changes in a stored session: its last use, and its owner if it had none. */
 export function touched(
   stored: Pick<SessionRow<unknown>, "userId" | "updatedAt">,
   userId: string | null,
@@ -101,7 +101,7 @@ export function touched(
   return { updatedAt: touchedAt(stored), ...(stored.userId === null && userId !== null && { userId }) };
 }
 
-/** The columns that name and describe the component of a session, by its type: what a turn fills in where they are empty. */
+/** The columns that name and describe a session's component, by its type. A turn fills them in if they are empty. */
 export const componentColumns = {
   agent: ["agentId", "agentData"],
   team: ["teamId", "teamData"],
@@ -109,8 +109,8 @@ export const componentColumns = {
 } as const;
 
 /**
- * What a turn fills in of a stored session that lacks it, such as one that an API created by its id alone: the id and the
- * data of the component of its own type.
+ * Returns the columns that a turn fills in for a stored session that lacks them, such as one that an API created by its
+ * id alone: the id and the data of the component of its own type.
  */
 export function filledColumns(stored: SessionRow<unknown>, session: SessionRow<string>): Partial<SessionRow<string>> {
   const columns: Partial<SessionRow<string>> = {};
@@ -169,7 +169,7 @@ const replacedByUpsert = [
   "summary",
 ] as const;
 
-/** What a whole session given to `upsertSession` replaces of a stored one: what it has; null and empty data stay out. */
+/** Returns the columns that `upsertSession` replaces in a stored session: all given ones that are not null or empty. */
 export function replacedColumns(session: SessionRow<string>): Partial<SessionRow<string>> {
   const columns: Partial<SessionRow<string>> = {};
   for (const name of replacedByUpsert) {
@@ -183,7 +183,7 @@ export function replacedColumns(session: SessionRow<string>): Partial<SessionRow
   return columns;
 }
 
-/** The times that `keepTimes` stores over those of a stored session, and over what a write would set them to. */
+/** Returns the times that `keepTimes` stores over those of a stored session and over those that a write would set. */
 export function keptColumns(keptTimes: RunWrite["keptTimes"]): Partial<Pick<SessionRow, "createdAt" | "updatedAt">> {
   return {
     ...(keptTimes !== null && keptTimes.createdAt !== null && { createdAt: keptTimes.createdAt }),
@@ -191,14 +191,14 @@ export function keptColumns(keptTimes: RunWrite["keptTimes"]): Partial<Pick<Sess
   };
 }
 
-/** What a store knows of a session when it decides about a turn. */
+/** The state of a session on which a store decides about a turn. */
 export interface TurnState {
   readonly sessionExists: boolean;
-  /** In the session's order: all, or at least the one that is written, the ones named, and every run after those. */
+  /** In the session's order: all, or at least the run being written, the named ones, and every run after those. */
   readonly runs: readonly Pick<RunRow<unknown>, "runId" | "parentRunId" | "status">[];
 }
 
-/** The first condition of a turn that does not hold, or null. Called after owner, type and `checkRun`. */
+/** Returns the first condition of a turn that does not hold, or null. Call it after checking owner, type and run. */
 export function unmetCondition(
   { run, conditions }: Pick<RunWrite, "run" | "conditions">,
   { sessionExists, runs }: TurnState,
@@ -217,7 +217,7 @@ export function unmetCondition(
   return newest === null || isNewest(runs, newest.runId) ? null : "onlyIfNewest";
 }
 
-/** Whether nothing but member runs comes after a run; for null, whether there is no run. */
+/** Whether only member runs come after a run; for null, whether there is no run. */
 function isNewest(runs: TurnState["runs"], runId: string | null): boolean {
   if (runId === null) {
     return runs.length === 0;
@@ -227,7 +227,7 @@ function isNewest(runs: TurnState["runs"], runId: string | null): boolean {
 }
 
 /**
- * The ids of the runs that a turn deletes, of all runs of the session in its order.
+ * Returns the ids of the runs that a turn deletes, given the session's runs in order.
  *
  * @throws InvalidArgumentError when `deleteRunsAfter` names none of them.
  */
@@ -245,17 +245,17 @@ export function runsToDelete(
   return runs.slice(place + 1).flatMap(({ runId }) => (runId === run.runId ? [] : [runId]));
 }
 
-/** A row as it reads once it is written. A change of its documents leaves the text of what it does not touch. */
+/** Returns a row as it reads once it is written. A change to its documents keeps the text of their other parts. */
 export function parseSessionRow(row: SessionRow<string>): SessionRow {
   return withColumns({ ...row }, row);
 }
 
-/** A run's row as it reads once it is written; `parseSessionRow` for runs. */
+/** `parseSessionRow` for the row of a run. */
 export function parseRunRow(row: RunRow<string>): RunRow {
   return { ...row, runData: parseSource(row.runData, "runData", row.runId) };
 }
 
-/** The stored row as it reads once `columns` are written. */
+/** Returns the stored row as it reads once `columns` are written. */
 export function withColumns(stored: SessionRow, columns: Partial<SessionRow<string>>): SessionRow {
   const row: SessionRow = { ...stored, ...columns };
   for (const name of sessionJsonColumns) {

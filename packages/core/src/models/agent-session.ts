@@ -3,7 +3,7 @@ import { isMemberRun, selectMessages, selectToolCalls, type MessageOptions } fro
 import type { Message } from "./messages.ts";
 import { checkOwnType, SessionBase, type SessionFields } from "./session-base.ts";
 
-/** What an agent's session is made from. */
+/** The fields of an agent's new session. */
 export interface AgentSessionInit extends SessionFields {
   sessionType: "agent";
 }
@@ -33,7 +33,7 @@ export class AgentSession extends SessionBase {
     return this.getMessages();
   }
 
-  /** The messages that a next turn would send as history: of runs that are no member runs, oldest first. */
+  /** Returns the messages of runs that are not member runs, oldest first. */
   getMessages({ agentId, teamId, ...options }: AgentMessageOptions = {}): Message[] {
     const runs = this.runsRead.filter(
       (run) =>
@@ -44,12 +44,12 @@ export class AgentSession extends SessionBase {
     return selectMessages(runs, options);
   }
 
-  /** What user and model said, failed and paused runs included; no system messages, no tool results. */
+  /** Returns all that user and model said, also in failed and paused runs, without system messages and tool results. */
   getChatHistory(options: Pick<MessageOptions, "lastNRuns"> = {}): Message[] {
     return this.getMessages({ ...options, skipRoles: ["system", "tool"], skipStatuses: [] });
   }
 
-  /** The tool calls of all runs, member runs included: newest run first, the first `numCalls` when it is positive. */
+  /** Returns the tool calls of all runs, newest run first, member runs included: only `numCalls` if it is positive. */
   getToolCalls({ numCalls }: { numCalls?: number } = {}): JsonObject[] {
     return selectToolCalls(this.runsRead, numCalls);
   }

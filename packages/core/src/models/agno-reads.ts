@@ -1,16 +1,16 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 
 /**
- * Whether Agno reads a JSON value in one place of a run. What is written down here was measured by reading with Agno
- * 3.1.10: its Pydantic models validate every field, its dataclasses only what they build further models from. One value
- * that it refuses makes the whole session unreadable to it.
+ * Whether Agno can read a JSON value in one place of a run. The rules here were measured by reading with Agno 3.1.10:
+ * its Pydantic models validate every field, its dataclasses only the fields that they build further models from. One
+ * value that Agno refuses makes the whole session unreadable to it.
  */
 export type Reads = (value: JsonValue) => boolean;
 
-/** By the keys of a JSON object. A key that is not here may hold anything. */
+/** The checks of a JSON object, by key. Any other key may hold anything. */
 export type ReadsByKey = Readonly<Record<string, Reads>>;
 
-/** Whether Agno reads the value. What is nested without end, the search for problems in JSON reports later. */
+/** Whether Agno can read the value. False for endless nesting, which the search for JSON problems reports later. */
 export function isRead(reads: Reads, value: JsonValue): boolean {
   try {
     return reads(value);
@@ -53,7 +53,7 @@ const mapOf =
   (value) =>
     isJsonObject(value) && Object.values(value).every((item) => reads(item));
 
-/** An object whose known keys hold what Agno reads, and which has the `required` ones. */
+/** An object that has the `required` keys, and whose known keys hold what Agno can read. */
 const record =
   (keys: ReadsByKey, required: readonly string[] = []): Reads =>
   (value) =>
@@ -75,7 +75,7 @@ const maybeNumber = maybe(number);
 const maybeWhole = maybe(whole);
 const maybeObject = maybe(object);
 
-/** What the types of the models imply, so that a property need not be checked again. */
+/** Checks that the types of the models imply, so that a property need not be checked again. */
 export const impliedByType: ReadonlySet<Reads> = new Set([maybeText, maybeFlag, maybeNumber, maybeObject]);
 
 const mediaReference = record(
@@ -173,13 +173,13 @@ export const fileKeys: ReadsByKey = {
 
 const places = ["url", "filepath", "content"] as const;
 
-/** Media of an event: one place. */
+/** Media of an event have exactly one place. */
 const hasOnePlace: Reads = (value) => {
   const media = value as JsonObject;
   return isJsonObject(media["media_reference"]) || places.filter((key) => (media[key] ?? null) !== null).length === 1;
 };
 
-/** Media of a message: its content settles where the data is, whatever else is there. */
+/** Media of a message may have more, if one of them is `content`, which Agno then uses. */
 const hasPlace: Reads = (value) => text((value as JsonObject)["content"] ?? null) || hasOnePlace(value);
 
 const hasAnyPlace: Reads = (value) => {
@@ -197,7 +197,7 @@ const audio = both(record(audioKeys), hasPlace);
 const video = both(record(videoKeys), hasPlace);
 const file = both(record(fileKeys), hasAnyPlace);
 
-/** Where Agno leaves out, with a warning, the media that it does not read. */
+/** Media that Agno drops with a warning if it cannot read them. */
 const looseMedia = maybe(listOf(object));
 const looseMediaKeys: ReadsByKey = { images: looseMedia, videos: looseMedia, audio: looseMedia, files: looseMedia };
 
@@ -282,7 +282,7 @@ const stepInput = record({
   ...looseMediaKeys,
 });
 
-/** What Python's `datetime.fromisoformat` reads, from 3.10 on. */
+/** A time that Python's `datetime.fromisoformat` reads, from 3.10 on. */
 const isoTime: Reads = (value) =>
   typeof value === "string" &&
   /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{3}(\d{3})?)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(value) &&
@@ -300,7 +300,7 @@ const stepRequirementKeys = record(
   ["step_id"],
 );
 
-/** Agno checks what the user said against the schema beside it. */
+/** Agno checks the user's input against the schema beside it. */
 const stepRequirement: Reads = (value) => {
   if (!stepRequirementKeys(value)) {
     return false;
@@ -375,7 +375,7 @@ const eventImage = both(image, hasOnePlace);
 const eventAudio = both(audio, hasOnePlace);
 const eventVideo = both(video, hasOnePlace);
 
-/** Events validate what they hold more strictly than runs do: their messages' metrics, and the places of their media. */
+/** Events are stricter than runs about the metrics of their messages and the places of their media. */
 const eventMessage = record(
   {
     ...messageKeys,
@@ -444,7 +444,7 @@ const agentEvents = `RunStarted RunContent RunContentCompleted RunIntermediateCo
   ModelRequestCompleted CompressionStarted CompressionCompleted CompactionStarted CompactionCompleted FollowupsStarted
   FollowupsCompleted CustomEvent`.split(/\s+/);
 
-/** A team has the events of an agent but for compaction, under names that begin with `Team`, and some of its own. */
+/** A team has an agent's events except compaction and custom ones, with the prefix `Team`, and some of its own. */
 const teamEvents = [
   ...agentEvents.filter((name) => !/^(Compaction|Custom)/.test(name)).map((name) => `Team${name}`),
   "TeamTaskIterationStarted",
@@ -467,7 +467,7 @@ const eventsOf = {
   workflow: oneOf(...agentEvents, ...teamEvents, ...workflowEvents),
 };
 
-/** An event says by its ids which names it may have; `metrics` are those of its kind. */
+/** The ids of an event decide which names it may have; its name decides the kind of its `metrics`. */
 const event =
   (runType: keyof typeof eventsOf): Reads =>
   (value) => {
@@ -481,7 +481,7 @@ const event =
           ? "team"
           : runType;
     const name = value["event"] ?? null;
-    // Unlike the others it has no time of its own.
+    // Unlike the others, a custom event does not supply its own time.
     if (!eventsOf[kind](name) || (name === "CustomEvent" && value["created_at"] === undefined)) {
       return false;
     }

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../json.ts";
 import type { Message } from "./messages.ts";
 import { canonicalStatus, type Run } from "./runs.ts";
 
-/** Under which key a run says what it is a run of. */
+/** The JSON key and the property that hold the id of a run's component. */
 export const componentIds = {
   agent: { key: "agent_id", name: "agentId" },
   team: { key: "team_id", name: "teamId" },
@@ -10,10 +10,10 @@ export const componentIds = {
 } as const;
 
 /**
- * Adds to the JSON of a run what Agno always writes. It goes along the model that the JSON was encoded from, and so
- * changes only objects that the encoder made, never those the caller gave.
+ * Adds to the JSON of a run what Agno always writes. It follows the model that the JSON was encoded from, so it changes
+ * only objects that the encoder made, never the caller's.
  *
- * @param parent the JSON of the run it is nested in, or what a run that is not nested takes its times and ids from.
+ * @param parent the JSON of the enclosing run; for a run that is not nested, the id and the time it takes.
  */
 export function completeRun(json: JsonObject, run: Run, parent: JsonObject): void {
   json["session_id"] ??= parent["session_id"] ?? null;
@@ -42,7 +42,7 @@ export function completeRun(json: JsonObject, run: Run, parent: JsonObject): voi
   }
 }
 
-/** Of a list and the models that it was encoded from. Without models the list is the caller's own, kept in `extra`. */
+/** The models that a list was encoded from. Without them the list is the caller's own, kept in `extra`. */
 type Models<Model> = readonly Model[] | null | undefined;
 
 function completeRuns(parent: JsonObject, list: JsonValue | undefined, runs: Models<Run>): void {
@@ -59,7 +59,7 @@ function completeRuns(parent: JsonObject, list: JsonValue | undefined, runs: Mod
   }
 }
 
-/** Ids are made from the run's, so that writing a run again, as a retry or a checkpoint, keeps them. */
+/** Derives ids from the run's, so that writing the run again, as a retry or a checkpoint, keeps them. */
 function completeMessages(run: JsonObject, list: JsonValue | undefined, messages: Models<Message>): void {
   if (!Array.isArray(list) || !messages) {
     return;
@@ -79,7 +79,7 @@ function statusOf(status: JsonValue): JsonValue {
   return typeof status === "string" ? canonicalStatus(status) : status;
 }
 
-/** Agno puts the name of the Python type here, and shows anything but `str` as JSON. */
+/** Agno stores the name of the Python type here, and shows anything but `str` as JSON. */
 function contentTypeOf(content: JsonValue | undefined): string {
   if (Array.isArray(content)) {
     return "list";

@@ -1,26 +1,26 @@
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
 import { impliedByType, type Reads } from "./agno-reads.ts";
 
-/** Where an encoder is in the caller's argument: its name, then keys and indexes. */
+/** The path to a value in the caller's argument: the argument's name, then keys and indexes. */
 export type Trail = (string | number)[];
 
 /**
- * Turns the JSON of one model into its TypeScript form and back. Both directions together lose nothing: encoding what
- * was decoded gives the same JSON, whatever was in it.
+ * Turns the JSON of one model into its TypeScript form and back, without loss: encoding a decoded model returns the
+ * same JSON, whatever was in it.
  */
 export interface Codec<Model> {
   /**
-   * Unknown keys, and known keys whose value is of an unexpected type, go to the model's `extra`. Undefined when the
-   * JSON lacks what the model cannot be without; the caller then keeps the JSON as it is.
+   * Puts unknown keys, and known keys with values of an unexpected type, into the model's `extra`. Returns undefined
+   * when the JSON lacks what the model requires; the caller then keeps the JSON as it is.
    */
   decode(json: JsonObject, depth: number): Model | undefined;
   /** @throws InvalidArgumentError when a property is unknown, or of another type than the model declares. */
   encode(model: Model, trail: Trail): JsonObject;
-  /** Whether Agno may refuse what `encode` made as a whole, so that who holds it has to look. */
+  /** Whether Agno may refuse the whole of what `encode` returns, so that the enclosing model must check it. */
   readonly mayBeRefused?: boolean;
 }
 
-/** How a table of fields names the type of a value. `array` and `object` are raw JSON, `json` is any JSON. */
+/** The type of a value, as a table of fields names it. `array` and `object` are raw JSON, `json` is any JSON. */
 export type AnyKind =
   | "json"
   | "string"
@@ -52,25 +52,25 @@ export interface Field {
     | "model"
     | "list"
     | "map";
-  /** What `typeof` says of the values of a string, number or boolean; otherwise null. */
+  /** The `typeof` of the values of a string, number or boolean field; otherwise null. */
   readonly type: "string" | "number" | "boolean" | null;
-  /** Of nested models. */
+  /** The codec of nested models. */
   readonly codec: Codec<unknown>;
-  /** Whether Agno reads the key's value, where the type of the property does not tell. */
+  /** Whether Agno can read the key's value; null when the type of the property settles it. */
   readonly reads: Reads | null;
 }
 
-/** Nested models beyond this stay raw JSON, in `extra`: a deeper document could overflow the stack. */
+/** Models nested deeper than this stay raw JSON, in `extra`: a deeper document could overflow the stack. */
 export const maximumDepth = 64;
 
 const noCodec: Codec<unknown> = { decode: () => undefined, encode: () => ({}) };
 
-/** Whether the values of a field are models, or hold some. */
+/** Whether the values of a field are models or contain some. */
 export function isNested({ codec }: Field): boolean {
   return codec !== noCodec;
 }
 
-/** `reads` is what Agno reads under the key. */
+/** Describes a key. `reads` is the check of what Agno can read under it. */
 export function fieldOf(key: string, kind: AnyKind, reads: Reads | undefined): Field {
   const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const type = kind === "string" || kind === "number" || kind === "boolean" ? kind : null;
@@ -79,7 +79,7 @@ export function fieldOf(key: string, kind: AnyKind, reads: Reads | undefined): F
     return { key, name, kind, type, codec: noCodec, reads: checked };
   }
   const [nested, codec] = nestedOf(kind);
-  // A nested model has settled by itself what Agno would refuse in it.
+  // A nested model has already set aside what Agno would refuse in it.
   return { key, name, kind: nested, type, codec, reads: codec.mayBeRefused === true ? checked : null };
 }
 
@@ -90,7 +90,7 @@ function nestedOf(kind: Exclude<AnyKind, string>): ["list" | "map" | "model", Co
   return "mapOf" in kind ? ["map", kind.mapOf] : ["model", kind];
 }
 
-/** A value that is not null as the model holds it, or undefined when it is not of the field's type. */
+/** Returns a non-null value in the form of the model, or undefined when it is not of the field's type. */
 export function decodeField(field: Field, value: JsonValue | undefined, depth: number): unknown {
   switch (field.kind) {
     case "json":
@@ -124,7 +124,7 @@ function decodeModels({ kind, codec }: Field, value: JsonValue | undefined, dept
   return kind === "map" ? decodeMap(codec, value, depth) : codec.decode(value, depth);
 }
 
-/** A value that is not null as the JSON holds it, or undefined when it is not of the field's type. */
+/** Returns a non-null value in the form of the JSON, or undefined when it is not of the field's type. */
 export function encodeField(field: Field, value: unknown, trail: Trail): JsonValue | undefined {
   switch (field.kind) {
     case "list":
@@ -138,7 +138,7 @@ export function encodeField(field: Field, value: unknown, trail: Trail): JsonVal
   }
 }
 
-/** The type of a field in words, for errors. */
+/** Returns the type of a field in words, for errors. */
 export function expectedOf({ kind }: Field): string {
   switch (kind) {
     case "json":
@@ -163,7 +163,7 @@ function isString(value: unknown): boolean {
   return typeof value === "string";
 }
 
-/** All or nothing: a list with an item that is no such model stays raw. */
+/** Decodes all or nothing: a list stays raw if one item is not such a model. */
 function decodeList(codec: Codec<unknown>, list: JsonValue[], depth: number): unknown[] | undefined {
   const models: unknown[] = [];
   for (const item of list) {

@@ -3,25 +3,25 @@ import type { JsonObject, JsonValue } from "../json.ts";
 import type { Message } from "./messages.ts";
 import { skippedHistoryStatuses, type Run } from "./runs.ts";
 
-// What the sessions of agents, teams and workflows share when they look back at their runs.
+// The parts of history that the sessions of agents, teams and workflows share.
 
-/** Which messages to take. Conditions on runs apply first, then those on messages, then the limit. */
+/** The selection of messages. Conditions on runs apply first, then those on messages, then the limit. */
 export interface MessageOptions {
-  /** Only the last n of the runs that meet the other conditions; 0 gives nothing. */
+  /** Only the last n of the runs that meet the other conditions; none for 0. */
   lastNRuns?: number;
   /**
-   * At most the last n messages. The system message counts, and stays in front unless n is 1; the results of tools whose
-   * calls fall outside are dropped, since no model accepts them.
+   * At most the last n messages. The system message counts, and stays in front unless n is 1. Tool results whose calls
+   * fall outside are dropped, since no model accepts them.
    */
   limit?: number;
   skipRoles?: readonly string[];
   /** Default for agents and teams: PAUSED, CANCELLED, ERROR and REGENERATED; for workflows: none. */
   skipStatuses?: readonly string[];
-  /** Leaves out what was copied into a run from earlier ones. Default true. */
+  /** Leaves out messages that were copied into a run from earlier ones. Default true. */
   skipHistoryMessages?: boolean;
 }
 
-/** One turn of a team or workflow as text. What was JSON is rendered as JSON. */
+/** One turn of a team or workflow as text. JSON values are rendered as JSON. */
 export interface HistoryTurn {
   input: string;
   output: string;
@@ -35,7 +35,7 @@ export function isMemberRun(run: Run): boolean {
   return (run.parentRunId ?? null) !== null;
 }
 
-/** The last n items; none when n is not positive, all when it is absent. */
+/** Returns the last n items: none when n is not positive, all when it is absent. */
 export function lastOf<Item>(items: readonly Item[], count: number | undefined, argument: string): readonly Item[] {
   if (count === undefined) {
     return items;
@@ -47,8 +47,8 @@ export function lastOf<Item>(items: readonly Item[], count: number | undefined, 
 }
 
 /**
- * The messages of runs that were already chosen by component. At most one system message comes out: each run repeats it,
- * and a model wants it once.
+ * Selects messages of runs already chosen by component. Keeps only the first system message: each run repeats it, and a
+ * model wants it once.
  */
 export function selectMessages(runs: readonly Run[], options: MessageOptions): Message[] {
   const { skipRoles = [], skipHistoryMessages = true } = options;
@@ -77,20 +77,20 @@ export function selectMessages(runs: readonly Run[], options: MessageOptions): M
 function limitMessages(messages: Message[], limit: number): Message[] {
   const system = messages.filter(({ role }) => role === "system");
   const others = messages.filter(({ role }) => role !== "system");
-  // A single place goes to the newest message: the system message alone says nothing of the conversation.
+  // A single place goes to the newest message: the system message alone says nothing about the conversation.
   const kept = limit > 1 ? system : [];
   const last = lastOf(others, limit - kept.length, "limit");
   const start = last.findIndex(({ role }) => role !== "tool");
   return [...kept, ...(start === -1 ? [] : last.slice(start))];
 }
 
-/** The tool calls of all messages, newest run first and in order within a run; the first `count` when it is positive. */
+/** Returns the tool calls of all messages, newest run first, in order within a run: only `count` if it is positive. */
 export function selectToolCalls(runs: readonly Run[], count: number | undefined): JsonObject[] {
   const calls = runs.toReversed().flatMap((run) => messagesOf(run).flatMap((message) => message.toolCalls ?? []));
   return count === undefined || count <= 0 ? calls : calls.slice(0, count);
 }
 
-/** The turns of completed runs. */
+/** Returns the turns of completed runs. */
 export function completedTurns(runs: readonly Run[], count: number | undefined): HistoryTurn[] {
   const completed = runs.filter(({ status }) => status?.toUpperCase() === "COMPLETED");
   return lastOf(completed, count, "numRuns").map((run) => ({
@@ -110,7 +110,7 @@ function textOf(value: JsonValue | undefined): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** How the text that tells a model about earlier turns is worded. */
+/** The wording of the text that tells a model about earlier turns. */
 export interface HistoryWording {
   tag: string;
   /** The heading of a turn, before its number. */
@@ -119,7 +119,7 @@ export interface HistoryWording {
   output: string;
 }
 
-/** Null when there are no turns. */
+/** Returns the text that tells a model about turns, or null when there are none. */
 export function describeTurns(turns: readonly HistoryTurn[], wording: HistoryWording): string | null {
   if (turns.length === 0) {
     return null;

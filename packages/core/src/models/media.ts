@@ -12,7 +12,7 @@ export interface Media {
   filepath?: string | null;
   /** Base64, except for files of a `text/*` type, where it is the text. */
   content?: string | null;
-  /** Where an external media storage keeps the data: `media_id`, `storage_key` and more. Agno 3 only. */
+  /** The place of the data in an external media storage: `media_id`, `storage_key` and more. Agno 3 only. */
   mediaReference?: JsonObject | null;
   format?: string | null;
   mimeType?: string | null;
@@ -41,7 +41,7 @@ export interface Media {
   height?: number | null;
   /** Video, in frames per second. */
   fps?: number | null;
-  /** Video: when the generation is expected to end, as the provider words it. */
+  /** Video: the expected end of the generation, as the provider words it. */
   eta?: string | null;
   /** Files. */
   fileType?: string | null;
@@ -82,7 +82,7 @@ const fields: FieldTable<Media> = {
   size: "number",
 };
 
-/** As everywhere, the keys of all kinds: of those that a kind does not have, Agno reads anything. */
+/** Each kind has the keys of all kinds. Agno accepts anything under a key that its own kind lacks. */
 export const imageShape = new Shape<Media>(fields, { reads: imageKeys, mayBeRefused: true });
 export const audioShape = new Shape<Media>(fields, { reads: audioKeys, mayBeRefused: true });
 export const videoShape = new Shape<Media>(fields, { reads: videoKeys, mayBeRefused: true });
@@ -90,7 +90,7 @@ export const videoShape = new Shape<Media>(fields, { reads: videoKeys, mayBeRefu
 export const fileShape = new Shape<Media>(fields, {
   reads: fileKeys,
   mayBeRefused: true,
-  // Agno tells by this whether the content is text or base64.
+  // Tells Agno whether the content is text or base64.
   shown: { mime_type: (type) => (typeof type === "string" && type.startsWith("text/") ? "text/plain" : undefined) },
 });
 

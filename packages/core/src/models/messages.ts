@@ -4,13 +4,13 @@ import { audioShape, imageShape, mediaLists, videoShape, type Media } from "./me
 import { metricsShape, toolMetricsShape, type Metrics, type ToolMetrics } from "./metrics.ts";
 import { Shape } from "./shape.ts";
 
-/** One entry of a run: what the user, the model or a tool said. */
+/** One entry of a run, said by the user, the model or a tool. */
 export interface Message {
-  /** `system`, `user`, `assistant`, `tool`, or what the provider calls them. */
+  /** `system`, `user`, `assistant`, `tool`, or the provider's own word. */
   role: string;
-  /** Unique within its run. Writing a run gives one to a message without. */
+  /** Unique within its run. A message without one gets one when its run is written. */
   id?: string | null;
-  /** Text, or a list of parts; Agno is shown anything else as JSON text. Null or absent when the message only calls tools. */
+  /** Text or a list of parts; Agno sees anything else as JSON text. Null or absent if the message only calls tools. */
   content?: JsonValue;
   reasoningContent?: string | null;
   redactedReasoningContent?: string | null;
@@ -22,7 +22,7 @@ export interface Message {
   toolName?: string | null;
   toolArgs?: JsonValue;
   toolCallError?: boolean | null;
-  /** The tools an assistant message calls: `{ id, type: "function", function: { name, arguments } }`. */
+  /** The tool calls of an assistant message: `{ id, type: "function", function: { name, arguments } }`. */
   toolCalls?: JsonObject[] | null;
   /** True when the message was copied into this run from an earlier one. Default false. */
   fromHistory?: boolean | null;
@@ -38,7 +38,7 @@ export interface Message {
   references?: JsonValue;
   citations?: JsonValue;
   metrics?: Metrics | null;
-  /** What the provider needs to see again, under its own keys. */
+  /** Data that the provider needs to see again, under its own keys. */
   providerData?: JsonObject | null;
   checkpointStatus?: string | null;
   /** Unix seconds. */
@@ -79,12 +79,12 @@ export const messageShape = new Shape<Message>(
   {
     required: "role",
     reads: messageKeys,
-    // A model that is shown the message in a later run is not shown an empty one.
+    // A model must not see an empty message in a later run.
     shown: { content: textOf },
   },
 );
 
-/** Undefined for what is no JSON, which is reported with the whole run. */
+/** Returns undefined for a value that is not JSON, which is reported with the whole run. */
 function textOf(content: JsonValue): string | undefined {
   try {
     return JSON.stringify(content);
@@ -93,7 +93,7 @@ function textOf(content: JsonValue): string | undefined {
   }
 }
 
-/** One call of a tool with its outcome, or with what it waits for. */
+/** One tool call with its outcome, or with what it waits for. */
 export interface ToolExecution {
   toolCallId?: string | null;
   toolName?: string | null;

@@ -18,9 +18,9 @@ export interface Metrics {
   duration?: number | null;
   /** Seconds. */
   timeToFirstToken?: number | null;
-  /** Messages: what the provider reports beyond the above, under its own keys. */
+  /** Messages: further figures from the provider, under its own keys. */
   providerMetrics?: JsonObject | null;
-  /** Runs and sessions: for each use of a model (`model`, `memory_model` …) the list of models with their tokens. */
+  /** Runs and sessions: the list of models with their tokens, for each use of a model (`model`, `memory_model` …). */
   details?: JsonObject | null;
   additionalMetrics?: JsonObject | null;
   extra?: JsonObject;
@@ -47,7 +47,7 @@ export const metricsShape = new Shape<Metrics>(
   { reads: metricsKeys },
 );
 
-/** When a tool ran. */
+/** The times of a tool call. */
 export interface ToolMetrics {
   /** Unix seconds, with a fraction. */
   startTime?: number | null;
@@ -64,7 +64,7 @@ export const toolMetricsShape = new Shape<ToolMetrics>({
   duration: "number",
 });
 
-/** What one step of a workflow run cost. */
+/** The metrics of one step of a workflow run. */
 export interface StepMetrics {
   stepName?: string | null;
   /** `agent`, `team` or `function`. */
@@ -89,7 +89,7 @@ function absent(): null {
 }
 
 export interface WorkflowMetrics {
-  /** By the name of the step. Agno cannot do without: where there is none, an empty object is stored. */
+  /** By step name. Agno requires it, so an empty object is stored when it is absent. */
   steps?: Record<string, StepMetrics> | null;
   /** Seconds. */
   duration?: number | null;

@@ -6,7 +6,7 @@ import { completeRun, componentIds } from "./complete-run.ts";
 import { decodeRunJson, encodeRunJson } from "./run-shapes.ts";
 import type { Run, RunType } from "./runs.ts";
 
-/** What a run takes from the session that it is stored under. */
+/** The fields that a run takes from the session it is stored under. */
 export interface RunSession {
   sessionId: string;
   userId?: string | null;
@@ -20,17 +20,17 @@ export interface EncodeRunOptions {
   now: number;
   /** The name of the run in the caller's argument, for errors. Default `run`. */
   argument?: string;
-  /** The stored document of the run that this one was made from. */
+  /** The stored document that this run was made from. */
   before?: JsonValue;
 }
 
 /**
- * The row of a run, ready to be bound; `runIndex` is null, since only the store knows the next one. Its columns repeat
- * what is in the JSON, and the JSON gets what Agno needs to read it: ids of session, user and component, a status, times,
- * and the keys that every message has.
+ * Returns the row of a run, ready to be bound. `runIndex` is null, since only the store knows the next one. The columns
+ * repeat values of the JSON, and the JSON gets what Agno needs to read it: ids of session, user and component, a
+ * status, times, and the keys that every message has.
  *
- * @throws InvalidArgumentError when neither run nor session says which agent, team or workflow the run is of (null on the
- *   run says that it has no id), for a property that a run does not have, or for what JSON cannot hold.
+ * @throws InvalidArgumentError when neither run nor session names the run's agent, team or workflow (null on the run
+ *   means that it has no id), for a property that a run does not have, or for a value that JSON cannot hold.
  */
 export function encodeRun(
   run: Run,
@@ -72,7 +72,7 @@ function textOf(value: JsonValue | undefined): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** What of a run's row is needed to decode it. */
+/** The columns of a run's row that decoding needs. */
 export type StoredRun = Pick<
   RunRow,
   "runId" | "sessionId" | "runType" | "userId" | "parentRunId" | "status" | "runData" | "createdAt"
@@ -80,8 +80,8 @@ export type StoredRun = Pick<
   Partial<Pick<RunRow, "agentId" | "teamId" | "workflowId">>;
 
 /**
- * The run of a row. What the JSON lacks is taken from the columns; the ids of run and session are always theirs. Its
- * kind follows the JSON as in Agno, and the column only when the JSON does not tell.
+ * Returns the run of a row. The columns supply what the JSON lacks, and always the ids of run and session. As in Agno,
+ * the JSON decides the kind of run; the column does so only when the JSON does not.
  *
  * @throws CorruptDataError when `run_data` is JSON, but no object, or `run_type` is no text, as SQLite allows.
  */
@@ -96,7 +96,7 @@ export function decodeRun(row: StoredRun): Run {
     throw new CorruptDataError("run_data", row.runId);
   }
   run.sessionId = row.sessionId;
-  // A null column adds no key: the JSON is then written back as it was.
+  // A null column adds no key, so the JSON is written back as it was.
   if (row.userId !== null) {
     run.userId ??= row.userId;
   }
@@ -106,8 +106,8 @@ export function decodeRun(row: StoredRun): Run {
   if (row.status !== null) {
     run.status ??= row.status;
   }
-  // A run that was written again keeps the time of its first writing, which its column alone knows. Agno's JSON may hold
-  // fractions of a second.
+  // A run written again keeps the time of its first write, which only the column knows. Agno's JSON may hold fractions
+  // of a second.
   if (Math.floor(run.createdAt ?? Number.NaN) !== row.createdAt) {
     run.createdAt = row.createdAt;
   }
@@ -115,7 +115,7 @@ export function decodeRun(row: StoredRun): Run {
   return run;
 }
 
-/** Null rather than absent: a run that was stored without a component can then be written again as it is. */
+/** Null rather than absent, so that a run stored without a component can be written again as it is. */
 function fillComponentId(run: Run, row: StoredRun): void {
   switch (run.runType) {
     case "agent":
@@ -143,7 +143,7 @@ function runTypeOfRow(row: StoredRun): RunType {
   return typeof row.workflowId === "string" ? "workflow" : "agent";
 }
 
-/** The session row that holds a `runs` column. */
+/** The columns of a session row whose `runs` column is read. */
 export interface LegacySession {
   sessionId: string;
   sessionType: string;
@@ -152,8 +152,8 @@ export interface LegacySession {
 }
 
 /**
- * The runs in the `runs` column that Agno 2 kept on the session row, in order. Entries that are no objects, or have no
- * run id, are left out, as Agno 3 does; of several with one id the last counts, in the place of the first.
+ * Returns the runs in the `runs` column that Agno 2 kept on the session row, in order. Like Agno 3, it skips entries
+ * that are not objects or have no run id. Of several with the same id the last counts, in the place of the first.
  *
  * @param stored the column in any form that `parseJson` reads.
  * @throws CorruptDataError when it is not JSON.
@@ -189,8 +189,8 @@ export function decodeLegacyRuns(stored: unknown, session: LegacySession): Run[]
 }
 
 /**
- * The runs of a session that has both a `runs` column and rows: in the column's order, each replaced by the row of the
- * same id, then the rows that are not in the column.
+ * Merges the runs of a session that has both a `runs` column and rows: the column's runs in order, each replaced by the
+ * row with the same id, then the rows that are not in the column.
  */
 export function mergeRuns(legacy: readonly Run[], rows: readonly Run[]): Run[] {
   if (legacy.length === 0) {

@@ -8,7 +8,7 @@ import type { AgentRun, ConversationRun, Run, RunBase, RunInput, RunType, TeamRu
 import { refusal, Shape, type FieldTable } from "./shape.ts";
 import { stepOutputShape } from "./steps.ts";
 
-/** The nested runs of a run: each is of its own kind. */
+/** The codec of nested runs, each of its own kind. */
 const runCodec: Codec<Run> = {
   decode: (json, depth) => decodeRunJson(json, "agent", depth),
   encode: encodeRunJson,
@@ -97,8 +97,8 @@ const workflowRunShape = new Shape<WorkflowRun>(
 );
 
 /**
- * Which kind of run the JSON is. As in Agno the mere presence of a key decides, even when it holds null; agent runs may
- * have a `workflow_id` too, so that key comes last.
+ * Returns the kind of run in the JSON. As in Agno, the mere presence of a key decides, even if it holds null. Agent
+ * runs may have a `workflow_id` too, so that key comes last.
  */
 function runTypeOf(json: JsonObject, otherwise: RunType): RunType {
   if (has(json, "agent_id")) {
@@ -116,7 +116,7 @@ function runTypeOf(json: JsonObject, otherwise: RunType): RunType {
   return has(json, "workflow_id") || has(json, "workflow_name") ? "workflow" : otherwise;
 }
 
-/** The run that the JSON holds, exactly. Undefined when it has no run id. */
+/** Returns exactly the run in the JSON, or undefined when it has no run id. */
 export function decodeRunJson(json: JsonObject, otherwise: RunType, depth = 0): Run | undefined {
   switch (runTypeOf(json, otherwise)) {
     case "agent":
@@ -128,7 +128,7 @@ export function decodeRunJson(json: JsonObject, otherwise: RunType, depth = 0): 
   }
 }
 
-/** The JSON of a run, exactly: nothing is added to it. */
+/** Returns exactly the JSON of a run, with nothing added. */
 export function encodeRunJson(run: Run, trail: Trail): JsonObject {
   switch (run.runType) {
     case "agent":

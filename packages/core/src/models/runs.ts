@@ -9,18 +9,18 @@ export type RunType = "agent" | "team" | "workflow";
 
 export const runStatuses = ["PENDING", "RUNNING", "COMPLETED", "PAUSED", "CANCELLED", "ERROR", "REGENERATED"] as const;
 
-/** Runs that history leaves out, unless it is told otherwise. A run without status counts. */
+/** The statuses of runs that history leaves out by default. A run without a status is kept. */
 export const skippedHistoryStatuses: readonly string[] = ["PAUSED", "CANCELLED", "ERROR", "REGENERATED"];
 
-/** How far a run got. A paused run waits for a person; a regenerated one was replaced by a newer answer. */
+/** The state of a run. A paused run waits for a person; a regenerated one was replaced by a newer answer. */
 export type RunStatus = (typeof runStatuses)[number];
 
-/** A known status in upper case, as Agno compares it; another word as it is. */
+/** Returns a known status in upper case, as Agno compares it, and any other word unchanged. */
 export function canonicalStatus(status: string): string {
   return runStatuses.find((known) => known === status.toUpperCase()) ?? status;
 }
 
-/** What a run was asked. */
+/** The input of a run. */
 export interface RunInput {
   inputContent?: JsonValue;
   images?: Media[] | null;
@@ -30,19 +30,19 @@ export interface RunInput {
   extra?: JsonObject;
 }
 
-/** What the runs of agents, teams and workflows have in common. */
+/** The fields that the runs of agents, teams and workflows share. */
 export interface RunBase {
   /** Unique in the table, not only in its session. */
   runId: string;
-  /** Absent in a new run: it gets the id of the session it is stored under. */
+  /** Absent in a new run, which gets the id of the session it is stored under. */
   sessionId?: string | null;
-  /** Who wrote the run. Absent: the session's user. */
+  /** The user who wrote the run. Absent: the session's user. */
   userId?: string | null;
-  /** The run that this run is a part of: history leaves such runs out. */
+  /** The run that this run is part of. History leaves such runs out. */
   parentRunId?: string | null;
   /** Known statuses are stored in upper case. A run written without one is `COMPLETED`; other words are kept. */
   status?: RunStatus | (string & {}) | null;
-  /** When the run started, in Unix seconds. Default: when it is first written. */
+  /** The start of the run, in Unix seconds. Default: the time of its first write. */
   createdAt?: number | null;
   /** The answer: text, or the JSON of a structured output. */
   content?: JsonValue;
@@ -53,16 +53,16 @@ export interface RunBase {
   audio?: Media[] | null;
   files?: Media[] | null;
   responseAudio?: Media | null;
-  /** Raw events, under Agno's keys. Agno cannot read a session with an event of a name it does not know. */
+  /** Raw events, under Agno's keys. Agno cannot read a session that has an event with an unknown name. */
   events?: JsonValue[] | null;
   metadata?: JsonObject | null;
   workflowStepId?: string | null;
-  /** Set by a job queue: which attempt wrote the run. */
+  /** The attempt that wrote the run, set by a job queue. */
   queueAttempt?: number | null;
   extra?: JsonObject;
 }
 
-/** What the runs of agents and teams have in common: they talk with a model. */
+/** The fields that the runs of agents and teams share: they talk to a model. */
 export interface ConversationRun extends RunBase {
   input?: RunInput | null;
   messages?: Message[] | null;
@@ -75,9 +75,9 @@ export interface ConversationRun extends RunBase {
   model?: string | null;
   modelProvider?: string | null;
   modelProviderData?: JsonObject | null;
-  /** The session state as it was when the run ended. */
+  /** The session state at the end of the run. */
   sessionState?: JsonObject | null;
-  /** What a paused run waits for, raw. */
+  /** The requirements that a paused run waits for, raw. */
   requirements?: JsonValue[] | null;
   citations?: JsonValue;
   references?: JsonValue[] | null;
@@ -114,7 +114,7 @@ export interface WorkflowRun extends RunBase {
   /** Absent: the session's workflow. Null: a workflow without id. */
   workflowId?: string | null;
   workflowName?: string | null;
-  /** What the workflow was asked, as it was given. */
+  /** The input of the workflow, as given. */
   input?: JsonValue;
   stepResults?: StepOutput[] | null;
   stepExecutorRuns?: Run[] | null;
@@ -128,5 +128,5 @@ export interface WorkflowRun extends RunBase {
   pauseKind?: string | null;
 }
 
-/** One turn: an input with all messages, tool calls and the output it led to. `runType` tells which kind. */
+/** One turn: an input with its messages, tool calls and output. `runType` tells the kind. */
 export type Run = AgentRun | TeamRun | WorkflowRun;

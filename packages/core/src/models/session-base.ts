@@ -8,7 +8,7 @@ import { summaryShape, type SessionSummary } from "./summary.ts";
 /** The kind of component that a session belongs to. It never changes. */
 export type SessionType = "agent" | "team" | "workflow";
 
-/** What a session is made from. Everything but its id and type may be left out. */
+/** The fields of a new session. All are optional except its id and type. */
 export interface SessionFields {
   sessionId: string;
   agentId?: string | null;
@@ -34,8 +34,8 @@ export interface SessionFields {
 }
 
 /**
- * One conversation thread: the fields of its row and its runs. A session is plain data with methods that look at it;
- * changing one changes nothing in the store.
+ * One conversation thread: the fields of its row and its runs. A session is plain data with methods that read it.
+ * Changing it changes nothing in the store.
  */
 export abstract class SessionBase {
   abstract readonly sessionType: SessionType;
@@ -53,7 +53,7 @@ export abstract class SessionBase {
   summary: SessionSummary | null;
   /** In order, oldest first. Null in a `SessionHeader`. */
   runs: Run[];
-  /** How many runs are stored for the session, where a list was asked to count them. */
+  /** The number of runs stored for the session, if a list was asked to count them. */
   declare readonly runCount?: number;
   /** Unix seconds. */
   createdAt: number;
@@ -84,7 +84,7 @@ export abstract class SessionBase {
   /** The id of the agent, team or workflow, by the session's type. */
   abstract get componentId(): string | null;
 
-  /** What `getMessages()` returns without options. */
+  /** The messages that `getMessages()` returns without options. */
   abstract get messages(): Message[];
 
   /** `session_data.session_name`, or null when the session has no name. */
@@ -99,7 +99,7 @@ export abstract class SessionBase {
     return isJsonObject(state) ? state : {};
   }
 
-  /** The runs of a session that was read with them. */
+  /** The runs; throws a `RunsNotReadError` when the session was read without them. */
   protected get runsRead(): Run[] {
     if (this.runs === null) {
       throw new RunsNotReadError(this.sessionId);
@@ -107,7 +107,7 @@ export abstract class SessionBase {
     return this.runs;
   }
 
-  /** Puts a run in the place of the one with the same id, or at the end. In memory only. */
+  /** Replaces the run with the same id, or appends the run. In memory only. */
   upsertRun(run: Run): void {
     const runs = this.runsRead;
     const index = runs.findIndex(({ runId }) => runId === run.runId);
@@ -118,17 +118,17 @@ export abstract class SessionBase {
     }
   }
 
-  /** The run with that id, or null. Runs nested in other runs are not looked at. */
+  /** Returns the run with that id, or null. Does not search runs nested in other runs. */
   getRun(runId: string): Run | null {
     return this.runsRead.find((run) => run.runId === runId) ?? null;
   }
 
-  /** The summary, or null when none was made. */
+  /** Returns the summary, or null when none was made. */
   getSummary(): SessionSummary | null {
     return this.summary;
   }
 
-  /** The row as Agno has it: snake_case keys, with the runs as a list, or null where they were not read. */
+  /** Returns the row as Agno has it: snake_case keys, with the runs as a list, or null when they were not read. */
   toJSON(): JsonObject {
     const json: JsonObject = {
       session_id: this.sessionId,
@@ -156,7 +156,7 @@ export abstract class SessionBase {
   }
 }
 
-/** Refuses what TypeScript would have refused. */
+/** Refuses a `sessionType` that TypeScript would have refused. */
 export function checkOwnType(init: { sessionType?: SessionType }, sessionType: SessionType): void {
   if (init.sessionType !== undefined && init.sessionType !== sessionType) {
     throw new InvalidArgumentError("sessionType", `"${sessionType}" here`);

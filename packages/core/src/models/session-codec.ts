@@ -27,7 +27,7 @@ const properties: readonly string[] = [
   "sessionData",
   "summary",
   "runs",
-  // Of a session that a list counted the runs of; it is no column.
+  // Set by a list that counts runs; not a column.
   "runCount",
   "createdAt",
   "updatedAt",
@@ -43,10 +43,10 @@ export interface EncodeSessionOptions {
 }
 
 /**
- * The row of a session, ready to be bound. `session_data` is always an object: Agno can neither rename a session without
- * nor keep its state. `updatedAt` falls back to the creation time.
+ * Returns the row of a session, ready to be bound. `session_data` is always an object: without one, Agno can neither
+ * rename a session nor keep its state. `updatedAt` falls back to the creation time.
  *
- * @throws InvalidArgumentError for a property that a session does not have, or for what JSON cannot hold.
+ * @throws InvalidArgumentError for a property that a session does not have, or for a value that JSON cannot hold.
  */
 export function encodeSession(
   session: SessionInit,
@@ -136,12 +136,12 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
   }
 }
 
-/** The session of a row whose runs are not read. */
+/** Returns the session of a row whose runs are not read. */
 export function decodeHeader(row: SessionRow): SessionHeader {
   return Object.assign(decodeSession(row, []), { runs: null });
 }
 
-/** A session with how many runs it has, where a list was asked to count them. */
+/** Adds the number of its runs to a session, unless null. */
 export function withRunCount<Counted extends Session | SessionHeader>(
   session: Counted,
   runCount: number | null,

@@ -5,10 +5,10 @@ import type { WorkflowSession, WorkflowSessionInit } from "./workflow-session.ts
 
 export type { SessionType } from "./session-base.ts";
 
-/** One conversation thread with its runs. `sessionType` tells which kind. */
+/** One conversation thread with its runs. `sessionType` tells the kind. */
 export type Session = AgentSession | TeamSession | WorkflowSession;
 
-/** What looks at the runs of a session. */
+/** The members of a session that use its runs. */
 type RunMembers = "runs" | "messages" | "upsertRun" | "getRun";
 
 type HeaderOf<Kind extends Session> = Kind extends Session
@@ -16,10 +16,10 @@ type HeaderOf<Kind extends Session> = Kind extends Session
   : never;
 
 /**
- * A session that was read without its runs: `runs` is null, never an empty list. Its messages are not there; code without
- * types that asks for them gets a `RunsNotReadError`.
+ * A session that was read without its runs: `runs` is null, never an empty list. It has no messages; untyped code that
+ * asks for them gets a `RunsNotReadError`.
  */
 export type SessionHeader = HeaderOf<Session>;
 
-/** What a session is written from. A session that was read is one too, with or without its runs. */
+/** The fields to write a session from. A session that was read will do, with or without its runs. */
 export type SessionInit = AgentSessionInit | TeamSessionInit | WorkflowSessionInit;

@@ -19,7 +19,7 @@ type SnakeCase<Name extends string> = Name extends `${infer Head}${infer Tail}`
   ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${SnakeCase<Tail>}`
   : Name;
 
-/** What a field of that TypeScript type is declared as. */
+/** The declaration of a field of that TypeScript type. */
 type Kind<Value> = [string | number] extends [Value]
   ? "json"
   : [Value] extends [string]
@@ -53,30 +53,30 @@ export type FieldTable<Model> = {
 };
 
 export interface ShapeOptions<Model> {
-  /** The JSON key of a string that the model cannot be without. */
+  /** The JSON key of a string that the model requires. */
   required?: keyof FieldTable<Model> & string;
   /** The value of the derived property `runType`. */
   runType?: string;
-  /** What Agno reads under the keys, those that the model does not know among them. Anything where it does not say. */
+  /** Checks of what Agno can read under its keys, including those unknown to the model. Others may hold anything. */
   reads?: ReadsByKey;
-  /** Whether Agno may refuse a model whose keys it reads. */
+  /** Whether Agno may refuse a model though it can read each key. */
   mayBeRefused?: boolean;
-  /** What Agno is shown, where there is anything like it, instead of a value that it cannot read. */
+  /** By key, the value to show Agno, if there is one, instead of one that it cannot read. */
   shown?: Readonly<Record<string, (value: JsonValue) => JsonValue | undefined>>;
-  /** Keys that Agno cannot do without, and what they hold where the model has null or nothing. */
+  /** Keys that Agno requires, with their values when the model has null or nothing. */
   needed?: Readonly<Record<string, () => JsonValue>>;
 }
 
-/** Where a value goes. Agno reads anything there if null. */
+/** The place of a value. Agno reads anything there if `reads` is null. */
 type Place = Pick<Field, "key" | "reads">;
 
 /**
- * The key, in any object of a run, under which stands by its own key what Agno could not read there. Agno passes over keys
- * that it does not know.
+ * The key, in any object of a run, that holds the values Agno could not read there, by their own keys. Agno ignores
+ * unknown keys.
  */
 const asideKey = "sessiondb_aside";
 
-/** How many models within each other are looked for in `extra`, and from which depth on it is left as it is. */
+/** The levels of nested models to look for in `extra`, and the trail length from which `extra` is left as it is. */
 const nestedInExtra = 8;
 const deepestTrail = 2 * maximumDepth;
 
@@ -176,7 +176,7 @@ export class Shape<Model> implements Codec<Model> {
     return json;
   }
 
-  /** What the model holds itself wins: a caller who sets a property replaces what could not be read. */
+  /** The model's own properties win: a caller who sets one replaces what could not be read. */
   #addExtra(json: JsonObject, extra: unknown, trail: Trail): void {
     if (extra === null) {
       return;
@@ -186,7 +186,7 @@ export class Shape<Model> implements Codec<Model> {
     }
     for (const [key, value] of Object.entries(extra)) {
       if (key === asideKey) {
-        throw refusal([...trail, "extra", key], "left out, since the key is the library's own");
+        throw refusal([...trail, "extra", key], "left out, since the key is reserved for the library");
       }
       if (value === undefined || Object.hasOwn(json, key) || isAside(json, key)) {
         continue;
@@ -200,7 +200,7 @@ export class Shape<Model> implements Codec<Model> {
     }
   }
 
-  /** What could be a model becomes one, so that what Agno refuses in it is settled in it. */
+  /** Encodes a possible model as one, so that it sets aside what Agno would refuse in it. */
   #addNested(json: JsonObject, { field, value }: { field: Field; value: JsonValue }, trail: Trail): void {
     const model = decodeField(field, value, maximumDepth - nestedInExtra);
     const encoded = model === undefined ? undefined : encodeField(field, model, trail);
@@ -211,12 +211,12 @@ export class Shape<Model> implements Codec<Model> {
     }
   }
 
-  /** For a value that no model has settled. */
+  /** Returns the place of a value that no model has checked. */
   #placeOf(key: string): Place {
     return { key, reads: Object.hasOwn(this.#reads, key) ? (this.#reads[key] as Reads) : null };
   }
 
-  /** Puts a value where Agno looks for it, or aside where Agno cannot read it. Null is then left out. */
+  /** Puts a value where Agno looks for it, or aside if Agno cannot read it. Null is then left out. */
   #put(json: JsonObject, value: JsonValue, { key, reads }: Place): void {
     if (reads === null || isRead(reads, value)) {
       setKey(json, key, value);
@@ -237,7 +237,7 @@ function isFraction(value: JsonValue): value is number {
   return typeof value === "number" && !Number.isInteger(value);
 }
 
-/** The JSON of a model with what was set aside back in its place; what stands there was for Agno. */
+/** Returns the JSON of a model with the values set aside back in their places, which held substitutes for Agno. */
 function broughtBack({ [asideKey]: _aside, ...others }: JsonObject, aside: JsonObject): JsonObject {
   return { ...others, ...aside };
 }
@@ -257,7 +257,7 @@ function encodeProperty(field: Field, value: unknown, trail: Trail): JsonValue {
   return encoded;
 }
 
-/** A codec known only later: for a model that contains itself. */
+/** A codec that is known only later, for a model that contains itself. */
 export function lazy<Model>(codec: () => Codec<Model>): Codec<Model> {
   return {
     decode: (json, depth) => codec().decode(json, depth),
@@ -265,12 +265,12 @@ export function lazy<Model>(codec: () => Codec<Model>): Codec<Model> {
   };
 }
 
-/** The error for a value found at the end of a trail. */
+/** Returns the error for the value at the end of a trail. */
 export function refusal([argument, ...keys]: Trail, expected: string): InvalidArgumentError {
   return new InvalidArgumentError(keys.reduce<string>(joinPath, String(argument)), expected);
 }
 
-/** Without prototype, so that a key such as `constructor` is not found in it. */
+/** Has no prototype, so that it does not contain keys such as `constructor`. */
 function dictionary(fields: readonly Field[], by: "key" | "name"): Readonly<Record<string, Field>> {
   const fieldsBy = Object.create(null) as Record<string, Field>;
   for (const field of fields) {
@@ -280,8 +280,8 @@ function dictionary(fields: readonly Field[], by: "key" | "name"): Readonly<Reco
 }
 
 /**
- * A constructor of plain objects, no different from `{}`. V8 learns from the first ones how much room they need; a `{}`
- * that grows past 16 assigned keys becomes a hash table, several times slower to make, to read and to serialise.
+ * Returns a constructor of plain objects, no different from `{}`. V8 learns their size from the first ones; a `{}` that
+ * grows past 16 assigned keys becomes a hash table, several times slower to build, read and serialise.
  */
 function plainObjects(): new () => Record<string, unknown> {
   function PlainObject(): void {}

@@ -4,7 +4,7 @@ import { mediaLists, type Media } from "./media.ts";
 import { metricsShape, type Metrics } from "./metrics.ts";
 import { lazy, Shape } from "./shape.ts";
 
-/** What one step of a workflow returned. */
+/** The output of one step of a workflow. */
 export interface StepOutput {
   content?: JsonValue;
   stepName?: string | null;

@@ -2,13 +2,13 @@ import type { JsonObject } from "../json.ts";
 import { readsSummary } from "./agno-reads.ts";
 import { refusal, Shape } from "./shape.ts";
 
-/** What was said in a session so far, in short. */
+/** A short summary of a session so far. */
 export interface SessionSummary {
   summary: string;
   topics?: string[] | null;
-  /** ISO 8601. Agno writes local time without a zone, and before Python 3.11 reads no `Z`. */
+  /** ISO 8601. Agno writes local time without a zone, and cannot read `Z` before Python 3.11. */
   updatedAt?: string | null;
-  /** Leave it empty in sessions that Agno reads: it refuses a summary with further keys. */
+  /** Leave it empty in sessions that Agno reads: Agno refuses a summary with further keys. */
   extra?: JsonObject;
 }
 
@@ -18,7 +18,7 @@ export const summaryShape = new Shape<SessionSummary>(
 );
 
 /**
- * The JSON of the `summary` column.
+ * Returns the JSON of the `summary` column.
  *
  * @throws InvalidArgumentError when it has no text, a time that is not ISO 8601, or a property that a summary does not have.
  */

@@ -12,24 +12,24 @@ import type { Message } from "./messages.ts";
 import type { Run } from "./runs.ts";
 import { checkOwnType, SessionBase, type SessionFields } from "./session-base.ts";
 
-/** What a team's session is made from. */
+/** The fields of a team's new session. */
 export interface TeamSessionInit extends SessionFields {
   sessionType: "team";
 }
 
 export interface TeamMessageOptions extends MessageOptions {
-  /** Only runs of this team, also where it is a member of another one. */
+  /** Only runs of this team, including those as a member of another one. */
   teamId?: string;
-  /** Only runs of these agents, also those inside a team run's `memberResponses`. An empty list is no condition. */
+  /** Only runs of these agents, including those in a team run's `memberResponses`. An empty list is no condition. */
   memberIds?: readonly string[];
   /** Leaves out the runs of members. Default true; `teamId` and `memberIds` make it false. */
   skipMemberMessages?: boolean;
 }
 
 export interface TeamHistoryOptions {
-  /** All completed runs of this team. Default: those that are no member runs. */
+  /** All completed runs of this team. Default: those that are not member runs. */
   teamId?: string;
-  /** Only the last n; 0 gives nothing. */
+  /** Only the last n; none for 0. */
   numRuns?: number;
 }
 
@@ -51,7 +51,7 @@ export class TeamSession extends SessionBase {
     return this.getMessages();
   }
 
-  /** The messages that a next turn of the team, or of a member, would send as history, oldest first. */
+  /** Returns the messages of the team's runs, or of those the options choose, oldest first. */
   getMessages({ teamId, memberIds, skipMemberMessages = true, ...options }: TeamMessageOptions = {}): Message[] {
     let runs = teamId === undefined ? this.runsRead : this.#runsOfTeam(teamId);
     if (memberIds !== undefined && memberIds.length > 0) {
@@ -63,23 +63,23 @@ export class TeamSession extends SessionBase {
     return selectMessages(runs, options);
   }
 
-  /** What user and team said, failed and paused runs included; no system messages, no tool results. */
+  /** Returns all that user and team said, also in failed and paused runs, without system messages and tool results. */
   getChatHistory(options: Pick<MessageOptions, "lastNRuns"> = {}): Message[] {
     return this.getMessages({ ...options, skipRoles: ["system", "tool"], skipStatuses: [] });
   }
 
-  /** The tool calls of all runs, member runs included: newest run first, the first `numCalls` when it is positive. */
+  /** Returns the tool calls of all runs, newest run first, member runs included: only `numCalls` if it is positive. */
   getToolCalls({ numCalls }: { numCalls?: number } = {}): JsonObject[] {
     return selectToolCalls(this.runsRead, numCalls);
   }
 
-  /** Input and answer of completed runs as text, oldest first. */
+  /** Returns the input and answer of completed runs as text, oldest first. */
   getTeamHistory({ teamId, numRuns }: TeamHistoryOptions = {}): HistoryTurn[] {
     const runs = teamId === undefined ? this.runsRead.filter((run) => !isMemberRun(run)) : this.#runsOfTeam(teamId);
     return completedTurns(runs, numRuns);
   }
 
-  /** `getTeamHistory` as text for a member's prompt, or null when there is none. */
+  /** Returns `getTeamHistory` as text for a member's prompt, or null when there is none. */
   getTeamHistoryContext(options: TeamHistoryOptions = {}): string | null {
     return describeTurns(this.getTeamHistory(options), {
       tag: "team_history_context",
@@ -94,7 +94,7 @@ export class TeamSession extends SessionBase {
   }
 }
 
-/** A member's run may be stored both beside the team's run and inside it; it counts once, where it is first. */
+/** A member's run may be stored both beside the team's run and inside it; it counts once, at its first place. */
 function runsOfMembers(runs: readonly Run[], memberIds: readonly string[]): Run[] {
   const found = new Map<string, Run>();
   for (const run of runs) {

@@ -13,7 +13,7 @@ import type { Message } from "./messages.ts";
 import type { Run } from "./runs.ts";
 import { checkOwnType, SessionBase, type SessionFields } from "./session-base.ts";
 
-/** What a workflow's session is made from. */
+/** The fields of a workflow's new session. */
 export interface WorkflowSessionInit extends SessionFields {
   sessionType: "workflow";
 }
@@ -27,7 +27,7 @@ export interface WorkflowMessageOptions extends MessageOptions {
   skipMemberMessages?: boolean;
 }
 
-/** What a workflow was asked and what came out, as they are. */
+/** The input and output of a workflow run, as stored. */
 export interface WorkflowTurn {
   input: JsonValue;
   output: JsonValue;
@@ -52,8 +52,8 @@ export class WorkflowSession extends SessionBase {
   }
 
   /**
-   * The messages of the runs that executed steps, oldest first; `lastNRuns` counts those runs. Statuses are skipped only
-   * when asked.
+   * Returns the messages of the runs that executed steps, oldest first; `lastNRuns` counts those runs. Skips no status
+   * by default.
    *
    * @throws InvalidArgumentError when both `agentId` and `teamId` are given.
    */
@@ -71,7 +71,7 @@ export class WorkflowSession extends SessionBase {
     return selectMessages(runs, { skipStatuses: [], ...options });
   }
 
-  /** Input and output of every run that has both, whatever its status, oldest first. `lastNRuns` counts all runs. */
+  /** Returns input and output of every run that has both, in any status, oldest first. `lastNRuns` counts all runs. */
   getChatHistory({ lastNRuns }: Pick<MessageOptions, "lastNRuns"> = {}): WorkflowTurn[] {
     return lastOf(this.runsRead, lastNRuns, "lastNRuns").flatMap((run) => {
       const input = inputOf(run) ?? null;
@@ -80,12 +80,12 @@ export class WorkflowSession extends SessionBase {
     });
   }
 
-  /** Input and output of completed runs as text, oldest first; only the last `numRuns`, and none when that is 0. */
+  /** Returns input and output of completed runs as text, oldest first: only the last `numRuns`, none for 0. */
   getWorkflowHistory({ numRuns }: { numRuns?: number } = {}): HistoryTurn[] {
     return completedTurns(this.runsRead, numRuns);
   }
 
-  /** `getWorkflowHistory` as text for the prompt of a step, or null when there is none. */
+  /** Returns `getWorkflowHistory` as text for the prompt of a step, or null when there is none. */
   getWorkflowHistoryContext(options: { numRuns?: number } = {}): string | null {
     return describeTurns(this.getWorkflowHistory(options), {
       tag: "workflow_history_context",
