@@ -3,9 +3,9 @@ import type { ConformanceCase, ConformanceCases, LeftOut, Open } from "./conform
 import { groupsOf, type Group, type Openers } from "./groups.ts";
 import { LeftOutCase } from "./support/leave-out.ts";
 
-/** What an adapter can do beyond opening one store. What is not given leaves its cases out. */
+/** The abilities of an adapter beyond opening one store. The cases of those not given are left out. */
 export interface ConformanceOptions extends Omit<Openers, "open"> {
-  /** Promises this adapter does not keep, by the name of the case, each with the reason. Their cases are left out. */
+  /** Promises that this adapter does not keep, by case name, each with the reason. Their cases are left out. */
   deviations?: Readonly<Record<string, string>>;
   /** Only these groups. Default: all. */
   groups?: readonly string[];
@@ -14,11 +14,11 @@ export interface ConformanceOptions extends Omit<Openers, "open"> {
 }
 
 /**
- * The cases that check every promise of the `SessionDb` contract. Hand the name and the `run` of each to a test runner, and
- * look at `leftOut` when all have run.
+ * Returns the cases that check every promise of the `SessionDb` contract. Pass the name and the `run` of each to a test
+ * runner, and look at `leftOut` when all have run.
  *
  * @param open opens a fresh, empty store that shares nothing with any other; each case opens its own and closes it.
- * @throws RangeError for a deviation that names no case or gives no reason, and for a group that there is not.
+ * @throws RangeError for a deviation that names no case or gives no reason, and for an unknown group.
  */
 export function conformanceCases(open: Open, options: ConformanceOptions = {}): ConformanceCases {
   const { deviations = {}, groups, random = {}, ...openers } = options;
@@ -63,12 +63,12 @@ function checkDeviations(cases: readonly ConformanceCase[], deviations: Readonly
 
 function leftOutGroup(group: Group, wanted: readonly Group[]): LeftOut[] {
   if (!wanted.includes(group)) {
-    return [{ name: group.name, reason: "not among the groups that were asked for" }];
+    return [{ name: group.name, reason: "not among the requested groups" }];
   }
   return group.checks === null ? [{ name: group.name, reason: `the option ${group.needs} was not given` }] : [];
 }
 
-// `run` takes no argument: a test runner may hand it one, and some take a function with a parameter for one that calls back.
+// `run` has no parameter: a test runner may pass an argument, and some take a parameter for a callback to wait for.
 function casesOf({ name: group, checks }: Group, leftOut: LeftOut[]): ConformanceCase[] {
   return Object.entries(checks ?? {}).map(([check, run]) => {
     const name = `${group}: ${check}`;

@@ -60,7 +60,7 @@ import type {
 } from "./conformance-case.ts";
 import { usingHandles, usingStore } from "./support/using-store.ts";
 
-/** What the suite can open. */
+/** The functions by which the suite opens stores. */
 export interface Openers {
   readonly open: Open;
   readonly openShared?: OpenShared;
@@ -72,7 +72,7 @@ export interface Openers {
   readonly openOutside?: OpenOutside;
 }
 
-/** A group, whose checks are bound to what they open; null where the option that they need was not given. */
+/** A group, whose checks are bound to what they open, or null if the option that they need was not given. */
 export interface Group {
   readonly name: string;
   readonly checks: Readonly<Record<string, () => Promise<void>>> | null;
@@ -118,7 +118,7 @@ const storeGroups = {
   schema: schemaCases,
 } satisfies Record<string, Cases>;
 
-/** Every group of the suite, in its order. */
+/** Returns every group of the suite, in order. */
 export function groupsOf(openers: Openers, random: RandomOptions): Group[] {
   const { open, openCounted } = openers;
   const alone = (check: (db: Awaited<ReturnType<Open>>) => Promise<void>) => usingStore(open, check);
@@ -150,7 +150,7 @@ function given<What>(what: What | undefined, cases: Cases<What>): Group["checks"
   return what === undefined ? null : bound(cases, (check) => check(what));
 }
 
-/** A pair of handles that are one and the same. */
+/** Binds the checks of pairs to one handle, used twice. */
 function pairs(cases: PairCases, open: Open): Group["checks"] {
   return bound(asCases(cases), (check) => usingStore(open, (db) => check([db, db])));
 }

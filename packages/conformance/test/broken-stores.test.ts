@@ -36,8 +36,8 @@ describe("a capability that is declared and not there", () => {
   test("two handles that are two stores", async () => {
     const cases = conformanceCases(apart, { openShared: () => apart });
     const failed = await failing(cases.filter(({ group }) => group === "two handles"));
-    expect(failed).toContain("two handles: what one writes the other reads");
-    expect(failed).toContain("two handles: what is written outlives the close");
+    expect(failed).toContain("two handles: one handle reads what the other writes");
+    expect(failed).toContain("two handles: written content outlives the close");
     expect(failed).toContain("two handles: runs of one new session all survive");
   });
 
@@ -48,13 +48,13 @@ describe("a capability that is declared and not there", () => {
     };
     const cases = conformanceCases(apart, { openNamed });
     const failed = await failing(cases.filter(({ group }) => group === "table names"));
-    expect(failed).toContain("table names: stores of two names are apart");
+    expect(failed).toContain("table names: stores with two table names are separate");
   });
 
   test("legacy runs that are not read", async () => {
     const cases = conformanceCases(apart, { openLegacy: apart });
     const failed = await failing(cases.filter(({ group }) => group.startsWith("legacy")));
     expect(failed).toContain("legacy runs: runs in the column as a list are read");
-    expect(failed).toContain("legacy migration: copying changes nothing that is read");
+    expect(failed).toContain("legacy migration: copying does not change what is read");
   });
 });

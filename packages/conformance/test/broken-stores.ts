@@ -26,8 +26,8 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     () => new reads.LetsTheHandleGo(),
     "user handles: a handle offers no way to the store",
   ],
-  ["does not escape %", () => new reads.SearchesByPattern("%"), "name search: a percent sign is no wildcard"],
-  ["does not escape _", () => new reads.SearchesByPattern("_"), "name search: an underscore is no wildcard"],
+  ["does not escape %", () => new reads.SearchesByPattern("%"), "name search: a percent sign is not a wildcard"],
+  ["does not escape _", () => new reads.SearchesByPattern("_"), "name search: an underscore is not a wildcard"],
   [
     "ignores the case of ASCII letters alone",
     () => new reads.FoldsAsciiAlone(),
@@ -36,7 +36,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   [
     "folds a letter by what stands beside it",
     () => new reads.FoldsByTheWord(),
-    "name search: a letter is found whatever stands beside it",
+    "name search: a letter is found whatever its neighbours",
   ],
   [
     "skips sessions of one time at a page's end",
@@ -48,7 +48,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     () => new reads.PagesByOffset(),
     "paging: inserts between pages by createdAt desc repeat and skip nothing",
   ],
-  ["counts the page for the total", () => new reads.CountsThePage(), "lists: a total only when asked, of all pages"],
+  ["counts the page for the total", () => new reads.CountsThePage(), "lists: a total only on request, of all pages"],
   [
     "reads, changes and writes without a lock",
     () => new writes.LosesUpdates(),
@@ -77,27 +77,27 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   [
     "looks at a run's status without a lock",
     () => new writes.ChecksTheStatusTooEarly(),
-    "upsertRun: a run that ends is never overwritten by those who close it",
+    "upsertRun: callers that close a run never overwrite its end",
   ],
   [
     "puts a replaced run last",
     () => new writes.AppendsReplacedRuns(),
-    "upsertRun: a run of a known id is replaced in its place",
+    "upsertRun: a run with a known id is replaced in its place",
   ],
   [
     "leaves the runs of a deleted session",
     () => new writes.LeavesRunsBehind(),
-    "deletes: a session goes with its runs",
+    "deletes: deleting a session deletes its runs",
   ],
   [
     "passes over other users' sessions when deleting",
     () => new writes.SkipsForeignSessions(),
-    "deletes: one session of another user in a list refuses the whole list",
+    "deletes: a list with another user's session is refused as a whole",
   ],
   [
     "passes over other users' runs when deleting",
     () => new writes.SkipsForeignRuns(),
-    "deletes: one run of another user in a list refuses the whole list",
+    "deletes: a list with another user's run is refused as a whole",
   ],
   [
     "stores a run although its change failed",
@@ -107,7 +107,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   [
     "counts member runs and failed ones for runsLimit",
     () => new reads.CountsMemberRuns(),
-    "run order: runsLimit passes over what history leaves out",
+    "run order: runsLimit skips what history leaves out",
   ],
   [
     "orders runs by their time",
@@ -167,6 +167,6 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     () => new writes.ThrowsTheDriversErrors(),
     "upsertRun: a run of another session is never moved",
   ],
-  ["closes without waiting", () => new writes.ClosesAtOnce(), "close: closing waits for what is under way"],
+  ["closes without waiting", () => new writes.ClosesAtOnce(), "close: closing waits for calls under way"],
   ["answers when closed", () => new reads.WorksWhenClosed(), "close: getRuns of a closed store is refused"],
 ];

@@ -47,7 +47,7 @@ test("what an option leaves out is told", () => {
 test("groups can be chosen, and the others are told", () => {
   const cases = conformanceCases(open, { groups: ["paging", "lists"] });
   expect(new Set(cases.map(({ group }) => group))).toEqual(new Set(["lists", "paging"]));
-  expect(cases.leftOut).toContainEqual({ name: "ids", reason: "not among the groups that were asked for" });
+  expect(cases.leftOut).toContainEqual({ name: "ids", reason: "not among the requested groups" });
 });
 
 test("a group that there is not is an error, and so is one that needs an option", () => {
@@ -106,7 +106,7 @@ test("a random sequence that fails names the calls, the seed and the length", { 
   const [sequence] = conformanceCases(forgetful, { groups: ["random"], random: { seed: 1, length: 100 } });
   const error: unknown = await sequence?.run().catch((reason: unknown) => reason);
   const message = error instanceof Error ? error.message : "";
-  expect(message).toMatch(/^\{ random: \{ seed: 1, length: \d+ \} \}: the last call came to/);
+  expect(message).toMatch(/^\{ random: \{ seed: 1, length: \d+ \} \}: the last call resulted in/);
   expect(message).toMatch(/\nawait db\.renameSession\(\{ sessionId: "\w", sessionName: .*\}\);\n$/);
 });
 

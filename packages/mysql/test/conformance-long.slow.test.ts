@@ -7,11 +7,11 @@ import { freshDatabase, freshStore, onEachServer } from "./support.ts";
 /** MySQL holds no document that is no JSON; MariaDB's are text. */
 const ofSessions = [
   "a list reports a session that cannot be read, and returns the others",
-  "a list that is asked to fails for a session that cannot be read",
+  "a list fails for a session that cannot be read, if asked to",
   "getSession fails for a session that cannot be read",
-  "pages go on past a session that cannot be read",
+  "pages continue past a session that cannot be read",
   "what cannot be read can be deleted",
-  "who may not see a session is not told that it cannot be read",
+  "a user who may not see a session does not learn that it cannot be read",
 ].map((name) => `unreadable rows: ${name}`);
 
 onEachServer((server) => {

@@ -10,11 +10,11 @@ const ofNames = ["1000 characters", "63 characters", "64 characters", "NUL", "a 
 /** A session's documents cannot be overwritten with what is no JSON. */
 const ofSessions = [
   "a list reports a session that cannot be read, and returns the others",
-  "a list that is asked to fails for a session that cannot be read",
+  "a list fails for a session that cannot be read, if asked to",
   "getSession fails for a session that cannot be read",
-  "pages go on past a session that cannot be read",
+  "pages continue past a session that cannot be read",
   "what cannot be read can be deleted",
-  "who may not see a session is not told that it cannot be read",
+  "a user who may not see a session does not learn that it cannot be read",
 ].map((name) => `unreadable rows: ${name}`);
 
 /** What looks at tables that are being made, and what ends a call before its work is done. */

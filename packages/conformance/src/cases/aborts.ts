@@ -7,7 +7,7 @@ import { dump, stored } from "../support/dump.ts";
 import { Random } from "../support/random.ts";
 import { assertRefusal } from "../support/refusals.ts";
 
-/** Writes that can be counted afterwards: each stores or takes away one thing, whose presence tells whether it was done. */
+/** Writes that can be checked afterwards: each adds or removes one thing, whose presence tells whether it was done. */
 const writes: Readonly<Record<string, (db: SessionDb, index: number, signal: AbortSignal) => Promise<unknown>>> = {
   upsertSession: (db, index, signal) => db.upsertSession(session(`new ${index}`), { signal }),
   upsertSessions: (db, index, signal) =>
@@ -35,7 +35,7 @@ const writes: Readonly<Record<string, (db: SessionDb, index: number, signal: Abo
   deleteSession: (db, index, signal) => db.deleteSession({ sessionId: `old ${index}`, signal }),
 };
 
-/** Whether the write of that number is in the store, by everything that it stores. */
+/** Returns, for each thing that a write stores, whether it is in the store. */
 async function traces(db: SessionDb, name: string, index: number): Promise<boolean[]> {
   const { sessionState, runs } = await stored(db, "s");
   const sessionOf = async (sessionId: string) => (await db.getSession({ sessionId, includeRuns: false })) !== null;
@@ -77,7 +77,7 @@ async function checkAborts(db: SessionDb, name: string): Promise<void> {
         () => "stored",
         (error: unknown) => error,
       );
-      // Some at once, some within the first milliseconds, and some of these after the write.
+      // Some abort at once, the others within the first milliseconds, a few of them after the write.
       void (random.chance(30) ? turnOfLoop() : sleep(random.number(15))).then(() => controller.abort(reason));
       if (random.chance(10)) {
         controller.abort(reason);
@@ -91,7 +91,7 @@ async function checkAborts(db: SessionDb, name: string): Promise<void> {
     const found = await traces(db, name, index);
     assert.ok(
       found.every((each) => each === expected),
-      `write ${index} ${expected ? "resolved and is not stored" : "rejected with the reason and is stored"}: ${found.join()}`,
+      `write ${index} ${expected ? "resolved but is not stored" : "rejected with the reason but is stored"}: ${found.join()}`,
     );
   }
   await write(db, many, new AbortController().signal);
@@ -184,7 +184,7 @@ export const abortCases: Cases = {
   ...anyMomentCases(),
   ...selfAbortingCases(),
 
-  "a delete by filter that is aborted says how many are gone": async (db) => {
+  "an aborted delete by filter says how many sessions are gone": async (db) => {
     const random = new Random(7);
     const reason = new Error("enough");
     let there = 1200;
@@ -197,7 +197,7 @@ export const abortCases: Cases = {
       void sleep(random.number(30)).then(() => controller.abort(reason));
       const result = await deleting;
       if (typeof result === "number") {
-        assert.equal(result, there, "it resolves with how many there were");
+        assert.equal(result, there, "it resolves with the number of sessions");
         there = 0;
       } else if (result !== reason) {
         assertRefusal(result, "PARTIAL_DELETE");
@@ -208,10 +208,6 @@ export const abortCases: Cases = {
       }
       assert.equal((await db.getSessions({ limit: 0, includeTotal: true })).total, there);
     }
-    assert.equal(
-      await db.deleteSessions({ filter: { componentId: "agent" } }),
-      there,
-      "repeated, it deletes the others",
-    );
+    assert.equal(await db.deleteSessions({ filter: { componentId: "agent" } }), there, "repeating it deletes the rest");
   },
 };

@@ -19,10 +19,10 @@ async function countIn(db: SessionDb, sessionId: string): Promise<unknown> {
 
 const fault = new Error("the caller's own");
 
-/** A further session that refuses the whole turn, and how. */
+/** Further sessions that make a whole turn fail, each with the code of the error. */
 const refusedChanges: Readonly<Record<string, readonly [code: string, change: AlsoChange]>> = {
   "another user's": ["SESSION_OWNERSHIP", { session: session("theirs", { userId: "me" }), change: {} }],
-  "an owner's, for nobody": ["SESSION_OWNERSHIP", { session: session("theirs"), change: {} }],
+  "an owner's, written without a user": ["SESSION_OWNERSHIP", { session: session("theirs"), change: {} }],
   "of another type": ["SESSION_TYPE_MISMATCH", { session: session("open", { sessionType: "team" }), change: {} }],
   "whose change throws": [
     "",
@@ -42,7 +42,7 @@ const refusedChanges: Readonly<Record<string, readonly [code: string, change: Al
       },
     },
   ],
-  "whose change returns what no patch has": [
+  "whose change returns an unknown key": [
     "INVALID_ARGUMENT",
     { session: session("open"), change: () => untyped({ unknown: 1 }) },
   ],
@@ -52,7 +52,7 @@ const refusedChanges: Readonly<Record<string, readonly [code: string, change: Al
   ],
 };
 
-/** The refused one may have the first, the last or a middle id, and the first, the last or a middle place. */
+/** The refused session may have the first, middle or last id, at the first, middle or last place. */
 async function checkRefused(db: SessionDb, [code, refused]: readonly [code: string, change: AlsoChange]) {
   await db.upsertSession(session("theirs", { userId: "them", runs: [run("their run")] }));
   await db.upsertSession(session("open"));
@@ -65,7 +65,7 @@ async function checkRefused(db: SessionDb, [code, refused]: readonly [code: stri
         await db.upsertSession(session(sessionId, { userId: "me", runs: [run("first"), run("second")] }));
       }
       const turn = { session: session(sessionId, { userId: "me" }), run: run("new"), change: increment, also };
-      // `null` deletes the other runs, were it stored.
+      // If the turn were stored, `null` would delete the other runs.
       const write = () => db.upsertRun({ ...turn, deleteRunsAfter: null });
       const before = await dump(db);
       if (code === "") {
@@ -75,14 +75,14 @@ async function checkRefused(db: SessionDb, [code, refused]: readonly [code: stri
       } else {
         await refuses(db, code as "SESSION_OWNERSHIP", write);
       }
-      assert.deepStrictEqual(await dump(db), before, `${sessionId}, at ${place}: something is written`);
+      assert.deepStrictEqual(await dump(db), before, `${sessionId}, at ${place}: something was written`);
     }
   }
 }
 
 function refusedCases(): Cases {
   const entries = Object.entries(refusedChanges).map(([what, refused]) => [
-    `a further session ${what} refuses the whole turn`,
+    `a further session (${what}) makes the whole turn fail`,
     (db: SessionDb) => checkRefused(db, refused),
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -101,14 +101,14 @@ export const alsoCases: Cases = {
         assert.equal(await countIn(db, sessionId), round, sessionId);
       }
     }
-    assert.deepStrictEqual((await stored(db, "known")).metadata, { old: true }, "what exists is changed, not replaced");
-    assert.deepStrictEqual((await stored(db, "new")).metadata, session("new").metadata, "what is new is as given");
+    assert.deepStrictEqual((await stored(db, "known")).metadata, { old: true }, "changed, not replaced");
+    assert.deepStrictEqual((await stored(db, "new")).metadata, session("new").metadata, "stored as given");
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["r1", "r2", "r3"]);
     assert.deepStrictEqual(await runIdsIn(db, "known"), ["known run"], "runs of further sessions stay");
     assert.deepStrictEqual(await runIdsIn(db, "new"), []);
   },
 
-  "a further session that is new is stored as given": async (db) => {
+  "a new further session is stored as given": async (db) => {
     for (const kind of ["agent", "team", "workflow"] as const) {
       const full = { ...fullSession(`new ${kind}`, kind), runs: null };
       const also = [{ session: full as TurnSession, change: {} }];
@@ -117,7 +117,7 @@ export const alsoCases: Cases = {
     }
   },
 
-  "further sessions are touched, and their createdAt stays": async (db) => {
+  "further sessions are touched and keep their createdAt": async (db) => {
     await db.upsertSession(session("known", { userId: "me" }));
     await db.upsertSession(session("bystander", { userId: "me" }));
     await db.upsertRun({ session: own, run: run("r"), also: [further("known", { createdAt: start + 9 })] });
@@ -127,7 +127,7 @@ export const alsoCases: Cases = {
     assert.equal((await stored(db, "bystander")).updatedAt, start);
   },
 
-  "further sessions without owner are adopted": async (db) => {
+  "further sessions without an owner are adopted": async (db) => {
     await db.upsertSession(session("nobody's"));
     await db.upsertRun({ session: own, run: run("r"), also: [further("nobody's")] });
     assert.equal((await stored(db, "nobody's")).userId, "me");
@@ -160,7 +160,7 @@ export const alsoCases: Cases = {
     }
   },
 
-  "a change is shown its own session, without runs": async (db) => {
+  "a change sees its own session, without runs": async (db) => {
     await db.upsertSession(session("known", { userId: "me", runs: [run("known run")] }));
     const seen: unknown[] = [];
     const change = (current: SessionHeader) => {
@@ -172,19 +172,19 @@ export const alsoCases: Cases = {
     for (const sessionId of ["s", "known", "new"]) {
       assert.ok(
         seen.some((each) => JSON.stringify(each) === JSON.stringify([sessionId, "me", null])),
-        `no change is shown ${sessionId}: ${JSON.stringify(seen)}`,
+        `no change saw ${sessionId}: ${JSON.stringify(seen)}`,
       );
     }
   },
 
-  "lists follow": async (db) => {
+  "lists show the changes": async (db) => {
     await db.upsertSession(session("known", { userId: "me", sessionData: { session_name: "before" } }));
     const also = [{ session: session("known", { userId: "me" }), change: { sessionName: "after" } }];
     await db.upsertRun({ session: own, run: run("r"), also });
     assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "before" })).sessions), []);
     assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "after" })).sessions), ["known"]);
     const newest = idsOf((await db.getSessions({ sortBy: "updatedAt", limit: 1 })).sessions);
-    assert.deepStrictEqual(newest, ["known"], "it was written to after it was created");
+    assert.deepStrictEqual(newest, ["known"], "it was updated after its creation");
   },
 
   "an empty list and 50 further sessions": async (db) => {
@@ -198,7 +198,7 @@ export const alsoCases: Cases = {
     assert.equal((await dump(db)).sessions.length, 51);
   },
 
-  "on a user's handle they are that user's": async (db) => {
+  "on a user's handle, further sessions belong to that user": async (db) => {
     await db.upsertSession(session("theirs", { userId: "them" }));
     await db.upsertSession(session("nobody's"));
     const handle = db.forUser("me");

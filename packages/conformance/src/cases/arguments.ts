@@ -6,12 +6,12 @@ import { methods } from "../support/methods.ts";
 import { mistakes } from "../support/mistakes.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
 
-// A caller without types can pass anything: each mistake is refused, and the error names the argument.
+// Untyped callers can pass anything. Each mistake is refused, and the error names the argument.
 
 const sessionMethods = ["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession"] as const;
 const otherMethods = ["deleteSession", "deleteSessions", "upsertRun", "updateRun", "getRun", "deleteRuns"] as const;
 
-/** Not what any method takes as its first argument. */
+/** Values that no method takes as its first argument. */
 const nonsense: Readonly<Record<string, unknown>> = {
   nothing: undefined,
   null: null,
@@ -22,7 +22,7 @@ const nonsense: Readonly<Record<string, unknown>> = {
 
 function nonsenseCases(): Cases {
   const entries = [...sessionMethods, ...otherMethods].map((name) => [
-    `${name} refuses what is no options object`,
+    `${name} refuses anything but an options object`,
     async (db: SessionDb) => {
       await db.upsertSession(session("s", { runs: [run("r")] }));
       const method = db as unknown as Record<string, (argument: unknown, change?: unknown) => Promise<unknown>>;
@@ -51,7 +51,7 @@ export const argumentCases: Cases = {
   ...nonsenseCases(),
   ...mistakeCases(),
 
-  "options left out mean everything": async (db) => {
+  "leaving out the options means everything": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     assert.equal((await db.getSessions()).sessions.length, 1);
     assert.equal((await db.getRuns()).runs.length, 1);

@@ -7,7 +7,7 @@ import { kindsOfWrites, storeContent } from "../support/kinds-of-writes.ts";
 import { usingHandles, usingStore } from "../support/using-store.ts";
 import { compareViews, universe } from "../support/views.ts";
 
-// What a handle remembers of its reads must not outlive the writes of another.
+// What a handle caches of its reads must not outlive the writes of another.
 
 function cachesOf(name: string, write: Call): (openShared: OpenShared) => Promise<void> {
   return async (openShared) =>
@@ -17,18 +17,18 @@ function cachesOf(name: string, write: Call): (openShared: OpenShared) => Promis
         async (reference) => {
           await storeContent(reference);
           await storeContent(one);
-          // Both have read everything, so whatever they keep is of now.
+          // Both have read everything, so whatever they cache is current.
           await compareViews(other, "before the write", 0);
           await compareViews(one, "before the write", 0);
           const expected = await outcomeOf(reference, write);
-          same(await outcomeOf(other, write), expected, `${name}: the call came to`);
+          same(await outcomeOf(other, write), expected, `${name}: the call resulted in`);
           const held = await settledDump(reference);
           const seen = `after ${name} by another handle`;
           await sameById(one, reference, { sessionIds: universe.sessionIds, what: seen });
           await sameContent(one, held, `after ${name} by another handle this one reads`);
           await sameContent(other, held, `after ${name} by this handle it reads`);
           await compareViews(one, `after ${name} by another handle`, 0);
-          // A write that starts from what a handle remembers undoes what others wrote.
+          // A write based on what a handle caches would undo what others wrote.
           const turn: Call = (db) =>
             db.upsertRun({
               session: session("e", { userId: "bob" }),
@@ -43,7 +43,7 @@ function cachesOf(name: string, write: Call): (openShared: OpenShared) => Promis
               })),
             });
           const next = await outcomeOf(reference, turn);
-          same(await outcomeOf(one, turn), next, `a turn after ${name} by another handle came to`);
+          same(await outcomeOf(one, turn), next, `a turn after ${name} by another handle resulted in`);
           const after = await settledDump(reference);
           await sameContent(other, after, `a turn after ${name} by another handle left`);
         },

@@ -6,7 +6,7 @@ import { run, session, start } from "../support/data.ts";
 import { stored } from "../support/dump.ts";
 import { future } from "../support/kinds-of-writes.ts";
 
-// A clock that is behind that of another machine: no write moves `updatedAt` back.
+// With a clock that is behind another machine's, no write moves `updatedAt` back.
 
 const clockBack: Readonly<Record<string, Call>> = {
   "a turn": (db) => db.upsertRun({ session: session("s"), run: run("r") }),

@@ -50,7 +50,7 @@ export const closeCases: Cases = {
     await Promise.all([db.close(), db.close()]);
   },
 
-  "closing waits for what is under way": async (db) => {
+  "closing waits for calls under way": async (db) => {
     let settled = 0;
     const writes = Array.from({ length: 10 }, async (_, index) => {
       await db.upsertRun({ session: session(`s${index}`), run: run(`r${index}`) });
@@ -59,7 +59,7 @@ export const closeCases: Cases = {
     const closing = db.close();
     const late = rejection(() => db.upsertSession(session("late")));
     await closing;
-    assert.equal(settled, 10, "every call made before is done");
+    assert.equal(settled, 10, "every earlier call has finished");
     assertRefusal(await late, "CLOSED");
     await Promise.all(writes);
   },

@@ -8,9 +8,9 @@ const kinds = ["agent", "team", "workflow"] as const;
 
 type Kind = (typeof kinds)[number];
 
-/** What an application or an API stored before the first turn, of the component's id and data. */
+/** The component's id and data that an application or an API stored before the first turn. */
 const created: Readonly<Record<string, readonly [id: string | null, data: JsonObject | null]>> = {
-  "its id alone": [null, null],
+  "only its id": [null, null],
   "the component's id": ["first", null],
   "the component's data": [null, { version: 1 }],
   "the component's empty data": [null, {}],
@@ -28,7 +28,7 @@ function columnsOf(read: object): unknown {
   );
 }
 
-/** What the turn says of all components: only that of the session's own kind is taken. */
+/** The turn's values for all components. Only those of the session's own kind are taken. */
 const ofTurn = {
   agentId: "turn agent",
   teamId: "turn team",
@@ -64,7 +64,7 @@ async function checkFilled(db: SessionDb, kind: Kind, [id, data]: readonly [stri
 function filledCases(): Cases {
   const entries = kinds.flatMap((kind) =>
     Object.entries(created).map(([what, parts]) => [
-      `the first turn fills in ${kind} id and data of a session created with ${what}`,
+      `the first turn fills in the ${kind} id and data of a session created with ${what}`,
       (db: SessionDb) => checkFilled(db, kind, parts),
     ]),
   );
@@ -74,14 +74,14 @@ function filledCases(): Cases {
 export const componentDataCases: Cases = {
   ...filledCases(),
 
-  "a change goes over what is filled in": async (db) => {
+  "a change overrides what is filled in": async (db) => {
     await db.upsertSession({ sessionId: "s", sessionType: "agent" });
     const turn = { session: session("s", { agentData: { of: "turn" } }), run: run("r") };
     await db.upsertRun({ ...turn, change: { agentData: { of: "change" } } });
     assert.deepStrictEqual((await stored(db, "s")).agentData, { of: "change" });
   },
 
-  "data that was cleared is filled in by the next turn": async (db) => {
+  "the next turn fills in data that was cleared": async (db) => {
     await db.upsertSession(session("s", { agentData: { of: "first" } }));
     await db.updateSession({ sessionId: "s" }, { agentData: null });
     await db.upsertRun({ session: session("s"), run: run("r1") });

@@ -5,14 +5,14 @@ import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { concurrentTurnCases } from "./concurrent-turns.ts";
 
-/** Of calls that exclude each other, one is done and the others are refused with that code. */
+/** Asserts that one of several exclusive calls succeeded, and that the others were refused with this code. */
 function assertOneDone(results: readonly PromiseSettledResult<unknown>[], code: string): void {
   const refused = results.filter((result) => result.status === "rejected");
   assert.deepStrictEqual([...new Set(refused.map(({ reason }) => (reason as { code?: unknown }).code))], [code]);
-  assert.equal(results.length - refused.length, 1, "exactly one is done");
+  assert.equal(results.length - refused.length, 1, "exactly one succeeds");
 }
 
-/** Two handles, which may be one and the same. */
+/** The cases of two handles, which may be the same one. */
 export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: SessionDb) => Promise<void>>> = {
   "runs of one new session all survive": async (...handles) => {
     const [db] = handles;
@@ -23,7 +23,7 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
     assert.deepStrictEqual(ids.toSorted(), Array.from({ length: many }, (_, index) => `r${index}`).toSorted());
     assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), ids, "every reader sees one order");
     await db.upsertRun({ session: session("s"), run: run("last") });
-    assert.deepStrictEqual(await runIdsIn(db, "s"), [...ids, "last"], "what is appended later goes last");
+    assert.deepStrictEqual(await runIdsIn(db, "s"), [...ids, "last"], "a later run goes last");
   },
 
   "runs of many new sessions all survive": async (...handles) => {
@@ -40,7 +40,7 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
     assert.equal(typeof (await storedRun(handles[0], "r")).content, "number");
   },
 
-  "one run of two sessions is stored in one": async (...handles) => {
+  "one run written to two sessions is stored in one": async (...handles) => {
     const turn = (index: number) => ({ session: session(`s${index}`), run: run("r") });
     assertOneDone(await atOnce(handles, (each, index) => each.upsertRun(turn(index))), "RUN_CONFLICT");
     const { sessions, runIds } = await dump(handles[0]);
@@ -61,7 +61,7 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
     assert.deepStrictEqual([sessionState["count"], runs.length], [many, many]);
   },
 
-  "a rename and a state do not undo each other": async (...handles) => {
+  "a rename and a change of state do not undo each other": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s"));
     const call = (each: SessionDb, index: number): Promise<unknown> =>
@@ -94,7 +94,7 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
     assert.equal((await dump(handles[0])).sessions.length, 4);
   },
 
-  "one user adopts a session that nobody owns": async (...handles) => {
+  "only one user adopts a session that nobody owns": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s"));
     const call = (each: SessionDb, index: number) =>
@@ -107,7 +107,7 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
     );
   },
 
-  "one user creates a session": async (...handles) => {
+  "only one user creates a session": async (...handles) => {
     const call = (each: SessionDb, index: number) => each.upsertSession(session("s", { userId: `user ${index}` }));
     assertOneDone(await atOnce(handles, call), "SESSION_OWNERSHIP");
   },
@@ -122,7 +122,7 @@ export const concurrencyCases: Readonly<Record<string, (one: SessionDb, other: S
     assert.ok(refused.every(({ reason }) => (reason as { code?: unknown }).code === "SESSION_TYPE_MISMATCH"));
   },
 
-  "a session is deleted once": async (...handles) => {
+  "a session is deleted only once": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const results = await atOnce(handles, (each) => each.deleteSession({ sessionId: "s" }));

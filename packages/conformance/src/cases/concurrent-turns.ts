@@ -5,7 +5,7 @@ import { stored, storedRun } from "../support/dump.ts";
 import { assertAllDone, atOnce, increment, many } from "../support/at-once.ts";
 import { popMessage } from "./update-run.ts";
 
-/** The places of the calls that were told that they stored something. */
+/** Returns the indexes of the calls whose result says that they stored something. */
 function winnersOf(results: readonly PromiseSettledResult<UpsertRunResult>[]): number[] {
   assertAllDone(results);
   return results.flatMap((result, index) => (result.status === "fulfilled" && result.value.stored ? [index] : []));
@@ -18,25 +18,25 @@ const readers: Readonly<Record<string, (db: SessionDb) => Promise<string[]>>> = 
   getSessions: async (db) => runIdsOf((await db.getSessions({ includeRuns: true })).sessions[0]?.runs ?? []),
 };
 
-/** How far a conversation got that a reader saw: which end it has, and how many runs of it. */
+/** Returns the progress of a conversation as a reader sees it: the number of its end and of the runs in it. */
 function progressOf(ids: readonly string[], reader: string): number {
   const [first, ...end] = ids;
   const what = `${reader} sees ${ids.join(", ")}`;
-  assert.equal(first, "kept", `${what}: the beginning is not there`);
+  assert.equal(first, "kept", `${what}: the beginning is missing`);
   const generations = new Set(end.map((id) => id.split(".")[0]));
   assert.equal(generations.size, 1, `${what}: neither the old end nor the new one`);
   const generation = Number([...generations][0]);
   assert.deepStrictEqual(
     end,
     end.map((_, place) => `${generation}.${place}`),
-    `${what}: a part of an end`,
+    `${what}: only part of an end`,
   );
   return generation * 3 + end.length;
 }
 
-/** Turns that race; two handles, which may be one and the same. */
+/** Racing turns on two handles, which may be the same one. */
 export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other: SessionDb) => Promise<void>>> = {
-  "a paused run is taken over by one, who knows it by the result": async (...handles) => {
+  "only one caller takes over a paused run, and its result says so": async (...handles) => {
     const [db] = handles;
     for (const onlyIfStatus of ["PAUSED", ["PAUSED", "ERROR"]] as const) {
       await db.upsertRun({ session: session("s"), run: run("r", { status: "PAUSED" }) });
@@ -55,7 +55,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     }
   },
 
-  "of many tabs that go on from one answer one is stored": async (...handles) => {
+  "when many tabs continue from one answer, one is stored": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s", { runs: ["a", "b", "c"].map((runId) => run(runId)) }));
     const tab = (each: SessionDb, index: number) =>
@@ -73,7 +73,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...kept, `tab ${winner}`]);
   },
 
-  "one begins a conversation that must have no run": async (...handles) => {
+  "only one turn begins a conversation that must have no run": async (...handles) => {
     const begin = (each: SessionDb, index: number) =>
       each.upsertRun({ session: session("s"), run: run(`r${index}`), onlyIfNewest: null });
     const winners = winnersOf(await atOnce(handles, begin));
@@ -81,7 +81,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     assert.deepStrictEqual(await runIdsIn(handles[0], "s"), [`r${winners[0]}`]);
   },
 
-  "50 messages taken at once by two are 50 messages": async (...handles) => {
+  "50 messages taken at once through two handles are all different": async (...handles) => {
     const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: index }));
     await handles[0].upsertSession(session("s", { runs: [run("r", { messages })] }));
     const taken = await Promise.all(messages.map((_, index) => popMessage(handles[index % 2 === 0 ? 0 : 1], "r")));
@@ -91,7 +91,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     );
   },
 
-  "changes of a run and turns do not undo each other": async (...handles) => {
+  "changes to a run and turns do not undo each other": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s", { runs: [run("r", { metadata: { count: 0 } })] }));
     const call = (each: SessionDb, index: number): Promise<unknown> =>
@@ -124,7 +124,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     }
   },
 
-  "further sessions and changes of them add up": async (...handles) => {
+  "changes to a further session from turns and updates add up": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("app"));
     const call = (each: SessionDb, index: number): Promise<unknown> =>
@@ -139,7 +139,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     assert.equal((await stored(db, "app")).sessionState["count"], many);
   },
 
-  "one user adopts a further session that nobody owns": async (...handles) => {
+  "only one user adopts a further session that nobody owns": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("shared"));
     const call = (each: SessionDb, index: number) => {
@@ -159,7 +159,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
     assert.equal((await db.getSessions({ limit: 0, includeTotal: true })).total, 2, "a refused turn leaves no session");
   },
 
-  "readers see the old end whole or the new one": async (one, other) => {
+  "readers see the whole old end or the new one": async (one, other) => {
     const generations = 12;
     await one.upsertSession(
       session("s", { runs: [run("kept", { createdAt: start - 1 }), ...[0, 1, 2].map((place) => run(`0.${place}`))] }),

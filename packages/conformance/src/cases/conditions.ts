@@ -8,7 +8,7 @@ import { refuses } from "../support/refusals.ts";
 
 type Conditions = Pick<UpsertRunOptions, "onlyIfExists" | "onlyIfStatus" | "onlyIfNewest">;
 
-/** What is stored in the session of the turn, in order; null where there is no session. The turn writes the run `r`. */
+/** The stored runs of the turn's session, in order; null without a session. The turn writes the run `r`. */
 const worlds: Readonly<Record<string, readonly AgentRun[] | null>> = {
   "no session": null,
   "a session without runs": [],
@@ -16,7 +16,7 @@ const worlds: Readonly<Record<string, readonly AgentRun[] | null>> = {
   "the run as the only one": [run("r", { status: "PAUSED" })],
   "the run as the newest": [run("before"), run("r", { status: "PAUSED" })],
   "the run, running": [run("before"), run("r", { status: "RUNNING" })],
-  "the run with a status of one's own": [run("before"), run("r", { status: "in review" })],
+  "the run with a status of the application's own": [run("before"), run("r", { status: "in review" })],
   "the run before another": [run("before"), run("r", { status: "PAUSED" }), run("after")],
   "the run before its members": [
     run("before"),
@@ -80,7 +80,7 @@ async function prepare(db: SessionDb, runs: readonly AgentRun[] | null): Promise
   }
 }
 
-/** A turn with everything that a turn can write, and how often its functions were called. */
+/** Returns a turn with everything that a turn can write, and the number of calls to its functions. */
 function turnWith(conditions: Conditions): { turn: UpsertRunOptions; calls: () => number } {
   let called = 0;
   const change = () => {
@@ -88,7 +88,7 @@ function turnWith(conditions: Conditions): { turn: UpsertRunOptions; calls: () =
     return { metadata: { new: true } };
   };
   const turn: UpsertRunOptions = {
-    // An owner: an unmet condition adopts nothing.
+    // With an owner, since an unmet condition must adopt nothing.
     session: session("s", { userId: "owner" }),
     run: run("r", { status: "COMPLETED", content: "new" }),
     change,
@@ -111,15 +111,15 @@ async function checkWorld(db: SessionDb, runs: readonly AgentRun[] | null): Prom
     const { turn, calls } = turnWith(conditions);
     const expected = { stored: false, unmet: unmetOf(runs, conditions) };
     assert.deepStrictEqual(await db.upsertRun(turn), expected, asked);
-    assert.deepStrictEqual(await dump(db), before, `${asked} is not met, and yet something is written`);
-    assert.equal(calls(), 0, `${asked} is not met, and yet a change is called`);
+    assert.deepStrictEqual(await dump(db), before, `${asked} is not met, but something was written`);
+    assert.equal(calls(), 0, `${asked} is not met, but a change was called`);
   }
   for (const conditions of sets.filter((each) => !unmet.includes(each))) {
     await prepare(db, runs);
     const asked = JSON.stringify(conditions);
     const { turn, calls } = turnWith(conditions);
     assert.deepStrictEqual(await db.upsertRun(turn), { stored: true, deletedRuns: 0 }, asked);
-    assert.ok(calls() >= 3, `${asked} is met, and yet a change is not called`);
+    assert.ok(calls() >= 3, `${asked} is met, but a change was not called`);
     const { userId, metadata, runs: read } = await stored(db, "s");
     assert.deepStrictEqual([userId, metadata], ["owner", { new: true }], asked);
     const expected = [...new Set([...(runs ?? []).map(({ runId }) => runId), "r"])];
@@ -166,7 +166,7 @@ export const conditionCases: Cases = {
     }
   },
 
-  "a further session that is refused comes before conditions": async (db) => {
+  "the refusal of a further session comes before conditions": async (db) => {
     await db.upsertSession(session("owned", { userId: "owner" }));
     for (const conditions of unmetSets) {
       const also = [{ session: session("owned", { userId: "other" }), change: {} }];
@@ -176,7 +176,7 @@ export const conditionCases: Cases = {
     }
   },
 
-  "a user's handle is told what happened": async (db) => {
+  "a user's handle learns what happened": async (db) => {
     const handle = db.forUser("me");
     const turn = { session: session("s"), run: run("r", { status: "PAUSED" }) };
     const results: UpsertRunResult[] = [
@@ -216,7 +216,7 @@ export const conditionCases: Cases = {
     assert.deepStrictEqual(again, { stored: false, unmet: "onlyIfStatus" });
   },
 
-  "a session is not created again that was deleted during its turn": async (db) => {
+  "a session that was deleted during its turn is not created again": async (db) => {
     await db.upsertRun({ session: session("s"), run: run("r", { status: "RUNNING" }) });
     await db.deleteSession({ sessionId: "s" });
     for (const onlyIfExists of ["session", "run"] as const) {
@@ -240,7 +240,7 @@ export const conditionCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["a", "b"]);
   },
 
-  "conditions look at the session of the turn alone": async (db) => {
+  "conditions look only at the turn's own session": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r", { status: "PAUSED" })] }));
     await db.upsertSession(session("t", { runs: [run("newer", { createdAt: start + 99, status: "RUNNING" })] }));
     const turn = { session: session("s"), run: run("r", { status: "PAUSED" }) };
@@ -263,14 +263,14 @@ export const conditionCases: Cases = {
     assert.deepStrictEqual((await dump(db)).runIds, []);
   },
 
-  "the newest is the last written, whatever its time and status": async (db) => {
+  "the newest run is the last written, whatever its time and status": async (db) => {
     await db.upsertSession(
       session("s", { runs: [run("z", { createdAt: start + 9 }), run("a", { createdAt: start - 9, status: "ERROR" })] }),
     );
     const turn = { session: session("s"), run: run("next") };
     assert.equal((await db.upsertRun({ ...turn, onlyIfNewest: "z" })).stored, false);
     assert.equal((await db.upsertRun({ ...turn, onlyIfNewest: "a" })).stored, true);
-    assert.equal((await db.upsertRun({ ...turn, onlyIfNewest: "a" })).stored, false, "a retry finds the run there");
+    assert.equal((await db.upsertRun({ ...turn, onlyIfNewest: "a" })).stored, false, "a retry finds the run stored");
     assert.equal((await storedRun(db, "next")).runId, "next");
   },
 };

@@ -18,11 +18,11 @@ import { assertRefusal } from "../support/refusals.ts";
 import { usingStore } from "../support/using-store.ts";
 import { compareViews } from "../support/views.ts";
 
-// A connection that breaks: a call then either succeeds, by a retry, or rejects with an error that says so. What it did is
-// stored whole or not at all, once at most, and the store goes on working.
+// When a connection breaks, a call either succeeds by a retry or rejects with an error that says so. Its writes are
+// stored whole or not at all, once at most, and the store keeps working.
 
 const moments: readonly CutMoment[] = ["before request", "before answer", "before answer to commit"];
-/** The last one is that of a delete by filter, of which some batches are committed. */
+/** The last is the error of a delete by filter after some batches were committed. */
 const lost = ["DATABASE_UNREACHABLE", "DATABASE_BUSY", "PARTIAL_DELETE"] as const;
 
 async function usingCut(openCut: OpenCut, check: (opened: Awaited<ReturnType<OpenCut>>) => Promise<void>) {
@@ -35,11 +35,11 @@ async function usingCut(openCut: OpenCut, check: (opened: Awaited<ReturnType<Ope
 
 interface Settled {
   readonly outcome: unknown;
-  /** Null for a call that came to what it comes to without a cut. */
+  /** Null for a call with its ordinary outcome. */
   readonly error: unknown;
 }
 
-/** What a call came to while the connection broke: its ordinary outcome, or the error of a lost connection. */
+/** Returns what a call did while the connection broke: its ordinary outcome, or the error of a lost connection. */
 async function settle(db: SessionDb, call: Call): Promise<Settled> {
   try {
     return { outcome: { result: withoutNow(await call(db)) }, error: null };
@@ -79,16 +79,16 @@ async function checkWrite(openCut: OpenCut, name: string, write: Call): Promise<
           const what = `${name}, with the connection cut ${moment},`;
           await cut(moment);
           const { outcome, error } = await settle(db, write);
-          // What was not used up by the call: a refusal may come without a commit.
+          // Uses up a cut that the call did not: a refusal may come without a commit.
           await db.getSession({ sessionId: "a" }).catch(() => {});
           await db.updateSession({ sessionId: "nothing" }, {}).catch(() => {});
           await db.upsertRun({ session: session("g"), run: run("g1") }).catch(() => {});
           await db.deleteSession({ sessionId: "g" });
           const held = await settledDump(db);
           if (error === null && isDeepStrictEqual({ outcome, held }, repeated)) {
-            // The first was committed and its answer lost; a second made the same.
+            // The first attempt was committed and its answer lost; the second did the same.
           } else if (error === null) {
-            same(outcome, expected, `${what} came to`);
+            same(outcome, expected, `${what} resulted in`);
             await sameContent(db, after, `${what} resolved, and the store holds`);
           } else {
             assertLost(error, what);
@@ -98,7 +98,7 @@ async function checkWrite(openCut: OpenCut, name: string, write: Call): Promise<
               await sameContent(
                 db,
                 after,
-                `${what} rejected, and it is half-written or written twice: the store holds`,
+                `${what} rejected, but it is half-written or written twice: the store holds`,
               );
             }
           }
@@ -126,11 +126,11 @@ async function checkRead(openCut: OpenCut, name: string, read: Call): Promise<vo
       const what = `${name}, with the connection cut ${moment},`;
       const { outcome, error } = await settle(db, read);
       if (error === null) {
-        same(outcome, expected, `${what} came to`);
+        same(outcome, expected, `${what} resulted in`);
       } else {
         assertLost(error, what);
       }
-      same(await outcomeOf(db, read), expected, `${name}, once the connection is back, came to`);
+      same(await outcomeOf(db, read), expected, `${name}, once the connection is back, resulted in`);
     });
   }
 }
@@ -172,7 +172,7 @@ export const connectionCases: Cases<OpenCut> = {
         const { outcome, error } = await settle(db, call);
         await setReachable(true);
         if (error === null) {
-          assert.fail(`${name} came to ${inspect(outcome)} without a database`);
+          assert.fail(`${name} resulted in ${inspect(outcome)} without a database`);
         }
         assertLost(error, `${name}, without a database,`);
         const what = `after ${name}, without a database, the store holds`;

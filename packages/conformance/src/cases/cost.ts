@@ -5,10 +5,10 @@ import { run, session } from "../support/data.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { usingStore } from "../support/using-store.ts";
 
-// What must not grow with a session: checked by what the store asks of its database, where that is counted, and by the clock
-// in any case, since a database can work a lot and return little.
+// The costs that must not grow with a session, checked by what the store asks of its database, if that is counted, and
+// always by the clock, since a database can work a lot and return little.
 
-/** What the group opens; without the second the clock alone decides. */
+/** The openers of the group. Without the second, only the clock decides. */
 export interface CostSubject {
   readonly open: Open;
   readonly openCounted: OpenCounted | undefined;
@@ -16,9 +16,9 @@ export interface CostSubject {
 
 const short = 10;
 const long = 5_000;
-/** How much more a call may cost in a long session: an index one level deeper, not another 4,990 runs. */
+/** The factor by which a call may cost more in a long session: an index one level deeper, not another 4,990 runs. */
 const mostOften = 3;
-/** What a machine that is busy with other things may add to the time. */
+/** The factor by which a call may take longer, since a machine may be busy with other things. */
 const mostSlower = 8;
 const spareMilliseconds = 2;
 const rounds = 7;
@@ -42,7 +42,7 @@ async function storeRuns(db: SessionDb): Promise<void> {
   }
 }
 
-/** What the work asks of the database, as numbers to compare by their names. */
+/** Returns the counts of what the work asks of the database. */
 async function counted(counts: () => DatabaseCounts, work: () => Promise<unknown>): Promise<DatabaseCounts> {
   const before = counts();
   await work();
@@ -75,7 +75,7 @@ async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - begin;
 }
 
-/** The shortest of several times: the one least disturbed. Short and long take turns, so a busy machine meets both. */
+/** Returns the shortest, least disturbed times. Short and long take turns, so a busy machine slows both. */
 async function shortest(db: SessionDb, work: Work, from: number): Promise<{ few: number; many: number }> {
   let few = Infinity;
   let many = Infinity;
@@ -102,8 +102,8 @@ const work: Readonly<Record<string, Work>> = {
   "getSession without runs reads no run": (db, sessionId) => db.getSession({ sessionId, includeRuns: false }),
   "a list without runs reads no run": (db, userId) => db.getSessions({ userId }),
   "a list with the count of runs reads no run": (db, userId) => db.getSessions({ userId, includeRunCount: true }),
-  "getSession with runsLimit reads no run before them": (db, sessionId) => db.getSession({ sessionId, runsLimit: 3 }),
-  "a list with runsLimit reads no run before them": (db, userId) =>
+  "getSession with runsLimit reads no earlier run": (db, sessionId) => db.getSession({ sessionId, runsLimit: 3 }),
+  "a list with runsLimit reads no earlier run": (db, userId) =>
     db.getSessions({ userId, includeRuns: true, runsLimit: 3 }),
   "getRun reads that run": (db, sessionId) => db.getRun({ runId: `${sessionId} 1` }),
   "an update reads no run": (db, sessionId, round) => db.updateSession({ sessionId }, { metadata: { round } }),
@@ -149,7 +149,7 @@ async function checkRoundTrips(
   withRuns: { includeRuns: true; runsLimit?: number },
 ): Promise<void> {
   if (openCounted === undefined) {
-    leaveOut("the option openCounted was not given, and round trips cannot be told by the clock");
+    leaveOut("the option openCounted was not given, and a clock cannot count round trips");
   }
   const { db, counts } = await openCounted();
   await usingStore(

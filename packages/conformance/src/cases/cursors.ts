@@ -28,14 +28,14 @@ async function prepare(db: SessionDb): Promise<void> {
   await store(db, session("u"), ["u1", "u2"]);
 }
 
-/** The cursors of the second page of a list: the one that leads on and the one that leads back. */
+/** Returns the cursors of a list's second page: the one that leads on and the one that leads back. */
 async function cursorsOf(db: SessionDb, list: List): Promise<string[]> {
   const first = await list(db);
   const { nextCursor, previousCursor } = await list(db, first.nextCursor ?? assert.fail("no next page"));
   return [nextCursor ?? assert.fail("no third page"), previousCursor ?? assert.fail("no first page")];
 }
 
-/** What no part of a position can be, whatever it stands for. */
+/** Values that no part of a position can have, whatever it stands for. */
 const noPart: readonly unknown[] = [
   null,
   true,
@@ -53,8 +53,8 @@ const noPart: readonly unknown[] = [
 ];
 
 /**
- * Cursors are opaque, so they are tampered with without knowing what is in them: where one is JSON in base64, each part
- * of it is replaced; in any case it is cut, prolonged and garbled.
+ * Tampers with a cursor, which is opaque, without knowing its content: cuts, extends and garbles it and, if it is JSON
+ * in base64, replaces each of its parts.
  */
 function tampered(cursor: string): string[] {
   const garbled = [
@@ -97,7 +97,7 @@ function partsOf(cursor: string): unknown[] {
 
 function tamperedCases(): Cases {
   const entries = Object.entries(lists).map(([name, list]) => [
-    `a cursor of ${name} that was tampered with is refused`,
+    `a tampered cursor of ${name} is refused`,
     async (db: SessionDb) => {
       await prepare(db);
       const before = await dump(db);
@@ -120,7 +120,7 @@ function tamperedCases(): Cases {
 
 function foreignCases(): Cases {
   const entries = Object.entries(lists).map(([name, list]) => [
-    `a cursor of ${name} is good for no other list`,
+    `a cursor of ${name} is valid for no other list`,
     async (db: SessionDb) => {
       await prepare(db);
       for (const cursor of await cursorsOf(db, list)) {
@@ -141,7 +141,7 @@ export const cursorCases: Cases = {
   ...tamperedCases(),
   ...foreignCases(),
 
-  "in a session the cursor of a run that was deleted is refused": async (db) => {
+  "in a session, the cursor of a deleted run is refused": async (db) => {
     for (const sortOrder of ["asc", "desc"] as const) {
       await store(db, session("s"), ["a", "b", "c", "d", "e"]);
       const options = { sessionId: "s", sortOrder, limit: 1 };
@@ -165,7 +165,7 @@ export const cursorCases: Cases = {
     }
   },
 
-  "in a session the cursor of a run that an end took is refused": async (db) => {
+  "in a session, the cursor of a run deleted by deleteRunsAfter is refused": async (db) => {
     await store(db, session("s"), ["a", "b", "c", "d"]);
     const { nextCursor } = await db.getRuns({ sessionId: "s", limit: 3 });
     const cursor = nextCursor ?? assert.fail("no cursor");
@@ -173,7 +173,7 @@ export const cursorCases: Cases = {
     await refusesArgument(db, "cursor", () => db.getRuns({ sessionId: "s", limit: 3, cursor }));
   },
 
-  "in a session the cursor of a run that is now in another one is refused": async (db) => {
+  "in a session, the cursor of a run that is now in another session is refused": async (db) => {
     await store(db, session("s"), ["a", "b", "c"]);
     const { nextCursor } = await db.getRuns({ sessionId: "s", limit: 1 });
     const cursor = nextCursor ?? assert.fail("no cursor");
@@ -182,7 +182,7 @@ export const cursorCases: Cases = {
     await refusesArgument(db, "cursor", () => db.getRuns({ sessionId: "s", cursor }));
   },
 
-  "in a session a cursor resumes at the current place of its run": async (db) => {
+  "in a session, a cursor resumes at the current place of its run": async (db) => {
     await store(db, session("s"), ["a", "b", "c", "d", "e"]);
     const { nextCursor } = await db.getRuns({ sessionId: "s", limit: 3 });
     const cursor = nextCursor ?? assert.fail("no cursor");
@@ -193,7 +193,7 @@ export const cursorCases: Cases = {
     assert.deepStrictEqual(runIdsOf(back.runs), ["b", "c"]);
   },
 
-  "a cursor does not tell which run is in another user's session": async (db) => {
+  "a cursor does not reveal which run is in another user's session": async (db) => {
     await store(db, session("s", { userId: "owner" }), ["a", "b", "c"]);
     const own = await db.getRuns({ sessionId: "s", limit: 1 });
     const theirs = own.nextCursor ?? assert.fail("no cursor");
@@ -206,7 +206,7 @@ export const cursorCases: Cases = {
     }
   },
 
-  "across sessions and for sessions a cursor outlives what it stands on": async (db) => {
+  "across sessions and for sessions, a cursor outlives the row it stands on": async (db) => {
     await prepare(db);
     const runs = await db.getRuns({ limit: 2 });
     const runCursor = runs.nextCursor ?? assert.fail("no cursor");

@@ -21,7 +21,7 @@ const filters: Readonly<Record<string, SessionFilter>> = {
 
 function filterCases(): Cases {
   const entries = Object.entries(filters).map(([name, filter]) => [
-    `a filter of ${name} deletes what meets it`,
+    `a filter by ${name} deletes what matches it`,
     async (db: SessionDb) => {
       await store(db, session("stays"), ["r1"]);
       const gone = session("gone", {
@@ -42,7 +42,7 @@ function filterCases(): Cases {
 export const deleteCases: Cases = {
   ...filterCases(),
 
-  "a session goes with its runs": async (db) => {
+  "deleting a session deletes its runs": async (db) => {
     await store(db, session("a"), ["a1", "a2"]);
     await store(db, session("b"), ["b1"]);
     assert.equal(await db.deleteSession({ sessionId: "a" }), true);
@@ -52,7 +52,7 @@ export const deleteCases: Cases = {
     assert.equal(await db.deleteSession({ sessionId: "a" }), false, "once");
   },
 
-  "a session of a deleted one's id starts empty": async (db) => {
+  "a session with the id of a deleted one starts empty": async (db) => {
     await store(db, session("s", { userId: "first", metadata: { old: true } }), ["a", "b"]);
     await db.deleteSession({ sessionId: "s" });
     await db.upsertRun({
@@ -71,7 +71,7 @@ export const deleteCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "b"), ["r"]);
   },
 
-  "named sessions go, and the count tells how many there were": async (db) => {
+  "named sessions are deleted, and the count says how many": async (db) => {
     for (const sessionId of ["a", "b", "c"]) {
       await store(db, session(sessionId), [`${sessionId}1`]);
     }
@@ -97,7 +97,7 @@ export const deleteCases: Cases = {
     assert.deepStrictEqual(await remaining(db), [["stays"], ["r"]]);
   },
 
-  "one session of another user in a list refuses the whole list": async (db) => {
+  "a list with another user's session is refused as a whole": async (db) => {
     await store(db, session("mine", { userId: "me" }), ["r1"]);
     await store(db, session("theirs", { userId: "them" }), ["r2"]);
     await store(db, session("nobody's"), ["r3"]);
@@ -110,7 +110,7 @@ export const deleteCases: Cases = {
     ]);
   },
 
-  "a filter with a user sees that user's sessions only": async (db) => {
+  "a filter with a user sees only that user's sessions": async (db) => {
     await store(db, session("mine", { userId: "me" }), ["r1"]);
     await store(db, session("theirs", { userId: "them" }), ["r2"]);
     await store(db, session("nobody's"), ["r3"]);
@@ -121,7 +121,7 @@ export const deleteCases: Cases = {
     ]);
   },
 
-  "an empty filter with a user deletes all of that user's": async (db) => {
+  "an empty filter with a user deletes all of that user's sessions": async (db) => {
     await store(db, session("mine", { userId: "me" }), ["r1"]);
     await store(db, session("also mine", { userId: "me" }));
     await store(db, session("theirs", { userId: "them" }), ["r2"]);
@@ -141,7 +141,7 @@ export const deleteCases: Cases = {
     assert.equal(await db.deleteSessions({ filter: { sessionName: "p_ain" } }), 0);
   },
 
-  "runs go, and only those named": async (db) => {
+  "only the named runs are deleted": async (db) => {
     await store(db, session("a"), ["a1", "a2", "a3"]);
     await store(db, session("b"), ["b1", "b2"]);
     assert.equal(await db.deleteRuns({ runIds: ["a2", "b1", "none"] }), 2);
@@ -149,19 +149,19 @@ export const deleteCases: Cases = {
     assert.equal(await db.getRun({ runId: "a2" }), null);
   },
 
-  "a session without runs is still one": async (db) => {
+  "a session whose runs are all deleted still exists": async (db) => {
     await store(db, session("s"), ["r"]);
     await db.deleteRuns({ runIds: ["r"] });
     assert.deepStrictEqual(await remaining(db), [["s"], []]);
   },
 
-  "deleting a run leaves the runs it led to": async (db) => {
+  "deleting a run keeps its member runs": async (db) => {
     await db.upsertSession(session("s", { runs: [run("parent"), run("child", { parentRunId: "parent" })] }));
     await db.deleteRuns({ runIds: ["parent"] });
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["child"]);
   },
 
-  "one run of another user in a list refuses the whole list": async (db) => {
+  "a list with another user's run is refused as a whole": async (db) => {
     await store(db, session("mine", { userId: "me" }), ["r1"]);
     await store(db, session("theirs", { userId: "them" }), ["r2"]);
     await store(db, session("nobody's"), ["r3"]);

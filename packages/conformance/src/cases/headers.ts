@@ -12,7 +12,7 @@ async function storeKinds(db: SessionDb): Promise<void> {
   await db.upsertSessions(kinds.map((kind) => ({ ...fullSession(kind, kind), userId: "me" })));
 }
 
-/** Every call that returns sessions whose runs are not read. */
+/** Every call that returns sessions without reading their runs. */
 const headerCalls: Readonly<Record<string, (db: SessionDb, sessionId: string) => Promise<unknown>>> = {
   "getSession without runs": (db, sessionId) => db.getSession({ sessionId, includeRuns: false }),
   "getSession of a user without runs": (db, sessionId) =>
@@ -30,7 +30,7 @@ const headerCalls: Readonly<Record<string, (db: SessionDb, sessionId: string) =>
   upsertSession: async (db, sessionId) => db.upsertSession(await stored(db, sessionId)),
   updateSession: (db, sessionId) => db.updateSession({ sessionId }, {}),
   renameSession: (db, sessionId) => db.renameSession({ sessionId, sessionName: "Weather" }),
-  "what a change is shown": async (db, sessionId) => {
+  "the session that a change sees": async (db, sessionId) => {
     let shown: unknown = null;
     await db.updateSession({ sessionId }, (current) => {
       shown = current;
@@ -38,7 +38,7 @@ const headerCalls: Readonly<Record<string, (db: SessionDb, sessionId: string) =>
     });
     return shown;
   },
-  "what the change of a turn is shown": async (db, sessionId) => {
+  "the session that a turn's change sees": async (db, sessionId) => {
     const { sessionType } = await stored(db, sessionId);
     let shown: unknown = null;
     const change = (current: SessionHeader) => {
@@ -57,7 +57,7 @@ function byId<Item extends Session | SessionHeader>(sessions: readonly Item[], s
 
 function callCases(): Cases {
   const entries = Object.entries(headerCalls).map(([name, call]) => [
-    `${name}: runs are null, and what looks at them throws`,
+    `${name}: runs are null, and whatever needs them throws`,
     async (db: SessionDb) => {
       await storeKinds(db);
       for (const kind of kinds) {
@@ -74,7 +74,7 @@ function callCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** Sessions of several numbers of runs, among them none. */
+/** Numbers of runs of the sessions, including none. */
 const counts = [3, 0, 1, 12, 0, 2] as const;
 
 async function storeCounted(db: SessionDb): Promise<void> {
@@ -83,7 +83,7 @@ async function storeCounted(db: SessionDb): Promise<void> {
       session(`s${index}`, {
         createdAt: start + index,
         runs: Array.from({ length: count }, (_, place) =>
-          // The last of each is a member's, and the one before it has failed.
+          // The last run of each is a member's, and the one before it has failed.
           run(`s${index} ${place}`, {
             ...(place > 0 && place === count - 1 && { parentRunId: `s${index} 0` }),
             ...(place > 1 && place === count - 2 && { status: "ERROR" }),
@@ -97,7 +97,7 @@ async function storeCounted(db: SessionDb): Promise<void> {
 export const headerCases: Cases = {
   ...callCases(),
 
-  "a list that is asked for runs has those of every session": async (db) => {
+  "a list with runs has those of every session": async (db) => {
     await storeCounted(db);
     for (const limit of [1, 2, 6, 50]) {
       const seen: [string, string[]][] = [];
@@ -115,7 +115,7 @@ export const headerCases: Cases = {
     }
   },
 
-  "a list with runsLimit has each session's own newest": async (db) => {
+  "a list with runsLimit has the newest runs of each session": async (db) => {
     await storeCounted(db);
     for (const runsLimit of [1, 2, 5, 100]) {
       const { sessions } = await db.getSessions({ includeRuns: true, runsLimit, includeRunCount: true });
@@ -128,7 +128,7 @@ export const headerCases: Cases = {
     }
   },
 
-  "runs are counted when asked, member runs and every status included": async (db) => {
+  "runs are counted on request, including member runs and every status": async (db) => {
     await storeCounted(db);
     const { sessions } = await db.getSessions({ includeRunCount: true, sortOrder: "asc" });
     assert.deepStrictEqual(
@@ -162,10 +162,10 @@ export const headerCases: Cases = {
     assert.deepStrictEqual(await count(), ["s 1", "t 0"]);
     await db.deleteSession({ sessionId: "s" });
     await db.upsertSession(session("s"));
-    assert.deepStrictEqual(await count(), ["s 0", "t 0"], "a session of a deleted one's id starts empty");
+    assert.deepStrictEqual(await count(), ["s 0", "t 0"], "a session with the id of a deleted one starts empty");
   },
 
-  "a header that is written back keeps the runs": async (db) => {
+  "writing back a header keeps the runs": async (db) => {
     await storeKinds(db);
     for (const kind of kinds) {
       const before = await runIdsIn(db, kind);
@@ -190,7 +190,7 @@ export const headerCases: Cases = {
     assert.deepStrictEqual({ ...(await db.getRuns({ limit: 0 })) }, { runs: [], ...nothing });
   },
 
-  "onUnreadable changes nothing where all can be read": async (db) => {
+  "onUnreadable changes nothing when every row can be read": async (db) => {
     await storeCounted(db);
     const plainly = await db.getSessions({ includeRuns: true });
     const runs = await db.getRuns();
@@ -202,7 +202,7 @@ export const headerCases: Cases = {
     }
   },
 
-  "runsLimit of nothing is refused": async (db) => {
+  "a runsLimit of 0 is refused": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     await refusesArgument(db, "runsLimit", () => db.getSession({ sessionId: "s", runsLimit: 0 }));
     await refusesArgument(db, "runsLimit", () => db.getSessions({ includeRuns: true, runsLimit: 0 }));

@@ -6,10 +6,10 @@ import { dump, plain, stored, storedRun } from "../support/dump.ts";
 import { methods } from "../support/methods.ts";
 import { refusesArgument } from "../support/refusals.ts";
 
-/** Ids that some database, collation or path would take for one. */
+/** Pairs of ids that some database, collation or path would treat as one. */
 const pairs: Readonly<Record<string, readonly [string, string]>> = {
   case: ["Conversation", "conversation"],
-  "the case of a letter with accent": ["ÉCOLE", "éCOLE"],
+  "the case of an accented letter": ["ÉCOLE", "éCOLE"],
   "a trailing space": ["id", "id "],
   "a leading space": ["id", " id"],
   "a trailing tab": ["id", "id\t"],
@@ -50,7 +50,7 @@ async function checkPair(db: SessionDb, [left, right]: readonly [string, string]
       assert.deepStrictEqual(idsOf((await db.getSessions(filter)).sessions), [id], JSON.stringify(filter));
     }
   }
-  assert.equal(await db.getSession({ sessionId: left, userId: right }), null, "the other one is another user");
+  assert.equal(await db.getSession({ sessionId: left, userId: right }), null, "the other id is another user");
   assert.equal(await db.deleteSession({ sessionId: left }), true);
   assert.deepStrictEqual((await dump(db)).runIds, [right], "only the one deleted is gone");
 }
@@ -127,7 +127,7 @@ export const idCases: Cases = {
     await refusesArgument(db, "participantId", () => db.getSessions({ participantId: id }));
   },
 
-  "broken ids inside of sessions and runs": async (db) => {
+  "broken ids inside sessions and runs": async (db) => {
     for (const id of ["", "a\0b", "a\udc00b", 7]) {
       for (const name of ["userId", "agentId", "teamId", "workflowId"]) {
         await refusesArgument(db, name, () => db.upsertSession(session("s", { [name]: id })));

@@ -5,14 +5,14 @@ import { kindsOfWrites, storeContent } from "../support/kinds-of-writes.ts";
 import { usingStore } from "../support/using-store.ts";
 import { compareViews, universe } from "../support/views.ts";
 
-/** Makes the same write to the store and to the reference, and compares what both answer and hold. */
+/** Makes the same write to the store and to the reference, and compares their answers and contents. */
 async function comparedWithReference(db: SessionDb, name: string, write: Call): Promise<void> {
   await usingStore(
     () => new InMemorySessionDb(),
     async (reference) => {
       await storeContent(reference);
       const expected = await outcomeOf(reference, write);
-      same(await outcomeOf(db, write), expected, `${name}: the call came to`);
+      same(await outcomeOf(db, write), expected, `${name}: the call resulted in`);
       await sameById(db, reference, { sessionIds: universe.sessionIds, what: `after ${name}` });
       await sameContent(db, await settledDump(reference), `after ${name} the store holds`);
     },

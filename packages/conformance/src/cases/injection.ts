@@ -56,7 +56,7 @@ async function checkStored(db: SessionDb, text: string): Promise<void> {
   }
   assert.equal(await db.deleteRuns({ runIds: [text], userId: text }), 1);
   assert.equal(await db.deleteSessions({ filter: { sessionName: text, componentId: text }, userId: text }), 1);
-  assert.deepStrictEqual((await dump(db)).sessions, [bystander], "what it is not about stays");
+  assert.deepStrictEqual((await dump(db)).sessions, [bystander], "an unrelated session stays");
 }
 
 async function checkSearched(db: SessionDb, text: string): Promise<void> {
@@ -102,7 +102,7 @@ function cases(): Cases {
 export const injectionCases: Cases = {
   ...cases(),
 
-  "a cursor made by hand is read as data or refused": async (db) => {
+  "a handmade cursor is read as data or refused": async (db) => {
     await prepare(db);
     const before = await dump(db);
     for (const text of Object.values(hostile)) {

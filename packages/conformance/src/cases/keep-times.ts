@@ -80,7 +80,7 @@ async function checkTimes(db: SessionDb, write: Write): Promise<void> {
 
 function timeCases(): Cases {
   const entries = Object.entries(writes).map(([name, write]) => [
-    `${name} stores the times given, and no others`,
+    `${name} stores the given times, and no others`,
     (db: SessionDb) => checkTimes(db, write),
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -95,7 +95,7 @@ const onHandle: Readonly<Record<string, (handle: UserSessionDb, options: object)
 export const keepTimesCases: Cases = {
   ...timeCases(),
 
-  "what is new has the times given, with and without": async (db) => {
+  "new rows have the given times, with keepTimes and without": async (db) => {
     for (const keepTimes of [true, false]) {
       for (const [name, write] of Object.entries(writes)) {
         const sessionId = `${name} ${keepTimes}`;
@@ -111,7 +111,7 @@ export const keepTimesCases: Cases = {
     }
   },
 
-  "what is read from one store is restored as it was": async (db) => {
+  "sessions that were read are restored as they were": async (db) => {
     await db.upsertSessions([
       fullSession("full", "team"),
       session("s", { userId: "owner", runs: [run("b", { createdAt: start + 3 }), run("a")] }),
@@ -124,10 +124,10 @@ export const keepTimesCases: Cases = {
     assert.deepStrictEqual(await dump(db), before);
     await db.deleteSessions({ sessionIds: ["full", "s"] });
     await db.upsertSessions(copies, { keepTimes: true });
-    assert.deepStrictEqual(await dump(db), before, "also where nothing is left");
+    assert.deepStrictEqual(await dump(db), before, "also when nothing is left");
   },
 
-  "lists go by the times that were kept": async (db) => {
+  "lists are ordered by the kept times": async (db) => {
     await db.upsertSessions(
       ["a", "b", "c"].map((sessionId, index) =>
         session(sessionId, { createdAt: start + index, updatedAt: start + index, runs: [run(`${sessionId}1`)] }),
@@ -160,7 +160,7 @@ export const keepTimesCases: Cases = {
     assert.ok(((await stored(db, "s")).updatedAt ?? 0) > start + 1000);
   },
 
-  "of one run twice in a session the last time counts": async (db) => {
+  "if a run occurs twice in a session, the last time counts": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const runs = [run("r", { createdAt: start + 1 }), run("r", { createdAt: start + 2 })];
     await db.upsertSession(session("s", { runs }), { keepTimes: true });
@@ -183,7 +183,7 @@ export const keepTimesCases: Cases = {
     assert.ok((updatedAt ?? 0) > start, "a further session is touched");
   },
 
-  "a run given twice keeps the time that it was given": async (db) => {
+  "a run given twice, once without a time, keeps the given time": async (db) => {
     const { createdAt: _, ...withoutTime } = run("r");
     const runs = [run("r", { createdAt: start - 5 }), { ...withoutTime, content: "second" }];
     await db.upsertSession(session("s", { runs }), { keepTimes: true });
@@ -191,7 +191,7 @@ export const keepTimesCases: Cases = {
     assert.deepStrictEqual([createdAt, content], [start - 5, "second"]);
   },
 
-  "owner and type are guarded as ever": async (db) => {
+  "owner and type are checked as usual": async (db) => {
     await db.upsertSession(session("s", { userId: "owner" }));
     const options = { keepTimes: true };
     await refuses(db, "SESSION_OWNERSHIP", () => db.upsertSession(session("s"), options));
@@ -201,7 +201,7 @@ export const keepTimesCases: Cases = {
     );
   },
 
-  "a user's handle refuses it": async (db) => {
+  "a user's handle refuses keepTimes": async (db) => {
     await db.upsertSession(session("s", { userId: "me" }));
     for (const [name, write] of Object.entries(onHandle)) {
       for (const keepTimes of [true, false, undefined, untyped("yes")]) {

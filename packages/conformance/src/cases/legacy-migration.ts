@@ -19,7 +19,7 @@ const many = Array.from({ length: 12 }, (_, index) =>
 );
 
 export const legacyMigrationCases: Cases<OpenLegacy> = {
-  "copying changes nothing that is read": on(many, async (db) => {
+  "copying does not change what is read": on(many, async (db) => {
     const before = await dumpSessions(db);
     assert.equal((await db.migrateLegacyRuns()).runs, 18);
     assert.equal((await dump(db)).runIds.length, 18);
@@ -40,14 +40,14 @@ export const legacyMigrationCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new 1", "new 2"]);
   }),
 
-  "a run written since is not overwritten": on([legacyRow()], async (db) => {
+  "copying does not overwrite a newer run": on([legacyRow()], async (db) => {
     await db.upsertRun({ session: mine, run: run("old 2", { content: "newer" }) });
     assert.equal((await db.migrateLegacyRuns()).runs, 2);
     assert.equal((await storedRun(db, "old 2")).content, "newer");
     assert.deepStrictEqual(await runIdsIn(db, "s"), old);
   }),
 
-  "what is deleted afterwards does not come back": on([legacyRow()], async (db) => {
+  "runs deleted afterwards do not come back": on([legacyRow()], async (db) => {
     await db.migrateLegacyRuns();
     assert.equal(await db.deleteRuns({ runIds: ["old 1"] }), 1);
     assert.equal((await db.migrateLegacyRuns()).runs, 0);
@@ -55,7 +55,7 @@ export const legacyMigrationCases: Cases<OpenLegacy> = {
     assert.equal(await db.getRun({ runId: "old 1" }), null);
   }),
 
-  "progress is told for every batch": on(many, async (db) => {
+  "progress is reported for every batch": on(many, async (db) => {
     const told: LegacyRunsProgress[] = [];
     const result = await db.migrateLegacyRuns({ batchSize: 5, onProgress: (progress) => told.push({ ...progress }) });
     assert.ok(told.length >= 2, "more than one batch");
@@ -70,14 +70,14 @@ export const legacyMigrationCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(await dumpSessions(db), before);
   }),
 
-  "stopped between batches it goes on later": on(many, async (db) => {
+  "a copy that stops between batches continues later": on(many, async (db) => {
     const before = await dumpSessions(db);
     const controller = new AbortController();
     const stop = () => controller.abort();
     const stopped = db.migrateLegacyRuns({ batchSize: 2, onProgress: stop, signal: controller.signal });
-    // Whether it rejects or resolves with what was done: it must not have gone on to the end.
+    // It may reject, or resolve with its progress, but it must not have reached the end.
     await stopped.catch(() => undefined);
-    assert.deepStrictEqual(await dumpSessions(db), before, "half-way everything is read as before");
+    assert.deepStrictEqual(await dumpSessions(db), before, "half-way, everything is read as before");
     const { runs } = await db.migrateLegacyRuns();
     assert.ok(runs > 0 && runs <= 18, "the rest was still to do");
     assert.deepStrictEqual(await dumpSessions(db), before);

@@ -9,7 +9,7 @@ const old = ["old 1", "old 2", "old 3"];
 const mine = session("s", { userId: "owner" });
 
 export const legacyWriteCases: Cases<OpenLegacy> = {
-  "a new run goes behind the old ones": on([legacyRow()], async (db) => {
+  "a new run comes after the old ones": on([legacyRow()], async (db) => {
     await db.upsertRun({ session: mine, run: run("new 1") });
     await db.upsertSession({ ...mine, runs: [run("new 2")] });
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new 1", "new 2"]);
@@ -61,7 +61,7 @@ export const legacyWriteCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new"]);
   }),
 
-  "an old end is replaced and stays so": on([legacyRow()], async (db) => {
+  "an old end is replaced and does not come back": on([legacyRow()], async (db) => {
     const unknown = { session: mine, run: run("new"), deleteRunsAfter: "old 4" };
     assertRefusal(await rejection(() => db.upsertRun(unknown)), "INVALID_ARGUMENT");
     assert.deepStrictEqual(await runIdsIn(db, "s"), old);
@@ -74,7 +74,7 @@ export const legacyWriteCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "new"]);
   }),
 
-  "an old run that is written again may be the end": on([legacyRow()], async (db) => {
+  "deleteRunsAfter may name the old run that is written again": on([legacyRow()], async (db) => {
     const again = { session: mine, run: run("old 2", { content: "again" }), deleteRunsAfter: "old 2" };
     assert.deepStrictEqual(await db.upsertRun(again), { stored: true, deletedRuns: 1 });
     await db.migrateLegacyRuns();
@@ -97,22 +97,22 @@ export const legacyWriteCases: Cases<OpenLegacy> = {
     assert.equal((await storedRun(db, "old 3")).content, "answer of old 3", "the others stay");
   }),
 
-  "an old run that a change deletes stays deleted": on([legacyRow()], async (db) => {
+  "an old run deleted by a change stays deleted": on([legacyRow()], async (db) => {
     assert.equal(await db.updateRun({ runId: "old 2" }, () => null), null);
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 3"]);
     await db.migrateLegacyRuns();
     assert.deepStrictEqual((await dump(db)).runIds, ["old 1", "old 3"]);
   }),
 
-  "a session goes with its old runs": on([legacyRow()], async (db) => {
+  "deleting a session deletes its old runs": on([legacyRow()], async (db) => {
     await db.upsertRun({ session: mine, run: run("new") });
     assert.equal(await db.deleteSession({ sessionId: "s", userId: "owner" }), true);
     assert.deepStrictEqual(await dump(db), { sessions: [], runIds: [] });
     await db.upsertRun({ session: mine, run: run("fresh") });
-    assert.deepStrictEqual(await runIdsIn(db, "s"), ["fresh"], "a session of the same id starts empty");
+    assert.deepStrictEqual(await runIdsIn(db, "s"), ["fresh"], "a session with the same id starts empty");
   }),
 
-  "the owner of old sessions is guarded": on([legacyRow()], async (db) => {
+  "old sessions are protected from other users": on([legacyRow()], async (db) => {
     const before = await dumpSessions(db);
     const userId = "another";
     assert.equal(await db.getSession({ sessionId: "s", userId }), null);

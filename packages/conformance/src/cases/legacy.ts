@@ -8,7 +8,7 @@ import { assertRefusal } from "../support/refusals.ts";
 const old = ["old 1", "old 2", "old 3"];
 const mine = session("s", { userId: "owner" });
 
-/** How Agno 2 left a list of runs in the column. */
+/** The forms in which Agno 2 left a list of runs in the column. */
 const wrappings: Readonly<Record<string, (runs: LegacyRow["runs"]) => LegacyRow["runs"]>> = {
   "a list": (runs) => runs,
   "the text of a list": (runs) => JSON.stringify(runs),
@@ -22,8 +22,8 @@ const empties: Readonly<Record<string, LegacyRow["runs"]>> = {
 };
 
 /**
- * What a list shows; null when the store refuses it until the runs are copied. Leaving out what it does not see would be
- * a wrong answer.
+ * Returns what a list shows, or null when the store refuses it until the runs are copied. Leaving out unseen runs would
+ * be a wrong answer.
  */
 async function unlessNotCopied<Result>(list: () => Promise<Result>): Promise<Result | null> {
   try {
@@ -42,7 +42,7 @@ function columnCases(): Cases<OpenLegacy> {
     ),
   ]);
   const empty = Object.entries(empties).map(([name, runs]) => [
-    `a column of ${name} is no run`,
+    `a column with ${name} holds no runs`,
     on([legacyRow({ runs })], async (db) => {
       assert.deepStrictEqual(await runIdsIn(db, "s"), []);
       await db.upsertRun({ session: mine, run: run("new") });
@@ -75,7 +75,7 @@ export const legacyCases: Cases<OpenLegacy> = {
     });
   }),
 
-  "documents that are encoded twice are read": on(
+  "documents encoded twice are read": on(
     [legacyRow({ session_data: JSON.stringify({ session_name: "Twice" }), metadata: JSON.stringify({ twice: true }) })],
     async (db) => {
       const { sessionName, metadata } = await stored(db, "s");
@@ -92,7 +92,7 @@ export const legacyCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(messages?.[0]?.extra, { future: { key: 1 } });
   }),
 
-  "entries that are no runs do not hide the others": on(
+  "entries that are not runs do not hide the others": on(
     [legacyRow({ runs: [legacyRun("old 1"), 7, null, { no: "id" }, "text", legacyRun("old 2")] })],
     async (db) => assert.deepStrictEqual(await runIdsIn(db, "s"), ["old 1", "old 2"]),
   ),
@@ -136,14 +136,14 @@ export const legacyCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s", limit: 2 })).runs), old.slice(0, 2));
   }),
 
-  "old runs are listed across sessions, at the latest when they are copied": on([legacyRow()], async (db) => {
+  "old runs are listed across sessions, at the latest once they are copied": on([legacyRow()], async (db) => {
     const list = async () => runIdsOf((await db.getRuns()).runs);
     assert.deepStrictEqual((await unlessNotCopied(list)) ?? old, old);
     await db.migrateLegacyRuns();
     assert.deepStrictEqual(await list(), old);
   }),
 
-  "participants of old runs are found, at the latest when they are copied": on(
+  "participants of old runs are found, at the latest once they are copied": on(
     [legacyRow({ runs: [legacyRun("a", { user_id: "guest" })] }), legacyRow({ session_id: "other", runs: [] })],
     async (db) => {
       const list = async () => idsOf((await db.getSessions({ participantId: "guest" })).sessions);
@@ -153,7 +153,7 @@ export const legacyCases: Cases<OpenLegacy> = {
     },
   ),
 
-  "old runs are listed by their status, at the latest when they are copied": on(
+  "old runs are listed by their status, at the latest once they are copied": on(
     [
       legacyRow({ runs: [legacyRun("a", { status: "PAUSED" })] }),
       legacyRow({ session_id: "other", runs: [legacyRun("b", { session_id: "other" })] }),
@@ -166,7 +166,7 @@ export const legacyCases: Cases<OpenLegacy> = {
     },
   ),
 
-  "old runs are counted, at the latest when they are copied": on(
+  "old runs are counted, at the latest once they are copied": on(
     [legacyRow(), legacyRow({ session_id: "t", runs: [] })],
     async (db) => {
       const list = async () =>
@@ -177,7 +177,7 @@ export const legacyCases: Cases<OpenLegacy> = {
     },
   ),
 
-  "pages of old and new runs lead there and back": on([legacyRow()], async (db) => {
+  "pages of old and new runs go there and back": on([legacyRow()], async (db) => {
     await db.upsertRun({ session: mine, run: run("new") });
     const first = await db.getRuns({ sessionId: "s", limit: 2 });
     const second = await db.getRuns({ sessionId: "s", limit: 2, cursor: first.nextCursor ?? assert.fail("no cursor") });

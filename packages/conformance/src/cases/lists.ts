@@ -9,7 +9,7 @@ import { expectedIds, listedSessions, runCountOf, storeListed } from "../support
 
 type Filter = SessionFilter & { userId?: string };
 
-/** Each filter alone: values that meet some, all and none of the sessions. */
+/** Each filter on its own, with values that match some, all and none of the sessions. */
 const singles: Readonly<Record<string, readonly Filter[]>> = {
   sessionType: [{ sessionType: "agent" }, { sessionType: "team" }, { sessionType: "workflow" }],
   userId: [{ userId: "alice" }, { userId: "bob" }, { userId: "nobody" }, { userId: "Alice" }],
@@ -107,7 +107,7 @@ export const listCases: Cases = {
     assert.deepStrictEqual([sessions.length, typeof nextCursor], [50, "string"]);
   },
 
-  "a total only when asked, of all pages": async (db) => {
+  "a total only on request, of all pages": async (db) => {
     await storeListed(db);
     assert.ok(!("total" in (await db.getSessions())), "no total unless asked");
     assert.ok(!("total" in (await db.getSessions({ includeTotal: false }))));
@@ -139,7 +139,7 @@ export const listCases: Cases = {
     assert.deepStrictEqual(sessions, [], "other words are compared as they are");
   },
 
-  "participant and status may be those of two runs": async (db) => {
+  "participant and status may belong to two different runs": async (db) => {
     await db.upsertSession(
       session("s", { runs: [run("a", { userId: "guest" }), run("b", { userId: "me", status: "PAUSED" })] }),
     );
@@ -157,7 +157,7 @@ export const listCases: Cases = {
 
   "a component of each kind, with its type and without": async (db) => {
     const kinds = ["agent", "team", "workflow"] as const;
-    // Each session has one id in the column of each kind: with the type of a kind only that column counts.
+    // Each session has an id in the column of one kind: with a session type, only that type's column counts.
     await db.upsertSessions(
       kinds.flatMap((sessionType) =>
         kinds.map((kind) => session(`${sessionType} with ${kind}`, { sessionType, agentId: null, [`${kind}Id`]: "x" })),
@@ -165,23 +165,23 @@ export const listCases: Cases = {
     );
     const found = async (filter: SessionFilter) => idsOf((await db.getSessions(filter)).sessions).toSorted();
     const all = kinds.flatMap((sessionType) => kinds.map((kind) => `${sessionType} with ${kind}`));
-    assert.deepStrictEqual(await found({ componentId: "x" }), all.toSorted(), "of any of the three");
+    assert.deepStrictEqual(await found({ componentId: "x" }), all.toSorted(), "of any kind");
     for (const sessionType of kinds) {
       assert.deepStrictEqual(
         await found({ componentId: "x", sessionType }),
         [`${sessionType} with ${sessionType}`],
-        `of ${sessionType} alone`,
+        `of ${sessionType} only`,
       );
       assert.equal(
         await db.deleteSessions({ filter: { componentId: "x", sessionType } }),
         1,
-        `a delete of ${sessionType} alone`,
+        `a delete of ${sessionType} only`,
       );
     }
     assert.equal((await found({ componentId: "x" })).length, 6);
   },
 
-  "an option that does not exist is refused": async (db) => {
+  "an unknown option is refused": async (db) => {
     await storeListed(db);
     const misspelt: object = { user_id: "alice" };
     const scope = { sessionId: "s", userID: "alice" };
@@ -197,7 +197,7 @@ export const listCases: Cases = {
     await refusesArgument(db, "filter", () => db.deleteSessions(both as DeleteSessionsOptions));
   },
 
-  "a condition that is there but holds nothing is refused": async (db) => {
+  "a condition that is present but empty is refused": async (db) => {
     await storeListed(db);
     for (const nothing of [undefined, null]) {
       for (const name of Object.keys(singles)) {
@@ -213,7 +213,7 @@ export const listCases: Cases = {
     }
   },
 
-  "sessions of one time are ordered by the bytes of their ids": async (db) => {
+  "sessions with the same time are ordered by the bytes of their ids": async (db) => {
     const ids = ["B", "a", "Z", "é", "z", "10", "9", "\uff5e", "😀", "e\u0301", "_", " x"];
     await db.upsertSessions(ids.map((sessionId): SessionInit => session(sessionId)));
     const expected = ids.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
@@ -221,7 +221,7 @@ export const listCases: Cases = {
     assert.deepStrictEqual(idsOf((await db.getSessions({ sortOrder: "desc" })).sessions), expected.toReversed());
   },
 
-  "a session that was written to is the last updated": async (db) => {
+  "a session that is written to becomes the last updated": async (db) => {
     await db.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId)));
     await db.upsertRun({ session: session("b"), run: { runType: "agent", runId: "r", agentId: "agent" } });
     assert.deepStrictEqual(idsOf((await db.getSessions({ sortBy: "updatedAt" })).sessions), ["b", "c", "a"]);

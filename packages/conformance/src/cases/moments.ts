@@ -6,9 +6,9 @@ import { same, sameContent, settledDump } from "../support/compare.ts";
 import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { stored } from "../support/dump.ts";
 
-// Reads beside writes: each shows the store at one moment.
+// Reads during writes: each shows the store at one moment.
 
-/** The ids of the runs that a session has at one moment, of which its metadata tells. */
+/** Returns the ids of a session's runs at the moment that its metadata names. */
 function runIdsOfTurn(turn: number): string[] {
   return Array.from({ length: turn % 2 === 0 ? 3 : 1 }, (_, index) => `${turn}.${index}`);
 }
@@ -30,7 +30,7 @@ async function rewrite(db: SessionDb, turn: number): Promise<void> {
 }
 
 export const momentCases: PairCases = {
-  "a session and its runs are read of one moment": async (one, other) => {
+  "a session and its runs are read at one moment": async (one, other) => {
     await rewrite(one, 0);
     const done = { writing: true };
     const writer = (async () => {
@@ -48,14 +48,14 @@ export const momentCases: PairCases = {
         const { sessions } = await other.getSessions({ includeRuns: true, includeRunCount: true });
         for (const listed of sessions) {
           assertOneMoment("getSessions", listed);
-          same(listed.runCount, listed.runs.length, "getSessions counted, beside other runs,");
+          same(listed.runCount, listed.runs.length, "getSessions returned, with its runs, a runCount of");
         }
       }
     })();
     await Promise.all([writer, reader]);
   },
 
-  "until the commit readers see the old end of a conversation whole": async (one, other) => {
+  "until the commit, readers see the whole old end of a conversation": async (one, other) => {
     const ids = (turn: number) => [`q${turn}`, ...Array.from({ length: 4 }, (_, index) => `a${turn}.${index}`)];
     await one.upsertSession(session("s", { metadata: { turn: 0 }, runs: ids(0).map((id) => run(id)) }));
     const done = { writing: true };
@@ -109,7 +109,7 @@ export const momentCases: PairCases = {
     );
     if (error !== null) {
       assert.equal(error, reason, "an aborted call rejects with the reason of its signal");
-      await sameContent(db, before, "a turn that was aborted, and rejected, left");
+      await sameContent(db, before, "an aborted turn that rejected left");
     } else {
       same(await runIdsIn(db, "s"), ["r", "aborted"], "a turn that resolved left the runs");
       same((await stored(db, "other")).metadata, { changed: true }, "and, of the other session,");

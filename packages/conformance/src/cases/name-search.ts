@@ -3,7 +3,7 @@ import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, session } from "../support/data.ts";
 
-// Without the capital I with a dot and the final sigma, of which JavaScript's own lower case depends on what is beside them.
+// Leaves out the capital I with a dot and the final sigma, whose lower case in JavaScript depends on their neighbours.
 const names = [
   ["100% sure", "100 sure", "1000 pleasures", "a_b", "axb", "A_B_C", "it's", `say "hi"`, "`code`", "back\\slash"],
   ["\\%", "\\_", "%", "_", "[a-z]", "a*b?", "^a.b$", "x'; DROP TABLE agno_sessions; --", "two  spaces", " padded "],
@@ -36,10 +36,10 @@ function expected(search: string): string[] {
 }
 
 const groups: Readonly<Record<string, (search: string) => boolean>> = {
-  "a percent sign is no wildcard": (search) => search.includes("%"),
-  "an underscore is no wildcard": (search) => search.includes("_"),
+  "a percent sign is not a wildcard": (search) => search.includes("%"),
+  "an underscore is not a wildcard": (search) => search.includes("_"),
   "quotes and backslashes": (search) => /['"`\\]/.test(search),
-  "other patterns' characters": (search) => /[[\]*?^$.]/.test(search),
+  "characters of other patterns": (search) => /[[\]*?^$.]/.test(search),
   "upper and lower case beyond ASCII": (search) => /[^\0-\u007f]/.test(search),
   "plain words": (search) => /^[\w\s]+$/.test(search),
 };
@@ -57,7 +57,7 @@ function groupCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** All letters that have a lower case, some of them in each text. */
+/** Returns texts that together contain every letter with a lower case. */
 function casedTexts(): string[] {
   const all = Array.from({ length: 0x1f000 }, (_, codePoint) => String.fromCodePoint(codePoint)).join("");
   const letters = all.match(/\p{Changes_When_Lowercased}/gu) ?? [];
@@ -69,7 +69,7 @@ function casedTexts(): string[] {
 export const nameSearchCases: Cases = {
   ...groupCases(),
 
-  "every letter that has a lower case is found by it, and by itself": async (db) => {
+  "every letter with a lower case is found by it and by itself": async (db) => {
     const texts = casedTexts();
     await db.upsertSessions([
       ...texts.map((name, index) => session(`capital ${index}`, { sessionData: { session_name: name } })),
@@ -83,7 +83,7 @@ export const nameSearchCases: Cases = {
     }
   },
 
-  "a letter is found whatever stands beside it": async (db) => {
+  "a letter is found whatever its neighbours": async (db) => {
     const turkish = ["İstanbul gezisi", "i\u0307stanbul", "ISTANBUL", "DİKİLİ"];
     const greek = ["ΟΔΟΣ ΕΡΜΟΥ", "ΟΔΟΣΑ", "οδος", "οδοσ"];
     await db.upsertSessions(
@@ -115,7 +115,7 @@ export const nameSearchCases: Cases = {
     assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "needle" })).sessions), ["found"]);
   },
 
-  "a name that is no text is none": async (db) => {
+  "a name that is not text does not count": async (db) => {
     await db.upsertSessions([
       session("a", { sessionData: { session_name: 100 } }),
       session("b", { sessionData: { session_name: { text: "100" } } }),

@@ -7,7 +7,7 @@ import { leaveOut } from "../support/leave-out.ts";
 import { assertRefusal } from "../support/refusals.ts";
 import { usingStore } from "../support/using-store.ts";
 
-/** Names that end a quoted name, or that some database reads as something else. */
+/** Names that end a quoted name, or that some database reads differently. */
 const hostileNames: Readonly<Record<string, string>> = {
   "a double quote": 'x" (a int); DROP TABLE plain; --',
   "a doubled quote": 'x"" y',
@@ -36,7 +36,7 @@ const hostileNames: Readonly<Record<string, string>> = {
   "a lone surrogate": "x\ud800",
 };
 
-/** Writes and deletes in a store. Returns how the name of its tables is refused, or null. */
+/** Writes to a store and deletes from it. Returns the refusal of its table name, or null. */
 async function useOrRefusal(db: SessionDb): Promise<string | null> {
   try {
     await db.upsertRun({ session: session("s"), run: run("r") });
@@ -60,7 +60,7 @@ async function assertSchema(db: SessionDb): Promise<void> {
   }
 }
 
-/** Opens a store and uses it. Returns how the name of its tables is refused, or null. */
+/** Opens a store and uses it. Returns the refusal of its table name, or null. */
 async function openOrRefusal(open: () => SessionDb | Promise<SessionDb>): Promise<string | null> {
   let db: SessionDb;
   try {
@@ -101,7 +101,7 @@ function hostileCases(): Cases<OpenNamed> {
 export const namedTableCases: Cases<OpenNamed> = {
   ...hostileCases(),
 
-  "stores of two names are apart": async (openNamed) => {
+  "stores with two table names are separate": async (openNamed) => {
     const open = await openNamed();
     await usingStore(
       () => open("first_sessions"),
@@ -121,7 +121,7 @@ export const namedTableCases: Cases<OpenNamed> = {
     );
   },
 
-  "the name of no table is refused": async (openNamed) => {
+  "an empty table name is refused": async (openNamed) => {
     const open = await openNamed();
     let error: unknown = null;
     try {

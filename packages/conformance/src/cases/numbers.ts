@@ -4,11 +4,11 @@ import { same } from "../support/compare.ts";
 import { run, session } from "../support/data.ts";
 import { usingStore } from "../support/using-store.ts";
 
-// Numbers that other programs write and JavaScript does not hold: what a change does not touch keeps them.
+// Numbers that other programs write and JavaScript cannot hold: a change keeps those that it does not touch.
 
 type Opened = Awaited<ReturnType<OpenOutside>>;
 
-/** What stays, at several depths, beside `count`, which each write changes. */
+/** Values that stay, at several depths, beside `count`, which each write changes. */
 const kept =
   '"big":9007199254740993,"float":1.0,"tiny":-1e-7,"huge":123456789012345678901234567890,' +
   '"list":[2.0,-9223372036854775807,{"é":18446744073709551615,"__proto__":0.10}]';
@@ -27,7 +27,7 @@ function countUp(value: unknown): JsonObject {
   return { ...rest, count: count + 1, ...(inner !== undefined && { inner: countUp(inner) }) };
 }
 
-/** Every number of a document by its path, as it is written there. */
+/** Returns every number of a document by its path, as it is written there. */
 function numbersOf(json: string): Map<string, string> {
   // Numbers become text before they are parsed.
   const texts = json.replaceAll(/"(?:[^"\\]|\\.)*"|-?\d[-+.\deE]*/g, (token) =>
@@ -128,7 +128,7 @@ function given(check: (opened: Opened) => Promise<void>): (openOutside: OpenOuts
 
 function writeCases(): Cases<OpenOutside> {
   const entries = Object.entries(writes).map(([name, { changes, write }]) => [
-    `${name} leaves the numbers that it does not touch as they are`,
+    `${name} keeps the numbers that it does not touch`,
     given(async ({ db, put, read }) => {
       const before = new Map<Column, Record<string, string>>();
       for (const [column, json] of Object.entries(documents) as [Column, string][]) {
@@ -161,7 +161,7 @@ const changesOfRuns: Readonly<Record<string, (current: Run) => Run>> = {
 
 function runCases(): Cases<OpenOutside> {
   const entries = Object.entries(changesOfRuns).map(([what, change]) => [
-    `updateRun that ${what} leaves the numbers that it does not touch as they are`,
+    `updateRun that ${what} keeps the numbers that it does not touch`,
     given(async ({ db, put, read }) => {
       const row: OutsideDocument = { runId: "r" };
       const text = (await read(row)).trim();

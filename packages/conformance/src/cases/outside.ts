@@ -4,7 +4,7 @@ import { same } from "../support/compare.ts";
 import { idsOf, run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { usingStore } from "../support/using-store.ts";
 
-// What arrives in a request reaches conditions as it is. Every store gives the same answer to it, or the same refusal.
+// Values from a request reach conditions unchecked. Every store gives the same answer to them, or the same refusal.
 
 /** Text that a database may refuse, cut, fold, pad, or take for something else. */
 const texts: readonly string[] = [
@@ -55,7 +55,7 @@ const numbers: readonly unknown[] = [
   [-(2 ** 53), 2 ** 63, 1e300, -1e300, 5e-324, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
 ].flat();
 
-/** What is neither. */
+/** Values that are neither texts nor numbers. */
 const others: readonly unknown[] = [null, undefined, true, {}, [], ["a"], [null], Object("a"), new Date(start * 1000)];
 
 const all = [...texts, ...numbers, ...others];
@@ -105,7 +105,7 @@ const lists: Readonly<Record<string, { readonly list: List; readonly options: re
   },
 };
 
-/** Deletes are compared by what they leave, so each has a store to itself. */
+/** Deletes are compared by what they leave, so each has its own store. */
 const filters = ["sessionName", "runStatus", "participantId", "componentId", "startTimestamp", "sessionType"] as const;
 
 async function prepare(db: SessionDb): Promise<void> {
@@ -148,13 +148,13 @@ function shown(value: unknown): string {
 function listCases(): Cases {
   const entries = Object.entries(lists).flatMap(([name, { list, options }]) =>
     options.map((option) => [
-      `whatever is given as ${option} of ${name}`,
+      `any value for ${option} of ${name}`,
       async (db: SessionDb) => {
         const reference = new InMemorySessionDb();
         await Promise.all([prepare(db), prepare(reference)]);
         for (const value of all) {
           const call = (on: SessionDb) => outcome(() => list(on, { [option]: value }));
-          same(await call(db), await call(reference), `${name}({ ${option}: ${shown(value)} }) came to`);
+          same(await call(db), await call(reference), `${name}({ ${option}: ${shown(value)} }) resulted in`);
         }
       },
     ]),
@@ -164,7 +164,7 @@ function listCases(): Cases {
 
 function deleteCases(): Cases {
   const entries = filters.map((option) => [
-    `whatever is given as ${option} of a delete`,
+    `any value for ${option} of a delete`,
     async (db: SessionDb) => {
       await usingStore(
         () => new InMemorySessionDb(),
@@ -178,7 +178,7 @@ function deleteCases(): Cases {
               outcome(() => on.deleteSessions({ filter: { [option]: untyped(value) } }));
             const asked = `deleteSessions({ filter: { ${option}: ${shown(value)} } })`;
             const expected = await remove(reference);
-            same(await remove(db), expected, `${asked} came to`);
+            same(await remove(db), expected, `${asked} resulted in`);
             same(await listSessions(db, {}), await listSessions(reference, {}), `after ${asked} there are`);
             isWhole = typeof expected !== "number" || expected === 0;
           }

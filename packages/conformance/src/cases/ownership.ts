@@ -16,7 +16,7 @@ async function prepare(db: SessionDb): Promise<void> {
 
 type Check = (db: SessionDb, method: Method) => Promise<void>;
 
-/** What holds for every method, by who calls it. */
+/** The rules for every method, by caller. */
 const callers: Readonly<Record<string, Check>> = {
   "for the owner": async (db, { call, writes }) => {
     await prepare(db);
@@ -65,16 +65,16 @@ const callers: Readonly<Record<string, Check>> = {
     await refusesArgument(db, "userId", () => call(db, owned, { userId: undefined }));
   },
 
-  "for a user id that is none": async (db, { call, userIdOf }) => {
+  "for an invalid user id": async (db, { call, userIdOf }) => {
     await prepare(db);
-    // A session may be written for nobody, which is null.
+    // A session may be written without a user, which is null.
     const none = userIdOf === "options" ? [null, 0, [], {}] : [0, [], {}];
     for (const userId of none) {
       await refusesArgument(db, "userId", () => call(db, owned, { userId }));
     }
   },
 
-  "for a user, of a session without owner": async (db, { call, forUnowned }) => {
+  "for a user, on a session without an owner": async (db, { call, forUnowned }) => {
     await db.upsertSession(session("nobody's", { runs: [run("nobody's run")] }));
     const before = await dump(db);
     const result = await call(db, unowned, { userId: "first" });
@@ -87,7 +87,7 @@ const callers: Readonly<Record<string, Check>> = {
     await refuses(db, "SESSION_OWNERSHIP", () => call(db, unowned, { userId: "second" }));
   },
 
-  "for no user, of a session without owner": async (db, { call, writes }) => {
+  "for no user, on a session without an owner": async (db, { call, writes }) => {
     await db.upsertSession(session("nobody's", { runs: [run("nobody's run")] }));
     const before = JSON.stringify(await dump(db));
     assert.ok(!isNothing(await call(db, unowned, {})));
@@ -95,7 +95,7 @@ const callers: Readonly<Record<string, Check>> = {
     assert.equal(JSON.stringify(after) !== before, writes);
     assert.ok(
       after.sessions.every(({ userId }) => userId === null),
-      "nobody adopts nothing",
+      "a write without a user adopts nothing",
     );
   },
 };
@@ -110,7 +110,7 @@ function cases(): Cases {
 export const ownershipCases: Cases = {
   ...cases(),
 
-  "lists show a user's own sessions and runs only": async (db) => {
+  "lists show only a user's own sessions and runs": async (db) => {
     await prepare(db);
     await db.upsertSession(session("nobody's", { runs: [run("nobody's run")] }));
     const page = await db.getSessions({ userId: "owner", includeRuns: true, includeTotal: true });
@@ -133,7 +133,7 @@ export const ownershipCases: Cases = {
     );
   },
 
-  "a user id is no pattern": async (db) => {
+  "a user id is not a pattern": async (db) => {
     await prepare(db);
     for (const userId of ["%", "owne_", "OWNER", "owner ", " owner", "owner\u200b", "*", "' OR '1'='1"]) {
       assert.equal(await db.getSession({ sessionId: "s", userId }), null, userId);

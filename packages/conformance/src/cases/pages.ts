@@ -21,10 +21,10 @@ interface List {
   readonly asked: string;
 }
 
-/** More than any list here has pages. */
+/** More pages than any list here has. */
 const mostPages = 200;
 
-/** Walks to the end and back, page by page, and asserts that every page is what it was. */
+/** Walks to the end and back, page by page, and asserts that every page is the same both ways. */
 async function assertThereAndBack(read: Read, { limit, expected, asked }: List): Promise<void> {
   const forward: Page[] = [await read({})];
   for (let last = forward[0]; last !== undefined && last.nextCursor !== null; last = forward.at(-1)) {
@@ -97,7 +97,7 @@ function runCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** Goes back from the end of a list while something is inserted before each page. */
+/** Walks back from the end of a list, inserting something before each page. */
 async function backWithInserts(read: Read, insert: (round: number) => Promise<unknown>): Promise<string[]> {
   let page = await read({});
   while (page.nextCursor !== null) {
@@ -106,7 +106,7 @@ async function backWithInserts(read: Read, insert: (round: number) => Promise<un
   const ids = [...page.ids];
   for (let round = 0; page.previousCursor !== null; round += 1) {
     assert.ok(round < mostPages, "the list has no beginning");
-    // An end: a list that is added to for ever has none.
+    // Inserts must stop: a list that keeps growing has no end.
     if (round < 8) {
       await insert(round);
     }
@@ -135,9 +135,9 @@ function insertCases(): Cases {
           ),
         ),
       );
-      assert.equal(new Set(ids).size, ids.length, "a session comes twice");
+      assert.equal(new Set(ids).size, ids.length, "a session appears twice");
       const old = ids.filter((id) => !id.includes("new"));
-      assert.deepStrictEqual(old, expectedIds({}, order), "a session that was there is skipped");
+      assert.deepStrictEqual(old, expectedIds({}, order), "an existing session is skipped");
     },
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -163,7 +163,7 @@ export const pageCases: Cases = {
     assert.deepStrictEqual(ids, before);
   },
 
-  "a numbered page can be gone back from": async (db) => {
+  "a numbered page leads back to the page before it": async (db) => {
     await storeListed(db);
     const expected = expectedIds({}, {});
     for (const page of [2, 3, 8]) {
@@ -175,7 +175,7 @@ export const pageCases: Cases = {
     assert.equal((await db.getSessions({ limit: 5, page: 1 })).previousCursor, null);
   },
 
-  "a page before a cursor has as many rows as there are": async (db) => {
+  "a page before a cursor may be shorter than the limit": async (db) => {
     await storeListed(db);
     const { previousCursor } = await db.getSessions({ limit: 5, page: 2 });
     const cursor = previousCursor ?? assert.fail("no cursor");

@@ -57,7 +57,7 @@ function walkCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** Sessions that come in while a list is read: before, among and after those there. */
+/** Sessions that are inserted while a list is read: before, among and after the existing ones. */
 function intruders(round: number): ReturnType<typeof session>[] {
   return [-1, 0, 1, 2].flatMap((offset) =>
     ["a", "s", "z"].map((prefix) =>
@@ -74,14 +74,14 @@ function insertCases(): Cases {
       let round = 0;
       const ids = await pagesOf(db, { ...order, limit: 5 }, async () => {
         round += 1;
-        // An end: a list that is added to for ever has none.
+        // Inserts must stop: a list that keeps growing has no end.
         if (round < 8) {
           await db.upsertSessions(intruders(round));
         }
       });
-      assert.equal(new Set(ids).size, ids.length, "a session comes twice");
+      assert.equal(new Set(ids).size, ids.length, "a session appears twice");
       const old = ids.filter((id) => !id.includes("new"));
-      assert.deepStrictEqual(old, expectedIds({}, order), "a session that was there is skipped");
+      assert.deepStrictEqual(old, expectedIds({}, order), "an existing session is skipped");
     },
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -100,7 +100,7 @@ export const pagingCases: Cases = {
     while (next !== null) {
       const { sessions, nextCursor }: SessionPage = await db.getSessions({ limit: 4, ...next });
       seen.push(...idsOf(sessions));
-      // The session that the cursor stands on goes too.
+      // This deletes even the session that the cursor stands on.
       const sessionIds = [idsOf(sessions).at(-1) ?? "", seen[0] ?? ""].filter((id) => !gone.has(id));
       await db.deleteSessions({ sessionIds });
       sessionIds.forEach((id) => gone.add(id));
@@ -109,7 +109,7 @@ export const pagingCases: Cases = {
     assert.deepStrictEqual(seen, all);
   },
 
-  "sessions touched between pages come at most twice, and the others once": async (db) => {
+  "sessions touched between pages appear once": async (db) => {
     await storeListed(db);
     const all = expectedIds({}, { sortBy: "updatedAt" });
     let turn = 0;
@@ -119,7 +119,7 @@ export const pagingCases: Cases = {
       const scope = { sessionId: touched };
       await db.updateSession(scope, { metadata: { turn } });
     });
-    assert.deepStrictEqual(ids, all, "what was read already does not come again in front");
+    assert.deepStrictEqual(ids, all, "touched sessions do not appear again");
   },
 
   "numbered pages": async (db) => {
@@ -140,7 +140,7 @@ export const pagingCases: Cases = {
     }
   },
 
-  "a cursor goes on after a numbered page": async (db) => {
+  "a cursor continues after a numbered page": async (db) => {
     await storeListed(db);
     const { nextCursor } = await db.getSessions({ limit: 5, page: 2 });
     const { sessions } = await db.getSessions({ limit: 5, ...(nextCursor !== null && { cursor: nextCursor }) });
@@ -153,7 +153,7 @@ export const pagingCases: Cases = {
     assert.deepStrictEqual([sessions, nextCursor], [[], null]);
   },
 
-  "a page that the list fills exactly is the last": async (db) => {
+  "a page that holds the whole list is the last": async (db) => {
     await db.upsertSessions([session("a"), session("b")]);
     assert.equal((await db.getSessions({ limit: 2 })).nextCursor, null);
     assert.notEqual((await db.getSessions({ limit: 1 })).nextCursor, null);
@@ -177,7 +177,7 @@ export const pagingCases: Cases = {
     }
   },
 
-  "a cursor of runs is none of sessions": async (db) => {
+  "a cursor of runs is not valid for sessions": async (db) => {
     await db.upsertSession(session("s", { runs: [run("a"), run("b")] }));
     await db.upsertSession(session("t"));
     const runCursor = (await db.getRuns({ limit: 1 })).nextCursor ?? assert.fail("no cursor");
@@ -194,7 +194,7 @@ export const pagingCases: Cases = {
     assert.ok(sessions.every(({ userId }) => userId === "alice"));
   },
 
-  "ids of any text in a cursor": async (db) => {
+  "ids with any text in a cursor": async (db) => {
     const ids = ["é 😀", "' OR 1=1", "日本", "a b", '"', "\\", "%", "\n", "z".repeat(100)];
     await db.upsertSessions(ids.map((sessionId) => session(sessionId)));
     const all = await pagesOf(db, { limit: 1 });

@@ -10,7 +10,7 @@ const megabyte = 1024 * 1024;
 /** Filling a larger limit would take more memory than a test should. */
 const largestTested = 64 * megabyte;
 
-/** Text of so many bytes, in which every fourth byte belongs to no ASCII character. */
+/** Returns text of that many bytes, most of which belong to characters beyond ASCII. */
 function textOf(bytes: number): string {
   return `${secret} ${"é 😀x".repeat(Math.floor((bytes - secret.length - 1) / 8))}`.padEnd(bytes / 2, ".");
 }
@@ -82,7 +82,7 @@ export const payloadCases: Cases = {
   ...tooLargeCases(),
 
   "a run of 10 MB": async (db) => {
-    // What surrounds the text in the JSON takes less than a kilobyte.
+    // The JSON around the text takes less than a kilobyte.
     const text = textOf(Math.min(10 * megabyte, db.limits.maxPayloadBytes - 1024));
     await db.upsertRun({ session: session("s"), run: run("big", { content: text }) });
     await db.upsertRun({ session: session("s"), run: run("small") });

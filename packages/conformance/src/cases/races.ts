@@ -7,7 +7,7 @@ import { stored } from "../support/dump.ts";
 import { clockCases } from "./clock.ts";
 import { momentCases } from "./moments.ts";
 
-/** A change that leaves its number: of two changes that undo each other one is missing, even where the sum is right. */
+/** A change that records its number, so that one undone by another is missing, even if the sum is right. */
 const enter =
   (index: number) =>
   ({ sessionState }: SessionHeader) => ({
@@ -25,7 +25,7 @@ async function assertAllEntered(db: SessionDb, sessionId: string, what: string):
   same(
     enteredIn(sessionState).toSorted((a, b) => a - b),
     all,
-    `${what} the changes that are stored are those of the calls`,
+    `${what} the stored changes are those of the calls`,
   );
 }
 
@@ -34,12 +34,12 @@ async function atOnce<Result>(
   call: (db: SessionDb, index: number) => Promise<Result>,
 ): Promise<Result[]> {
   const calls = Array.from({ length: many }, (_, index) =>
-    described("a call made beside others", () => call(handles[index % 2 === 0 ? 0 : 1], index)),
+    described("a call made during others", () => call(handles[index % 2 === 0 ? 0 : 1], index)),
   );
   return Promise.all(calls);
 }
 
-/** Sessions that each match the filter of a delete, of which some are changed so that they do not while it runs. */
+/** Deletes sessions by filter while some of them are changed so that they no longer match. */
 function deleteAgainst(
   filter: Parameters<SessionDb["deleteSessions"]>[0],
   escape: (db: SessionDb, sessionId: string, index: number) => Promise<unknown>,
@@ -59,22 +59,22 @@ function deleteAgainst(
     const [deleted, results] = await Promise.all([one.deleteSessions(filter), escapes]);
     const left = (await one.getSessions({ limit: 100 })).sessions.map(({ sessionId }) => sessionId);
     const escaped = escaping.filter((_, index) => results[index] !== null && results[index] !== false);
-    same(left.toSorted(), escaped.toSorted(), "a delete by filter left, beside writes that changed what it asks for,");
+    same(left.toSorted(), escaped.toSorted(), "a delete by filter left, during writes that changed what it matches,");
     same(deleted, many - escaped.length, "the delete by filter counted");
     const runIds = runIdsOf((await one.getRuns({ limit: 100 })).runs);
-    same(runIds.length, escaped.length, "the runs left beside those sessions number");
+    same(runIds.length, escaped.length, "the runs left in those sessions number");
   };
 }
 
 const whole: PairCases = {
-  "turns with a change of an existing session all count": async (...handles) => {
+  "turns that change an existing session all count": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({ session: session("s"), run: run("first"), change: { sessionState: {} } });
     await atOnce(handles, (each, index) =>
       each.upsertRun({ session: session("s"), run: run(`r${index}`), change: enter(index) }),
     );
     await assertAllEntered(db, "s", `after ${many} turns with a change`);
-    same((await runIdsIn(db, "s")).length, many + 1, "the session has so many runs:");
+    same((await runIdsIn(db, "s")).length, many + 1, "the session's runs number");
   },
 
   "turns that create a session at once all count": async (...handles) => {
@@ -87,14 +87,14 @@ const whole: PairCases = {
     await assertAllEntered(db, "s", what);
   },
 
-  "sessions that take one run id at once leave it to one": async (...handles) => {
+  "when sessions take one run id at once, one gets it": async (...handles) => {
     const [db] = handles;
     const call = (each: SessionDb, index: number): Promise<unknown> =>
       each.upsertRun({ session: session(`s${index}`), run: run("r") }).catch((error: unknown) => error);
     await atOnce(handles, call);
     const { sessions } = await db.getSessions({ includeRuns: true });
     same(sessions.filter(({ runs }) => runs.length > 0).length, 1, "sessions that hold one run id number");
-    same((await db.getRuns()).runs.length, 1, "runs of one id number");
+    same((await db.getRuns()).runs.length, 1, "runs with one id number");
   },
 
   "turns and updates of an existing session all count": async (...handles) => {
@@ -109,7 +109,7 @@ const whole: PairCases = {
     await assertAllEntered(db, "s", "after turns and updates");
   },
 
-  "a session that many turns change beside their own counts all": async (...handles) => {
+  "a further session counts the changes of many turns": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("shared"));
     await atOnce(handles, (each, index) =>
@@ -123,7 +123,7 @@ const whole: PairCases = {
     await assertAllEntered(db, "shared", "of the session named by `also`");
   },
 
-  "what many take out of one run is different each time": async (...handles) => {
+  "many callers that take items out of one run each get a different one": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({
       session: session("s"),
@@ -141,7 +141,7 @@ const whole: PairCases = {
     same(new Set(taken).size, many, "different items that updateRun took out of one run number");
   },
 
-  "of turns that each want to be the next, one is stored": async (...handles) => {
+  "when many turns want to be the next, one is stored": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({ session: session("s"), run: run("question") });
     const results = await atOnce(handles, (each, index) =>
@@ -152,7 +152,7 @@ const whole: PairCases = {
     same((await runIdsIn(db, "s")).length, 2, "and the runs number");
   },
 
-  "of those who take over a paused run, one wins": async (...handles) => {
+  "when many callers take over a paused run, one wins": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({ session: session("s"), run: run("r", { status: "PAUSED" }) });
     const results = await atOnce(handles, (each) =>
@@ -181,7 +181,7 @@ const whole: PairCases = {
     }
   },
 
-  "edits of one question leave one of them": async (...handles) => {
+  "many edits of one question leave one of them": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s", { runs: ["q1", "a", "q2", "b"].map((id) => run(id)) }));
     await atOnce(handles, (each, index) =>
@@ -204,7 +204,7 @@ const whole: PairCases = {
     { filter: { sessionName: "old" } },
     (db, sessionId) => db.renameSession({ sessionId, sessionName: "kept" }),
   ),
-  "a delete by status spares a session whose run goes on": deleteAgainst(
+  "a delete by status spares a session whose run continues": deleteAgainst(
     { filter: { runStatus: "PAUSED" } },
     (db, _, index) => db.updateRun({ runId: `r${index}` }, (before) => ({ ...before, status: "RUNNING" })),
   ),

@@ -7,14 +7,14 @@ import { Random } from "../support/random.ts";
 import { usingStore } from "../support/using-store.ts";
 import { compareViews } from "../support/views.ts";
 
-// Random sequences of calls, each made to the store under test and to the reference: both must answer and hold the same, and
-// every list must be right after every step.
+// Random sequences of calls, each made to the store under test and to the reference. Both must have the same answers
+// and content, and every list must be right after every step.
 
-/** Which calls the group `random` makes. */
+/** The calls that the group `random` makes. */
 export interface RandomOptions {
-  /** One sequence, of this seed: the one that a message named, or one of every day. Default: eight, of the seeds 0 to 7. */
+  /** Runs one sequence with this seed, for example one that a message named. Default: eight, with the seeds 0 to 7. */
   seed?: number;
-  /** How many calls a sequence has. Default 40. */
+  /** The number of calls in a sequence. Default 40. */
   length?: number;
 }
 
@@ -22,7 +22,7 @@ const seeds = [0, 1, 2, 3, 4, 5, 6, 7];
 
 async function compareStep(db: SessionDb, reference: SessionDb, { drawn, step }: { drawn: DrawnCall; step: number }) {
   const expected = await outcomeOf(reference, drawn.call);
-  same(await outcomeOf(db, drawn.call), expected, "the last call came to");
+  same(await outcomeOf(db, drawn.call), expected, "the last call resulted in");
   await sameContent(db, await settledDump(reference), "after the last call the store holds");
   await compareViews(db, "after the last call", step);
 }
@@ -52,10 +52,10 @@ async function compareSequence(
 
 export function randomCases({ seed, length = 40 }: RandomOptions): Cases {
   if (!Number.isSafeInteger(length) || length < 1) {
-    throw new RangeError("random.length: a whole number of calls, 1 or more");
+    throw new RangeError("random.length must be a whole number, 1 or more");
   }
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new RangeError("random.seed: a whole number");
+    throw new RangeError("random.seed must be a whole number");
   }
   const entries = (seed === undefined ? seeds : [seed]).map((each) => [
     `sequence ${each} ends as in the reference`,

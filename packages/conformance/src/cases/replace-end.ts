@@ -26,7 +26,7 @@ async function pagedIds(db: SessionDb, limit: number, sortOrder: "asc" | "desc")
   });
 }
 
-/** Asserts what every reader sees of a session's runs. */
+/** Asserts that every read shows these runs of the session. */
 async function assertRuns(db: SessionDb, expected: readonly string[], what: string): Promise<void> {
   assert.deepStrictEqual(await runIdsIn(db, "s"), expected, `${what}: getSession`);
   for (const limit of [1, 2, 50]) {
@@ -58,7 +58,7 @@ async function assertFound(db: SessionDb, runId: string, there: boolean): Promis
 
 async function checkCut(db: SessionDb, after: string | null): Promise<void> {
   for (const written of ["New", ...ids]) {
-    const what = `${written} is written, after ${after} all is deleted`;
+    const what = `${written} is written, and all after ${after} is deleted`;
     await db.deleteSession({ sessionId: "s" });
     await db.upsertSession({ ...own, runs: conversation });
     const place = after === null ? -1 : ids.indexOf(after);
@@ -86,7 +86,7 @@ async function checkCut(db: SessionDb, after: string | null): Promise<void> {
 
 function cutCases(): Cases {
   const entries = [null, ...ids].map((after) => [
-    after === null ? "null deletes all other runs" : `what comes after ${JSON.stringify(after)} is deleted`,
+    after === null ? "null deletes all other runs" : `the runs after ${JSON.stringify(after)} are deleted`,
     (db: SessionDb) => checkCut(db, after),
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -95,7 +95,7 @@ function cutCases(): Cases {
 export const replaceEndCases: Cases = {
   ...cutCases(),
 
-  "a name that is no run of the session is refused": async (db) => {
+  "the id of a run that is not in the session is refused": async (db) => {
     await db.upsertSession({ ...own, runs: conversation });
     await db.upsertSession(session("t", { runs: [run("t1")] }));
     await db.upsertSession(session("empty"));
@@ -121,7 +121,7 @@ export const replaceEndCases: Cases = {
     );
   },
 
-  "null in a session that is not there creates it": async (db) => {
+  "null creates a missing session": async (db) => {
     const result = await db.upsertRun({ session: own, run: run("first"), deleteRunsAfter: null });
     assert.deepStrictEqual(result, { stored: true, deletedRuns: 0 });
     await assertRuns(db, ["first"], "a new session");
@@ -139,7 +139,7 @@ export const replaceEndCases: Cases = {
     await refusesArgument(db, "change", () => db.upsertRun({ ...turn, change: () => untyped({ unknown: 1 }) }));
   },
 
-  "nothing is deleted when a condition is not met, whatever is named": async (db) => {
+  "nothing is deleted when a condition is not met, whichever run is named": async (db) => {
     await db.upsertSession({ ...own, runs: conversation });
     const before = await dump(db);
     for (const deleteRunsAfter of [null, "a", "nowhere"]) {
@@ -158,7 +158,7 @@ export const replaceEndCases: Cases = {
     assert.deepStrictEqual(await dump(db), before);
   },
 
-  "of two tabs that go on from one answer the first is stored": async (db) => {
+  "when two tabs continue from one answer, the first is stored": async (db) => {
     await db.upsertSession({ ...own, runs: conversation });
     const tab = (runId: string) => ({ session: own, run: run(runId), onlyIfNewest: "c", deleteRunsAfter: "a member" });
     assert.deepStrictEqual(await db.upsertRun(tab("first tab")), { stored: true, deletedRuns: 4 });
@@ -199,7 +199,7 @@ export const replaceEndCases: Cases = {
     assert.equal((await dump(db)).runIds.length, 11);
   },
 
-  "runsLimit and history follow": async (db) => {
+  "runsLimit and history show the new end": async (db) => {
     await db.upsertSession({ ...own, runs: ["a", "b", "c"].map((runId) => run(runId)) });
     await db.upsertRun({ session: own, run: run("b", { content: "again" }), deleteRunsAfter: "b" });
     const { runs } = (await db.getSession({ sessionId: "s", runsLimit: 2 })) ?? assert.fail("no session");

@@ -21,7 +21,7 @@ const documents: Readonly<Record<string, JsonObject>> = {
 
 const kinds = ["agent", "team", "workflow"] as const;
 
-// structuredClone makes objects of another realm where a runner gives each test file its own.
+// structuredClone makes objects of another realm if a runner gives each test file its own.
 function copyOf<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value)) as Value;
 }
@@ -103,7 +103,7 @@ export const roundTripCases: Cases = {
   ...fullRunCases(),
   ...documentCases(),
 
-  "a session of nothing but id and type": async (db) => {
+  "a session with only an id and a type": async (db) => {
     await db.upsertSession({ sessionId: "bare", sessionType: "workflow" });
     const { createdAt, ...rest } = plain(await stored(db, "bare"));
     const nothing = { userId: null, metadata: null, summary: null, sessionData: {}, runs: [] };
@@ -127,7 +127,7 @@ export const roundTripCases: Cases = {
     assert.deepStrictEqual(await dumpWithoutTimes(db), before);
   },
 
-  "what a run leaves out is filled in": async (db) => {
+  "values that a run leaves out are filled in": async (db) => {
     const messages = [{ role: "user", content: "hi" }];
     const owned = session("s", { userId: "owner", agentId: "the agent" });
     await db.upsertRun({ session: owned, run: { runType: "agent", runId: "r", messages } });
@@ -161,7 +161,7 @@ export const roundTripCases: Cases = {
     assert.deepStrictEqual(await dump(db), before);
   },
 
-  "the caller's objects are left as they were": async (db) => {
+  "the caller's objects stay unchanged": async (db) => {
     const init = fullSession("full", "agent") as SessionInit;
     const copy = copyOf(init);
     await db.upsertSession(init);

@@ -19,10 +19,10 @@ const owners: Readonly<Record<string, string | null>> = { one: "alice", two: "bo
 const statuses = ["COMPLETED", "PAUSED", "ERROR", "in review"];
 const parents = [null, null, "run 00", "elsewhere"];
 
-/** What a run without an id of its own takes from the session. */
+/** The component id that a run without its own takes from the session. */
 const ofSession = "agent";
 
-/** What ran, in turn. An agent may be a step of a workflow. */
+/** The components that ran, in turn. An agent may be a step of a workflow. */
 const components = [
   { runType: "agent", agentId: "shared" },
   { runType: "team", teamId: "shared" },
@@ -33,7 +33,7 @@ const components = [
   { runType: "agent", agentId: null },
 ] as const;
 
-/** Runs of three sessions, whose times are in another order than they were written in. */
+/** Runs of three sessions, whose times are in a different order than their writes. */
 const facts: readonly Facts[] = Object.keys(owners).flatMap((sessionId, which) =>
   Array.from({ length: 9 }, (_, index) => {
     const number = which * 9 + index;
@@ -186,7 +186,7 @@ export const runListCases: Cases = {
         }
         return { items: runIdsOf(runs), nextCursor };
       });
-      assert.equal(new Set(ids).size, ids.length, "a run comes twice");
+      assert.equal(new Set(ids).size, ids.length, "a run appears twice");
       assert.deepStrictEqual(
         ids.filter((id) => !id.startsWith("added")),
         expectedIds(options),

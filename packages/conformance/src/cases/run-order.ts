@@ -49,7 +49,7 @@ export const runOrderCases: Cases = {
     assert.deepStrictEqual([await runIdsIn(db, "a"), await runIdsIn(db, "b")], [["a1", "a2"], ["b1"]]);
   },
 
-  "after deletes the order stays, and what is appended goes last": async (db) => {
+  "after deletes the order stays, and new runs go last": async (db) => {
     await store(db, session("s"), ["a", "b", "c", "d", "e"]);
     assert.equal(await db.deleteRuns({ runIds: ["b", "d"] }), 2);
     await append(db, "s", run("f"));
@@ -66,7 +66,7 @@ export const runOrderCases: Cases = {
     );
   },
 
-  "a page goes on after runs before it were deleted": async (db) => {
+  "pages continue after earlier runs were deleted": async (db) => {
     await store(db, session("s"), ["a", "b", "c", "d", "e", "f"]);
     const { nextCursor } = await db.getRuns({ sessionId: "s", limit: 3 });
     await db.deleteRuns({ runIds: ["a", "b"] });
@@ -82,7 +82,7 @@ export const runOrderCases: Cases = {
     assert.deepStrictEqual(await newest(db, "s", 1000), ["a", "b", "c", "d"]);
   },
 
-  "runsLimit reads each session's own newest": async (db) => {
+  "runsLimit reads the newest runs of each session": async (db) => {
     await store(db, session("a"), ["a1", "a2", "a3"]);
     await store(db, session("b"), ["b1"]);
     await store(db, session("c"));
@@ -91,7 +91,7 @@ export const runOrderCases: Cases = {
     assert.deepStrictEqual(await newest(db, "c", 2), []);
   },
 
-  "runsLimit passes over what history leaves out": async (db) => {
+  "runsLimit skips what history leaves out": async (db) => {
     await append(db, "s", run("first"), run("second"));
     for (const status of skipped) {
       await append(db, "s", run(`skipped ${status}`, { status }));
@@ -108,7 +108,7 @@ export const runOrderCases: Cases = {
     }
     assert.deepStrictEqual(await newest(db, "s", 10), [...used]);
     await append(db, "s", run("COMPLETED", { status: "ERROR" }));
-    assert.deepStrictEqual(await newest(db, "s", 10), used.slice(1), "the status of now counts");
+    assert.deepStrictEqual(await newest(db, "s", 10), used.slice(1), "the current status counts");
   },
 
   "a known status in another case is the same status": async (db) => {
@@ -118,7 +118,7 @@ export const runOrderCases: Cases = {
     assert.deepStrictEqual(runIdsOf((await db.getRuns({ status: untyped(["Completed"]) })).runs), ["a"]);
   },
 
-  "runs are read when asked for": async (db) => {
+  "runs are read on request": async (db) => {
     await store(db, session("s"), ["a"]);
     const read = async (options: ReadRuns) => (await db.getSession({ sessionId: "s", ...options }))?.runs.length;
     assert.equal(await read({}), 1);

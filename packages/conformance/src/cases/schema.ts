@@ -30,7 +30,7 @@ export const schemaCases: Cases = {
   "planning and verifying change nothing": withTables(async (db) => {
     const plan = await db.planMigration();
     const problems = await db.verifySchema();
-    // Statements may hold the time of their making.
+    // Statements may contain the time at which they were made.
     assert.equal((await db.planMigration()).length, plan.length);
     assert.deepStrictEqual(await db.verifySchema(), problems);
     assert.equal(plan.length > 0, problems.length > 0, "what is missing is both planned and reported");
@@ -42,7 +42,7 @@ export const schemaCases: Cases = {
     assert.deepStrictEqual(await db.planMigration(), []);
   }),
 
-  "the first calls may come at once, a migration among them": withTables(async (db) => {
+  "the first calls may come at once, even with a migration": withTables(async (db) => {
     await Promise.all([
       ...Array.from({ length: 5 }, (_, index) => db.upsertRun({ session: session("s"), run: run(`r${index}`) })),
       db.getSessions(),
@@ -59,7 +59,7 @@ export const schemaCases: Cases = {
     assert.equal((await dump(db)).runIds.length, 5);
   },
 
-  "the limits are told": async (db) => {
+  "the limits are known": async (db) => {
     assert.ok(Number.isInteger(db.limits.maxIdLength) && db.limits.maxIdLength >= 36, "a UUID is an id");
     assert.ok(Number.isInteger(db.limits.maxPayloadBytes) && db.limits.maxPayloadBytes > 0);
   },
@@ -71,7 +71,7 @@ export const schemaCases: Cases = {
     assert.deepStrictEqual(await dump(db), before);
   }),
 
-  "upkeep checks its options": withTables(async (db) => {
+  "methods for the schema check their options": withTables(async (db) => {
     const calls: Readonly<Record<string, (options: object) => Promise<unknown>>> = {
       migrate: (options) => db.migrate(options),
       planMigration: (options) => db.planMigration(options),

@@ -18,7 +18,7 @@ function concurrent(): Cases<OpenShared> {
 export const sharedCases: Cases<OpenShared> = {
   ...concurrent(),
 
-  "what one writes the other reads": async (openShared) => {
+  "one handle reads what the other writes": async (openShared) => {
     await usingHandles(await openShared(), async (one, other) => {
       await one.upsertRun({ session: session("s", { userId: "owner" }), run: run("a") });
       await other.upsertRun({ session: session("s", { userId: "owner" }), run: run("b") });
@@ -29,7 +29,7 @@ export const sharedCases: Cases<OpenShared> = {
     });
   },
 
-  "what is written outlives the close": async (openShared) => {
+  "written content outlives the close": async (openShared) => {
     const open = await openShared();
     let written: unknown;
     await usingStore(open, async (db) => {
@@ -44,7 +44,7 @@ export const sharedCases: Cases<OpenShared> = {
     await usingStore(open, async (db) => assert.deepStrictEqual(await dump(db), written));
   },
 
-  "closing does not lose what was under way": async (openShared) => {
+  "closing does not lose calls under way": async (openShared) => {
     const open = await openShared();
     let writes: Promise<unknown> = Promise.resolve();
     await usingStore(open, async (db) => {
@@ -74,7 +74,7 @@ export const sharedCases: Cases<OpenShared> = {
     }
   },
 
-  "a cursor of one is good for the other": async (openShared) => {
+  "a cursor from one handle is valid for the other": async (openShared) => {
     await usingHandles(await openShared(), async (one, other) => {
       await one.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId)));
       const { nextCursor } = await one.getSessions({ limit: 1 });

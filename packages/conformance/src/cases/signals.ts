@@ -20,7 +20,7 @@ const scope = { userId: "me" };
 type Check = (db: SessionDb, method: Method) => Promise<void>;
 
 const checks: Readonly<Record<string, Check>> = {
-  "rejects with the reason of a signal that is aborted already": async (db, { call }) => {
+  "rejects with the reason of an already aborted signal": async (db, { call }) => {
     await prepare(db);
     const before = await dump(db);
     for (const reason of [new Error("enough"), "text", 0, { own: true }]) {
@@ -41,7 +41,7 @@ const checks: Readonly<Record<string, Check>> = {
     assert.deepStrictEqual(await dump(db), before);
   },
 
-  "refuses what is no signal": async (db, { call }) => {
+  "refuses anything but a signal": async (db, { call }) => {
     await prepare(db);
     for (const signal of brokenSignals) {
       await refusesArgument(db, "signal", () => call(db, { ...subject, options: { signal } }, scope));
@@ -91,7 +91,7 @@ export const signalCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["r", "q"]);
   },
 
-  "a walk ends with the page that is aborted": async (db) => {
+  "a walk ends at the aborted page": async (db) => {
     await db.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId, { runs: [run(`${sessionId}1`)] })));
     const walks = {
       sessionPages: (signal: AbortSignal): AsyncIterable<unknown> => db.sessionPages({ limit: 1, signal }),

@@ -5,7 +5,7 @@ import { run, session } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
 import { assertNames, assertRefusal } from "../support/refusals.ts";
 
-/** Text and, where databases cannot hold it, what it is stored as. */
+/** Texts, each with its stored form if databases cannot hold it. */
 const texts: Readonly<Record<string, readonly [text: string, stored?: string]>> = {
   "the empty text": [""],
   "spaces at both ends": ["  spaces  "],
@@ -35,7 +35,7 @@ function contentCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** There are databases whose JSON holds keys of up to 65,535 bytes; texts have no such limit. */
+/** Some databases limit the keys of JSON to 65,535 bytes; texts have no such limit. */
 const longestKey = 10_000;
 
 async function checkContent(db: SessionDb, text: string, expected: string): Promise<void> {

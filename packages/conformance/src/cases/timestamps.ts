@@ -59,7 +59,7 @@ function brokenTimeCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-/** The clocks of store and test may be those of two machines. */
+/** Store and test may run on two machines, each with its own clock. */
 const skew = 120;
 
 function assertNow(time: unknown, what: string): void {
@@ -93,7 +93,7 @@ export const timestampCases: Cases = {
   ...brokenTimeCases(),
   ...touchCases(),
 
-  "times left out are now": async (db) => {
+  "times that are left out become now": async (db) => {
     await db.upsertRun({
       session: { sessionId: "s", sessionType: "agent" },
       run: { runType: "agent", runId: "r", agentId: null },

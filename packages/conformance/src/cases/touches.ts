@@ -46,9 +46,9 @@ const leaving: Readonly<Record<string, Call>> = {
         throw new Error("enough");
       }),
     ),
-  "updateRun of a run that is not there": (db) => db.updateRun({ runId: "r", sessionId: "other" }, () => null),
+  "updateRun of a missing run": (db) => db.updateRun({ runId: "r", sessionId: "other" }, () => null),
   "deleteSession of another session": (db) => db.deleteSession({ sessionId: "other" }),
-  "deleteSessions by a filter that it does not meet": (db) => db.deleteSessions({ filter: { componentId: "none" } }),
+  "deleteSessions by a filter that it does not match": (db) => db.deleteSessions({ filter: { componentId: "none" } }),
 };
 
 function failing(call: Promise<unknown>): Promise<unknown> {
@@ -63,13 +63,13 @@ async function prepare(db: SessionDb, updatedAt: number): Promise<void> {
   await db.upsertSession(session("other", { agentId: "other agent", runs: [run("other run")] }));
 }
 
-/** The year 2100: no clock that is anywhere near right is later. */
+/** The year 2100, later than any clock that is roughly right. */
 const future = 4_102_444_800;
 
 function touchingCases(): Cases {
   const entries = Object.entries(touching).flatMap(([name, call]) => [
     [
-      `${name} sets updatedAt to now, and leaves createdAt`,
+      `${name} sets updatedAt to now and keeps createdAt`,
       async (db: SessionDb) => {
         await prepare(db, start);
         await call(db);
@@ -93,12 +93,12 @@ function touchingCases(): Cases {
 
 function leavingCases(): Cases {
   const entries = Object.entries(leaving).map(([name, call]) => [
-    `${name} leaves updatedAt`,
+    `${name} keeps updatedAt`,
     async (db: SessionDb) => {
       await prepare(db, start);
       await call(db);
       const { createdAt, updatedAt } = await stored(db, "s");
-      assert.deepStrictEqual([createdAt, updatedAt], [start, start], `${name} stores nothing, and yet it touches`);
+      assert.deepStrictEqual([createdAt, updatedAt], [start, start], `${name} stores nothing, but touches the session`);
     },
   ]);
   return Object.fromEntries(entries) as Cases;
@@ -113,7 +113,7 @@ const times: Readonly<Record<string, { createdAt?: number; updatedAt?: number }>
 
 function createdCases(): Cases {
   const entries = Object.entries(times).map(([what, given]) => [
-    `a session with ${what} is the same by its first turn as by upsertSession`,
+    `a session with ${what} is the same whether a turn or upsertSession creates it`,
     async (db: SessionDb) => {
       const { createdAt: _createdAt, updatedAt: _updatedAt, ...rest } = session("s", { userId: "me", teamId: "t" });
       const init = { ...rest, ...given };

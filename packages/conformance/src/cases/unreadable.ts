@@ -8,7 +8,7 @@ import { leaveOut } from "../support/leave-out.ts";
 import { assertRefusal } from "../support/refusals.ts";
 import { usingStore } from "../support/using-store.ts";
 
-// Rows that cannot be read: lists go on without them and say which they are, or the call fails, as it was asked.
+// Rows that cannot be read: lists leave them out and report them, or the call fails, as requested.
 
 type Opened = Awaited<ReturnType<OpenSpoilt>>;
 const ids = ["a", "b", "c", "d", "e"];
@@ -61,7 +61,7 @@ export const unreadableCases: Cases<OpenSpoilt> = {
     same((await db.getSessions({ includeTotal: true })).total, 5, "the total, of which one is unreadable, is");
   }),
 
-  "pages go on past a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+  "pages continue past a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
     for (const limit of [1, 2, 3]) {
       const reported: string[] = [];
       const listed = await walk(async (cursor) => {
@@ -73,17 +73,17 @@ export const unreadableCases: Cases<OpenSpoilt> = {
     }
   }),
 
-  "a list that is asked to fails for a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+  "a list fails for a session that cannot be read, if asked to": spoilt({ sessionId: "c" }, async (db) => {
     await assertCorrupt('getSessions({ onUnreadable: "throw" })', () => db.getSessions({ onUnreadable: "throw" }));
   }),
 
   "getSession fails for a session that cannot be read": spoilt({ sessionId: "c" }, async (db) => {
     await assertCorrupt("getSession", () => db.getSession({ sessionId: "c" }));
     await assertCorrupt("getSession", () => db.getSession({ sessionId: "c", includeRuns: false }));
-    same((await db.getSession({ sessionId: "b" }))?.sessionId, "b", "the session beside it is");
+    same((await db.getSession({ sessionId: "b" }))?.sessionId, "b", "the session next to it is");
   }),
 
-  "a session of which a run cannot be read is unreadable where runs are asked for": spoilt(
+  "a session with a run that cannot be read is unreadable when runs are requested": spoilt(
     { runId: "c2" },
     async (db) => {
       const page = await db.getSessions({ includeRuns: true, sortOrder: "asc" });
@@ -98,7 +98,7 @@ export const unreadableCases: Cases<OpenSpoilt> = {
       const header = await db.getSession({ sessionId: "c", includeRuns: false });
       same(header?.sessionId, "c", "getSession without runs returned");
       const newest = await db.getSession({ sessionId: "c", runsLimit: 1 });
-      same(runIdsOf(newest?.runs ?? []), ["c3"], "getSession with the newest run alone returned");
+      same(runIdsOf(newest?.runs ?? []), ["c3"], "getSession with only the newest run returned");
     },
   ),
 
@@ -110,15 +110,15 @@ export const unreadableCases: Cases<OpenSpoilt> = {
       const reported = page.unreadable.map(({ id, error }) => [id, error.code]);
       same(reported, [["c2", "CORRUPT_DATA"]], `${asked} reported as unreadable`);
     }
-    same((await db.getRuns()).runs.length, 14, "the runs of all sessions but that one number");
+    same((await db.getRuns()).runs.length, 14, "the runs of all sessions except that one number");
     await assertCorrupt('getRuns({ onUnreadable: "throw" })', () => db.getRuns({ onUnreadable: "throw" }));
     await assertCorrupt("getRun", () => db.getRun({ runId: "c2" }));
   }),
 
-  "who may not see a session is not told that it cannot be read": spoilt({ sessionId: "c" }, async (db) => {
+  "a user who may not see a session does not learn that it cannot be read": spoilt({ sessionId: "c" }, async (db) => {
     const other = db.forUser("other");
-    same(await other.getSession({ sessionId: "c" }), null, "getSession of another user's session came to");
-    same(await other.getSession({ sessionId: "c", includeRuns: false }), null, "and without runs to");
+    same(await other.getSession({ sessionId: "c" }), null, "getSession of another user's session returned");
+    same(await other.getSession({ sessionId: "c", includeRuns: false }), null, "and without runs");
     const writes = {
       updateSession: () => other.updateSession({ sessionId: "c" }, { sessionName: "mine" }),
       upsertRun: () => other.upsertRun({ session: session("c"), run: run("new"), change: { sessionName: "mine" } }),

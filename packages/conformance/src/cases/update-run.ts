@@ -9,14 +9,14 @@ import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
 const fullRuns = { agent: fullAgentRun, team: fullTeamRun, workflow: fullWorkflowRun };
 const kinds = ["agent", "team", "workflow"] as const;
 
-/** One of each kind, with every field. */
+/** Returns a run of each kind, with every field. */
 function allKinds(sessionId: string): Run[] {
   return kinds.map((kind) => fullRuns[kind]({ runId: `${kind} run`, sessionId }));
 }
 
 function fullCases(): Cases {
   const entries = kinds.map((kind) => [
-    `the fields of a run of kind ${kind} that the change does not touch stay`,
+    `fields of a run of kind ${kind} that the change does not touch stay`,
     async (db: SessionDb) => {
       await db.upsertSession(session("s", { runs: allKinds("s") }));
       const before = await storedRun(db, `${kind} run`);
@@ -26,7 +26,7 @@ function fullCases(): Cases {
         return { ...current, content: "changed", status: "CANCELLED" };
       });
       const expected = { ...before, content: "changed", status: "CANCELLED" };
-      assert.equal(JSON.stringify(seen), JSON.stringify(before), "the change is shown the run as stored");
+      assert.equal(JSON.stringify(seen), JSON.stringify(before), "the change sees the run as stored");
       assert.deepStrictEqual(changed, expected, "it resolves with the run as stored");
       assert.deepStrictEqual(await storedRun(db, `${kind} run`), expected, "read again");
       assert.deepStrictEqual((await stored(db, "s")).runs.length, 3);
@@ -49,7 +49,7 @@ const wrongResults: Readonly<Record<string, readonly [argument: string, change: 
   "a run of another id": ["change.runId", (current) => ({ ...current, runId: "other" })],
   "a run of another's id": ["change.runId", (current) => ({ ...current, runId: "a" })],
   "a run without id": ["change.runId", (current) => ({ ...current, runId: undefined })],
-  "an object that is no run": ["change.runId", () => ({})],
+  "an object that is not a run": ["change.runId", () => ({})],
   "a run of another session": ["change.sessionId", (current) => ({ ...current, sessionId: "t" })],
   "a run of no kind": ["change.runType", (current) => ({ ...current, runType: "robot" })],
   "a run with an unknown property": ["change", (current) => ({ ...current, run_id: "r" })],
@@ -67,13 +67,13 @@ function wrongCases(): Cases {
       await db.upsertSession(session("s", { runs: [run("a"), run("b")] }));
       await refusesArgument(db, argument, () => db.updateRun({ runId: "b" }, untyped(change)));
       await refusesArgument(db, argument, () => db.updateRun({ runId: "b", userId: "u" }, untyped(change)));
-      assert.equal((await stored(db, "s")).userId, null, "what is refused adopts nothing");
+      assert.equal((await stored(db, "s")).userId, null, "a refused change adopts nothing");
     },
   ]);
   return Object.fromEntries(entries) as Cases;
 }
 
-/** Takes the last message out of a run; the caller gets what the last call of the function took. */
+/** Takes the last message out of a run. Returns what the last call of the function took. */
 export async function popMessage(db: SessionDb, runId: string): Promise<unknown> {
   let taken: unknown;
   await db.updateRun({ runId }, (current) => {
@@ -97,7 +97,7 @@ export const updateRunCases: Cases = {
     assert.equal(await db.getRun({ runId: "b" }), null);
     assert.equal(await db.updateRun({ runId: "b" }, () => assert.fail("it is gone")), null);
     await db.upsertRun({ session: session("s"), run: run("E", { createdAt: start - 9 }) });
-    // Were there a gap, a list that breaks ties by time or id would show it.
+    // A list that breaks ties by time or id would show a gap.
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["a", "c", "d", "E"]);
     const paged = await walk(async (cursor) => {
       const { runs, nextCursor } = await db.getRuns({ sessionId: "s", limit: 1, ...cursor });
@@ -109,23 +109,23 @@ export const updateRunCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "t"), ["b"], "its id is free");
   },
 
-  "what is not there is null, and the change is not called": async (db) => {
+  "a missing run is null, and the change is not called": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     await db.upsertSession(session("t"));
     const before = await dump(db);
-    const change = () => assert.fail("the change is called for a run that is not there");
+    const change = () => assert.fail("the change was called for a missing run");
     assert.equal(await db.updateRun({ runId: "absent" }, change), null);
     assert.equal(await db.updateRun({ runId: "r", sessionId: "t" }, change), null);
     assert.equal(await db.updateRun({ runId: "r", sessionId: "absent" }, change), null);
     assert.equal(await db.updateRun({ runId: "R" }, change), null);
     assert.equal(await db.updateRun({ runId: "absent", userId: "u" }, change), null);
-    assert.deepStrictEqual(await dump(db), before, "nothing was there to change, and yet something is written");
+    assert.deepStrictEqual(await dump(db), before, "there was nothing to change, but something was written");
     assert.equal((await db.updateRun({ runId: "r", sessionId: "s" }, (current) => current))?.runId, "r");
   },
 
   "another user is refused, and the change is not called": async (db) => {
     await db.upsertSession(session("s", { userId: "owner", runs: [run("r", { userId: "guest" })] }));
-    const change = () => assert.fail("the change is called for another user");
+    const change = () => assert.fail("the change was called for another user");
     for (const userId of ["other", "guest"]) {
       await refuses(db, "SESSION_OWNERSHIP", () => db.updateRun({ runId: "r", userId }, change));
       await refuses(db, "SESSION_OWNERSHIP", () => db.updateRun({ runId: "r", sessionId: "s", userId }, change));
@@ -135,17 +135,17 @@ export const updateRunCases: Cases = {
     assert.deepStrictEqual([changed?.content, changed?.userId], ["ok", "guest"], "the participant stays");
   },
 
-  "a session without owner is adopted": async (db) => {
+  "a session without an owner is adopted": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r"), run("q")] }));
     await db.updateRun({ runId: "r" }, (current) => current);
-    assert.equal((await stored(db, "s")).userId, null, "nobody adopts nothing");
+    assert.equal((await stored(db, "s")).userId, null, "a write without a user adopts nothing");
     await db.updateRun({ runId: "r", userId: "first" }, (current) => ({ ...current, content: "changed" }));
     assert.equal((await stored(db, "s")).userId, "first");
     assert.deepStrictEqual(idsOf((await db.getSessions({ userId: "first" })).sessions), ["s"]);
     await refuses(db, "SESSION_OWNERSHIP", () => db.updateRun({ runId: "q", userId: "late" }, (current) => current));
   },
 
-  "what a change does to the run it is shown stays there": async (db) => {
+  "modifying the run that a change sees has no effect": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r", { messages: [{ role: "user", content: "hi" }] })] }));
     const shown: Run[] = [];
     await db.updateRun({ runId: "r" }, (current) => {
@@ -165,14 +165,14 @@ export const updateRunCases: Cases = {
     assert.deepStrictEqual([content, metadata], [run("r").content, { changed: true }]);
   },
 
-  "the run that was shown may be changed and returned": async (db) => {
+  "a change may modify the run that it sees and return it": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const changed = await db.updateRun({ runId: "r" }, (current) => Object.assign(current, { content: "in place" }));
     assert.equal(changed?.content, "in place");
     assert.equal((await storedRun(db, "r")).content, "in place");
   },
 
-  "what a change throws reaches the caller as it is": async (db) => {
+  "an error that a change throws reaches the caller unchanged": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const before = await dump(db);
     for (const fault of [new TypeError("the caller's own"), Object.assign(new Error("own"), { code: "BUSY" })]) {
@@ -182,7 +182,7 @@ export const updateRunCases: Cases = {
       assert.equal(await rejection(() => db.updateRun({ runId: "r" }, change)), fault);
       assert.equal(await rejection(() => db.updateRun({ runId: "r", userId: "u" }, change)), fault);
     }
-    assert.deepStrictEqual(await dump(db), before, "the change threw, and yet something is written");
+    assert.deepStrictEqual(await dump(db), before, "the change threw, but something was written");
   },
 
   "place, session and createdAt stay": async (db) => {
@@ -198,7 +198,7 @@ export const updateRunCases: Cases = {
     assert.equal((await storedRun(db, "a")).createdAt, start, "also when it is left out");
   },
 
-  "it touches the session and nothing else of it": async (db) => {
+  "it touches the session and changes nothing else in it": async (db) => {
     await db.upsertSession(session("s", { agentData: { a: 1 }, summary: { summary: "so far" }, runs: [run("r")] }));
     await db.upsertSession(session("t", { runs: [run("t1")] }));
     const [before, other] = (await dump(db)).sessions;
@@ -209,7 +209,7 @@ export const updateRunCases: Cases = {
     assert.deepStrictEqual(otherAfter, other);
   },
 
-  "every list knows the run as it is now": async (db) => {
+  "every list shows the run as it is now": async (db) => {
     const fields = { status: "PAUSED", userId: "guest", agentId: "old agent" };
     await db.upsertSession(session("s", { runs: [run("a"), run("b", fields)] }));
     const later = { status: "CANCELLED", userId: "visitor", agentId: "new agent", parentRunId: "a" };
@@ -233,7 +233,7 @@ export const updateRunCases: Cases = {
     assert.deepStrictEqual(await sessionsOf({ participantId: "guest" }), []);
     assert.deepStrictEqual(await sessionsOf({ participantId: "visitor" }), ["s"]);
     const { runs } = (await db.getSession({ sessionId: "s", runsLimit: 5 })) ?? assert.fail("no session");
-    assert.deepStrictEqual(runIdsOf(runs), ["a"], "history leaves it out now");
+    assert.deepStrictEqual(runIdsOf(runs), ["a"], "history now leaves it out");
   },
 
   "a user's handle changes its user's runs": async (db) => {
@@ -244,7 +244,7 @@ export const updateRunCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), []);
   },
 
-  "a user's handle makes nobody else the user of a run": async (db) => {
+  "a user's handle makes no one else the user of a run": async (db) => {
     await db.upsertSession(session("s", { userId: "me", runs: [run("mine"), run("guest's", { userId: "guest" })] }));
     const handle = db.forUser("me");
     for (const runId of ["mine", "guest's"]) {
@@ -271,7 +271,7 @@ export const updateRunCases: Cases = {
     }
   },
 
-  "a run of another user's session is refused without telling which session that is": async (db) => {
+  "a run of another user's session is refused without revealing that session": async (db) => {
     await db.upsertSession(session("a session of owner", { userId: "owner", runs: [run("r")] }));
     const other = db.forUser("other");
     for (const call of [() => other.updateRun({ runId: "r" }, () => null), () => other.deleteRuns({ runIds: ["r"] })]) {
@@ -280,7 +280,7 @@ export const updateRunCases: Cases = {
     }
   },
 
-  "50 messages taken at once are 50 messages": async (db) => {
+  "50 messages taken at once are all different": async (db) => {
     const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: index }));
     await db.upsertSession(session("s", { runs: [run("r", { messages })] }));
     const taken = await Promise.all(Array.from({ length: 50 }, () => popMessage(db, "r")));

@@ -8,7 +8,7 @@ import { refusesArgument, rejection } from "../support/refusals.ts";
 
 type Check = (session: Session | SessionHeader) => unknown;
 
-/** Each key of a patch: a new value, and what the session then reads as. */
+/** Each key of a patch: a new value, and how the session then reads. */
 const patches: Readonly<Record<string, readonly [patch: SessionPatch, read: Check, expected: unknown]>> = {
   sessionName: [{ sessionName: "New" }, ({ sessionName }) => sessionName, "New"],
   sessionState: [{ sessionState: { fresh: true } }, ({ sessionState }) => sessionState, { fresh: true }],
@@ -58,10 +58,10 @@ const refusedChanges: Readonly<Record<string, unknown>> = {
   text: "text",
   "an unknown key": { sessionNam: "typo" },
   "a key that never changes": { userId: "thief" },
-  "a document that is none": { metadata: "text" },
+  "a document that is not an object": { metadata: "text" },
   "a state of null": { sessionState: null },
   "session data of null": { sessionData: null },
-  "a name that is no text": { sessionName: 7 },
+  "a name that is not text": { sessionName: 7 },
   "a summary without text": { summary: { topics: [] } },
   "what JSON cannot hold": { sessionState: { big: 1n } },
   "a promise": Promise.resolve({}),
@@ -81,7 +81,7 @@ function refusedCases(): Cases {
 }
 
 export const updateSessionCases: Cases = {
-  "a change that rejects later is refused, and its rejection goes nowhere": async (db) => {
+  "a change that rejects later is refused, and its rejection is handled": async (db) => {
     await db.upsertSession(session("s"));
     const change = untyped(async () => {
       throw new Error("later");
@@ -89,7 +89,7 @@ export const updateSessionCases: Cases = {
     await refusesArgument(db, "change", () => db.updateSession({ sessionId: "s" }, change));
   },
 
-  "what a change does to the session it is shown stays there": async (db) => {
+  "modifying the session that a change sees has no effect": async (db) => {
     await db.upsertSession(session("s", { sessionData: { session_state: { count: 1 } } }));
     const updated = await db.updateSession({ sessionId: "s" }, ({ sessionData }) => {
       sessionData["session_state"] = { count: 2 };
@@ -102,7 +102,7 @@ export const updateSessionCases: Cases = {
   ...patchCases(),
   ...refusedCases(),
 
-  "an empty change is none": async (db) => {
+  "an empty change changes only updatedAt": async (db) => {
     await db.upsertSession(fullSession("s", "agent"));
     const before = plain(await stored(db, "s"));
     await db.updateSession({ sessionId: "s" }, {});
@@ -114,7 +114,7 @@ export const updateSessionCases: Cases = {
     assert.deepStrictEqual({ ...plain(await stored(db, "s")), updatedAt: before["updatedAt"] }, before);
   },
 
-  "name and state go over new session data": async (db) => {
+  "name and state override new session data": async (db) => {
     await db.upsertSession(session("s"));
     const sessionData = { own: 1, session_name: "first", session_state: { count: 1 } };
     await db.updateSession({ sessionId: "s" }, { sessionState: { count: 2 }, sessionName: "second", sessionData });
@@ -164,7 +164,7 @@ export const updateSessionCases: Cases = {
     await refusesArgument(db, "change", () => db.updateSession({ sessionId: "s" }, change));
   },
 
-  "it creates nothing": async (db) => {
+  "an update creates nothing": async (db) => {
     assert.equal(await db.updateSession({ sessionId: "new", userId: "u" }, { metadata: {} }), null);
     assert.equal(await db.renameSession({ sessionId: "new", sessionName: "name" }), null);
     assert.deepStrictEqual((await dump(db)).sessions, []);

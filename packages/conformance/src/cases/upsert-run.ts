@@ -15,7 +15,7 @@ export const upsertRunCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["r"]);
   },
 
-  "runs of the session given are refused: they would be lost": async (db) => {
+  "runs in the given session are refused, since they would be lost": async (db) => {
     for (const runs of [[], [run("other")]]) {
       const turn = { session: untyped(session("s", { runs })), run: run("r") };
       await refusesArgument(db, "session.runs", () => db.upsertRun(turn));
@@ -24,7 +24,7 @@ export const upsertRunCases: Cases = {
     assert.deepStrictEqual((await dump(db)).runIds, ["r"]);
   },
 
-  "of an existing session only updatedAt changes": async (db) => {
+  "only updatedAt of an existing session changes": async (db) => {
     await db.upsertSession(session("s", { userId: "owner", metadata: { version: 1 }, agentData: { version: 1 } }));
     const before = await dumpWithoutTimes(db);
     const other = { metadata: { version: 2 }, agentData: {}, sessionData: {}, agentId: "other", createdAt: 1 };
@@ -42,7 +42,7 @@ export const upsertRunCases: Cases = {
     assert.deepStrictEqual(await dumpWithoutTimes(db), before);
   },
 
-  "a run of a known id is replaced in its place": async (db) => {
+  "a run with a known id is replaced in its place": async (db) => {
     for (const runId of ["a", "b", "c"]) {
       await db.upsertRun({ session: session("s"), run: run(runId) });
     }
@@ -63,7 +63,7 @@ export const upsertRunCases: Cases = {
     assert.equal(runs.length, 1, "also for filters");
   },
 
-  "what a replacing run leaves out is gone": async (db) => {
+  "values that a replacing run leaves out are gone": async (db) => {
     await db.upsertRun({ session: session("s"), run: run("r", { metadata: { old: true }, extra: { old: true } }) });
     await db.upsertRun({ session: session("s"), run: run("r") });
     const { metadata, extra } = await storedRun(db, "r");
@@ -118,7 +118,7 @@ export const upsertRunCases: Cases = {
     );
   },
 
-  "a run that ends is never overwritten by those who close it": async (db) => {
+  "callers that close a run never overwrite its end": async (db) => {
     for (let round = 0; round < 5; round += 1) {
       const runId = `r${round}`;
       await db.upsertRun({ session: session("s"), run: run(runId, { status: "RUNNING" }) });
@@ -141,7 +141,7 @@ export const upsertRunCases: Cases = {
     await refuses(db, "RUN_CONFLICT", () => db.upsertRun({ session: session("two"), run: run("r") }));
   },
 
-  "a session without owner is adopted by the first": async (db) => {
+  "a session without an owner is adopted by its first user": async (db) => {
     await db.upsertRun({ session: session("s"), run: run("a") });
     assert.equal((await stored(db, "s")).userId, null);
     await db.upsertRun({ session: session("s", { userId: "owner" }), run: run("b") });

@@ -17,7 +17,7 @@ const keptFields = [
 ] as const;
 
 export const upsertSessionCases: Cases = {
-  "the fields given replace the stored ones": async (db) => {
+  "given fields replace the stored ones": async (db) => {
     await db.upsertSession(fullSession("s", "agent"));
     const changed = {
       agentId: "agent 2",
@@ -38,7 +38,7 @@ export const upsertSessionCases: Cases = {
     assert.deepStrictEqual(plain(result), { ...after, runs: null }, "it resolves with the session as stored");
   },
 
-  "what is left out stays": async (db) => {
+  "fields that are left out stay": async (db) => {
     const full = fullSession("s", "agent");
     await db.upsertSession(full);
     await db.upsertSession({ sessionId: "s", sessionType: "agent", userId: "user" });
@@ -46,7 +46,7 @@ export const upsertSessionCases: Cases = {
     assert.deepStrictEqual({ ...after, updatedAt: full.updatedAt }, plain(full));
   },
 
-  "null and empty runs stay what is stored": async (db) => {
+  "null fields and empty runs change nothing": async (db) => {
     const full = fullSession("s", "team");
     await db.upsertSession(full);
     const nothing = Object.fromEntries(keptFields.map((name) => [name, null]));
@@ -83,7 +83,7 @@ export const upsertSessionCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["b", "a", "d", "c"]);
   },
 
-  "runs of a known id are replaced in their place": async (db) => {
+  "runs with a known id are replaced in their place": async (db) => {
     await db.upsertSession(session("s", { runs: [run("a"), run("b"), run("c")] }));
     await db.upsertSession(session("s", { runs: [run("new"), run("b", { content: "second", status: "ERROR" })] }));
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["a", "b", "c", "new"]);
@@ -101,7 +101,7 @@ export const upsertSessionCases: Cases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["a", "b"]);
   },
 
-  "one run twice in a session is stored once": async (db) => {
+  "a run that occurs twice in a session is stored once": async (db) => {
     await db.upsertSession(session("s", { runs: [run("a", { content: 1 }), run("b"), run("a", { content: 2 })] }));
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["a", "b"]);
     assert.equal((await storedRun(db, "a")).content, 2);
@@ -112,10 +112,10 @@ export const upsertSessionCases: Cases = {
     assert.deepStrictEqual([runs, sessionId], [null, "s"]);
   },
 
-  "a session without owner is adopted": async (db) => {
+  "a session without an owner is adopted": async (db) => {
     await db.upsertSession(session("s"));
     await db.upsertSession(session("s"));
-    assert.equal((await stored(db, "s")).userId, null, "nobody adopts nothing");
+    assert.equal((await stored(db, "s")).userId, null, "a write without a user adopts nothing");
     const adopted = await db.upsertSession(session("s", { userId: "owner" }));
     assert.equal(adopted.userId, "owner");
     await refuses(db, "SESSION_OWNERSHIP", () => db.upsertSession(session("s", { userId: "late" })));

@@ -50,12 +50,12 @@ const checks: Readonly<Record<string, Check>> = {
     await refusesArgument(db, "userId", () => call(handle, mine, { userId: "" }));
   },
 
-  "is not freed by a user id of nothing": async (db, { call, writes }) => {
+  "stays confined when the user id is empty": async (db, { call, writes }) => {
     const handle = await prepare(db);
     const others = async () => (await dump(db)).sessions.filter(({ userId }) => userId !== "me");
     const before = await others();
     for (const userId of [undefined, null]) {
-      // Whether it is refused or means the handle's user: never anybody else.
+      // It may be refused, or mean the handle's user, but never anyone else.
       const result = await call(handle, theirs, { userId }).catch((error: unknown) => error);
       if (!writes && !(result instanceof Error)) {
         assert.ok(!JSON.stringify(result).includes("their"), "it shows another user's session");
@@ -75,7 +75,7 @@ function cases(): Cases {
 export const userHandleCases: Cases = {
   ...cases(),
 
-  "what a handle writes is its user's": async (db) => {
+  "what a handle writes belongs to its user": async (db) => {
     const handle = db.forUser("me");
     await handle.upsertSession(session("a"));
     await handle.upsertSessions([session("b", { runs: [run("b1")] })]);
@@ -130,7 +130,7 @@ export const userHandleCases: Cases = {
     assert.equal((await storedRun(db, "written")).userId, "me");
   },
 
-  "a handle refuses what is no object": async (db) => {
+  "a handle refuses anything but an object": async (db) => {
     const handle = await prepare(db);
     await refuses(db, "INVALID_ARGUMENT", () => handle.getSession(untyped(undefined)));
     await refuses(db, "INVALID_ARGUMENT", () => handle.upsertRun(untyped({})));
@@ -149,7 +149,7 @@ export const userHandleCases: Cases = {
     }
   },
 
-  "a handle adopts what nobody owns by writing to it": async (db) => {
+  "writing through a handle adopts what nobody owns": async (db) => {
     const handle = await prepare(db);
     assert.equal(await handle.getSession({ sessionId: "nobody's" }), null);
     await handle.upsertRun({ session: session("nobody's"), run: run("new") });

@@ -22,7 +22,7 @@ export const walkCases: Cases = {
         }
         const expected = expectedIds({ userId: "alice" }, order);
         assert.deepStrictEqual(pages.flat(), expected, JSON.stringify({ ...order, limit }));
-        assert.equal(pages.length, Math.ceil(expected.length / limit), "as many pages as it takes");
+        assert.equal(pages.length, Math.ceil(expected.length / limit), "as many pages as needed");
       }
     }
     const mine: string[] = [];
@@ -32,7 +32,7 @@ export const walkCases: Cases = {
     assert.deepStrictEqual(mine, expectedIds({ userId: "alice" }, {}), "on a user's handle");
   },
 
-  "sessionPages starts where it is told": async (db) => {
+  "sessionPages starts where the options say": async (db) => {
     await storeListed(db);
     const all = expectedIds({}, {});
     const idsFrom = async (options: { page: number } | { cursor: string }) => {
@@ -76,7 +76,7 @@ export const walkCases: Cases = {
     assert.deepStrictEqual([sessions, runs], [[[]], [[]]]);
   },
 
-  "a page is read when the loop asks for it, and none after a break": async (db) => {
+  "a page is read when the loop asks for it, and no page after a break": async (db) => {
     await db.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId)));
     const seen: string[] = [];
     for await (const { sessions } of db.sessionPages({ limit: 1, sortOrder: "asc" })) {
@@ -96,7 +96,7 @@ export const walkCases: Cases = {
     await assertClosed(db);
   },
 
-  "bad options of a walk are refused when its first page is asked for": async (db) => {
+  "a walk refuses bad options at its first page": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const walks = {
       sessionPages: (options: object): AsyncIterator<unknown> => db.sessionPages(options),

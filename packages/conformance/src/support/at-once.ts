@@ -1,9 +1,9 @@
 import type { SessionDb, SessionHeader } from "@sessiondb/core";
 
-/** How many calls race. */
+/** The number of calls that race. */
 export const many = 20;
 
-/** Calls made at once, each by one of the two handles in turn. */
+/** Makes calls at once, alternating between the two handles. */
 export function atOnce<Result>(
   [one, other]: readonly [SessionDb, SessionDb],
   call: (db: SessionDb, index: number) => Promise<Result>,
@@ -19,7 +19,7 @@ export function assertAllDone(results: readonly PromiseSettledResult<unknown>[])
   }
 }
 
-/** A change that counts how often it was applied. */
+/** A change that counts its applications. */
 export function increment({ sessionState }: SessionHeader) {
   return { sessionState: { ...sessionState, count: Number(sessionState["count"] ?? 0) + 1 } };
 }

@@ -1,4 +1,4 @@
-/** All ways to take one option of each list, merged into one object. */
+/** Returns all ways to take one option of each list, merged into one object. */
 export function combinations<Options extends object>(
   lists: readonly (readonly Partial<Options>[])[],
 ): Partial<Options>[] {

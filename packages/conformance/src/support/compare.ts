@@ -3,7 +3,7 @@ import { inspect, isDeepStrictEqual } from "node:util";
 import { SessionDbError, type SessionDb } from "@sessiondb/core";
 import { dump, plain } from "./dump.ts";
 
-/** Asserts that two values are the same; the message says what they are of, and shows both. */
+/** Asserts that two values are the same. The message begins with `what` and shows both. */
 export function same(actual: unknown, expected: unknown, what: string): void {
   if (!isDeepStrictEqual(actual, expected)) {
     assert.fail(`${what} ${shown(actual)}, not ${shown(expected)}`);
@@ -14,7 +14,7 @@ function shown(value: unknown): string {
   return inspect(value, { depth: 8, breakLength: Infinity, maxArrayLength: 40, maxStringLength: 200 });
 }
 
-/** An error of a store does not say what was asked of it: this one does. */
+/** Makes the error of a call say what was asked, which a store's own error does not. */
 export async function described<Result>(asked: string, call: () => Promise<Result>): Promise<Result> {
   try {
     return await call();
@@ -44,7 +44,7 @@ export async function sameById(
   }
 }
 
-/** Asserts that a store holds what it should; the message names the first thing in which it differs. */
+/** Asserts that a store has the expected content. The message names the first difference. */
 export async function sameContent(db: SessionDb, expected: SettledDump, what: string): Promise<void> {
   const actual = await settledDump(db);
   const idsOf = ({ sessions }: SettledDump): unknown[] => sessions.map(({ sessionId }) => sessionId);
@@ -60,7 +60,7 @@ export async function sameContent(db: SessionDb, expected: SettledDump, what: st
   same(actual.runIds, expected.runIds, `${what} the runs`);
 }
 
-/** All that a store holds, with `"now"` for every time that is about now. */
+/** Everything in a store, with `"now"` for every time that is about now. */
 export interface SettledDump {
   readonly sessions: readonly Readonly<Record<string, unknown>>[];
   readonly runIds: readonly string[];
@@ -77,7 +77,7 @@ function runIdsOf({ runs }: Readonly<Record<string, unknown>>): unknown {
 const seconds = (): number => Math.floor(Date.now() / 1000);
 const loaded = seconds() - 1;
 
-/** A value as JSON holds it, with `"now"` for every time that is about now: two stores write it a second apart. */
+/** Returns a value as JSON holds it, with `"now"` for every time about now: two stores may write it a second apart. */
 export function withoutNow(value: unknown): unknown {
   if (value === undefined) {
     return null;
@@ -89,7 +89,7 @@ export function withoutNow(value: unknown): unknown {
 
 export type Call = (db: SessionDb) => Promise<unknown>;
 
-/** What a call came to, so that it can be compared with what it came to elsewhere: a result, or the code of an error. */
+/** Returns the outcome of a call, to compare with that of the same call elsewhere: a result, or an error's code. */
 export async function outcomeOf(db: SessionDb, call: Call): Promise<unknown> {
   try {
     return { result: withoutNow(await call(db)) };
@@ -104,7 +104,7 @@ export async function outcomeOf(db: SessionDb, call: Call): Promise<unknown> {
   }
 }
 
-/** What a change throws that is to fail. */
+/** The error of a change that is meant to fail. */
 export class DeliberateError extends Error {
   override readonly name = "DeliberateError";
 }

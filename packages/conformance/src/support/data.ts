@@ -1,12 +1,12 @@
 import type { AgentRun, Run, SessionDb, SessionInit, TurnSession } from "@sessiondb/core";
 
-/** When everything in the suite happens, unless it says otherwise: no case depends on the clock. */
+/** The time of everything in the suite, unless stated otherwise, so that no case depends on the clock. */
 export const start = 1_700_000_000;
 
-/** In all stored content, and never in an error. */
+/** Part of all stored content. It must never be in an error. */
 export const secret = "stored-content-stays-secret";
 
-/** A session of an agent, without owner, with content in every document. */
+/** Returns a session of an agent, without an owner, with content in every document. */
 export function session(sessionId: string, fields?: Partial<TurnSession>): TurnSession;
 export function session(sessionId: string, fields: Partial<SessionInit>): SessionInit;
 export function session(sessionId: string, fields: Partial<SessionInit> = {}): SessionInit {
@@ -22,7 +22,7 @@ export function session(sessionId: string, fields: Partial<SessionInit> = {}): S
   };
 }
 
-/** A completed run of an agent. */
+/** Returns a completed run of an agent. */
 export function run(runId: string, fields: Partial<AgentRun> = {}): AgentRun {
   return {
     runType: "agent",
@@ -36,7 +36,7 @@ export function run(runId: string, fields: Partial<AgentRun> = {}): AgentRun {
   };
 }
 
-/** Stores a session with runs of these ids. */
+/** Stores a session with runs that have these ids. */
 export async function store(db: SessionDb, init: SessionInit, runIds: readonly string[] = []): Promise<void> {
   await db.upsertSession({ ...init, runs: runIds.map((runId) => run(runId)) });
 }
@@ -49,12 +49,12 @@ export function runIdsOf(runs: readonly Pick<Run, "runId">[]): string[] {
   return runs.map(({ runId }) => runId);
 }
 
-/** The ids of a session's runs, in their order. */
+/** Returns the ids of a session's runs, in order. */
 export async function runIdsIn(db: SessionDb, sessionId: string): Promise<string[]> {
   return runIdsOf((await db.getSession({ sessionId }))?.runs ?? []);
 }
 
-/** Hands to a typed method what a caller without types might. */
+/** Lets a typed method take what an untyped caller might pass. */
 export function untyped(value: unknown): never {
   return value as never;
 }

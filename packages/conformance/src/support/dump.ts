@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import type { Run, Session, SessionDb, SessionHeader } from "@sessiondb/core";
 import type { SessionFields } from "@sessiondb/core/adapter";
 
-/** Far more than any case stores: a store that hands out the same page for ever ends here. */
+/** Far more than any case stores. It stops a store that returns the same page forever. */
 const mostPages = 200;
 
 export interface Dump {
   readonly sessions: readonly Record<string, unknown>[];
-  /** Also the runs that no session shows. */
+  /** Includes the runs that no session shows. */
   readonly runIds: readonly string[];
 }
 
-/** Everything that a store holds, as far as the contract shows it. */
+/** Returns everything in a store, as far as the contract shows it. */
 export async function dump(db: SessionDb): Promise<Dump> {
   const runs = await walk(async (cursor) => {
     const page = await db.getRuns({ limit: 500, ...cursor });
@@ -20,7 +20,7 @@ export async function dump(db: SessionDb): Promise<Dump> {
   return { sessions: await dumpSessions(db), runIds: runs.map(({ runId }) => runId).toSorted() };
 }
 
-/** {@link dump} as the sessions show it: all that is asked of a store with runs that are not copied yet. */
+/** {@link dump} as the sessions show it: all that a store must show until its legacy runs are copied. */
 export async function dumpSessions(db: SessionDb): Promise<Dump["sessions"]> {
   const sessions = await walk(async (cursor) => {
     const page = await db.getSessions({ includeRuns: true, limit: 500, sortOrder: "asc", ...cursor });
@@ -29,7 +29,7 @@ export async function dumpSessions(db: SessionDb): Promise<Dump["sessions"]> {
   return sessions.map(plain).toSorted(bySessionId);
 }
 
-/** {@link dump} without what the clock decides. */
+/** {@link dump} without the times that the clock decides. */
 export async function dumpWithoutTimes(db: SessionDb): Promise<Dump> {
   const { sessions, runIds } = await dump(db);
   return { sessions: sessions.map((each) => ({ ...each, updatedAt: null })), runIds };
@@ -40,12 +40,12 @@ const columns = [
   ["sessionData", "agentData", "teamData", "workflowData", "metadata", "summary", "runs"],
 ].flat();
 
-/** A session as plain data: what is stored of it, without methods and views. */
+/** Returns a session as plain data: what is stored, without methods and views. */
 export function plain(session: Session | SessionHeader | SessionFields): Record<string, unknown> {
   return Object.fromEntries(columns.map((name) => [name, Reflect.get(session, name)]));
 }
 
-/** All items of a list, page by page. */
+/** Returns all items of a list, read page by page. */
 export async function walk<Item>(
   read: (cursor: { cursor?: string }) => Promise<{ items: readonly Item[]; nextCursor: string | null }>,
 ): Promise<Item[]> {
@@ -62,14 +62,14 @@ export async function walk<Item>(
   assert.fail(`a list has no end: after ${mostPages} pages there is still a nextCursor`);
 }
 
-/** The stored session, which must exist. */
+/** Returns the stored session, which must exist. */
 export async function stored(db: SessionDb, sessionId: string): Promise<Session> {
   const session = await db.getSession({ sessionId });
   assert.ok(session !== null, `session ${JSON.stringify(sessionId)} is lost`);
   return session;
 }
 
-/** The stored run, which must exist. */
+/** Returns the stored run, which must exist. */
 export async function storedRun(db: SessionDb, runId: string): Promise<Run> {
   const run = await db.getRun({ runId });
   assert.ok(run !== null, `run ${JSON.stringify(runId)} is lost`);

@@ -2,7 +2,7 @@ import type { Run, Session, SessionFilter } from "@sessiondb/core";
 import { compareBytes } from "./combinations.ts";
 import type { ListOrder, RunListOptions } from "./list-options.ts";
 
-// What lists of sessions and of runs must show, worked out from the sessions themselves.
+// The expected lists of sessions and of runs, worked out from the sessions themselves.
 
 export type SessionConditions = SessionFilter & { userId?: string };
 

@@ -49,7 +49,7 @@ const conversation = {
   regeneratedFrom: "run-00",
 };
 
-/** A run inside of another: complete as far as a store would complete it. */
+/** Returns a run inside another, as complete as a store would make it. */
 function nestedRun(runId: string, { runId: parentRunId, sessionId }: Place): AgentRun {
   return {
     runId,
@@ -133,7 +133,7 @@ const summary: Required<SessionSummary> = {
   extra,
 };
 
-/** A session with every field set, whose runs are one of each kind. */
+/** Returns a session with every field set and one run of each kind. */
 export function fullSession(sessionId: string, sessionType: SessionInit["sessionType"]) {
   return {
     sessionId,

@@ -3,7 +3,7 @@ import { start } from "./data.ts";
 
 type ToolExecution = NonNullable<AgentRun["tools"]>[number];
 
-// Models with every property set. `Required` makes a property that is new in core fail to compile here.
+// Models with every property set. With `Required`, a new property in core does not compile here.
 
 export const extra = { future_key: { nested: [1, "two", null, { three: false }] } };
 

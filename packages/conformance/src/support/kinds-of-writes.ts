@@ -2,9 +2,9 @@ import type { SessionDb, TurnSession } from "@sessiondb/core";
 import { DeliberateError, type Call } from "./compare.ts";
 import { run, secret, session, start } from "./data.ts";
 
-// A small store with something of everything in it, and every kind of write to it.
+// The content of a small store with something of everything, and every kind of write to it.
 
-/** Later than any clock says while the suite runs: a write does not move `updatedAt` back from here. */
+/** Later than any clock while the suite runs: a write does not move `updatedAt` back from here. */
 export const future = 4_000_000_000;
 
 const sessionData = (name: string) => ({ session_name: name, session_state: { note: secret } });
@@ -17,7 +17,7 @@ const bobs = (fields: Partial<TurnSession> = {}): TurnSession =>
 const fresh = (fields: Partial<TurnSession> = {}): TurnSession =>
   session("f", { userId: "carol", agentId: "two", sessionData: sessionData("a new trip"), ...fields });
 
-/** Five sessions with times that others share, owners, participants, names, components and runs of every kind. */
+/** Stores five sessions with shared times, owners, participants, names, components and runs of every kind. */
 export async function storeContent(db: SessionDb): Promise<void> {
   await db.upsertSessions([
     {
@@ -52,7 +52,7 @@ const fails = (): never => {
   throw new DeliberateError("the change fails");
 };
 
-/** A turn that would leave its mark in every place, for conditions that do not hold and for changes that fail. */
+/** A turn that would leave a mark everywhere, for conditions that do not hold and for changes that fail. */
 const everywhere = {
   session: alices(),
   run: run("a4", { status: "ERROR", userId: "bob" }),
@@ -64,7 +64,7 @@ const everywhere = {
   ],
 } as const;
 
-/** Every kind of write to the content of `storeContent`, by a name that goes on after "after". */
+/** Every kind of write to the content of `storeContent`, by a name that can follow "after". */
 export const kindsOfWrites: Readonly<Record<string, Call>> = {
   "a new session": (db) => db.upsertSession(fresh()),
   "a new session with runs": (db) => db.upsertSession({ ...fresh(), runs: [run("f1"), run("f2", { userId: "bob" })] }),
@@ -162,17 +162,17 @@ export const kindsOfWrites: Readonly<Record<string, Call>> = {
     db.upsertRun({ session: alices(), run: run("a5"), onlyIfNewest: "a4", deleteRunsAfter: "a3" }),
   "a turn whose onlyIfNewest does not hold": (db) => db.upsertRun({ ...everywhere, onlyIfNewest: "a1" }),
   "a turn whose change fails": (db) => db.upsertRun({ ...everywhere, change: fails }),
-  "a turn of which another session's change fails": (db) =>
+  "a turn in which another session's change fails": (db) =>
     db.upsertRun({ ...everywhere, also: [...everywhere.also, { session: nobodys(), change: fails }] }),
-  "a turn of which another session is another user's": (db) =>
+  "a turn that also changes another user's session": (db) =>
     db.upsertRun({ ...everywhere, also: [{ session: bobs({ userId: "carol" }), change: {} }] }),
-  "a turn of a run of another session": (db) => db.upsertRun({ ...everywhere, run: run("b1") }),
+  "a turn with a run of another session": (db) => db.upsertRun({ ...everywhere, run: run("b1") }),
   "a turn through a user's handle": (db) =>
     db.forUser("alice").upsertRun({ session: nobodys(), run: run("b2", { agentId: "two" }) }),
   "an update": (db) => db.updateSession({ sessionId: "a" }, count),
-  "an update that takes the name away": (db) => db.updateSession({ sessionId: "a" }, { sessionData: { other: 1 } }),
+  "an update that removes the name": (db) => db.updateSession({ sessionId: "a" }, { sessionData: { other: 1 } }),
   "an update that adopts": (db) => db.updateSession({ sessionId: "b", userId: "carol" }, count),
-  "an update of a session that is not there": (db) => db.updateSession({ sessionId: "f" }, count),
+  "an update of a missing session": (db) => db.updateSession({ sessionId: "f" }, count),
   "an update that fails": (db) => db.updateSession({ sessionId: "a" }, fails),
   "a rename": (db) => db.renameSession({ sessionId: "a", sessionName: "Groceries" }),
   "a rename that adopts": (db) => db.renameSession({ sessionId: "b", userId: "bob", sessionName: "A trip" }),
@@ -190,15 +190,15 @@ export const kindsOfWrites: Readonly<Record<string, Call>> = {
     db.updateRun({ runId: "b1", userId: "carol" }, (stored) => ({ ...stored, status: "ERROR" })),
   "updateRun that fails": (db) => db.updateRun({ runId: "a1" }, fails),
   "updateRun of another user's run": (db) => db.updateRun({ runId: "c1", userId: "alice" }, () => null),
-  "many sessions of which one is another user's": (db) => db.upsertSessions([fresh(), bobs({ userId: "carol" })]),
-  "many sessions of which one has another session's run": (db) =>
+  "many sessions that include another user's": (db) => db.upsertSessions([fresh(), bobs({ userId: "carol" })]),
+  "many sessions that include another session's run": (db) =>
     db.upsertSessions([fresh(), { ...nobodys(), runs: [run("b2"), run("a1")] }]),
   "updateRun of another session": (db) => db.updateRun({ runId: "a1", sessionId: "c" }, () => null),
   "a delete of runs": (db) => db.deleteRuns({ runIds: ["a2", "c1", "a4"] }),
   "a delete of all runs of a session": (db) => db.deleteRuns({ runIds: ["a1", "a2", "a3", "a4"] }),
   "a delete of a session": (db) => db.deleteSession({ sessionId: "a" }),
   "a delete of sessions": (db) => db.deleteSessions({ sessionIds: ["a", "c", "f"] }),
-  "a delete of which one is another user's": (db) => db.deleteSessions({ sessionIds: ["a", "c"], userId: "alice" }),
+  "a delete that includes another user's": (db) => db.deleteSessions({ sessionIds: ["a", "c"], userId: "alice" }),
   "a delete by name": (db) => db.deleteSessions({ filter: { sessionName: "TRIP" } }),
   "a delete by owner": (db) => db.deleteSessions({ filter: {}, userId: "alice" }),
   "a delete by participant": (db) => db.deleteSessions({ filter: { participantId: "carol" } }),
@@ -232,14 +232,14 @@ export const kindsOfWrites: Readonly<Record<string, Call>> = {
   },
 };
 
-/** The kinds of writes that are one call, so that a failure leaves either all of it or nothing. */
+/** The kinds of writes that are one call, so that a failure leaves all of it or nothing. */
 export const singleWrites: Readonly<Record<string, Call>> = Object.fromEntries(
   Object.entries(kindsOfWrites).filter(([name]) => !/again$|again under|another session$|twice$/.test(name)),
 );
 
 /**
- * Those that a store may make a second time when the answer to a commit was lost: they do then what they do twice. The
- * others would add to what the first did.
+ * The writes that a store may repeat when the answer to a commit was lost: the case then expects what two calls do. The
+ * others would add to the first.
  */
 export const repeatableWrites: ReadonlySet<string> = new Set(
   Object.keys(singleWrites).filter(

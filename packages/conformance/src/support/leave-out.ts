@@ -1,9 +1,9 @@
-/** Ends a case that cannot check anything on this store: it is reported as left out, with the reason. */
+/** Ends a case that cannot check anything on this store. It is reported as left out, with the reason. */
 export function leaveOut(reason: string): never {
   throw new LeftOutCase(reason);
 }
 
-/** What `leaveOut` throws. */
+/** The error that `leaveOut` throws. */
 export class LeftOutCase extends Error {
   override readonly name = "LeftOutCase";
 }

@@ -4,7 +4,7 @@ import { start } from "./data.ts";
 import { usingStore } from "./using-store.ts";
 import { tablesOf } from "./with-tables.ts";
 
-/** A run as Agno 2 wrote it into the session's row. */
+/** Returns a run as Agno 2 wrote it into the session's row. */
 export function legacyRun(runId: string, fields: JsonObject = {}): JsonObject {
   return {
     run_id: runId,
@@ -33,7 +33,7 @@ export function legacyRun(runId: string, fields: JsonObject = {}): JsonObject {
   };
 }
 
-/** A row of Agno 2's table, of the session `s` and the user `owner` unless it says otherwise. */
+/** Returns a row of Agno 2's table, by default of the session `s` and the user `owner`. */
 export function legacyRow(fields: Partial<LegacyRow> = {}): LegacyRow {
   return {
     session_id: "s",
@@ -55,7 +55,7 @@ export function legacyRow(fields: Partial<LegacyRow> = {}): LegacyRow {
   };
 }
 
-/** Runs a check on a store that holds these rows. */
+/** Returns a case that runs a check on a store with these rows. */
 export function on(
   rows: readonly LegacyRow[],
   check: (db: SessionDb & ManagedSchema) => Promise<void>,

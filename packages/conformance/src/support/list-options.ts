@@ -7,11 +7,11 @@ export interface ListOrder {
   sortOrder?: SortOrder;
 }
 
-/** What a list of sessions may be asked for, page by page. */
+/** The options of a list of sessions that is read page by page. */
 export interface SessionListOptions extends SessionFilter, ListOrder, PageOptions, UserScope {
   includeTotal?: boolean;
   includeRunCount?: boolean;
 }
 
-/** What a list of runs may be asked for. */
+/** The options of a list of runs. */
 export interface RunListOptions extends GetRunsOptions, UserScope {}

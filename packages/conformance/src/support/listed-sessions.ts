@@ -3,7 +3,7 @@ import { compareBytes } from "./combinations.ts";
 import { run, session, start } from "./data.ts";
 import type { SessionListOptions } from "./list-options.ts";
 
-// Sessions for lists, and what a list of them must show, worked out in plain JavaScript.
+// Sessions for lists, and the expected lists of them, worked out in plain JavaScript.
 
 interface Facts {
   readonly sessionId: string;
@@ -12,7 +12,7 @@ interface Facts {
   readonly componentId: string | null;
   readonly name: string | null;
   readonly participants: readonly string[];
-  /** Of its runs, one for each participant. */
+  /** The statuses of its runs, one for each participant. */
   readonly statuses: readonly string[];
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -24,9 +24,9 @@ const names = [null, "Trip to Rome", "the TRIP", "groceries"] as const;
 const statuses = ["COMPLETED", "PAUSED", "in review", "ERROR", "PAUSED"] as const;
 const guests = [[], ["guest"], ["guest", "alice"]] as const;
 
-/** 36 sessions over four seconds of creation, so that most share theirs with others. */
+/** 36 sessions created within four seconds, so that most share their time with others. */
 const facts: readonly Facts[] = Array.from({ length: 36 }, (_, index) => {
-  // Strides without a common factor: every filter meets sessions of every kind.
+  // Strides without a common factor, so that every filter meets sessions of every kind.
   const sessionType = types[index % 3] ?? "agent";
   const participants = guests[(index + Math.floor(index / 9)) % 3] ?? [];
   return {
@@ -50,7 +50,7 @@ function toSession({ name, participants, statuses: statusesOfRuns, componentId, 
     ...rest,
     agentId: null,
     [component]: componentId,
-    // A search must not find what is only in the state.
+    // A search must not find text that is only in the state.
     sessionData: { session_state: { note: "trip" }, ...(name !== null && { session_name: name }) },
     runs: participants.map((userId, which) =>
       run(`${userId} in ${rest.sessionId}`, { userId, status: statusesOfRuns[which] ?? null }),
@@ -62,7 +62,7 @@ export async function storeListed(db: SessionDb): Promise<void> {
   await db.upsertSessions(facts.map(toSession));
 }
 
-/** The ids that a list with these options shows, in its order, on all its pages. */
+/** Returns the ids that a list with these options shows on all its pages, in order. */
 export function expectedIds(filter: SessionFilter & { userId?: string }, order: SessionListOptions): string[] {
   const { sortBy = "createdAt", sortOrder = "desc" } = order;
   const direction = sortOrder === "asc" ? 1 : -1;
@@ -72,7 +72,7 @@ export function expectedIds(filter: SessionFilter & { userId?: string }, order: 
     .map(({ sessionId }) => sessionId);
 }
 
-/** How many runs that session has. */
+/** Returns the number of runs of that session. */
 export function runCountOf(sessionId: string): number | undefined {
   return facts.find((each) => each.sessionId === sessionId)?.participants.length;
 }

@@ -1,7 +1,7 @@
 import type { SessionCalls } from "@sessiondb/core/adapter";
 import { run, session } from "./data.ts";
 
-/** What a call is about. Extra keys go to the options as they are, as from a caller without types. */
+/** The subject of a call. Extra keys go to the options unchanged, as from an untyped caller. */
 interface Subject {
   sessionId: string;
   runId: string;
@@ -13,14 +13,14 @@ type Scope = Readonly<Record<string, unknown>>;
 
 /** One method of the contract that touches sessions or runs. */
 export interface Method {
-  /** Whose `userId` it is: the option of the call, or the session's to be written. */
+  /** The place of the `userId`: the options of the call, or the session to write. */
   readonly userIdOf: "options" | "session";
-  /** What it does for another user than the session's owner. */
+  /** The behaviour for a user other than the session's owner. */
   readonly forOther: "finds nothing" | "refuses";
-  /** What it does for a user when the session has no owner. */
+  /** The behaviour for a user when the session has no owner. */
   readonly forUnowned: "finds nothing" | "adopts";
   readonly writes: boolean;
-  /** The argument by which an error names the id that the call is about; null for a list of everything. */
+  /** The argument that an error names for the id in the call; null for a list of everything. */
   readonly idArgument: string | null;
   readonly call: (db: SessionCalls<unknown, unknown>, subject: Subject, scope: Scope) => Promise<unknown>;
 }
@@ -33,7 +33,7 @@ const upsert = { ...common, userIdOf: "session", forUnowned: "adopts" } as const
 
 const metadata = { changed: true };
 
-/** Every such method, so that what holds for all is written once. */
+/** Every such method, so that a rule for all of them is written once. */
 export const methods: Readonly<Record<string, Method>> = {
   getSession: {
     ...read,
@@ -115,7 +115,7 @@ export const methods: Readonly<Record<string, Method>> = {
   },
 };
 
-/** Everything that is iterated over. */
+/** Returns all items of an iteration. */
 async function allOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   const all: Item[] = [];
   for await (const item of items) {
@@ -124,7 +124,7 @@ async function allOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return all;
 }
 
-/** Whether a method answered that there is nothing. */
+/** Whether the result of a method says that there is nothing. */
 export function isNothing(result: unknown): boolean {
   if (typeof result !== "object" || result === null) {
     return result === null || result === false || result === 0;

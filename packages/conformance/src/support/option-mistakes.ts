@@ -3,7 +3,7 @@ import { run, session, untyped } from "./data.ts";
 import type { Mistake } from "./mistake.ts";
 import { notAFlag, notAnId, notStatuses } from "./wrong-values.ts";
 
-/** No session with its change. */
+/** Values that are not a list of sessions with their changes. */
 const notAlso = [
   null,
   {},

@@ -10,7 +10,7 @@ export const sessionOrders = combinations<ListOrder>([
   [{ sortOrder: "desc" }, { sortOrder: "asc" }],
 ]);
 
-/** Runs whose times are in another order than they were written in. */
+/** Stores runs whose times are in a different order than their writes. */
 export async function storeRuns(db: SessionDb): Promise<void> {
   for (const sessionId of ["one", "two"]) {
     const runs = Array.from({ length: 9 }, (_, index) =>

@@ -5,7 +5,7 @@ import { future } from "./kinds-of-writes.ts";
 import type { Random } from "./random.ts";
 import { universe } from "./views.ts";
 
-/** A call, and the same as text, to paste into a program. */
+/** A call, and its text to paste into a program. */
 export interface DrawnCall {
   readonly text: string;
   readonly call: Call;
@@ -13,7 +13,7 @@ export interface DrawnCall {
 
 type Method = Exclude<keyof SessionDb, symbol | "limits" | "forUser" | "close">;
 
-// What is handed over as a function names nothing outside of itself, so that its text can be pasted.
+// Functions passed as arguments refer to nothing outside themselves, so that their text can be pasted.
 const count = (session: SessionHeader) => ({
   sessionState: { count: Number(session.sessionState["count"] ?? 0) + 1 },
 });
@@ -36,7 +36,7 @@ function drawn<Name extends Method>(method: Name, ...args: Parameters<SessionDb[
   };
 }
 
-/** A value as a program writes it. */
+/** Returns a value as a program writes it. */
 function source(value: unknown): string {
   if (typeof value === "function") {
     return value.toString().replaceAll(/\s+/g, " ");
@@ -64,7 +64,7 @@ const types: readonly [SessionType, ...SessionType[]] = ["agent", "agent", "agen
 const names = ["Trip to Rome", "Groceries", "the TRIP", ""] as const;
 
 function drawSession(random: Random): TurnSession {
-  // An id goes with a type and an owner most of the time: else most calls would be refused.
+  // An id usually goes with the same type and owner: otherwise most calls would be refused.
   const sessionId = random.pick(universe.sessionIds);
   const usual: SessionType = sessionId === "c" ? "team" : "agent";
   const sessionType = random.chance(90) ? usual : random.pick(types);
@@ -98,7 +98,7 @@ function oneOf(random: Random, draws: readonly [() => object, ...(() => object)[
   return random.pick(draws)();
 }
 
-/** The conditions and further parts of a turn, none of them most of the time. */
+/** Draws the conditions and further parts of a turn, usually none. */
 function drawTurnOptions(random: Random): object {
   const conditions = random.chance(25)
     ? oneOf(random, [
@@ -208,7 +208,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
   ],
 ];
 
-/** The next call of a sequence. */
+/** Draws the next call of a sequence. */
 export function drawCall(random: Random, step: number): DrawnCall {
   const total = draws.reduce((sum, [weight]) => sum + weight, 0);
   let place = random.number(total);

@@ -1,4 +1,4 @@
-/** The same numbers for the same seed, everywhere (mulberry32). */
+/** Draws the same numbers for the same seed, everywhere (mulberry32). */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed;
   }
 
-  /** A whole number from 0 up to, and without, `below`. */
+  /** Returns a whole number from 0 up to but not including `below`. */
   number(below: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);

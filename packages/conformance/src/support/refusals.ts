@@ -27,7 +27,7 @@ export async function refusesArgument(db: SessionDb, argument: string, call: () 
   assertNames(error, argument);
 }
 
-/** What a call rejects with. A method that throws before it returns a promise escapes every `catch` handler. */
+/** Returns what a call rejects with. A method that throws before it returns a promise escapes every `catch` handler. */
 export async function rejection(call: () => Promise<unknown>): Promise<unknown> {
   let promise: Promise<unknown>;
   try {
@@ -46,7 +46,7 @@ export function assertRefusal(error: unknown, code: SessionDbErrorCode): asserts
   assert.equal(error.code, code, error.message);
   assert.ok(error.message.length > 0, "an error says what is wrong");
   // Message, properties, stack and cause alike.
-  assert.ok(!inspect(error, { depth: 20 }).includes(secret), "an error holds stored content");
+  assert.ok(!inspect(error, { depth: 20 }).includes(secret), "an error contains stored content");
 }
 
 /** Asserts that an error says which argument it is about. */
@@ -55,5 +55,5 @@ export function assertNames(error: SessionDbError, argument: string): void {
   assert.ok(typeof named === "string" && named.includes(argument), `the error names ${String(named)}, not ${argument}`);
   assert.ok(error.message.includes(argument), `the message names ${argument}: ${error.message}`);
   const wanted: unknown = "expected" in error ? error.expected : error.message;
-  assert.ok(typeof wanted === "string" && wanted !== "", "an error says what is wanted");
+  assert.ok(typeof wanted === "string" && wanted !== "", "an error says what is expected");
 }

@@ -1,6 +1,6 @@
 import type { SessionDb } from "@sessiondb/core";
 
-/** Runs a check on a store of its own, and closes it whatever happens. */
+/** Runs a check on its own store, and closes that in any case. */
 export async function usingStore(
   open: () => SessionDb | Promise<SessionDb>,
   check: (db: SessionDb) => Promise<void>,

@@ -5,10 +5,10 @@ import { plain, walk } from "./dump.ts";
 import { expectedRuns, expectedSessions, type SessionConditions } from "./expected-lists.ts";
 import type { ListOrder, RunListOptions, SessionListOptions } from "./list-options.ts";
 
-// Every list of a store, compared with what plain JavaScript works out from its sessions, each read by its id. A store that
-// keeps its indexes by itself has as many places to forget as there are lists.
+// Compares every list of a store with what plain JavaScript works out from its sessions, each read by its id. A store
+// that keeps its own indexes can forget an update in any of them.
 
-/** What the content of a case draws from, so that lists can ask for all of it. */
+/** The values that the content of a case draws from, so that lists can ask for all of them. */
 export const universe = {
   sessionIds: ["a", "b", "c", "d", "e", "f"],
   runIds: ["a1", "a2", "a3", "a4", "a5", "b1", "b2", "c1", "c2", "f1", "f2"],
@@ -63,14 +63,14 @@ const orders: readonly [Required<ListOrder>, ...Required<ListOrder>[]] = [
 const runOrders = ["asc", "desc"] as const;
 
 /**
- * Compares every list with the sessions themselves. `moment` begins the message of what differs. With a step a fifth of the
- * lists is compared, in turn another one, so that a sequence of steps compares them all.
+ * Compares every list with the sessions themselves. `moment` begins the message of a difference. With a step, it
+ * compares a fifth of the lists, another one each time, so that a sequence of steps compares them all.
  */
 export async function compareViews(db: SessionDb, moment: string, step?: number): Promise<void> {
   const sessions = await readEach(db);
   const now = step ?? 0;
   for (const [place, conditions] of sessionConditions.entries()) {
-    // Of two orders that follow each other one is by each time, and the two are of both directions.
+    // Two consecutive orders cover both times and both directions.
     for (const order of [at(orders, now + place), ...(step === undefined ? [at(orders, place + 1)] : [])]) {
       await compareSessionList(db, sessions, { moment, conditions, order, exact: step === undefined });
     }
@@ -128,7 +128,7 @@ async function compareSessionList(
   { moment, conditions, order, exact = false }: SessionList,
 ): Promise<void> {
   const expected = expectedSessions(sessions, conditions, order);
-  // A page that just holds them all, if asked for: what an index has too many takes the place of another, or is found to come after.
+  // If exact, a page with room for the expected ones only: a row too many displaces one, or shows as a next page.
   const list = { ...conditions, ...order, ...(exact && { limit: Math.max(expected.length, 1) }) };
   const options = { ...list, includeTotal: true, includeRunCount: true } as const;
   const asked = (more = ""): string => `${moment}: getSessions(${JSON.stringify(list)})${more}`;
@@ -186,7 +186,7 @@ type ReadIds = (cursor: {
   cursor?: string;
 }) => Promise<{ ids: readonly string[]; next: string | null; previous: string | null }>;
 
-/** Compares the pages after each other with a list of ids, and then the pages before each other. */
+/** Compares the pages with a list of ids, first forwards, then backwards. */
 async function compareWalk(expected: readonly string[], read: ReadIds, asked: string): Promise<void> {
   const sizes: number[] = [];
   let lastPage: Awaited<ReturnType<ReadIds>> = { ids: [], next: null, previous: null };

@@ -22,7 +22,7 @@ export const notStatuses = [
   Array.from({ length: 51 }, (_, index) => `s${index}`),
 ];
 
-/** Not what a call can be aborted by. */
+/** Values that cannot abort a call. */
 export const brokenSignals = [null, true, "abort", {}, { aborted: true }, new AbortController()];
 
 export const notAType = ["Agent", "agents", "", 1, "agent'--"];

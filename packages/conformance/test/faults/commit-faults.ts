@@ -186,8 +186,8 @@ const raw = (make: (error: DatabaseUnreachableError) => unknown): Fault["make"] 
 export const commitFaults: readonly Fault[] = [
   {
     fault: "commits whatever has changed since",
-    caughtBy: "races: turns with a change of an existing session all count",
-    message: "after 20 turns with a change the changes that are stored are",
+    caughtBy: "races: turns that change an existing session all count",
+    message: "after 20 turns with a change the stored changes are",
     make: expecting(() => false),
   },
   {
@@ -198,25 +198,25 @@ export const commitFaults: readonly Fault[] = [
   },
   {
     fault: "compares the session alone, not the run",
-    caughtBy: "races: sessions that take one run id at once leave it to one",
+    caughtBy: "races: when sessions take one run id at once, one gets it",
     message: "one run id number",
     make: expecting((key) => key.startsWith("session\0")),
   },
   {
     fault: "compares the runs alone, not the session",
-    caughtBy: "races: turns with a change of an existing session all count",
-    message: "after 20 turns with a change the changes that are stored are",
+    caughtBy: "races: turns that change an existing session all count",
+    message: "after 20 turns with a change the stored changes are",
     make: expecting((key) => !key.startsWith("session\0")),
   },
   {
     fault: "gives up when somebody was faster",
-    caughtBy: "races: turns with a change of an existing session all count",
-    message: "a call made beside others failed: DATABASE_BUSY",
+    caughtBy: "races: turns that change an existing session all count",
+    message: "a call made during others failed: DATABASE_BUSY",
     make: (service) => new GivesUpAtOnce(service),
   },
   {
     fault: "commits runs after the session",
-    caughtBy: "races: a session and its runs are read of one moment",
+    caughtBy: "races: a session and its runs are read at one moment",
     message: "runs of another moment",
     make: inParts((key) => key.startsWith("place\0") || key.startsWith("run\0")),
   },
@@ -235,13 +235,13 @@ export const commitFaults: readonly Fault[] = [
   {
     fault: "takes a write for stored of which it is not known",
     caughtBy: "connections: upsertRun says that the database cannot be reached",
-    message: "upsertRun came to { result: { stored: true",
+    message: "upsertRun resulted in { result: { stored: true",
     make: otherwise(async () => ({ stored: true, deletedRuns: 0 })),
   },
   {
     fault: "takes a write for not stored of which it is not known",
     caughtBy: "connections: a turn that counts is stored once, or not at all, when the connection breaks",
-    message: "came to { result: { stored: false",
+    message: "resulted in { result: { stored: false",
     make: otherwise(async () => ({ stored: false, unmet: "onlyIfStatus" })),
   },
   {
@@ -259,7 +259,7 @@ export const commitFaults: readonly Fault[] = [
   {
     fault: "quotes what was written when the connection breaks",
     caughtBy: "connections: a turn that counts is stored once, or not at all, when the connection breaks",
-    message: "an error holds stored content",
+    message: "an error contains stored content",
     make: (service) => new Quotes(service),
   },
   {
@@ -271,7 +271,7 @@ export const commitFaults: readonly Fault[] = [
   {
     fault: "shows an empty store when the service is away",
     caughtBy: "connections: getSession says that the database cannot be reached",
-    message: "getSession came to { result: null } without a database",
+    message: "getSession resulted in { result: null } without a database",
     make: (service) => new EmptyWhenLost(service),
   },
   {
@@ -283,7 +283,7 @@ export const commitFaults: readonly Fault[] = [
   {
     fault: "stores what it says was aborted",
     caughtBy: "races: a turn whose signal aborts while its change runs is stored whole or not at all",
-    message: "a turn that was aborted, and rejected, left",
+    message: "an aborted turn that rejected left",
     make: (service) => new AbortsTooLate(service),
   },
   {

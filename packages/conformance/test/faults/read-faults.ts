@@ -298,20 +298,20 @@ export const readFaults: readonly Fault[] = [
   },
   {
     fault: "reads session and runs at two moments",
-    caughtBy: "races: a session and its runs are read of one moment",
+    caughtBy: "races: a session and its runs are read at one moment",
     message: "of another moment",
     make: (service) => new Torn(service),
   },
   {
     fault: "reads a session's row before its runs",
-    caughtBy: "races: a session and its runs are read of one moment",
+    caughtBy: "races: a session and its runs are read at one moment",
     message: "getSession shows, with the session of turn",
     make: (service) => new ReadsTwice(service),
   },
   {
     fault: "counts the runs of a list later",
-    caughtBy: "races: a session and its runs are read of one moment",
-    message: "getSessions counted, beside other runs",
+    caughtBy: "races: a session and its runs are read at one moment",
+    message: "getSessions returned, with its runs, a runCount of",
     make: (service) => new CountsLater(service),
   },
   {
@@ -322,7 +322,7 @@ export const readFaults: readonly Fault[] = [
   },
   {
     fault: "reads all runs to return the newest",
-    caughtBy: "cost: getSession with runsLimit reads no run before them",
+    caughtBy: "cost: getSession with runsLimit reads no earlier run",
     message: "read is",
     make: (service) => new ReadsEverything(service, "limit"),
   },
@@ -358,7 +358,7 @@ export const readFaults: readonly Fault[] = [
   },
   {
     fault: "reports unreadable sessions also where it is to fail",
-    caughtBy: "unreadable rows: a list that is asked to fails for a session that cannot be read",
+    caughtBy: "unreadable rows: a list fails for a session that cannot be read, if asked to",
     message: 'getSessions({ onUnreadable: "throw" }) resolved',
     make: lists((query, list) => list({ ...query, onUnreadable: "report" })),
   },
@@ -370,7 +370,7 @@ export const readFaults: readonly Fault[] = [
   },
   {
     fault: "ends a list of sessions at an unreadable one",
-    caughtBy: "unreadable rows: pages go on past a session that cannot be read",
+    caughtBy: "unreadable rows: pages continue past a session that cannot be read",
     message: "pages of 1 returned and reported",
     make: lists(async (query, list) => {
       const page = await list(query);
@@ -379,7 +379,7 @@ export const readFaults: readonly Fault[] = [
   },
   {
     fault: "leaves out an unreadable run of a list with runs",
-    caughtBy: "unreadable rows: a session of which a run cannot be read is unreadable where runs are asked for",
+    caughtBy: "unreadable rows: a session with a run that cannot be read is unreadable when runs are requested",
     message: "a list with runs, one being unreadable, returned",
     make: lists(async (query, list) => {
       const page = await list(query);
@@ -539,7 +539,7 @@ export const readFaults: readonly Fault[] = [
   },
   {
     fault: "begins again after the cursor of a deleted run",
-    caughtBy: "cursors: in a session the cursor of a run that was deleted is refused",
+    caughtBy: "cursors: in a session, the cursor of a deleted run is refused",
     message: "the call was accepted",
     make: listsRuns((query, list) =>
       list(query).catch((error: unknown) => {

@@ -242,7 +242,7 @@ class WritesSessionsOneByOne extends TracedStore {
 export const turnFaults: readonly Fault[] = [
   {
     fault: "decides about onlyIfStatus before the lock",
-    caughtBy: "races: of those who take over a paused run, one wins",
+    caughtBy: "races: when many callers take over a paused run, one wins",
     message: "turns with onlyIfStatus that were stored number",
     make: (service) => new DecidesTooEarly(service, "statuses"),
   },
@@ -254,26 +254,26 @@ export const turnFaults: readonly Fault[] = [
   },
   {
     fault: "decides about onlyIfNewest before the lock",
-    caughtBy: "races: of turns that each want to be the next, one is stored",
+    caughtBy: "races: when many turns want to be the next, one is stored",
     message: "turns with onlyIfNewest that were stored number",
     make: (service) => new DecidesTooEarly(service, "newest"),
   },
   {
     fault: "ignores onlyIfNewest",
     caughtBy: "indexes: every list is right after a turn whose onlyIfNewest does not hold",
-    message: "the call came to { result: { stored: true",
+    message: "the call resulted in { result: { stored: true",
     make: without("newest"),
   },
   {
     fault: "ignores onlyIfExists",
     caughtBy: "indexes: every list is right after a turn whose run does not exist",
-    message: "the call came to { result: { stored: true",
+    message: "the call resulted in { result: { stored: true",
     make: without("exists"),
   },
   {
     fault: "looks at the last status of onlyIfStatus alone",
     caughtBy: "indexes: every list is right after a turn whose onlyIfStatus holds",
-    message: "the call came to { result: { stored: false, unmet: 'onlyIfStatus'",
+    message: "the call resulted in { result: { stored: false, unmet: 'onlyIfStatus'",
     make: rewrites((write) => ({
       ...write,
       conditions: write.conditions && {
@@ -308,13 +308,13 @@ export const turnFaults: readonly Fault[] = [
   },
   {
     fault: "changes other sessions in transactions of their own",
-    caughtBy: "indexes: every list is right after a turn of which another session's change fails",
+    caughtBy: "indexes: every list is right after a turn in which another session's change fails",
     message: 'getSession({ sessionId: "a" }) returned',
     make: (service) => new SplitsTurns(service),
   },
   {
     fault: "deletes the end of a conversation in a transaction of its own",
-    caughtBy: "races: until the commit readers see the old end of a conversation whole",
+    caughtBy: "races: until the commit, readers see the whole old end of a conversation",
     message: "neither the old end of the conversation nor the new",
     make: (service) => new DeletesFirst(service),
   },
@@ -354,7 +354,7 @@ export const turnFaults: readonly Fault[] = [
   {
     fault: "takes an unknown deleteRunsAfter for nothing to delete",
     caughtBy: "indexes: every list is right after a turn that deletes the runs after an unknown one",
-    message: "the call came to { result: { stored: true",
+    message: "the call resulted in { result: { stored: true",
     make: rewrites(async (write, store) => {
       const named = write.deleteAfter?.runId ?? null;
       const stored = named === null ? null : await store.getRun({ runId: named });
@@ -379,7 +379,7 @@ export const turnFaults: readonly Fault[] = [
   {
     fault: "says that a turn was stored when it was not",
     caughtBy: "indexes: every list is right after a turn whose onlyIfStatus does not hold",
-    message: "the call came to { result: { stored: true",
+    message: "the call resulted in { result: { stored: true",
     make: (service) => new Answers(service, () => ({ stored: true, deletedRuns: 0 })),
   },
   {
@@ -391,14 +391,14 @@ export const turnFaults: readonly Fault[] = [
   },
   {
     fault: "applies the change of a turn again to its own result",
-    caughtBy: "races: turns with a change of an existing session all count",
-    message: "after 20 turns with a change the changes that are stored are",
+    caughtBy: "races: turns that change an existing session all count",
+    message: "after 20 turns with a change the stored changes are",
     make: (service) => new ChangesTwice(service),
   },
   {
     fault: "applies the change of an update again to its own result",
     caughtBy: "races: turns and updates of an existing session all count",
-    message: "after turns and updates the changes that are stored are",
+    message: "after turns and updates the stored changes are",
     make: (service) => new UpdatesTwice(service),
   },
   {
@@ -409,8 +409,8 @@ export const turnFaults: readonly Fault[] = [
   },
   {
     fault: "ignores whose session it changes beside a turn",
-    caughtBy: "indexes: every list is right after a turn of which another session is another user's",
-    message: "the call came to { result: { stored: true",
+    caughtBy: "indexes: every list is right after a turn that also changes another user's session",
+    message: "the call resulted in { result: { stored: true",
     make: rewrites(async (write, store) => ({
       ...write,
       also: await Promise.all(
@@ -432,7 +432,7 @@ export const turnFaults: readonly Fault[] = [
   },
   {
     fault: "changes a run without a lock",
-    caughtBy: "races: what many take out of one run is different each time",
+    caughtBy: "races: many callers that take items out of one run each get a different one",
     message: "different items that updateRun took out of one run number",
     make: (service) => new UpdatesRunsWithoutLock(service),
   },
@@ -445,12 +445,12 @@ export const turnFaults: readonly Fault[] = [
   {
     fault: "changes a run in another user's session",
     caughtBy: "indexes: every list is right after updateRun of another user's run",
-    message: "the call came to { result: null }, not",
+    message: "the call resulted in { result: null }, not",
     make: (service) => new UpdatesAnyOnesRun(service),
   },
   {
     fault: "writes many sessions in transactions of their own",
-    caughtBy: "indexes: every list is right after many sessions of which one is another user's",
+    caughtBy: "indexes: every list is right after many sessions that include another user's",
     message: 'getSession({ sessionId: "f" }) returned',
     make: (service) => new WritesSessionsOneByOne(service),
   },
