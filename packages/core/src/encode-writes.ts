@@ -71,7 +71,7 @@ export function changeOf(
   argument: string = "change",
 ): SessionChangeFunction {
   if (typeof change === "function") {
-    // On a copy: what the function does to the session it is shown changes neither the store nor the result.
+    // A copy: a function that modifies its argument must change neither the store nor the result.
     return (stored) =>
       encodePatch(change(decodeHeader(copyOf(stored, "session_data", stored.sessionId))), stored, { limits, argument });
   }
@@ -100,7 +100,7 @@ export function runChangeOf(change: RunChange, limits: SessionDbLimits): RunChan
   };
 }
 
-/** @throws CorruptDataError for JSON that is nested deeper than the stack: no store wrote it. */
+/** @throws CorruptDataError for JSON that is nested too deeply for the stack. No store wrote it. */
 function copyOf<Row>(row: Row, location: string, id: string): Row {
   try {
     return structuredClone(row);
@@ -109,7 +109,7 @@ function copyOf<Row>(row: Row, location: string, id: string): Row {
   }
 }
 
-/** Nobody else looks at a promise that should be none, and an unhandled rejection ends the process. */
+/** Handles the rejection of a promise passed by mistake: unhandled, it would end the process. */
 function refusePromise(value: unknown): void {
   if (value instanceof Promise) {
     value.catch(() => {});

@@ -1,4 +1,4 @@
-/** How deep JSON may be nested. Deep enough for any real value, and no deeper than Agno reads it. */
+/** The greatest depth of JSON: enough for any real value, and no more than Agno reads. */
 export const deepestJson = 256;
 
 /** Something in a value that JSON cannot hold. */
@@ -9,8 +9,8 @@ export interface JsonProblem {
 }
 
 /**
- * Whether `JSON.stringify` keeps everything in the value, and it is not nested too deeply. Runs on every write, so it knows no
- * paths: when it says no, {@link findProblem} finds out why.
+ * Whether `JSON.stringify` keeps everything in the value, and the value is not nested too deeply. It runs on every write, so it
+ * tracks no paths: when it returns false, {@link findProblem} finds the reason.
  */
 export function isSafe(value: unknown, levels = deepestJson): boolean {
   switch (typeof value) {

@@ -16,7 +16,7 @@ import {
 /** The texts of documents, kept as long as the documents are in use. */
 const sources = new WeakMap<object, string>();
 
-/** `parseJson` for a document that may be changed: `rewriteJson` then writes what stays the same as it was. */
+/** `parseJson` for a document that may change: `rewriteJson` then keeps the text of its unchanged parts. */
 export function parseSource(stored: unknown, location: string, id: string | null): JsonValue {
   const { value, text } = readJson(stored, location, id);
   if (text !== null && typeof value === "object" && value !== null) {
