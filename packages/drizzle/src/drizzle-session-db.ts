@@ -75,9 +75,9 @@ const writesOf = new WeakMap<SqlDialect, SessionWrites>();
  * spells differently and how its driver runs statements.
  */
 export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
+  readonly #options: DrizzleSessionDbOptions;
   readonly #driver: SqlDriver;
   readonly #dialect: SqlDialect;
-  readonly #autoMigrate: boolean;
   readonly #schema: SchemaManager;
   readonly #writes: SessionWrites;
   readonly #legacy: LegacyRuns;
@@ -86,14 +86,15 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #runs: RunFlows;
   readonly #cleared: ClearedTables;
 
-  constructor({ driver, dialect, limits, autoMigrate, inTransactionOf, ...options }: DrizzleSessionDbOptions) {
-    super(limits);
+  constructor(options: DrizzleSessionDbOptions) {
+    super(options.limits);
+    const { driver, dialect, autoMigrate, inTransactionOf } = options;
     const reads = shared(readsOf, dialect, options.Reads ?? SessionReads);
     const writes = shared(writesOf, dialect, options.Writes ?? SessionWrites);
     const { names } = dialect;
+    this.#options = options;
     this.#driver = driver;
     this.#dialect = dialect;
-    this.#autoMigrate = autoMigrate;
     this.#writes = writes;
     this.#legacy = new LegacyRuns(dialect, { reads, writes });
     this.#schema = new SchemaManager({ driver, dialect, legacy: this.#legacy, autoMigrate });
@@ -136,13 +137,18 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     const tables = new FurtherTables(options, {
       driver: this.#driver,
       dialect: this.#dialect,
-      autoMigrate: this.#autoMigrate,
+      autoMigrate: this.#options.autoMigrate,
       ready: async () => void (await this.#schema.ready()),
       perform: (call, operation) => this.perform(call, operation),
       managed: (call, operation) => this.#managed(call, operation),
     });
     this.#cleared.add(tables.cleared);
     return tables;
+  }
+
+  /** The same store on a driver that works in a transaction of the caller's. Nothing is created there. */
+  protected inTransaction(driver: SqlDriver): DrizzleSessionDb {
+    return new DrizzleSessionDb({ ...this.#options, driver, autoMigrate: false, inTransactionOf: this });
   }
 
   protected override readSession(query: SessionQuery, signal: Signal): Promise<Session | SessionHeader | null> {
@@ -188,14 +194,14 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return this.#inLayout(
       () => this.#writable(),
       async (layout) => {
-        const appendsAlone = this.#writes.appendsInOneStatement && isPlain && !layout.mergeLegacy;
-        if (appendsAlone) {
-          const append = () => this.#driver.single((on) => this.#writes.appendRun(on, session, run), signal);
+        const hasTried = this.#driver.single !== undefined && isPlain && !layout.mergeLegacy;
+        if (hasTried) {
+          const append = () => this.#driver.single?.((on) => this.#writes.appendRun(on, session, run), signal);
           if ((await withRetry(append, this.#driver, { signal })) === "stored") {
             return { stored: true, deletedRuns: 0 };
           }
         }
-        const turn = (on: SqlConnection) => this.#turn.writeRun(on, layout, { write, hasTried: appendsAlone });
+        const turn = (on: SqlConnection) => this.#turn.writeRun(on, layout, { write, hasTried });
         return withRetry(() => this.#driver.write(turn, signal), this.#driver, { repeatable: isPlain, signal });
       },
       { signal, inDoubt: ({ stored }) => !stored },

@@ -10,7 +10,7 @@ import { checkFlag, checkKeys, storeOf, type Signal } from "@sessiondb/core/adap
 import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
 import { longestName } from "./names.ts";
 import { callOutWork, withRetry } from "./retry.ts";
-import { schemaProblems, tableAdvice } from "./schema-manager.ts";
+import { applyPlan, schemaProblems, tableAdvice } from "./schema-manager.ts";
 import type { DialectName, FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver, Work } from "./sql-driver.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -151,8 +151,7 @@ export class FurtherTables {
   }
 
   #create(choice: { readonly indexes: boolean }): Promise<void> {
-    const { driver } = this.#host;
-    return withRetry(() => driver.migrate(this.#names, (found) => this.#plan(found, choice)), driver);
+    return applyPlan(this.#host.driver, this.#names, (found) => this.#plan(found, choice));
   }
 
   #plan(found: FoundSchema, { indexes }: { readonly indexes: boolean }): string[] {

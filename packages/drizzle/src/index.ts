@@ -10,6 +10,15 @@ export { indexName, tableNames, tableOptionReaders, type TableNameOptions } from
 export { RefusedDocument } from "./refused-document.ts";
 export type { ClassifiedError } from "./retry.ts";
 export { counted, listValues, runListValues, SessionReads, type SessionWithRuns } from "./session-reads.ts";
+export {
+  checkSize,
+  savepoint,
+  ServerDriver,
+  takeTurn,
+  type Lease,
+  type ServerConnection,
+  type ServerConnections,
+} from "./server-driver.ts";
 export { SessionWrites, type AppendOutcome } from "./session-writes.ts";
 export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 export type { SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
@@ -38,3 +47,4 @@ export { Statement } from "./statement.ts";
 export { runAsync, runSync, step, type Steps } from "./steps.ts";
 export { untilAborted } from "./until-aborted.ts";
 export { optionsOfUrl } from "./url-options.ts";
+export { within } from "./within.ts";

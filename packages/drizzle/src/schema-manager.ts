@@ -1,4 +1,10 @@
-import { DatabaseReadOnlyError, PermissionDeniedError, SchemaMismatchError, type SchemaProblem } from "@sessiondb/core";
+import {
+  DatabaseReadOnlyError,
+  InvalidArgumentError,
+  PermissionDeniedError,
+  SchemaMismatchError,
+  type SchemaProblem,
+} from "@sessiondb/core";
 import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
 import type { LegacyRuns } from "./legacy-runs.ts";
 import { withRetry } from "./retry.ts";
@@ -40,6 +46,18 @@ export function schemaProblems(
       return fits ? [] : [{ table: name, column: column.name, wanted: column.getSQLType(), found: type ?? nothing }];
     });
   });
+}
+
+/** Creates what a plan says, but not in the caller's transaction: on some databases that would commit it. */
+export async function applyPlan(
+  driver: SqlDriver,
+  tables: readonly string[],
+  plan: (found: FoundSchema) => string[],
+): Promise<void> {
+  if (driver.inCallersTransaction?.() === true) {
+    throw new InvalidArgumentError("migrate", "called on the store itself, outside your transaction");
+  }
+  await withRetry(() => driver.migrate(tables, plan), driver);
 }
 
 const nothing = "nothing";
@@ -176,9 +194,7 @@ export class SchemaManager {
   }
 
   #apply(options: { indexes: boolean }): Promise<void> {
-    return withRetry(
-      () => this.#driver.migrate(Object.values(this.#dialect.names), (found) => this.#dialect.plan(found, options)),
-      this.#driver,
-    );
+    const plan = (found: FoundSchema): string[] => this.#dialect.plan(found, options);
+    return applyPlan(this.#driver, Object.values(this.#dialect.names), plan);
   }
 }

@@ -16,9 +16,6 @@ export type AppendOutcome = "stored" | "session refused" | "run refused";
 
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
 export class SessionWrites extends StatementSet {
-  /** Whether `appendRun` is one statement, so that it needs no transaction around it. */
-  readonly appendsInOneStatement: boolean = false;
-
   /** The turn of a session that exists and may be written: touches it and puts the run. Else nothing is written. */
   *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     if (!(yield* this.touchSession(on, session, unixSeconds()))) {

@@ -27,13 +27,19 @@ export type Work<Result> = (connection: SqlConnection) => Steps<Result>;
 export interface SqlDriver {
   /** Runs statements that only read; on one snapshot where that costs no round trip. */
   read<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
-  /** Runs one statement that writes, and commits as it runs: its signal counts until it is sent. */
-  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
+  /**
+   * Runs one statement that writes, and commits as it runs: its signal counts until it is sent. For dialects whose
+   * `appendRun` is one statement, so that it needs no transaction around it.
+   */
+  single?<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
   /** Runs statements in one transaction: all of them happen, or none. */
   write<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
   /** What there is of the tables of these names. */
   inspect(tables: readonly string[]): Promise<FoundSchema>;
-  /** Runs what `plan` says of the schema found, under a lock that lets one process at a time through. */
+  /**
+   * Runs what `plan` says of the schema found, under a lock that lets one process at a time through. Never called in a
+   * transaction of the caller's.
+   */
   migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void>;
   /** Whether a transaction of the caller's is open around the statements, which may still undo what they do. */
   inCallersTransaction?(): boolean;

@@ -1,136 +1,103 @@
+import { takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { ClientBase, Pool, PoolClient } from "pg";
-
-/** A client to use alone until it is released; one that failed is released as broken and is not used again. */
-export interface Lease {
-  readonly client: ClientBase;
-  release(broken: boolean): void;
-}
-
-/** Where clients come from. */
-export interface PostgresConnections {
-  /** Rejects with `ConnectionWaitError` when no client becomes free in time. */
-  acquire(): Promise<Lease>;
-  close(): Promise<void>;
-}
-
-/** No connection could be had within the time allowed: all were in use, or the server did not answer. */
-export class ConnectionWaitError extends Error {
-  readonly exhausted: boolean;
-
-  constructor(exhausted: boolean, timeout: number, options?: ErrorOptions) {
-    super(`no connection within ${timeout} ms`, options);
-    this.exhausted = exhausted;
-  }
-
-  override get name(): string {
-    return "ConnectionWaitError";
-  }
-}
+import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-connection.ts";
+import { ConnectionWaitError } from "./postgres-errors.ts";
 
 const ignore = (): void => {};
 
 /** The pools that are listened to. One listener serves all stores of a pool: Node warns of more than ten. */
 const watched = new WeakSet<Pool>();
 
+interface PoolConnectionsOptions {
+  readonly open: () => Pool;
+  readonly owned: boolean;
+  /** How long to wait for a connection, in milliseconds. */
+  readonly timeout: number;
+}
+
 /** The clients of a pool. One that was opened here is closed here. */
-export class PoolConnections implements PostgresConnections {
-  readonly #open: () => Pool;
-  readonly #owned: boolean;
-  readonly #timeout: number;
+export class PoolConnections implements ServerConnections<PostgresConnection> {
+  readonly inTransaction = false;
+  readonly wait: { readonly milliseconds: number; readonly expired: () => Error };
+  readonly #options: PoolConnectionsOptions;
+  readonly #each: PostgresConnectionOptions;
   #pool: Pool | null = null;
 
-  constructor({ open, owned, timeout }: { open: () => Pool; owned: boolean; timeout: number }) {
-    this.#open = open;
-    this.#owned = owned;
-    this.#timeout = timeout;
+  constructor(options: PoolConnectionsOptions, each: PostgresConnectionOptions) {
+    this.#options = options;
+    this.#each = each;
+    this.wait = { milliseconds: options.timeout, expired: () => this.#expired() };
   }
 
-  async acquire(): Promise<Lease> {
+  async acquire(): Promise<Lease<PostgresConnection>> {
     const client = await this.#connect();
-    // A connection cut between two statements is reported by an event; the next statement reports it too.
-    client.on("error", ignore);
-    return {
-      client,
-      release: (broken) => {
-        client.off("error", ignore);
-        client.release(broken);
-      },
-    };
+    return leaseOf(new PostgresConnection(client, this.#each), ({ broken }) => client.release(broken));
   }
 
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = null;
-    if (this.#owned) {
+    if (this.#options.owned) {
       await pool?.end();
     }
   }
 
   async #connect(): Promise<PoolClient> {
     if (this.#pool === null) {
-      this.#pool = this.#open();
+      this.#pool = this.#options.open();
       if (!watched.has(this.#pool)) {
         watched.add(this.#pool);
         // Idle clients that the server cuts off report it here, and the pool replaces them.
         this.#pool.on("error", ignore);
       }
     }
+    try {
+      return await this.#pool.connect();
+    } catch (cause) {
+      throw cause instanceof Error && cause.message.startsWith("timeout exceeded") ? this.#expired({ cause }) : cause;
+    }
+  }
+
+  #expired(options?: ErrorOptions): ConnectionWaitError {
     const pool = this.#pool;
-    const timeout = this.#timeout;
-    return new Promise((resolve, reject) => {
-      let expired = false;
-      const timer = setTimeout(() => {
-        expired = true;
-        reject(new ConnectionWaitError(isExhausted(pool), timeout));
-      }, timeout);
-      pool.connect((error, client) => {
-        clearTimeout(timer);
-        if (expired) {
-          // The pool hands it out all the same.
-          client?.release();
-        } else if (client !== undefined) {
-          resolve(client);
-        } else {
-          const late = error?.message.startsWith("timeout exceeded") === true;
-          reject(late ? new ConnectionWaitError(isExhausted(pool), timeout, { cause: error }) : error);
-        }
-      });
-    });
+    const isExhausted = pool !== null && pool.idleCount === 0 && pool.totalCount >= pool.options.max;
+    return new ConnectionWaitError(isExhausted, this.#options.timeout, options);
   }
 }
-
-function isExhausted({ idleCount, totalCount, options }: Pool): boolean {
-  return idleCount === 0 && totalCount >= options.max;
-}
-
-/** What was begun last on each client: stores of one client share its savepoints and transactions, and take turns. */
-const lastOn = new WeakMap<ClientBase, Promise<void>>();
 
 /** One client of the caller's own, used by one operation after the other. */
-export class SingleConnection implements PostgresConnections {
+export class SingleConnection implements ServerConnections<PostgresConnection> {
+  readonly inTransaction: boolean;
+  readonly wait = null;
   readonly #client: ClientBase;
+  readonly #options: PostgresConnectionOptions;
 
-  constructor(client: ClientBase) {
+  constructor(client: ClientBase, options: PostgresConnectionOptions) {
+    this.inTransaction = options.inTransaction;
     this.#client = client;
+    this.#options = options;
   }
 
-  async acquire(): Promise<Lease> {
-    const previous = lastOn.get(this.#client);
-    let release = ignore;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    lastOn.set(this.#client, released);
-    await previous;
-    this.#client.on("error", ignore);
-    return {
-      client: this.#client,
-      release: () => {
-        this.#client.off("error", ignore);
-        release();
-      },
-    };
+  async acquire(): Promise<Lease<PostgresConnection>> {
+    const done = await takeTurn(this.#client);
+    return leaseOf(new PostgresConnection(this.#client, this.#options), done);
   }
 
   async close(): Promise<void> {}
+}
+
+/** A connection cut between two statements is reported by an event; the next statement reports it too. */
+function leaseOf(
+  connection: PostgresConnection,
+  release: (connection: PostgresConnection) => void,
+): Lease<PostgresConnection> {
+  const { client } = connection;
+  client.on("error", ignore);
+  return {
+    connection,
+    release: () => {
+      client.off("error", ignore);
+      release(connection);
+    },
+  };
 }

@@ -11,9 +11,72 @@ import {
   SessionDbError,
 } from "@sessiondb/core";
 import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
-import { ConnectionWaitError } from "./postgres-connections.ts";
-import { isConnectionLost, isTaken, isTimedOut, PostgresFailure } from "./postgres-failure.ts";
-import { reasonOf } from "./postgres-refusals.ts";
+
+/** No connection could be had within the time allowed: all were in use, or the server did not answer. */
+export class ConnectionWaitError extends Error {
+  readonly exhausted: boolean;
+
+  constructor(exhausted: boolean, timeout: number, options?: ErrorOptions) {
+    super(`no connection within ${timeout} ms`, options);
+    this.exhausted = exhausted;
+  }
+
+  override get name(): string {
+    return "ConnectionWaitError";
+  }
+}
+
+/** The statement that failed, as far as it is known. */
+interface FailedStatement {
+  readonly text?: string;
+  readonly values?: readonly unknown[];
+  /** Whether it is a statement of a plan, which has no values. */
+  readonly isPlanned?: boolean;
+  /** The tables and columns of the store. */
+  readonly names: readonly string[];
+}
+
+/** What pg threw. The server's own words are left out of what can be seen, for they quote values. */
+export class PostgresFailure extends Error {
+  /** The statement refused, when it is one of the plan. */
+  readonly ddl: string | null;
+  readonly isDelete: boolean;
+  readonly #values: readonly unknown[];
+  readonly #serverMessage: string;
+
+  constructor(cause: unknown, { text = "", values = [], isPlanned = false, names }: FailedStatement) {
+    super("pg failed", { cause: isFromServer(cause) ? new DriverError(cause, { server: "Postgres", names }) : cause });
+    this.ddl = isPlanned ? text : null;
+    this.isDelete = text.startsWith("delete ");
+    this.#values = values;
+    this.#serverMessage = isFromServer(cause) ? cause.message : "";
+  }
+
+  /** The server's words about a statement of the plan. What it says of rows found is left out. */
+  get ddlMessage(): string {
+    return this.ddl === null || /^2[23]|^P0/.test(this.code) ? "" : this.#serverMessage;
+  }
+
+  /** The length of the column that a value was too long for, in characters, as far as the server says it. */
+  get columnLength(): string | null {
+    return /character varying\((\d{1,9})\)/.exec(this.#serverMessage)?.[1] ?? null;
+  }
+
+  /** The size of the largest value of the statement, in bytes. */
+  get largestValue(): number {
+    const sizes = this.#values.map((value) => (typeof value === "string" ? Buffer.byteLength(value) : 0));
+    return Math.max(0, ...sizes);
+  }
+
+  /** The SQLSTATE, or the code of Node; empty without one. */
+  get code(): string {
+    return codeOf(this.cause);
+  }
+
+  override get name(): string {
+    return "PostgresFailure";
+  }
+}
 
 export interface Circumstances {
   /** Host and database. */
@@ -30,18 +93,13 @@ const transientCodes = /^(40001|40P01|40003|55P03|57P0[1235]|25P0[34]|53300|08..
 
 /** Translates what pg throws. */
 export function classifyPostgresError(error: unknown, circumstances: Circumstances): ClassifiedError {
-  const failure =
-    error instanceof PostgresFailure
-      ? error
-      : new PostgresFailure("statement", { cause: error, names: circumstances.names });
+  const failure = error instanceof PostgresFailure ? error : new PostgresFailure(error, circumstances);
   if (SessionDbError.isInstance(failure.cause)) {
     return final(failure.cause);
   }
   const { place, reached } = circumstances;
   const { code, cause } = failure;
   const options = { cause };
-  // A connection lost while COMMIT was under way: the server may have committed before it went.
-  const outcomeUnknown = failure.at === "commit" && isConnectionLost(failure);
 
   if (cause instanceof ConnectionWaitError) {
     return final(
@@ -54,8 +112,7 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
     );
   }
   if (isTimedOut(failure) || code === "57014") {
-    const busy = new DatabaseBusyError(`${place} did not answer a statement in the time allowed.`, options);
-    return { error: busy, transient: false, outcomeUnknown };
+    return final(new DatabaseBusyError(`${place} did not answer a statement in the time allowed.`, options));
   }
   if (code === "53300") {
     return { error: new DatabaseBusyError(`${place} has no connections left.`, options), transient: true };
@@ -69,11 +126,10 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
         options,
       ),
       transient: lost,
-      outcomeUnknown,
     };
   }
   if (transientCodes.test(code)) {
-    return { error: new DatabaseBusyError(`${place} was busy (${code}).`, options), transient: true, outcomeUnknown };
+    return { error: new DatabaseBusyError(`${place} was busy (${code}).`, options), transient: true };
   }
   return final(permanentError(failure, circumstances));
 }
@@ -107,7 +163,7 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
       );
     case "23503":
       // Of a delete the server names the table that holds the row; of any other statement the one that was written to.
-      return failure.at === "delete"
+      return failure.isDelete
         ? new InUseError((cause instanceof DriverError && cause.table) || null, options)
         : new DatabaseError(otherFailure(failure, place), options);
     case "22001":
@@ -140,4 +196,89 @@ function lengthOf({ columnLength }: PostgresFailure): string {
 
 function final(error: SessionDbError): ClassifiedError {
   return { error, transient: false };
+}
+
+/** Errors of the server have a severity; those of the network and of pg itself have none. */
+function isFromServer(cause: unknown): cause is Error & { readonly severity: unknown } {
+  return cause instanceof Error && "severity" in cause && cause.severity !== undefined;
+}
+
+function codeOf(cause: unknown): string {
+  return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : "";
+}
+
+const lostCodes = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ECONNABORTED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ECONNREFUSED",
+]);
+const lostMessages = /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
+/** How pg says that no answer came in time. The statement may still be running, so the connection is given up. */
+const timedOut = "Query read timeout";
+
+/** Whether the connection is of no more use. */
+export function isConnectionLost(error: unknown): boolean {
+  const cause = error instanceof PostgresFailure ? error.cause : error;
+  const code = codeOf(cause);
+  return (
+    lostCodes.has(code) ||
+    lostMessages.test(ownMessage(cause)) ||
+    isTimedOut(cause) ||
+    /^(57P0[1-5]|25P0[34]|08...)$/.test(code)
+  );
+}
+
+/** Whether a statement of DDL found its schema, table, type or index there. */
+export function isTaken(code: string): boolean {
+  return /^(42P06|42P07|42710|23505)$/.test(code);
+}
+
+/** Whether pg gave up waiting for the answer to a statement. */
+export function isTimedOut(error: unknown): boolean {
+  return ownMessage(error instanceof PostgresFailure ? error.cause : error) === timedOut;
+}
+
+/** The message of an error of pg itself. What a server says may be anything, and in any language. */
+function ownMessage(cause: unknown): string {
+  return cause instanceof Error && !isFromServer(cause) && !(cause instanceof DriverError) ? cause.message : "";
+}
+
+/** Where a refusal comes from that no table of this library's making leads to. */
+const reasons: Readonly<Record<string, string>> = {
+  "23502": "A column that this library does not fill must not be NULL: give it a default",
+  "23503": "A foreign key that this library did not make stands against it",
+  "23505": "A further unique key stands against it",
+  "23514": "A check stands against it, or no partition takes the row",
+  "23P01": "An exclusion constraint stands against it",
+  "25P02": "A statement before it had failed, so that the transaction can only be rolled back",
+  "42P01": "A table was dropped or renamed since the store looked at it",
+  "42P10": "The table has no unique key on its id alone",
+  "428C9": "A column that this library fills is generated",
+  P0001: "A trigger refused it",
+};
+
+/** By the first two characters of the code. */
+const kinds: Readonly<Record<string, string>> = {
+  "0A": "A view, a rule, a partition or a foreign table is in place of a table that this library can write",
+  "22": "A trigger or the type of a column cannot hold what was to be stored",
+  "42": "The tables are not as this library needs them: see verifySchema()",
+  "55": "A view that cannot be written is in place of a table, or an object is in use",
+  P0: "A trigger or a function refused it",
+};
+
+/** Why the server refused a statement, as far as its code tells, and which table, column or constraint it named. */
+export function reasonOf(code: string, error: DriverError | null): string {
+  const reason = reasons[code] ?? kinds[code.slice(0, 2)];
+  const { table, column, constraint } = error ?? {};
+  const named = [
+    ...(table === undefined ? [] : [column === undefined ? table : `${table}.${column}`]),
+    ...(constraint === undefined ? [] : [`constraint ${constraint}`]),
+  ].join(", ");
+  return [reason, named].filter((part) => part !== undefined && part !== "").join(": ");
 }

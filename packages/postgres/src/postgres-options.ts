@@ -11,7 +11,7 @@ import {
   type OptionsRead,
 } from "@sessiondb/core/adapter";
 import { optionsOfUrl, tableOptionReaders } from "@sessiondb/drizzle";
-import type { ClientBase, Pool } from "pg";
+import type { ClientBase, Pool, PoolOptions } from "pg";
 import type { PostgresSessionDbOptions } from "./postgres-session-db.ts";
 import { checkSchema } from "./schema.ts";
 
@@ -81,4 +81,30 @@ function checkUrl(url: unknown): string {
     );
   }
   return url;
+}
+
+/** Host and database, as error messages name them: without user and password. */
+export function placeOf({ url, pool, client }: PostgresOptions): string {
+  if (client !== undefined) {
+    return describe(client as Partial<Record<"host" | "port" | "database", unknown>>);
+  }
+  const options: Partial<PoolOptions> = pool?.options ?? { connectionString: url ?? "" };
+  const { connectionString } = options;
+  if (connectionString === undefined || !URL.canParse(connectionString)) {
+    return describe(options);
+  }
+  const { hostname, port, pathname, searchParams } = new URL(connectionString);
+  const database = decodeURIComponent(pathname.slice(1));
+  return describe({ host: hostname || searchParams.get("host"), port, database });
+}
+
+function describe({ host, port, database }: Partial<Record<"host" | "port" | "database", unknown>>): string {
+  const { PGHOST = "localhost", PGDATABASE } = process.env;
+  const server = `${text(host) ?? PGHOST}${text(port) === null ? "" : `:${text(port)}`}`;
+  const name = text(database) ?? PGDATABASE;
+  return name === undefined ? server : `${server}/${name}`;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "number" || (typeof value === "string" && value !== "") ? String(value) : null;
 }

@@ -1,12 +1,14 @@
 import type { SessionDb } from "@sessiondb/core";
-import { DrizzleSessionDb } from "@sessiondb/drizzle";
+import { DrizzleSessionDb, type ServerConnections } from "@sessiondb/drizzle";
+import { getTableColumns, type Column } from "drizzle-orm";
 import pg, { type ClientBase, type Pool } from "pg";
-import { PoolConnections, SingleConnection, type PostgresConnections } from "./postgres-connections.ts";
+import type { PostgresConnection, PostgresConnectionOptions } from "./postgres-connection.ts";
+import { PoolConnections, SingleConnection } from "./postgres-connections.ts";
 import { PostgresDialect } from "./postgres-dialect.ts";
 import { PostgresDriver } from "./postgres-driver.ts";
-import { checkClient, readPostgresOptions, type PostgresOptions } from "./postgres-options.ts";
-import { placeOf } from "./postgres-place.ts";
-import { PostgresReads, PostgresWrites } from "./postgres-statements.ts";
+import { checkClient, placeOf, readPostgresOptions, type PostgresOptions } from "./postgres-options.ts";
+import { PostgresReads } from "./postgres-reads.ts";
+import { PostgresWrites } from "./postgres-writes.ts";
 import type { PostgresTableOptions } from "./schema.ts";
 
 export interface PostgresSessionDbOptions extends PostgresTableOptions {
@@ -39,11 +41,22 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
 /** Session storage in PostgreSQL, shared safely by any number of processes. */
 export class PostgresSessionDb extends DrizzleSessionDb {
   readonly #options: PostgresOptions;
+  readonly #dialect: PostgresDialect;
 
   constructor(options: PostgresSessionDbOptions) {
     const read = readPostgresOptions(options);
-    super(partsOf(read, { inTransaction: false }));
+    const { maxPayloadBytes, autoMigrate } = read;
+    const dialect = new PostgresDialect(tableOptions(read));
+    super({
+      dialect,
+      Reads: PostgresReads,
+      Writes: PostgresWrites,
+      driver: driverOf(read, dialect, { inTransaction: false }),
+      limits: { maxIdLength: 255, maxPayloadBytes },
+      autoMigrate,
+    });
     this.#options = read;
+    this.#dialect = dialect;
   }
 
   /**
@@ -51,9 +64,8 @@ export class PostgresSessionDb extends DrizzleSessionDb {
    * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: ClientBase): SessionDb {
-    const own = { url: undefined, pool: undefined, client: checkClient(client), autoMigrate: false };
-    const parts = partsOf({ ...this.#options, ...own }, { inTransaction: true });
-    return new DrizzleSessionDb({ ...parts, inTransactionOf: this });
+    const own = { url: undefined, pool: undefined, client: checkClient(client) };
+    return this.inTransaction(driverOf({ ...this.#options, ...own }, this.#dialect, { inTransaction: true }));
   }
 }
 
@@ -62,28 +74,18 @@ export function fromUrl(url: string): PostgresSessionDb {
   return new PostgresSessionDb({ url });
 }
 
-function partsOf(
+function driverOf(
   options: PostgresOptions,
-  { inTransaction }: { inTransaction: boolean },
-): ConstructorParameters<typeof DrizzleSessionDb>[0] {
-  const { maxPayloadBytes, autoMigrate, retryTimeout, statementTimeout } = options;
-  const dialect = new PostgresDialect(tableOptions(options));
-  return {
-    dialect,
-    Reads: PostgresReads,
-    Writes: PostgresWrites,
-    driver: new PostgresDriver({
-      dialect,
-      inTransaction,
-      payloadBytes: maxPayloadBytes,
-      connections: connectionsOf(options),
-      place: placeOf(options),
-      retryTimeout,
-      statementTimeout,
-    }),
-    limits: { maxIdLength: 255, maxPayloadBytes },
-    autoMigrate,
-  };
+  dialect: PostgresDialect,
+  { inTransaction }: { readonly inTransaction: boolean },
+): PostgresDriver {
+  const { maxPayloadBytes: payloadBytes, retryTimeout, statementTimeout } = options;
+  const { sessions, runs, versions } = dialect.tables;
+  const columns = [sessions, runs, versions].flatMap((table) => Object.values<Column>(getTableColumns(table)));
+  const names = [...new Set([...Object.values(dialect.names), ...columns.map(({ name }) => name)])];
+  const place = placeOf(options);
+  const connections = connectionsOf(options, { inTransaction, place, names, statementTimeout });
+  return new PostgresDriver({ connections, dialect, place, names, retryTimeout, payloadBytes });
 }
 
 function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOptions): PostgresTableOptions {
@@ -95,21 +97,24 @@ function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOpti
   };
 }
 
-function connectionsOf({ url, pool, client, poolSize, connectionTimeout }: PostgresOptions): PostgresConnections {
+function connectionsOf(
+  { url, pool, client, poolSize, connectionTimeout: timeout }: PostgresOptions,
+  each: PostgresConnectionOptions,
+): ServerConnections<PostgresConnection> {
   if (client !== undefined) {
-    return new SingleConnection(client);
+    return new SingleConnection(client, each);
   }
   if (pool !== undefined) {
-    return new PoolConnections({ open: () => pool, owned: false, timeout: connectionTimeout });
+    return new PoolConnections({ open: () => pool, owned: false, timeout }, each);
   }
   const open = (): Pool =>
     new pg.Pool({
       connectionString: url,
       max: poolSize,
-      connectionTimeoutMillis: connectionTimeout,
+      connectionTimeoutMillis: timeout,
       keepAlive: true,
       // Idle connections do not keep the process alive.
       allowExitOnIdle: true,
     });
-  return new PoolConnections({ open, owned: true, timeout: connectionTimeout });
+  return new PoolConnections({ open, owned: true, timeout }, each);
 }

@@ -50,18 +50,11 @@ export class SqliteDriver implements SqlDriver {
     return this.#openForWriting().write(work);
   }
 
-  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.write(work, signal);
-  }
-
   async inspect(tables: readonly string[]): Promise<FoundSchema> {
     return this.#open().inspect(tables);
   }
 
   async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
-    if (this.#options.inTransaction) {
-      throw new InvalidArgumentError("migrate", "called on the store itself, outside your transaction");
-    }
     this.#openForWriting().migrate(tables, plan);
   }
 

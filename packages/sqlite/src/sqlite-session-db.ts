@@ -96,8 +96,8 @@ export class SqliteSessionDb extends DrizzleSessionDb {
    */
   withTransaction(client: Database): SessionDb {
     readClient(client, "client");
-    return new DrizzleSessionDb({
-      driver: new SqliteDriver({
+    return this.inTransaction(
+      new SqliteDriver({
         file: "",
         client,
         inTransaction: true,
@@ -106,12 +106,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         busyTimeout: 0,
         names: Object.values(this.#dialect.names),
       }),
-      dialect: this.#dialect,
-      Reads: SqliteReads,
-      limits: this.limits,
-      autoMigrate: false,
-      inTransactionOf: this,
-    });
+    );
   }
 }
 

@@ -1,11 +1,4 @@
-import {
-  readingOrder,
-  unixSeconds,
-  type RunListQuery,
-  type RunRow,
-  type RunsWanted,
-  type SessionRow,
-} from "@sessiondb/core/adapter";
+import { readingOrder, type RunListQuery, type RunsWanted } from "@sessiondb/core/adapter";
 import {
   bare,
   byBytes,
@@ -19,10 +12,8 @@ import {
   runSelection,
   SessionReads,
   sessionSelection,
-  SessionWrites,
   Statement,
   value,
-  type AppendOutcome,
   type ListedRow,
   type RawSession,
   type SessionWithRuns,
@@ -30,7 +21,7 @@ import {
   type Steps,
   type StoredRun,
 } from "@sessiondb/drizzle";
-import { asc, desc, getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
+import { asc, desc, sql, type SQL } from "drizzle-orm";
 
 /** A row of the sessions table, or one of the runs table, which has `runData`, in the same columns. */
 type SessionOrRun = RawSession & { runData: unknown };
@@ -196,38 +187,5 @@ export class PostgresReads extends SessionReads {
       );
     });
     return yield* this.listed(on, statement, runListValues(query));
-  }
-}
-
-/** The turn in one round trip. */
-export class PostgresWrites extends SessionWrites {
-  override readonly appendsInOneStatement = true;
-
-  /**
-   * One statement. Two that run at once may give their runs one index, since each sees what was committed when it began;
-   * one that begins after the other was acknowledged sorts after it.
-   */
-  override *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
-    const { sessionId, sessionType, userId: ownerId } = session;
-    const { sessions, runs } = this.dialect.tables;
-    const { shape, where } = this.touchable(session);
-    const statement = this.once(`append ${shape}`, () => {
-      // A run id that is taken refuses the turn, and then the session must not look used.
-      const taken = sql`select 1 from ${runs}
-        where ${runs.runId} = ${value("runId")} and ${runs.sessionId} <> ${value("sessionId")}`;
-      const touched = sql`update ${sessions}
-        set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")})
-        where ${where()} and not exists (${taken}) returning 1`;
-      const columns: Record<string, Column> = getTableColumns(runs);
-      const values = Object.keys(columns).map((name) => (name === "runIndex" ? this.placeOfRun() : value(name)));
-      const names = list(Object.values(columns).map((column) => bare(column)));
-      return this.write(
-        sql`with touched as (${touched}) insert into ${runs} (${names})
-          select ${list(values)} from touched ${this.replaceRun()}`,
-      );
-    });
-    const values = { ...run, sessionId, sessionType, ownerId, now: unixSeconds() };
-    // Which of the two was refused, the transaction that follows finds out.
-    return (yield* this.affected(on, statement, values)) > 0 ? "stored" : "session refused";
   }
 }

@@ -1,0 +1,193 @@
+import { PayloadTooLargeError } from "@sessiondb/core";
+import type { Signal } from "@sessiondb/core/adapter";
+import type { ClassifiedError } from "./retry.ts";
+import type { FoundSchema } from "./sql-dialect.ts";
+import type { SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
+import { runAsync } from "./steps.ts";
+import { untilAborted } from "./until-aborted.ts";
+import { within } from "./within.ts";
+
+/** A connection to a server while one operation uses it. */
+export interface ServerConnection extends SqlConnection {
+  /** Whether it must not be used again: an error has shown that, or a statement on it was given up. */
+  readonly broken: boolean;
+  /** Stops waiting for the statement under way, which breaks the connection. */
+  giveUp(): void;
+  begin(): Promise<void>;
+  commit(): Promise<void>;
+  /** Undoes the transaction after an error. Rejects only with an error that tells more than that one. */
+  rollback(error: unknown): Promise<void>;
+}
+
+/** A connection to use alone until it is released. */
+export interface Lease<Connection> {
+  readonly connection: Connection;
+  release(): void;
+}
+
+/** Where connections come from: a pool, or one connection of the caller's. */
+export interface ServerConnections<Connection> {
+  /** Whether all happens in a transaction that the caller began, and ends. */
+  readonly inTransaction: boolean;
+  /** How long `acquire` may take; null where operations wait for their turn. */
+  readonly wait: { readonly milliseconds: number; readonly expired: () => Error } | null;
+  acquire(): Promise<Lease<Connection>>;
+  close(): Promise<void>;
+}
+
+/** What begins and ends a transaction inside the caller's. */
+export const savepoint = {
+  begin: "savepoint sessiondb",
+  commit: "release savepoint sessiondb",
+  rollback: "rollback to savepoint sessiondb",
+} as const;
+
+/** The connection was lost while it committed: the server may have committed all the same. */
+class UncertainCommit extends Error {
+  override get name(): string {
+    return "UncertainCommit";
+  }
+}
+
+/**
+ * The driver of a server's database. Work whose signal aborts while a statement runs gives its connection up. In the
+ * caller's transaction each operation is a savepoint, so that one that fails leaves the transaction sound: a statement
+ * under way is waited for, and nothing is retried.
+ */
+export abstract class ServerDriver<Connection extends ServerConnection> implements SqlDriver {
+  readonly patience: number;
+  readonly #connections: ServerConnections<Connection>;
+
+  constructor(connections: ServerConnections<Connection>, retryTimeout: number) {
+    this.#connections = connections;
+    // A transaction that failed is over: only who began it can begin another.
+    this.patience = connections.inTransaction ? 0 : retryTimeout;
+  }
+
+  /** Without a transaction: what must be read at one moment is read by one statement. */
+  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.use((on) => this.#run(on, work, signal), signal);
+  }
+
+  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.transaction((on) => this.#run(on, work, signal), signal);
+  }
+
+  abstract inspect(tables: readonly string[]): Promise<FoundSchema>;
+  abstract migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void>;
+
+  inCallersTransaction(): boolean {
+    return this.#connections.inTransaction;
+  }
+
+  classify(error: unknown): ClassifiedError {
+    return error instanceof UncertainCommit
+      ? { ...this.translate(error.cause), outcomeUnknown: true }
+      : this.translate(error);
+  }
+
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  /** Checks a connection, or sets it up, before it is used. */
+  protected abstract prepare(on: Connection): Promise<void>;
+
+  /** Classifies what the database's client threw. */
+  protected abstract translate(error: unknown): ClassifiedError;
+
+  protected async use<Result>(work: (on: Connection) => Promise<Result>, signal?: Signal): Promise<Result> {
+    const { connection, release } = await this.#acquire(signal);
+    try {
+      await this.#interruptible(connection, () => this.prepare(connection), signal);
+      return await work(connection);
+    } finally {
+      release();
+    }
+  }
+
+  protected transaction<Result>(work: (on: Connection) => Promise<Result>, signal?: Signal): Promise<Result> {
+    const isOwn = !this.inCallersTransaction();
+    return this.use(async (on) => {
+      await this.#interruptible(on, () => on.begin(), signal);
+      let isCommitting = false;
+      try {
+        const result = await work(on);
+        isCommitting = true;
+        await on.commit();
+        return result;
+      } catch (error) {
+        // A COMMIT that fails ends the transaction; a savepoint that is not released is still there.
+        if (!on.broken && !(isOwn && isCommitting)) {
+          await on.rollback(error);
+        }
+        throw on.broken && isOwn && isCommitting ? new UncertainCommit("The commit failed", { cause: error }) : error;
+      }
+    }, signal);
+  }
+
+  #run<Result>(on: Connection, work: Work<Result>, signal: Signal): Promise<Result> {
+    const interruptible: SqlConnection = {
+      execute: (statement, values) => this.#interruptible(on, async () => on.execute(statement, values), signal),
+    };
+    return runAsync(work(interruptible), signal);
+  }
+
+  async #interruptible<Value>(on: Connection, run: () => Promise<Value>, signal: Signal): Promise<Value> {
+    if (this.inCallersTransaction()) {
+      return run();
+    }
+    signal?.throwIfAborted();
+    return untilAborted(run(), signal, () => on.giveUp());
+  }
+
+  async #acquire(signal: Signal): Promise<Lease<Connection>> {
+    signal?.throwIfAborted();
+    const { wait } = this.#connections;
+    const acquiring = this.#connections.acquire();
+    const acquired = untilAborted(acquiring, signal);
+    const expire = (): never => {
+      throw wait?.expired();
+    };
+    try {
+      return await (wait === null ? acquired : within(acquired, wait.milliseconds, expire));
+    } catch (error) {
+      // A connection that comes too late is handed out all the same.
+      acquiring.then(
+        (late) => late.release(),
+        () => {},
+      );
+      throw error;
+    }
+  }
+}
+
+/** What was begun last on each connection: stores of one connection share its savepoint and transactions. */
+const lastOn = new WeakMap<object, Promise<void>>();
+
+/** Waits until all before it on a connection of the caller's are done. Resolves with what ends the turn. */
+export async function takeTurn(connection: object): Promise<() => void> {
+  const previous = lastOn.get(connection);
+  let done = (): void => {};
+  const turn = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  lastOn.set(connection, turn);
+  await previous;
+  return done;
+}
+
+/** Refuses values that are together more bytes than one statement may have. */
+export function checkSize(
+  values: readonly unknown[],
+  { what, limit, advice }: { readonly what: string; readonly limit: number; readonly advice: string },
+): void {
+  const texts = values.filter((each) => typeof each === "string");
+  // UTF-8 takes at most three bytes for each UTF-16 unit, so short texts need no counting.
+  if (texts.reduce((sum, text) => sum + text.length * 3, 0) > limit) {
+    const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    if (size > limit) {
+      throw new PayloadTooLargeError(what, { size, limit, advice });
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { DatabaseError } from "@sessiondb/core";
+import {
+  checkSize,
+  DriverError,
+  savepoint,
+  type ServerConnection,
+  type Statement,
+  type StatementResult,
+} from "@sessiondb/drizzle";
+import type { ClientBase, QueryArrayConfig, QueryArrayResult } from "pg";
+import { isConnectionLost, PostgresFailure } from "./postgres-errors.ts";
+
+/** What is the same for all connections of a store. */
+export interface PostgresConnectionOptions {
+  /** Whether all happens in a transaction that the caller began, and ends. */
+  readonly inTransaction: boolean;
+  /** Host and database, for messages. */
+  readonly place: string;
+  /** The tables and columns of the store. */
+  readonly names: readonly string[];
+  /** Milliseconds. */
+  readonly statementTimeout: number;
+}
+
+// READ COMMITTED, whatever the database's default: each statement sees what was committed before it.
+const own = { begin: "begin isolation level read committed", commit: "commit", rollback: "rollback" };
+
+/** Postgres refuses messages of 1 GiB, and all values of a statement travel in one. */
+const longestMessage = { what: "All JSON of one row together", limit: 1_000_000_000, advice: "" };
+
+/** Values come as text and are decoded by their columns, whatever parsers the application has set. */
+const asText = { getTypeParser: () => (text: string) => text };
+
+/** What a statement takes beside its text. */
+interface QueryOptions {
+  readonly values?: unknown[];
+  /** Milliseconds; zero would be the client's own time. */
+  readonly timeout?: number;
+  /** Whether it is a statement of a plan, which errors may quote. */
+  readonly isPlanned?: boolean;
+}
+
+/** Runs statements on one client of pg. */
+export class PostgresConnection implements ServerConnection {
+  readonly client: ClientBase;
+  broken = false;
+  readonly #options: PostgresConnectionOptions;
+  readonly #words: typeof own | typeof savepoint;
+
+  constructor(client: ClientBase, options: PostgresConnectionOptions) {
+    this.client = client;
+    this.#options = options;
+    this.#words = options.inTransaction ? savepoint : own;
+  }
+
+  giveUp(): void {
+    this.broken = true;
+  }
+
+  async execute({ text }: Statement<never>, values: unknown[]): Promise<StatementResult> {
+    checkSize(values, longestMessage);
+    const { rows, rowCount } = await this.query(text, { values });
+    return { rows, affected: rowCount ?? 0 };
+  }
+
+  async begin(): Promise<void> {
+    await this.query(this.#words.begin);
+  }
+
+  async commit(): Promise<void> {
+    const { command } = await this.query(this.#words.commit);
+    if (!this.#words.commit.startsWith(String(command).toLowerCase())) {
+      // Of a transaction in which a statement failed, COMMIT undoes all, and answers so without an error.
+      throw new DatabaseError(
+        `${this.#options.place} answered ${command} to a commit: a statement had failed, and nothing was stored.`,
+      );
+    }
+  }
+
+  async rollback(error: unknown): Promise<void> {
+    try {
+      await this.query(this.#words.rollback);
+    } catch (failure) {
+      this.broken = true;
+      if (error instanceof PostgresFailure && !(error.cause instanceof DriverError)) {
+        // The connection was lost, of which pg says many things.
+        throw failure;
+      }
+    }
+  }
+
+  /** Without a name: a prepared statement with one belongs to one server connection, and a pooler changes them. */
+  async query<Row extends unknown[] = unknown[]>(
+    text: string,
+    { values = [], timeout = this.#options.statementTimeout, isPlanned = false }: QueryOptions = {},
+  ): Promise<QueryArrayResult<Row>> {
+    const query: QueryArrayConfig & { query_timeout: number } = {
+      text,
+      values,
+      rowMode: "array",
+      types: asText,
+      query_timeout: timeout,
+    };
+    try {
+      return await this.client.query<Row>(query);
+    } catch (cause) {
+      this.broken ||= isConnectionLost(cause);
+      const { names } = this.#options;
+      throw new PostgresFailure(cause, { text, values, isPlanned, names });
+    }
+  }
+}
