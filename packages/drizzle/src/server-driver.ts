@@ -30,7 +30,7 @@ export interface ServerConnections<Connection> {
   /** Whether all happens in a transaction that the caller began, and ends. */
   readonly inTransaction: boolean;
   /** How long `acquire` may take; null where operations wait for their turn. */
-  readonly wait: { readonly milliseconds: number; readonly expired: () => Error } | null;
+  readonly wait: { readonly milliseconds: number; readonly expired: () => never } | null;
   acquire(): Promise<Lease<Connection>>;
   close(): Promise<void>;
 }
@@ -97,12 +97,13 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
   protected abstract translate(error: unknown): ClassifiedError;
 
   protected async use<Result>(work: (on: Connection) => Promise<Result>, signal?: Signal): Promise<Result> {
-    const { connection, release } = await this.#acquire(signal);
+    const lease = await this.#acquire(signal);
+    const { connection } = lease;
     try {
       await this.#interruptible(connection, () => this.prepare(connection), signal);
       return await work(connection);
     } finally {
-      release();
+      lease.release();
     }
   }
 
@@ -146,11 +147,8 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     const { wait } = this.#connections;
     const acquiring = this.#connections.acquire();
     const acquired = untilAborted(acquiring, signal);
-    const expire = (): never => {
-      throw wait?.expired();
-    };
     try {
-      return await (wait === null ? acquired : within(acquired, wait.milliseconds, expire));
+      return await (wait === null ? acquired : within(acquired, wait.milliseconds, wait.expired));
     } catch (error) {
       // A connection that comes too late is handed out all the same.
       acquiring.then(

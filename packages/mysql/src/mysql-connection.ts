@@ -1,19 +1,30 @@
-import { PayloadTooLargeError } from "@sessiondb/core";
-import type { Signal } from "@sessiondb/core/adapter";
-import { untilAborted, type SqlConnection, type Statement, type StatementResult } from "@sessiondb/drizzle";
+import { InvalidArgumentError } from "@sessiondb/core";
+import {
+  checkSize,
+  savepoint,
+  within,
+  type ServerConnection,
+  type Statement,
+  type StatementResult,
+} from "@sessiondb/drizzle";
 import type { Connection, ResultSetHeader } from "mysql2/promise";
-import { endsConnection, LostTransactionError, NoAnswerError, UnexpectedAnswerError } from "./mysql-errors.ts";
-import { within } from "./within.ts";
+import {
+  endsConnection,
+  leavesCommitOpen,
+  LostTransactionError,
+  NoAnswerError,
+  UnexpectedAnswerError,
+} from "./mysql-errors.ts";
 
 export interface MysqlResult extends StatementResult {
   /** Whether an insert met a row that it had to leave as it was; see `MysqlWrites`. */
   readonly kept: boolean;
 }
 
-/** What a server says of itself, read once. */
+/** What a server says of itself, once it was asked. */
 export interface ServerLimits {
   /** The most bytes that a statement may have with its parameters. */
-  readonly packetBytes: number;
+  packetBytes: number;
 }
 
 /** How many bytes of a packet are kept free for the statement's small parameters and the protocol. */
@@ -23,11 +34,13 @@ export const packetReserve = 64 * 1024;
 export const packetAdvice = "or raise the server's max_allowed_packet";
 
 export interface MysqlConnectionOptions {
+  /** The option that the connection comes from; `connection` is that of a transaction of the caller's. */
+  readonly origin: "url" | "pool" | "connection";
+  /** Whether the pool resets what the connection is set to when it is given back. */
+  readonly isReset: boolean;
   /** How long to wait for the answer to one statement, in milliseconds. */
   readonly timeout: number;
-  readonly limits: () => ServerLimits | null;
-  /** Gives up a statement under way when it aborts, and the connection with it. */
-  readonly signal?: Signal;
+  readonly limits: ServerLimits;
 }
 
 /** Results as the store decodes them. */
@@ -48,25 +61,28 @@ interface InnerConnection {
 }
 
 /** What a server says of a connection with its answer to a statement without rows. */
-export const status = { inTransaction: 1, autocommit: 2 } as const;
+const status = { inTransaction: 1, autocommit: 2 } as const;
 
 /** Runs statements on one connection of mysql2, as prepared ones: nothing is ever spliced into SQL text. */
-export class MysqlConnection implements SqlConnection {
+export class MysqlConnection implements ServerConnection {
   readonly connection: Connection;
-  /** Whether the connection must not be used again: an error has shown that, or a statement on it was given up. */
+  readonly options: MysqlConnectionOptions;
   broken = false;
-  readonly #timeout: number;
-  readonly #limits: () => ServerLimits | null;
-  readonly #signal: Signal;
+  /** Whether a statement on it was given up, which the server may still be running. */
+  isGivenUp = false;
   #inTransaction = false;
+  #leave: (reason: Error) => void = () => {};
+  readonly #left: Promise<never>;
   readonly #results: typeof plainResults | typeof uncastResults;
 
-  constructor(connection: Connection, { timeout, limits, signal }: MysqlConnectionOptions) {
+  constructor(connection: Connection, options: MysqlConnectionOptions) {
     this.connection = connection;
-    this.#timeout = timeout;
-    this.#limits = limits;
-    this.#signal = signal;
+    this.options = options;
     this.#results = (connection.config.typeCast ?? true) === true ? plainResults : uncastResults;
+    this.#left = new Promise((_, reject) => {
+      this.#leave = reject;
+    });
+    this.#left.catch(() => {});
   }
 
   /** What stays the same each time that a pool hands the connection out. */
@@ -83,14 +99,22 @@ export class MysqlConnection implements SqlConnection {
     return (this.connection as { readonly connection?: InnerConnection }).connection;
   }
 
-  async execute(statement: Statement<never>, values: unknown[]): Promise<MysqlResult> {
+  giveUp(): void {
+    this.isGivenUp = true;
+    this.broken = true;
+    this.#leave(new NoAnswerError());
+  }
+
+  execute(statement: Statement<never>, values: unknown[]): Promise<MysqlResult> {
     return this.query(statement.text, values);
   }
 
-  async query(sql: string, values: unknown[] = [], timeout = this.#timeout): Promise<MysqlResult> {
-    this.#checkSize(values);
+  async query(sql: string, values: unknown[] = [], timeout = this.options.timeout): Promise<MysqlResult> {
+    // A packet over the limit makes the server close the connection, which would look like a failure that passes.
+    const limit = this.options.limits.packetBytes - packetReserve;
+    checkSize(values, { what: "What one statement writes", limit, advice: packetAdvice });
     const send = () => this.connection.execute({ ...this.#results, sql, values });
-    const [result] = await this.#answer(send, { timeout, signal: this.#signal });
+    const [result] = await this.#answer(send, timeout);
     if (Array.isArray(result)) {
       return { rows: result as unknown[][], affected: 0, kept: false };
     }
@@ -102,31 +126,57 @@ export class MysqlConnection implements SqlConnection {
     return { rows: [], affected: Number(affectedRows), kept: Number(insertId) > 0 };
   }
 
+  /** Runs a statement that takes no parameters and cannot be prepared. Resolves with the server's status flags. */
+  async command(sql: string, timeout = this.options.timeout): Promise<number> {
+    const [result] = await this.#answer(() => this.connection.query(sql), timeout);
+    return (result as Partial<ResultSetHeader>).serverStatus ?? 0;
+  }
+
   /** Begins a transaction. Until it ends, each write whose answer says that it is gone is an error. */
   async begin(): Promise<void> {
+    const { origin } = this.options;
+    if (origin === "connection") {
+      checkOpen(await this.command(savepoint.begin));
+      return;
+    }
+    if (origin === "pool") {
+      // Connections of this store are set to it. Under a stricter level writers to neighbouring sessions deadlock.
+      await this.command("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    }
     const flags = await this.command("START TRANSACTION");
     this.#inTransaction = true;
     this.#checkTransaction(flags, { afterWrite: false });
   }
 
-  /** Runs a statement that takes no parameters and cannot be prepared. Resolves with the server's status flags. */
-  command(sql: string, timeout = this.#timeout): Promise<number> {
-    return this.#command(sql, { timeout, signal: this.#signal });
-  }
-
-  /** Ends a transaction. Nothing aborts that: whether it was committed would not be known. */
-  async end(sql: "COMMIT" | "ROLLBACK"): Promise<void> {
-    this.#inTransaction = false;
-    const flags = await this.#command(sql, { timeout: this.#timeout, signal: undefined });
-    if ((flags & status.inTransaction) !== 0) {
-      this.broken = true;
-      throw new LostTransactionError({ afterWrite: true });
+  async commit(): Promise<void> {
+    try {
+      await this.#end({ own: "COMMIT", inCallers: savepoint.commit });
+    } catch (error) {
+      this.broken ||= leavesCommitOpen(error);
+      throw error;
     }
   }
 
-  async #command(sql: string, wait: { timeout: number; signal: Signal }): Promise<number> {
-    const [result] = await this.#answer(() => this.connection.query(sql), wait);
-    return (result as Partial<ResultSetHeader>).serverStatus ?? 0;
+  /** After a deadlock there is no savepoint any more, and a broken connection is not used again. */
+  async rollback(): Promise<void> {
+    await this.#end({ own: "ROLLBACK", inCallers: savepoint.rollback }).catch(() => {});
+  }
+
+  /** Refuses a connection outside a transaction, where there are no savepoints: each statement would commit by itself. */
+  async checkTransaction(): Promise<void> {
+    checkOpen(await this.command("DO 0"));
+  }
+
+  async #end({ own, inCallers }: { own: string; inCallers: string }): Promise<void> {
+    if (this.options.origin === "connection") {
+      await this.command(inCallers);
+      return;
+    }
+    this.#inTransaction = false;
+    if (((await this.command(own)) & status.inTransaction) !== 0) {
+      this.broken = true;
+      throw new LostTransactionError({ afterWrite: true });
+    }
   }
 
   /** A server that restarted behind a proxy, or a proxy itself, may have lost a transaction without an error. */
@@ -138,16 +188,9 @@ export class MysqlConnection implements SqlConnection {
   }
 
   /** mysql2's own timeout does not cover the preparing of a statement. */
-  async #answer<Answer>(
-    send: () => Promise<Answer>,
-    { timeout, signal }: { timeout: number; signal: Signal },
-  ): Promise<Answer> {
-    signal?.throwIfAborted();
-    const giveUp = (): void => {
-      this.broken = true;
-    };
+  async #answer<Answer>(send: () => Promise<Answer>, timeout: number): Promise<Answer> {
     try {
-      return await within(untilAborted(send(), signal, giveUp), timeout, () => {
+      return await within(Promise.race([send(), this.#left]), timeout, () => {
         throw new NoAnswerError();
       });
     } catch (cause) {
@@ -155,21 +198,10 @@ export class MysqlConnection implements SqlConnection {
       throw cause;
     }
   }
+}
 
-  /** A packet over the limit makes the server close the connection, which would look like a failure that passes. */
-  #checkSize(values: readonly unknown[]): void {
-    const limits = this.#limits();
-    if (limits === null) {
-      return;
-    }
-    const limit = limits.packetBytes - packetReserve;
-    // UTF-8 takes at most three bytes for each UTF-16 unit, so short texts need no counting.
-    const texts = values.filter((each) => typeof each === "string");
-    if (texts.reduce((sum, each) => sum + each.length * 3, 0) > limit) {
-      const size = texts.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
-      if (size > limit) {
-        throw new PayloadTooLargeError("What one statement writes", { size, limit, advice: packetAdvice });
-      }
-    }
+function checkOpen(flags: number): void {
+  if ((flags & status.inTransaction) === 0 && (flags & status.autocommit) !== 0) {
+    throw new InvalidArgumentError("connection", "in a transaction that you began and have not ended");
   }
 }

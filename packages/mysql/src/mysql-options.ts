@@ -93,3 +93,11 @@ function checkDatabase(name: unknown, argument: string): string {
   }
   return name;
 }
+
+/** Host and database, for messages. */
+export function serverOf({ url, database }: MysqlOptions): string {
+  const parsed = url === undefined ? null : new URL(url);
+  const name = database ?? (parsed === null ? null : decodeURIComponent(parsed.pathname.slice(1)));
+  const where = parsed === null ? "the database server" : parsed.host;
+  return name === null ? where : `Database ${JSON.stringify(name)} on ${where}`;
+}

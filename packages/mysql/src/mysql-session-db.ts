@@ -1,12 +1,12 @@
 import type { SessionDb, SessionDbLimits } from "@sessiondb/core";
-import { DrizzleSessionDb, tableNames, type SqlDriver } from "@sessiondb/drizzle";
+import { DrizzleSessionDb, type ServerConnections, type SqlDialect } from "@sessiondb/drizzle";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
-import { packetAdvice } from "./mysql-connection.ts";
+import { packetAdvice, packetReserve, type MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
+import { PoolConnections, SingleConnection } from "./mysql-connections.ts";
 import { mysqlDialect } from "./mysql-dialect.ts";
-import { MysqlDriver, type MysqlPool } from "./mysql-driver.ts";
-import { checkConnection, readMysqlOptions, type MysqlOptions } from "./mysql-options.ts";
+import { MysqlDriver } from "./mysql-driver.ts";
+import { checkConnection, readMysqlOptions, serverOf, type MysqlOptions } from "./mysql-options.ts";
 import { MysqlReads } from "./mysql-reads.ts";
-import { MysqlTransactionDriver } from "./mysql-transaction-driver.ts";
 import { MysqlWrites } from "./mysql-writes.ts";
 import type { MySqlTableOptions } from "./schema.ts";
 
@@ -37,27 +37,21 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
 
 /** Session storage in MySQL (8.0.17 or later) or MariaDB (10.6 or later), shared safely by any number of processes. */
 export class MySqlSessionDb extends DrizzleSessionDb {
-  readonly #options: MysqlOptions;
-  readonly #server: string;
+  readonly #parts: MysqlParts;
 
   constructor(options: MySqlSessionDbOptions) {
     const read = readMysqlOptions(options);
-    const server = serverOf(read);
-    const { connectionTimeout, statementTimeout, retryTimeout, database = null } = read;
-    const { names } = mysqlDialect(tableOptions(read));
-    const driver = new MysqlDriver({
-      open: () => openPool(read),
-      database,
-      sessionTable: names.sessions,
-      tables: Object.values(names),
-      server,
-      patience: retryTimeout,
-      connectionTimeout,
-      statementTimeout,
+    const parts = partsOf(read);
+    const { dialect, limits } = parts;
+    super({
+      dialect,
+      Reads: MysqlReads,
+      Writes: MysqlWrites,
+      driver: driverOf(parts, poolOf(parts)),
+      limits: limitsOf(read.maxPayloadBytes, limits),
+      autoMigrate: read.autoMigrate,
     });
-    super({ ...partsOf(read, driver, () => driver.maxPayloadBytes), autoMigrate: read.autoMigrate });
-    this.#options = read;
-    this.#server = server;
+    this.#parts = parts;
   }
 
   /**
@@ -65,19 +59,10 @@ export class MySqlSessionDb extends DrizzleSessionDb {
    * one that fails leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(connection: Connection): SessionDb {
-    const { statementTimeout: timeout, database = null } = this.#options;
-    const { sessions: sessionTable } = tableNames(tableOptions(this.#options));
-    const driver = new MysqlTransactionDriver(checkConnection(connection), {
-      database,
-      sessionTable,
-      server: this.#server,
-      timeout,
-    });
-    return new DrizzleSessionDb({
-      ...partsOf(this.#options, driver, () => this.limits.maxPayloadBytes),
-      autoMigrate: false,
-      inTransactionOf: this,
-    });
+    const { options, limits } = this.#parts;
+    const { statementTimeout: timeout } = options;
+    const each = { origin: "connection", isReset: false, timeout, limits } as const;
+    return this.inTransaction(driverOf(this.#parts, new SingleConnection(checkConnection(connection), each)));
   }
 }
 
@@ -86,9 +71,32 @@ export function fromUrl(url: string): MySqlSessionDb {
   return new MySqlSessionDb({ url });
 }
 
-function partsOf(options: MysqlOptions, driver: SqlDriver, serverBytes: () => number) {
-  const { maxPayloadBytes } = options;
-  const limits: SessionDbLimits = {
+/** What all drivers of a store have in common. */
+interface MysqlParts {
+  readonly options: MysqlOptions;
+  readonly dialect: SqlDialect;
+  readonly limits: ServerLimits;
+  readonly server: string;
+}
+
+function partsOf(options: MysqlOptions): MysqlParts {
+  const limits = { packetBytes: Number.POSITIVE_INFINITY };
+  return { options, dialect: mysqlDialect(tableOptions(options)), limits, server: serverOf(options) };
+}
+
+function driverOf(
+  { options, dialect, limits, server }: MysqlParts,
+  connections: ServerConnections<MysqlConnection>,
+): MysqlDriver {
+  const { names } = dialect;
+  const { database = null, retryTimeout } = options;
+  const location = { tables: Object.values(names), sessionTable: names.sessions, database };
+  return new MysqlDriver({ connections, location, server, retryTimeout, limits });
+}
+
+function limitsOf(maxPayloadBytes: number, server: ServerLimits): SessionDbLimits {
+  const serverBytes = (): number => server.packetBytes - packetReserve;
+  return {
     maxIdLength: 128,
     get maxPayloadBytes() {
       return Math.min(maxPayloadBytes, serverBytes());
@@ -97,7 +105,6 @@ function partsOf(options: MysqlOptions, driver: SqlDriver, serverBytes: () => nu
       return serverBytes() < maxPayloadBytes ? packetAdvice : undefined;
     },
   };
-  return { driver, dialect: mysqlDialect(tableOptions(options)), limits, Reads: MysqlReads, Writes: MysqlWrites };
 }
 
 function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptions): MySqlTableOptions {
@@ -109,22 +116,18 @@ function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptio
   };
 }
 
-/** Host and database, for messages. */
-function serverOf({ url, database }: MysqlOptions): string {
-  const parsed = url === undefined ? null : new URL(url);
-  const name = database ?? (parsed === null ? null : decodeURIComponent(parsed.pathname.slice(1)));
-  const where = parsed === null ? "the database server" : parsed.host;
-  return name === null ? where : `Database ${JSON.stringify(name)} on ${where}`;
+function poolOf({ options, limits, server }: MysqlParts): PoolConnections {
+  const { pool, connectionTimeout, statementTimeout: timeout } = options;
+  const { config } = (pool?.pool ?? {}) as { readonly config?: { readonly resetOnRelease?: boolean } };
+  const isReset = config?.resetOnRelease === true;
+  const each = { origin: pool === undefined ? "url" : "pool", isReset, timeout, limits } as const;
+  return new PoolConnections({ open: () => pool ?? openPool(options), server, timeout: connectionTimeout, each });
 }
 
-function openPool({ url, pool, poolSize, connectionTimeout }: MysqlOptions): MysqlPool {
-  if (pool !== undefined) {
-    const { config } = pool.pool as { readonly config?: { readonly resetOnRelease?: boolean } };
-    return { pool, owned: false, isReset: config?.resetOnRelease === true };
-  }
+function openPool({ url, poolSize, connectionTimeout }: MysqlOptions): Pool {
   const uri = driverUrl(String(url));
   const { searchParams: given } = new URL(uri);
-  const opened = createPool({
+  const pool = createPool({
     uri,
     charset: "UTF8MB4_UNICODE_CI",
     ...(!given.has("connectionLimit") && { connectionLimit: poolSize }),
@@ -133,11 +136,11 @@ function openPool({ url, pool, poolSize, connectionTimeout }: MysqlOptions): Mys
     // Each statement of this store is prepared once per connection; lists of ids have many lengths.
     maxPreparedStatements: 200,
   });
-  opened.on("connection", (connection) => {
+  pool.on("connection", (connection) => {
     // A connection that is cut while it rests tells so by an event, which would end the process if nobody listened.
     (connection as unknown as NodeJS.EventEmitter).on("error", () => null);
   });
-  return { pool: opened, owned: true, isReset: false };
+  return pool;
 }
 
 /** The URL for mysql2, without what would make the store lose text, settings, or count of what it has written. */

@@ -69,7 +69,7 @@ export class PostgresConnection implements ServerConnection {
 
   async commit(): Promise<void> {
     const { command } = await this.query(this.#words.commit);
-    if (!this.#words.commit.startsWith(String(command).toLowerCase())) {
+    if (!this.#words.commit.startsWith(command.toLowerCase())) {
       // Of a transaction in which a statement failed, COMMIT undoes all, and answers so without an error.
       throw new DatabaseError(
         `${this.#options.place} answered ${command} to a commit: a statement had failed, and nothing was stored.`,

@@ -18,7 +18,7 @@ interface PoolConnectionsOptions {
 /** The clients of a pool. One that was opened here is closed here. */
 export class PoolConnections implements ServerConnections<PostgresConnection> {
   readonly inTransaction = false;
-  readonly wait: { readonly milliseconds: number; readonly expired: () => Error };
+  readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #options: PoolConnectionsOptions;
   readonly #each: PostgresConnectionOptions;
   #pool: Pool | null = null;
@@ -26,7 +26,7 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
   constructor(options: PoolConnectionsOptions, each: PostgresConnectionOptions) {
     this.#options = options;
     this.#each = each;
-    this.wait = { milliseconds: options.timeout, expired: () => this.#expired() };
+    this.wait = { milliseconds: options.timeout, expired: () => this.#expire() };
   }
 
   async acquire(): Promise<Lease<PostgresConnection>> {
@@ -54,14 +54,17 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
     try {
       return await this.#pool.connect();
     } catch (cause) {
-      throw cause instanceof Error && cause.message.startsWith("timeout exceeded") ? this.#expired({ cause }) : cause;
+      if (cause instanceof Error && cause.message.startsWith("timeout exceeded")) {
+        this.#expire({ cause });
+      }
+      throw cause;
     }
   }
 
-  #expired(options?: ErrorOptions): ConnectionWaitError {
+  #expire(options?: ErrorOptions): never {
     const pool = this.#pool;
     const isExhausted = pool !== null && pool.idleCount === 0 && pool.totalCount >= pool.options.max;
-    return new ConnectionWaitError(isExhausted, this.#options.timeout, options);
+    throw new ConnectionWaitError(isExhausted, this.#options.timeout, options);
   }
 }
 

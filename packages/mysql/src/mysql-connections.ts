@@ -1,0 +1,147 @@
+import { DatabaseBusyError } from "@sessiondb/core";
+import { takeTurn, within, type Lease, type ServerConnections } from "@sessiondb/drizzle";
+import type { Connection, Pool } from "mysql2/promise";
+import { MysqlConnection, type MysqlConnectionOptions } from "./mysql-connection.ts";
+
+/** How long closing waits for the server to take leave. */
+const closeTimeout = 2000;
+
+interface PoolConnectionsOptions {
+  /** Called once, at the first use. */
+  readonly open: () => Pool;
+  /** For error messages: host and database. */
+  readonly server: string;
+  /** How long to wait for a connection, in milliseconds. */
+  readonly timeout: number;
+  readonly each: MysqlConnectionOptions;
+}
+
+/**
+ * The connections of a pool. When one was given up, the server is told to end it: so what its transaction did is undone,
+ * and its locks are free. A pool that was opened here is closed here.
+ */
+export class PoolConnections implements ServerConnections<MysqlConnection> {
+  readonly inTransaction = false;
+  readonly wait: { readonly milliseconds: number; readonly expired: () => never };
+  readonly #options: PoolConnectionsOptions;
+  #pool: Pool | null = null;
+  /** The ends of connections that were given up. */
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(options: PoolConnectionsOptions) {
+    this.#options = options;
+    const { server, timeout } = options;
+    const expired = (): never => {
+      throw new DatabaseBusyError(
+        `No connection to ${server} became free within ${timeout} ms: the pool's are all in use.`,
+      );
+    };
+    this.wait = { milliseconds: timeout, expired };
+  }
+
+  async acquire(): Promise<Lease<MysqlConnection>> {
+    this.#pool ??= this.#options.open();
+    const pooled = await this.#pool.getConnection();
+    const connection = new MysqlConnection(pooled, this.#options.each);
+    const release = (): void => {
+      if (!connection.broken) {
+        pooled.release();
+        return;
+      }
+      const thread = threadOf(pooled);
+      cutOff(pooled);
+      if (connection.isGivenUp) {
+        this.#end(thread);
+      }
+    };
+    return { connection, release };
+  }
+
+  async close(): Promise<void> {
+    await within(Promise.all(this.#ending), closeTimeout, () => null);
+    const pool = this.#pool;
+    this.#pool = null;
+    if (pool !== null && this.#options.each.origin === "url") {
+      // A connection that was cut unnoticed never says goodbye.
+      await within(pool.end(), closeTimeout, () => null);
+    }
+  }
+
+  /** Ends a connection at the server, in the background. If that fails, it ends once its statement does. */
+  #end(thread: MysqlThread): void {
+    const ending = this.#killThread(thread)
+      .catch(() => {})
+      .finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  /**
+   * A server that waits for a lock does not see that its client has left, and would hold what the transaction has locked for
+   * as long as it waits.
+   */
+  async #killThread({ id, port }: MysqlThread): Promise<void> {
+    const lease = await this.acquire();
+    try {
+      // Behind a balancer this may be another server, where the number is that of somebody else's connection.
+      const { rows } = await lease.connection.query(
+        "select id from information_schema.processlist where id = ? and substring_index(host, ':', -1) = ?",
+        [id, port],
+      );
+      for (const [found] of rows) {
+        await lease.connection.command(`KILL ${Number(found)}`);
+      }
+    } finally {
+      lease.release();
+    }
+  }
+}
+
+/** The connection of a transaction of the caller's, used by one operation after the other. */
+export class SingleConnection implements ServerConnections<MysqlConnection> {
+  readonly inTransaction = true;
+  readonly wait = null;
+  readonly #connection: Connection;
+  readonly #options: MysqlConnectionOptions;
+
+  constructor(connection: Connection, options: MysqlConnectionOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  async acquire(): Promise<Lease<MysqlConnection>> {
+    const connection = new MysqlConnection(this.#connection, this.#options);
+    return { connection, release: await takeTurn(connection.identity) };
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A connection as its server knows it. */
+interface MysqlThread {
+  readonly id: number;
+  /** The port on the client's side; "localhost" for a socket of the machine. */
+  readonly port: string;
+}
+
+function threadOf(connection: Connection): MysqlThread {
+  return { id: connection.threadId, port: String(socketOf(connection)?.localPort ?? "localhost") };
+}
+
+/**
+ * Closes a connection at once. The driver's own destroy() closes its half of the socket alone: it would still read the
+ * server's farewell and print a warning about it on the console.
+ */
+function cutOff(connection: Connection): void {
+  connection.destroy();
+  socketOf(connection)?.destroy?.();
+}
+
+interface Socket {
+  readonly localPort?: number;
+  destroy?(): void;
+}
+
+/** The socket beneath a connection, or beneath one of a pool. */
+function socketOf(connection: Connection): Socket | undefined {
+  return (connection as { readonly connection?: { readonly stream?: Socket } }).connection?.stream;
+}
