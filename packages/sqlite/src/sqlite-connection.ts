@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from "@sessiondb/core";
+import nodeModule from "node:module";
+import { DatabaseError, InvalidArgumentError } from "@sessiondb/core";
 import {
   runSync,
   type FoundSchema,
@@ -7,7 +8,7 @@ import {
   type StatementResult,
   type Work,
 } from "@sessiondb/drizzle";
-import type { Database, Statement as PreparedStatement, Transaction } from "better-sqlite3";
+import BetterSqlite3, { type Database, type Statement as PreparedStatement, type Transaction } from "better-sqlite3";
 import { nameContains, nameFunction } from "./sqlite-dialect.ts";
 import { HeldRowError, RefusedStatementError } from "./sqlite-errors.ts";
 import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection.ts";
@@ -100,5 +101,97 @@ function refusable<Result>(run: () => Result): Result {
     return run();
   } catch (cause) {
     throw new RefusedStatementError(cause);
+  }
+}
+
+/** A database file, and how it is opened. */
+export interface SqliteFile {
+  /** A path, or `:memory:`. */
+  readonly file: string;
+  readonly readonly: boolean;
+  readonly synchronous: "full" | "normal";
+}
+
+/** SQLite's own waiting for a lock blocks the thread, once for each call under way. All waiting is in `withRetry`, which does not. */
+const blockingTimeout = 0;
+
+/** A connection of the caller's. */
+export function connectionOf(client: Database): SqliteConnection {
+  const connection = new SqliteConnection(client);
+  connection.checkSettings("client");
+  return connection;
+}
+
+/** A connection of the store's own. */
+export function openFile({ file, readonly, synchronous }: SqliteFile): SqliteConnection {
+  checkVersions();
+  const client = new BetterSqlite3(file, { readonly, timeout: blockingTimeout });
+  try {
+    // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
+    client.exec(`pragma synchronous = ${synchronous}; pragma foreign_keys = on`);
+    const connection = new SqliteConnection(client);
+    connection.checkSettings("file");
+    return connection;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/** What decides whether better-sqlite3 can be used. */
+interface Versions {
+  /** Of better-sqlite3; null where it is not known, as in a bundle. */
+  readonly driver: string | null;
+  /** Of Node. */
+  readonly node: string;
+  /** Of Node-API. */
+  readonly napi: string | undefined;
+}
+
+/** The Node-API that better-sqlite3 13 is built for: it is in Node 22.14 and newer. */
+const neededNapi = 10;
+
+/**
+ * What to do about versions that end the process without an error, or null for those that work together.
+ */
+export function problemOfVersions({ driver, node, napi }: Versions): string | null {
+  const major = Number(driver?.split(".")[0] ?? Number.NaN);
+  if (major >= 13 && Number(napi) < neededNapi) {
+    return `better-sqlite3 ${driver} crashes Node ${node}. Install better-sqlite3@12, or run on Node 22.14 or newer.`;
+  }
+  if (major <= 12 && abortsWithCompiledModules(node)) {
+    return `better-sqlite3 ${driver} aborts Node ${node} at its garbage collection. Install better-sqlite3@13.`;
+  }
+  return null;
+}
+
+/** Node 24.19 finalises the objects of a module that is not built for Node-API when their environment is gone. */
+function abortsWithCompiledModules(node: string): boolean {
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  return major === 24 && minor >= 19;
+}
+
+let checked = false;
+
+/** Throws before the native module is loaded, which would end the process. */
+function checkVersions(): void {
+  if (checked) {
+    return;
+  }
+  const { node, napi } = process.versions;
+  const problem = problemOfVersions({ driver: installedDriver(), node, napi });
+  if (problem !== null) {
+    throw new DatabaseError(problem);
+  }
+  checked = true;
+}
+
+function installedDriver(): string | null {
+  try {
+    // By the default export, since webpack tries to follow `createRequire` when it is imported by name.
+    const manifest: unknown = nodeModule.createRequire(import.meta.url)("better-sqlite3/package.json");
+    return (manifest as { version?: string }).version ?? null;
+  } catch {
+    return null;
   }
 }

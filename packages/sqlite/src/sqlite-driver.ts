@@ -1,28 +1,20 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import type { ClassifiedError, FoundSchema, SqlDriver, Work } from "@sessiondb/drizzle";
-import Database from "better-sqlite3";
-import { checkVersions } from "./driver-versions.ts";
-import { SqliteConnection } from "./sqlite-connection.ts";
+import type { Database } from "better-sqlite3";
+import { connectionOf, openFile, type SqliteConnection, type SqliteFile } from "./sqlite-connection.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
 
-export interface SqliteDriverOptions {
-  /** A path, or `:memory:`. */
-  readonly file: string;
+export interface SqliteDriverOptions extends SqliteFile {
   /** The caller's own connection, in place of `file`. It is never closed. */
-  readonly client: Database.Database | null;
+  readonly client: Database | null;
   /** Whether all happens in a transaction that the caller began on `client`, and ends. */
   readonly inTransaction: boolean;
-  readonly readonly: boolean;
-  readonly synchronous: "full" | "normal";
   /** Milliseconds. */
   readonly busyTimeout: number;
   /** The names of the tables, for errors. */
   readonly names: readonly string[];
 }
-
-/** SQLite's own waiting for a lock blocks the thread, once for each call under way. All waiting is in `withRetry`, which does not. */
-const blockingTimeout = 0;
 
 /**
  * One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does, so a
@@ -95,26 +87,5 @@ export class SqliteDriver implements SqlDriver {
       this.#isWal = true;
     }
     return connection;
-  }
-}
-
-function connectionOf(client: Database.Database): SqliteConnection {
-  const connection = new SqliteConnection(client);
-  connection.checkSettings("client");
-  return connection;
-}
-
-function openFile({ file, readonly, synchronous }: SqliteDriverOptions): SqliteConnection {
-  checkVersions();
-  const client = new Database(file, { readonly, timeout: blockingTimeout });
-  try {
-    // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
-    client.exec(`pragma synchronous = ${synchronous}; pragma foreign_keys = on`);
-    const connection = new SqliteConnection(client);
-    connection.checkSettings("file");
-    return connection;
-  } catch (error) {
-    client.close();
-    throw error;
   }
 }

@@ -1,21 +1,10 @@
-import { InvalidArgumentError, type SessionDb } from "@sessiondb/core";
-import {
-  checkLeftOut,
-  count,
-  flag,
-  milliseconds,
-  objectWith,
-  oneOf,
-  optional,
-  readOptions,
-  type OptionReaders,
-} from "@sessiondb/core/adapter";
-import { DrizzleSessionDb, tableOptionReaders, type SqlDialect } from "@sessiondb/drizzle";
+import type { SessionDb } from "@sessiondb/core";
+import { DrizzleSessionDb, type SqlDialect } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
-import { checkFileName, fileOfUrl } from "./file-names.ts";
 import type { SqliteTableOptions } from "./schema.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
+import { checkClient, fileOfUrl, readSqliteOptions } from "./sqlite-options.ts";
 import { SqliteReads } from "./sqlite-reads.ts";
 
 export interface SqliteSessionDbOptions extends SqliteTableOptions {
@@ -42,35 +31,13 @@ export interface SqliteSessionDbOptions extends SqliteTableOptions {
   maxPayloadBytes?: number;
 }
 
-const readClient = objectWith<Database>(["prepare", "inTransaction"], "a connection of better-sqlite3");
-
-const optionReaders = {
-  ...tableOptionReaders,
-  file: optional(checkFileName),
-  client: optional(readClient),
-  autoMigrate: flag(true),
-  readonly: flag(false),
-  synchronous: oneOf("full", "normal"),
-  busyTimeout: milliseconds({ from: 0, otherwise: 10_000 }),
-  maxPayloadBytes: count({ from: 1, otherwise: 256 * 1024 * 1024 }),
-} satisfies OptionReaders<SqliteSessionDbOptions>;
-
 /** Session storage in one SQLite file, shared safely by any number of processes on one machine. */
 export class SqliteSessionDb extends DrizzleSessionDb {
   readonly #dialect: SqlDialect;
 
   constructor(options: SqliteSessionDbOptions) {
-    const read = readOptions(options, optionReaders);
+    const read = readSqliteOptions(options);
     const { file, client, readonly } = read;
-    if ((file === undefined) === (client === undefined)) {
-      throw new InvalidArgumentError("options", "an object with either file or client");
-    }
-    if (client !== undefined) {
-      checkLeftOut(options, ["readonly", "synchronous"], "client");
-    }
-    if (file === ":memory:" && readonly) {
-      throw new InvalidArgumentError("readonly", 'false beside ":memory:", which is empty at first');
-    }
     const dialect = sqliteDialect(options);
     super({
       driver: new SqliteDriver({
@@ -95,11 +62,10 @@ export class SqliteSessionDb extends DrizzleSessionDb {
    * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: Database): SessionDb {
-    readClient(client, "client");
     return this.inTransaction(
       new SqliteDriver({
         file: "",
-        client,
+        client: checkClient(client),
         inTransaction: true,
         readonly: false,
         synchronous: "full",

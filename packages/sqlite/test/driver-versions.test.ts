@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { problemOfVersions } from "../src/driver-versions.ts";
+import { problemOfVersions } from "../src/sqlite-connection.ts";
 
 // Each cell was tried: these Nodes were run with these drivers, or end the process as their neighbours did.
 const drivers = ["12.0.0", "12.11.1", "13.0.0", "13.2.0", "14.0.0"];

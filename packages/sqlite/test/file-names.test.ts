@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { fileOfUrl } from "../src/file-names.ts";
+import { fileOfUrl } from "../src/sqlite-options.ts";
 import { query, runWorker, temporaryFolder } from "./support.ts";
 
 // Which file a name means, seen from a process of its own in an empty folder: the file that is meant, or a refusal.

@@ -2,7 +2,58 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
-import { isStorable } from "@sessiondb/core/adapter";
+import {
+  checkLeftOut,
+  count,
+  flag,
+  isStorable,
+  milliseconds,
+  objectWith,
+  oneOf,
+  optional,
+  readOptions,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
+import { tableOptionReaders } from "@sessiondb/drizzle";
+import type { Database } from "better-sqlite3";
+import type { SqliteSessionDbOptions } from "./sqlite-session-db.ts";
+
+const readClient = objectWith<Database>(["prepare", "inTransaction"], "a connection of better-sqlite3");
+
+const readers = {
+  ...tableOptionReaders,
+  file: optional(checkFileName),
+  client: optional(readClient),
+  autoMigrate: flag(true),
+  readonly: flag(false),
+  synchronous: oneOf("full", "normal"),
+  busyTimeout: milliseconds({ from: 0, otherwise: 10_000 }),
+  maxPayloadBytes: count({ from: 1, otherwise: 256 * 1024 * 1024 }),
+} satisfies OptionReaders<SqliteSessionDbOptions>;
+
+export type SqliteOptions = OptionsRead<typeof readers>;
+
+/** The connection of a transaction of the caller's. */
+export function checkClient(client: unknown): Database {
+  return readClient(client, "client");
+}
+
+/** Reads the options of the constructor. */
+export function readSqliteOptions(given: object): SqliteOptions {
+  const options = readOptions(given, readers);
+  const { file, client, readonly } = options;
+  if ((file === undefined) === (client === undefined)) {
+    throw new InvalidArgumentError("options", "an object with either file or client");
+  }
+  if (client !== undefined) {
+    checkLeftOut(given, ["readonly", "synchronous"], "client");
+  }
+  if (file === memory && readonly) {
+    throw new InvalidArgumentError("readonly", `false beside "${memory}", which is empty at first`);
+  }
+  return options;
+}
 
 // Which file a name means. better-sqlite3 cuts white space off, takes a blank name for a database that it throws away, and
 // SQLite has names of its own; so what would be another file than the one written, or none, is refused.
@@ -38,7 +89,7 @@ function problemOf(name: string, platform: Platform): string | null {
 }
 
 /** Reads the option `file`. */
-export function checkFileName(name: unknown, argument: string): string {
+function checkFileName(name: unknown, argument: string): string {
   if (typeof name !== "string") {
     throw new InvalidArgumentError(argument, `a path as a string, or "${memory}"`);
   }
