@@ -1,9 +1,9 @@
 import { DatabaseError } from "@sessiondb/core";
 import { admitted, parseSessionRow, parseSource, touched, withColumns, type SessionRow } from "@sessiondb/core/adapter";
 import { namingArguments } from "./refused-document.ts";
-import type { StatementSets } from "./run-flows.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { parseSession } from "./sql-parts.ts";
+import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
 /** How often a session that can neither be inserted nor locked is tried. */
@@ -20,9 +20,9 @@ export interface Claim {
 
 /** Creates sessions, or locks and changes those that are there. */
 export class Claims {
-  readonly #sets: Pick<StatementSets, "reads" | "writes" | "names">;
+  readonly #sets: StatementSets;
 
-  constructor(sets: Pick<StatementSets, "reads" | "writes" | "names">) {
+  constructor(sets: StatementSets) {
     this.#sets = sets;
   }
 

@@ -1,10 +1,4 @@
-import {
-  CorruptDataError,
-  RunConflictError,
-  SchemaMismatchError,
-  type Run,
-  type SessionDbError,
-} from "@sessiondb/core";
+import { RunConflictError, type Run, type SessionDbError } from "@sessiondb/core";
 import {
   admitOwner,
   decodeRows,
@@ -15,7 +9,6 @@ import {
   parseRunRow,
   parseSource,
   touched,
-  type GivenTimes,
   type PageOf,
   type RunChangeFunction,
   type RunListQuery,
@@ -27,257 +20,178 @@ import {
   type RunsWanted,
   type RunWrite,
 } from "@sessiondb/core/adapter";
-import type { LegacyRuns, LegacySession, LegacySessionRuns } from "./legacy-runs.ts";
-import { mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
 import type { TableNames } from "./names.ts";
 import { notWritten } from "./not-written.ts";
 import { namingArguments } from "./refused-document.ts";
-import type { Layout } from "./schema-manager.ts";
+import { callOut } from "./retry.ts";
 import type { RunOfSession, SessionReads, TurnRun } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { parseRun, parseRunData, positionOf, type StoredRun } from "./sql-parts.ts";
-import { callOut } from "./retry.ts";
+import { parseRun, parseRunData, positionOf, type ListedRow, type RawSession, type StoredRun } from "./sql-parts.ts";
+import type { StatementSets } from "./statement-sets.ts";
 import { readable } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
-/** The statements that flows are made of. */
-export interface StatementSets {
-  readonly reads: SessionReads;
-  readonly writes: SessionWrites;
-  readonly legacy: LegacyRuns;
-  readonly names: TableNames;
+/** A session with its runs, which are decoded once it is clear that the session may be seen. */
+export interface WholeSession {
+  readonly session: RawSession;
+  readonly runs: () => Run[];
+}
+
+/** A run to write. */
+export interface PutRun {
+  readonly run: RunRow<string>;
+  /** Whether a run that is stored takes the time given. */
+  readonly keepsTime?: boolean;
+  /** What the caller calls the run. */
+  readonly argument?: string;
 }
 
 /** The contract's operations on runs, as steps in a transaction. */
 export class RunFlows {
-  readonly #reads: SessionReads;
-  readonly #writes: SessionWrites;
-  readonly #legacy: LegacyRuns;
-  readonly #names: TableNames;
+  /** Whether the runs table holds all runs there are. */
+  readonly areAllRows: boolean = true;
+  protected readonly reads: SessionReads;
+  protected readonly writes: SessionWrites;
+  protected readonly names: TableNames;
 
-  constructor({ reads, writes, legacy, names }: StatementSets) {
-    this.#reads = reads;
-    this.#writes = writes;
-    this.#legacy = legacy;
-    this.#names = names;
+  constructor({ reads, writes, names }: StatementSets) {
+    this.reads = reads;
+    this.writes = writes;
+    this.names = names;
   }
 
-  /** The runs wanted of a session, from the rows and, if there is one, the column of Agno 2. */
-  *runsOf(
-    on: SqlConnection,
-    layout: Layout,
-    { row, wanted }: { row: LegacySession; wanted: RunsWanted },
-  ): Steps<Run[]> {
-    if (wanted === "none") {
-      return [];
-    }
-    const legacy = layout.mergeLegacy ? yield* this.#legacy.runsOf(on, row) : [];
-    if (legacy.length > 0 || !layout.runsTable) {
-      const rows = layout.runsTable ? yield* this.#reads.allRuns(on, row.sessionId) : [];
-      return mergedRuns(legacy, this.decode(rows), wanted);
-    }
-    return this.decode(yield* this.#reads.runsOf(on, row.sessionId, wanted));
+  *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<WholeSession | null> {
+    const found = yield* this.reads.sessionWithRuns(on, sessionId, wanted);
+    return found && { session: found.session, runs: () => this.decode(found.runs) };
   }
 
-  /** `runsOf`, whose fault, if a run cannot be read, comes when the runs are asked for. */
-  *runsOrFault(
+  /** The sessions of a page, by their ids; one that is gone since the page was read is not among them. */
+  *withRuns(
     on: SqlConnection,
-    layout: Layout,
-    wanted: { row: LegacySession; wanted: RunsWanted },
-  ): Steps<() => Run[]> {
-    try {
-      const runs = yield* this.runsOf(on, layout, wanted);
-      return () => runs;
-    } catch (error) {
-      if (!(error instanceof CorruptDataError)) {
-        throw error;
-      }
-      return () => {
-        throw error;
-      };
+    page: readonly ListedRow[],
+    wanted: Exclude<RunsWanted, "none">,
+  ): Steps<ReadonlyMap<string, WholeSession>> {
+    const found = page.length === 0 ? [] : yield* this.reads.withRuns(on, page, wanted);
+    const whole = new Map<string, WholeSession>();
+    for (const [sessionId, { session, runs }] of found) {
+      whole.set(sessionId, { session, runs: () => this.decode(runs) });
     }
+    return whole;
   }
 
-  *putRun(
-    on: SqlConnection,
-    layout: Layout,
-    { run, keptTimes, argument = "run" }: { run: RunRow<string>; keptTimes: GivenTimes | null; argument?: string },
-  ): Steps<void> {
-    const keepsTime = keptTimes?.runs.has(run) ?? false;
-    const placed = layout.mergeLegacy ? yield* this.#legacy.place(on, run) : run;
-    const row = keepsTime ? { ...placed, createdAt: run.createdAt } : placed;
-    if (!(yield* namingArguments(this.#writes.putRun(on, row, keepsTime), () => argument))) {
+  *putRun(on: SqlConnection, { run, keepsTime = false, argument = "run" }: PutRun): Steps<void> {
+    if (!(yield* namingArguments(this.writes.putRun(on, run, keepsTime), () => argument))) {
       throw yield* this.refusal(on, run);
     }
   }
 
   /** Why a run was not written. */
   *refusal(on: SqlConnection, { runId, sessionId }: RunRow<string>): Steps<SessionDbError> {
-    const [stored] = yield* this.#reads.runsById(on, [runId]);
+    const [stored] = yield* this.reads.runsById(on, [runId]);
     return stored !== undefined && stored.sessionId !== sessionId
       ? new RunConflictError(runId, sessionId)
-      : notWritten(`Run ${JSON.stringify(runId)} was not written to ${this.#names.runs}.`);
+      : notWritten(`Run ${JSON.stringify(runId)} was not written to ${this.names.runs}.`);
   }
 
   /** What a turn's conditions and `deleteRunsAfter` look at. */
-  *turnRuns(on: SqlConnection, layout: Layout, write: RunWrite): Steps<TurnRun[]> {
-    const { run, conditions, deleteAfter } = write;
+  *turnRuns(on: SqlConnection, { run, conditions, deleteAfter }: RunWrite): Steps<TurnRun[]> {
     const named = [conditions?.newest, deleteAfter].flatMap((each) => each?.runId ?? []);
-    const from = layout.mergeLegacy || deleteAfter?.runId === null ? "the first" : named;
-    const rows = yield* this.#reads.turnRuns(on, run, { from, any: conditions?.newest?.runId === null });
-    const legacy = layout.mergeLegacy ? yield* this.#legacy.sessionWithRuns(on, run.sessionId) : null;
-    if (legacy === null) {
-      return rows;
-    }
-    // In the merged order: that of the column, each replaced by its row, then the other rows.
-    const merged = new Map<string, TurnRun>();
-    for (const [runIndex, { runId, parentRunId = null, status = null, createdAt }] of legacy.runs.entries()) {
-      const { sessionId } = run;
-      merged.set(runId, { runId, sessionId, parentRunId, status, runIndex, createdAt: createdAt ?? 0 });
-    }
-    for (const row of rows) {
-      merged.set(row.runId, row);
-    }
-    return [...merged.values()];
+    const from = deleteAfter?.runId === null ? "the first" : named;
+    return yield* this.reads.turnRuns(on, run, { from, any: conditions?.newest?.runId === null });
   }
 
-  /** Deletes runs of a session that is locked, from the rows and from the column of Agno 2. */
-  *deleteRuns(
-    on: SqlConnection,
-    layout: Layout,
-    { sessionId, runIds }: { sessionId: string; runIds: readonly string[] },
-  ): Steps<void> {
-    if (runIds.length === 0) {
-      return;
-    }
+  /** Moves a run to the place that runs deleted before it have left. */
+  moveRun(on: SqlConnection, { runId }: RunRow<string>, place: number): Steps<void> {
+    return this.writes.setRunIndex(on, runId, place);
+  }
+
+  /** Deletes runs of a session that is locked. */
+  *deleteRuns(on: SqlConnection, _sessionId: string, runIds: readonly string[]): Steps<void> {
     yield* this.#deleteRows(on, runIds);
-    const legacy = layout.legacyColumn ? yield* this.#legacy.sessionWithRuns(on, sessionId) : null;
-    if (legacy !== null) {
-      yield* this.#legacy.remove(on, legacy.session, new Set(runIds));
-    }
   }
 
   /** Deletes the rows of runs, as far as they are still there. */
   *#deleteRows(on: SqlConnection, runIds: readonly string[]): Steps<void> {
-    const deleted = yield* this.#writes.deleteRuns(on, runIds);
-    const left = deleted < runIds.length ? yield* this.#reads.runsById(on, runIds) : [];
+    const deleted = yield* this.writes.deleteRuns(on, runIds);
+    const left = deleted < runIds.length ? yield* this.reads.runsById(on, runIds) : [];
     if (left.length > 0) {
-      throw notWritten(`${left.length} of ${runIds.length} runs were not deleted from ${this.#names.runs}.`);
+      throw notWritten(`${left.length} of ${runIds.length} runs were not deleted from ${this.names.runs}.`);
     }
   }
 
-  *changeRun(
-    on: SqlConnection,
-    layout: Layout,
-    { scope, change }: { scope: RunScopeQuery; change: RunChangeFunction },
-  ): Steps<Run | null> {
+  *changeRun(on: SqlConnection, scope: RunScopeQuery, change: RunChangeFunction): Steps<Run | null> {
     const { runId, userId } = scope;
-    const sessionId = scope.sessionId ?? (yield* this.#findRun(on, layout, scope))?.sessionId ?? null;
-    const session = sessionId === null ? null : yield* this.#reads.lockSession(on, sessionId);
+    const sessionId = scope.sessionId ?? (yield* this.findRun(on, scope))?.sessionId ?? null;
+    const session = sessionId === null ? null : yield* this.reads.lockSession(on, sessionId);
     // Read under the lock: the one that held it may have changed or deleted the run.
-    const found = session === null ? null : yield* this.#findRun(on, layout, scope);
+    const found = session === null ? null : yield* this.findRun(on, scope);
     if (session === null || found === null || found.sessionId !== session.sessionId) {
       return null;
     }
     if (userId !== null) {
       admitOwner(session, userId, scope.sessionId === null ? runId : null);
     }
-    const stored: RunRow = { ...found, runData: parseRunData(found, this.#names.runs, parseSource) };
+    const stored: RunRow = { ...found, runData: parseRunData(found, this.names.runs, parseSource) };
     const changed = callOut(() => change(stored));
-    yield* this.#writes.updateSession(on, session.sessionId, touched(session, userId));
+    yield* this.writes.updateSession(on, session.sessionId, touched(session, userId));
     if (changed === null) {
-      yield* this.deleteRuns(on, layout, { sessionId: session.sessionId, runIds: [runId] });
-      yield* this.#writes.renumberRuns(on, session.sessionId);
+      yield* this.deleteRuns(on, session.sessionId, [runId]);
+      yield* this.writes.renumberRuns(on, session.sessionId);
       return null;
     }
-    yield* this.putRun(on, layout, { run: changed, keptTimes: null, argument: "change" });
+    yield* this.putRun(on, { run: changed, argument: "change" });
     return decodeRun({ ...parseRunRow(changed), createdAt: stored.createdAt });
   }
 
-  /** The row of a run, not parsed yet; made from the column of Agno 2 where the run is only there. */
-  *#findRun(on: SqlConnection, layout: Layout, query: RunQuery): Steps<RunRow<unknown> | null> {
-    const row = layout.runsTable ? yield* this.#reads.runRow(on, query.runId) : null;
-    return row === null && layout.mergeLegacy ? yield* this.#legacy.rowOfRun(on, query) : row;
+  /** The row of a run, not parsed yet. */
+  protected *findRun(on: SqlConnection, { runId }: RunQuery): Steps<RunRow<unknown> | null> {
+    return yield* this.reads.runRow(on, runId);
   }
 
-  *readRun(on: SqlConnection, layout: Layout, { runId, userId }: RunQuery): Steps<Run | null> {
-    const [row] = layout.runsTable ? yield* this.#reads.runsById(on, [runId]) : [];
-    if (row !== undefined) {
-      return userId === null || row.ownerId === userId ? parseRun(row, this.#names.runs) : null;
-    }
-    const legacy = layout.mergeLegacy ? yield* this.#legacy.sessionOfRun(on, { runId, userId }) : null;
-    if (legacy === null || (userId !== null && legacy.session.userId !== userId)) {
-      return null;
-    }
-    return legacy.runs.find((run) => run.runId === runId) ?? null;
+  *readRun(on: SqlConnection, { runId, userId }: RunQuery): Steps<Run | null> {
+    const [row] = yield* this.reads.runsById(on, [runId]);
+    return row === undefined ? null : this.visible(row, userId);
   }
 
-  *listRuns(on: SqlConnection, layout: Layout, query: RunListQuery): Steps<PageOf<Run, RunPosition>> {
-    if (query.sessionId === null) {
-      yield* this.requireCopiedRuns(on, layout, "Runs can be listed across sessions");
-    } else if (layout.mergeLegacy) {
-      const row = yield* this.#reads.session(on, query.sessionId);
-      if (row === null || (query.userId !== null && row.userId !== query.userId)) {
-        return { items: [], next: null, previous: null, unreadable: [] };
-      }
-      const legacy = yield* this.#legacy.runsOf(on, row);
-      if (!layout.runsTable || legacy.length > 0) {
-        return pageOfRuns(legacy, layout.runsTable ? yield* this.#listedRows(on, row.sessionId) : [], query);
-      }
+  /** A run for a user who may see it. */
+  protected visible(row: RunOfSession, userId: string | null): Run | null {
+    return userId === null || row.ownerId === userId ? parseRun(row, this.names.runs) : null;
+  }
+
+  *listRuns(on: SqlConnection, query: RunListQuery): Steps<PageOf<Run, RunPosition>> {
+    const { sessionId, start } = query;
+    if (sessionId === null) {
+      yield* this.requireRows(on, "Runs can be listed across sessions");
     }
-    const { start } = query;
     const resumed = start && { ...start, position: yield* this.#currentPlace(on, query, start.position) };
-    const rows = yield* this.#reads.runs(on, { ...query, start: resumed, limit: query.limit + 1 });
+    const rows = yield* this.reads.runs(on, { ...query, start: resumed, limit: query.limit + 1 });
     const page = pageOfRows(rows, query, (row) => positionOf(readable(row)));
     return decodeRows(page, query, {
-      decode: (row) => parseRun(readable(row), this.#names.runs),
+      decode: (row) => parseRun(readable(row), this.names.runs),
       idOf: ({ runId }) => runId,
     });
   }
 
-  /** The rows of a session, those that cannot be read among them. */
-  *#listedRows(on: SqlConnection, sessionId: string): Steps<ListedRun[]> {
-    const listed: ListedRun[] = [];
-    for (const row of yield* this.#reads.allRuns(on, sessionId)) {
-      try {
-        listed.push(parseRun(row, this.#names.runs));
-      } catch (error) {
-        if (!(error instanceof CorruptDataError)) {
-          throw error;
-        }
-        const columns = yield* this.#reads.runRow(on, row.runId);
-        listed.push({ columns: columns ?? { ...row, agentId: null, teamId: null, workflowId: null }, error });
-      }
-    }
-    return listed;
+  /** Refuses `what` unless all runs are in the runs table. */
+  *requireRows(_on: SqlConnection, _what: string): Steps<void> {}
+
+  *removeRuns(on: SqlConnection, selection: RunSelection): Steps<number> {
+    const rows = yield* this.reads.runsById(on, selection.runIds);
+    return (yield* this.removeRows(on, rows, { ...selection, sessionIds: [] })).removed.size;
   }
 
-  /** Refuses what needs all runs in the runs table while some are in the column of Agno 2 alone. */
-  *requireCopiedRuns(on: SqlConnection, layout: Layout, what: string): Steps<void> {
-    if (layout.mergeLegacy && !(layout.runsTable && (yield* this.#legacy.isEmpty(on)))) {
-      throw new SchemaMismatchError(
-        [
-          {
-            table: this.#names.sessions,
-            column: "runs",
-            wanted: "runs copied into their own table",
-            found: "runs of Agno 2",
-          },
-        ],
-        `${what} once migrateLegacyRuns() has copied them.`,
-      );
-    }
-  }
-
-  *removeRuns(on: SqlConnection, layout: Layout, { runIds, userId }: RunSelection): Steps<number> {
-    const rows = yield* this.#reads.runsById(on, runIds);
-    const legacy = layout.legacyColumn ? yield* this.#legacySessionsOf(on, layout, { runIds, userId, rows }) : [];
-    const sessionIds = new Set([
-      ...rows.map(({ sessionId }) => sessionId),
-      ...legacy.map(({ session }) => session.sessionId),
-    ]);
-    const locked = yield* this.#reads.lockIdentities(on, [...sessionIds]);
+  /**
+   * Deletes rows of runs. Locks their sessions, and the further ones of `sessionIds`. Returns the ids of the runs deleted, and
+   * of the sessions of which runs may be deleted.
+   */
+  protected *removeRows(
+    on: SqlConnection,
+    rows: readonly RunOfSession[],
+    { runIds, userId, sessionIds }: RunSelection & { readonly sessionIds: readonly string[] },
+  ): Steps<{ removed: Set<string>; sessionIds: ReadonlySet<string> }> {
+    const named = new Set([...rows.map(({ sessionId }) => sessionId), ...sessionIds]);
+    const locked = yield* this.reads.lockIdentities(on, [...named]);
     const namedIn = (sessionId: string): string | undefined =>
       rows.find((row) => row.sessionId === sessionId)?.runId ?? runIds[0];
     const deletable = locked.filter((stored) => mayDelete(stored, userId, namedIn(stored.sessionId)));
@@ -285,47 +199,9 @@ export class RunFlows {
     const removed = new Set(rows.filter(({ sessionId }) => removable.has(sessionId)).map(({ runId }) => runId));
     yield* this.#deleteRows(on, [...removed]);
     for (const sessionId of removable) {
-      yield* this.#writes.renumberRuns(on, sessionId);
+      yield* this.writes.renumberRuns(on, sessionId);
     }
-    const wanted = new Set(runIds);
-    for (const found of legacy) {
-      if (removable.has(found.session.sessionId)) {
-        for (const { runId } of found.runs) {
-          if (wanted.has(runId)) {
-            removed.add(runId);
-          }
-        }
-        yield* this.#legacy.remove(on, found.session, wanted);
-      }
-    }
-    return removed.size;
-  }
-
-  /**
-   * The sessions whose column holds any of the runs. Once all is copied, a run of the column has a row too, so just the
-   * sessions of the rows found are looked at; those of other users are refused without being read.
-   */
-  *#legacySessionsOf(
-    on: SqlConnection,
-    layout: Layout,
-    { runIds, userId, rows }: RunSelection & { readonly rows: readonly RunOfSession[] },
-  ): Steps<LegacySessionRuns[]> {
-    const found = new Map<string, LegacySessionRuns>();
-    const owned = rows.filter(({ ownerId }) => userId === null || ownerId === userId);
-    for (const sessionId of new Set(owned.map((row) => row.sessionId))) {
-      const legacy = yield* this.#legacy.sessionWithRuns(on, sessionId);
-      if (legacy !== null) {
-        found.set(sessionId, legacy);
-      }
-    }
-    const withRow = new Set(rows.map(({ runId }) => runId));
-    for (const runId of layout.mergeLegacy ? runIds.filter((id) => !withRow.has(id)) : []) {
-      const legacy = yield* this.#legacy.sessionOfRun(on, { runId, userId });
-      if (legacy !== null) {
-        found.set(legacy.session.sessionId, legacy);
-      }
-    }
-    return [...found.values()];
+    return { removed, sessionIds: removable };
   }
 
   /**
@@ -336,7 +212,7 @@ export class RunFlows {
     if (sessionId === null) {
       return position;
     }
-    const [run] = yield* this.#reads.runsById(on, [position.runId]);
+    const [run] = yield* this.reads.runsById(on, [position.runId]);
     // Of another user's session it is not told whether it has that run.
     if (run === undefined || run.sessionId !== sessionId || (userId !== null && run.ownerId !== userId)) {
       throw goneCursor();
@@ -345,6 +221,6 @@ export class RunFlows {
   }
 
   decode(rows: readonly StoredRun[]): Run[] {
-    return rows.map((row) => parseRun(row, this.#names.runs));
+    return rows.map((row) => parseRun(row, this.names.runs));
   }
 }

@@ -6,25 +6,22 @@ import {
   type SchemaProblem,
 } from "@sessiondb/core";
 import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
-import type { LegacyRuns } from "./legacy-runs.ts";
+import type { Flows } from "./flows.ts";
 import { withRetry } from "./retry.ts";
 import type { FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver } from "./sql-driver.ts";
 
-/** Which tables exist; decides how runs are read. */
-export interface Layout {
-  /** False for a database that Agno 2 made and that nobody may change: its runs are all in the legacy column. */
-  readonly runsTable: boolean;
-  /** Whether Agno 2 made the sessions table, with a `runs` column. */
-  readonly legacyColumn: boolean;
-  /** Whether that column may hold runs that are not in the runs table. */
-  readonly mergeLegacy: boolean;
+/** Chooses the flows for the tables as they were found. */
+export interface FlowChoice {
+  /** Whether the tables can be read though something is absent from them. */
+  canRead(absent: readonly SchemaProblem[], found: FoundSchema): boolean;
+  choose(found: FoundSchema, isComplete: boolean): Promise<Flows>;
 }
 
 export interface SchemaManagerOptions {
   readonly driver: SqlDriver;
   readonly dialect: SqlDialect;
-  readonly legacy: LegacyRuns;
+  readonly choice: FlowChoice;
   readonly autoMigrate: boolean;
 }
 
@@ -74,52 +71,45 @@ const trustedFor = 100;
 export class SchemaManager {
   readonly #driver: SqlDriver;
   readonly #dialect: SqlDialect;
-  readonly #legacy: LegacyRuns;
+  readonly #choice: FlowChoice;
   readonly #autoMigrate: boolean;
-  #layout: Promise<Layout> | null = null;
+  #flows: Promise<Flows> | null = null;
   #lookedAt = 0;
 
-  constructor({ driver, dialect, legacy, autoMigrate }: SchemaManagerOptions) {
+  constructor({ driver, dialect, choice, autoMigrate }: SchemaManagerOptions) {
     this.#driver = driver;
     this.#dialect = dialect;
-    this.#legacy = legacy;
+    this.#choice = choice;
     this.#autoMigrate = autoMigrate;
   }
 
-  /** The layout, after creating what is missing if that is allowed. A schema that is right meets no DDL. */
-  ready(): Promise<Layout> {
-    this.#layout ??= this.#prepare().then(
-      (layout) => {
-        // Whoever may create the runs table can do so at any time, so its absence is not remembered; nor are tables that
+  /** The flows for the tables, after creating what is missing if that is allowed. A schema that is right meets no DDL. */
+  ready(): Promise<Flows> {
+    this.#flows ??= this.#prepare().then(
+      (flows) => {
+        // Whoever may create what is missing can do so at any time, so its absence is not remembered; nor are tables that
         // the caller may still roll back.
-        if (!layout.runsTable || this.#driver.inCallersTransaction?.() === true) {
-          this.#layout = null;
+        if (!flows.isWritable || this.#driver.inCallersTransaction?.() === true) {
+          this.#flows = null;
         }
-        return layout;
+        return flows;
       },
       (error: unknown) => {
-        this.#layout = null;
+        this.#flows = null;
         throw error;
       },
     );
-    return this.#layout;
+    return this.#flows;
   }
 
   /** Makes the next operation look at the schema again. */
   forget(): void {
-    this.#layout = null;
+    this.#flows = null;
   }
 
   /** Whether it is a while ago that the tables were looked at. */
   get mayHaveChanged(): boolean {
     return performance.now() - this.#lookedAt > trustedFor;
-  }
-
-  /** Whether another program has changed the tables, as Agno's migrations do, since this layout was found. */
-  async hasChanged(since: Layout): Promise<boolean> {
-    this.forget();
-    const { runsTable, legacyColumn, mergeLegacy } = await this.ready();
-    return runsTable !== since.runsTable || legacyColumn !== since.legacyColumn || mergeLegacy !== since.mergeLegacy;
   }
 
   async problems(): Promise<SchemaProblem[]> {
@@ -136,7 +126,7 @@ export class SchemaManager {
     await this.ready();
   }
 
-  async #prepare(): Promise<Layout> {
+  async #prepare(): Promise<Flows> {
     this.#lookedAt = performance.now();
     let found = await this.#inspect();
     if (found.unfit !== undefined && found.unfit.length > 0) {
@@ -151,19 +141,15 @@ export class SchemaManager {
         absent = this.#absentOf(found);
       } catch (error) {
         const refused = error instanceof DatabaseReadOnlyError || error instanceof PermissionDeniedError;
-        if (!refused || !this.#isReadable(absent, found)) {
+        if (!refused || !this.#canRead(absent, found)) {
           throw error;
         }
       }
     }
-    if (!this.#isReadable(absent, found)) {
+    if (!this.#canRead(absent, found)) {
       throw new SchemaMismatchError(absent, absent.every(({ column }) => column === null) ? tableAdvice : columnAdvice);
     }
-    const { sessions, versions } = this.#dialect.names;
-    const legacyColumn = found.tables.get(sessions)?.has("runs") ?? false;
-    const runsTable = absent.length === 0;
-    const copied = legacyColumn && runsTable && found.tables.has(versions) && (await this.#isCopied());
-    return { runsTable, legacyColumn, mergeLegacy: legacyColumn && !copied };
+    return this.#choice.choose(found, absent.length === 0);
   }
 
   #problemsOf(found: FoundSchema): SchemaProblem[] {
@@ -178,15 +164,8 @@ export class SchemaManager {
     return schemaProblems([sessions, runs], found, { accepts: serves });
   }
 
-  /** Whether only the runs table is missing from what Agno 2 wrote, so that it can be read all the same. */
-  #isReadable(absent: readonly SchemaProblem[], found: FoundSchema): boolean {
-    const { sessions, runs } = this.#dialect.names;
-    const onlyRuns = absent.every(({ table, column }) => table === runs && column === null);
-    return onlyRuns && (absent.length === 0 || found.tables.get(sessions)?.has("runs") === true);
-  }
-
-  #isCopied(): Promise<boolean> {
-    return withRetry(() => this.#driver.read((on) => this.#legacy.isCopied(on)), this.#driver);
+  #canRead(absent: readonly SchemaProblem[], found: FoundSchema): boolean {
+    return absent.length === 0 || this.#choice.canRead(absent, found);
   }
 
   #inspect(): Promise<FoundSchema> {

@@ -1,4 +1,4 @@
-import { SessionDbError, type Run, type Session, type SessionHeader } from "@sessiondb/core";
+import { SessionDbError, type Session, type SessionHeader } from "@sessiondb/core";
 import {
   admitOwner,
   admitType,
@@ -30,24 +30,14 @@ import type { Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import { namingArguments } from "./refused-document.ts";
 import { callOut } from "./retry.ts";
-import type { RunFlows, StatementSets } from "./run-flows.ts";
-import type { Layout } from "./schema-manager.ts";
+import type { RunFlows } from "./run-flows.ts";
 import type { SessionReads } from "./session-reads.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { parseSession, type ListedRow, type RawSession } from "./sql-parts.ts";
 import { isReadable, readable } from "./statement.ts";
+import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
-
-/** A session of a list with its runs, which are decoded when it is. */
-interface WholeSession {
-  readonly session: RawSession;
-  readonly runs: () => Run[];
-}
-
-function isThere(found: WholeSession | undefined, query: SessionListQuery): boolean {
-  return found !== undefined && isVisible(found.session, query);
-}
 
 /** The contract's operations on sessions, as steps in a transaction. */
 export class SessionFlows {
@@ -65,41 +55,31 @@ export class SessionFlows {
     this.#runs = runs;
   }
 
-  *readSession(on: SqlConnection, layout: Layout, query: SessionQuery): Steps<Session | SessionHeader | null> {
-    const merges = layout.mergeLegacy;
-    const found = yield* this.#reads.sessionWithRuns(on, query.sessionId, merges ? "none" : query.runs);
+  *readSession(on: SqlConnection, query: SessionQuery): Steps<Session | SessionHeader | null> {
+    const found = yield* this.#runs.sessionWithRuns(on, query.sessionId, query.runs);
     if (found === null || !isVisible(found.session, query)) {
       return null;
     }
-    const { runs } = found;
     const row = this.#parse(found.session);
-    if (query.runs === "none") {
-      return decodeHeader(row);
-    }
-    return decodeSession(
-      row,
-      merges ? yield* this.#runs.runsOf(on, layout, { row, wanted: query.runs }) : this.#runs.decode(runs),
-    );
+    return query.runs === "none" ? decodeHeader(row) : decodeSession(row, found.runs());
   }
 
-  *listSessions(
-    on: SqlConnection,
-    layout: Layout,
-    query: SessionListQuery,
-  ): Steps<SessionPageOf<Session | SessionHeader>> {
+  *listSessions(on: SqlConnection, query: SessionListQuery): Steps<SessionPageOf<Session | SessionHeader>> {
     if (query.participantId !== null || query.runStatuses !== null || query.includeRunCount) {
-      yield* this.#runs.requireCopiedRuns(on, layout, "Sessions can be listed by their runs, and runs be counted,");
+      yield* this.#runs.requireRows(on, "Sessions can be listed by their runs, and runs be counted,");
     }
     // One row more than asked for tells whether the list goes on.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
     // Where a page ends in a row without a place, the list cannot go on, and says so.
     const page = pageOfRows(rows, query, (row) => sessionPosition(readable(row), query.sortBy));
-    const whole = yield* this.#withRuns(on, layout, { rows: page.items.filter(isReadable), wanted: query.runs });
+    const readableRows = page.items.filter(isReadable);
+    const whole = query.runs === "none" ? null : yield* this.#runs.withRuns(on, readableRows, query.runs);
     // A session that was deleted since the page was read, or is another user's now, is not on it any more.
-    const present =
-      whole === null
-        ? page.items
-        : page.items.filter((row) => !isReadable(row) || isThere(whole.get(row.sessionId), query));
+    const isThere = (row: ListedRow): boolean => {
+      const found = whole?.get(row.sessionId);
+      return whole === null || !isReadable(row) || (found !== undefined && isVisible(found.session, query));
+    };
+    const present = page.items.filter(isThere);
     const listed = decodeRows({ ...page, items: present }, query, {
       decode: (row): Session | SessionHeader => {
         const listedRow = readable(row);
@@ -116,39 +96,15 @@ export class SessionFlows {
     return { ...listed, total: query.includeTotal ? yield* this.#reads.countSessions(on, query) : null };
   }
 
-  /** Each session of a page with its runs, to be decoded with it; null when none are wanted. */
-  *#withRuns(
-    on: SqlConnection,
-    layout: Layout,
-    { rows, wanted }: { rows: readonly ListedRow[]; wanted: SessionListQuery["runs"] },
-  ): Steps<ReadonlyMap<string, WholeSession> | null> {
-    if (wanted === "none") {
-      return null;
-    }
-    const whole = new Map<string, WholeSession>();
-    if (layout.mergeLegacy) {
-      for (const session of rows) {
-        const runs = yield* this.#runs.runsOrFault(on, layout, { row: session, wanted });
-        whole.set(session.sessionId, { session, runs });
-      }
-      return whole;
-    }
-    const found = rows.length === 0 ? [] : (yield* this.#reads.withRuns(on, rows, wanted)).values();
-    for (const { session, runs } of found) {
-      whole.set(session.sessionId, { session, runs: () => this.#runs.decode(runs) });
-    }
-    return whole;
-  }
-
   #parse(raw: RawSession): SessionRow {
     return parseSession(raw, this.#sets.names.sessions);
   }
 
-  *writeSessions(on: SqlConnection, layout: Layout, writes: readonly SessionWrite[]): Steps<SessionHeader[]> {
+  *writeSessions(on: SqlConnection, writes: readonly SessionWrite[]): Steps<SessionHeader[]> {
     const outcomes = new Map<SessionWrite, SessionHeader | SessionDbError>();
     // In the order of their ids, so that two calls with the same sessions wait for each other instead of both failing.
     for (const write of writes.toSorted(bySessionId)) {
-      outcomes.set(write, yield* this.#writeSession(on, layout, write));
+      outcomes.set(write, yield* this.#writeSession(on, write));
     }
     return writes.map((write) => {
       const outcome = outcomes.get(write) as SessionHeader | SessionDbError;
@@ -160,11 +116,7 @@ export class SessionFlows {
     });
   }
 
-  *#writeSession(
-    on: SqlConnection,
-    layout: Layout,
-    { session, runs, keptTimes }: SessionWrite,
-  ): Steps<SessionHeader | SessionDbError> {
+  *#writeSession(on: SqlConnection, { session, runs, keptTimes }: SessionWrite): Steps<SessionHeader | SessionDbError> {
     try {
       const row = yield* this.#claims.claim(on, {
         session,
@@ -172,7 +124,7 @@ export class SessionFlows {
         change: (_, stored) => (stored === null ? {} : { ...replacedColumns(session), ...keptColumns(keptTimes) }),
       });
       for (const run of runs) {
-        yield* this.#runs.putRun(on, layout, { run, keptTimes });
+        yield* this.#runs.putRun(on, { run, keepsTime: keptTimes?.runs.has(run) ?? false });
       }
       return decodeHeader(row);
     } catch (error) {
@@ -207,12 +159,11 @@ export class SessionFlows {
   /** Deletes sessions with the rows of other tables that go with them. */
   *removeSessions(
     on: SqlConnection,
-    layout: Layout,
     { selection, deletion }: { selection: SessionSelection; deletion: Deletion },
   ): Steps<number> {
     deletion.clears = null;
     const sessionIds =
-      "conditions" in selection ? yield* this.#matching(on, layout, selection) : yield* this.#deletable(on, selection);
+      "conditions" in selection ? yield* this.#matching(on, selection) : yield* this.#deletable(on, selection);
     if (sessionIds.length === 0) {
       return 0;
     }
@@ -228,12 +179,11 @@ export class SessionFlows {
 
   *#matching(
     on: SqlConnection,
-    layout: Layout,
     { conditions, limit }: Extract<SessionSelection, { conditions: unknown }>,
   ): Steps<string[]> {
     const byRuns = conditions.participantId !== null || conditions.runStatuses !== null;
     if (byRuns) {
-      yield* this.#runs.requireCopiedRuns(on, layout, "Sessions can be deleted by their runs");
+      yield* this.#runs.requireRows(on, "Sessions can be deleted by their runs");
     }
     for (let tries = 0; tries < mostClaims; tries += 1) {
       const locked = yield* this.#reads.lockSessions(on, conditions, limit);

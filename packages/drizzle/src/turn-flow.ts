@@ -16,12 +16,12 @@ import {
 import { Claims, type Claim } from "./claims.ts";
 import { namingArguments } from "./refused-document.ts";
 import { callOut } from "./retry.ts";
-import type { RunFlows, StatementSets } from "./run-flows.ts";
-import type { Layout } from "./schema-manager.ts";
+import type { RunFlows } from "./run-flows.ts";
 import type { SessionReads } from "./session-reads.ts";
-import type { SessionWrites } from "./session-writes.ts";
+import type { AppendOutcome, SessionWrites } from "./session-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { noIndex, parseSession, type RawSession } from "./sql-parts.ts";
+import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
 /** What becomes of a turn. */
@@ -52,15 +52,20 @@ export class TurnFlow {
     this.#table = sets.names.sessions;
   }
 
+  /** Whether a turn may be stored without a look at what there is. */
+  appends(write: RunWrite): boolean {
+    return isAppend(write) && this.#runs.areAllRows;
+  }
+
+  append(on: SqlConnection, { session, run }: RunWrite): Steps<AppendOutcome> {
+    return namingArguments(this.#writes.appendRun(on, session, run), () => "run");
+  }
+
   /** The turn. `hasTried` says that a statement of its own has found that it is no plain append. */
-  *writeRun(
-    on: SqlConnection,
-    layout: Layout,
-    { write, hasTried }: { write: RunWrite; hasTried: boolean },
-  ): Steps<UpsertRunResult> {
+  *writeRun(on: SqlConnection, { write, hasTried }: { write: RunWrite; hasTried: boolean }): Steps<UpsertRunResult> {
     const { session, run, keptTimes } = write;
-    if (isAppend(write) && !layout.mergeLegacy && !hasTried) {
-      const outcome = yield* namingArguments(this.#writes.appendRun(on, session, run), () => "run");
+    if (this.appends(write) && !hasTried) {
+      const outcome = yield* this.append(on, write);
       if (outcome === "stored") {
         return { stored: true, deletedRuns: 0 };
       }
@@ -70,7 +75,7 @@ export class TurnFlow {
     }
     const claims = claimsOf(write);
     // A session that no append found is most likely missing: it is inserted without a look.
-    const isFirst = isAppend(write) && write.conditions === null && !layout.mergeLegacy;
+    const isFirst = this.appends(write) && write.conditions === null;
     const found = new Map<string, RawSession>();
     for (const claim of isFirst ? [] : claims) {
       const stored = yield* this.#reads.lockSession(on, claim.session.sessionId);
@@ -86,7 +91,7 @@ export class TurnFlow {
         locked.set(each.sessionId, parseSession(stored, this.#table, parseSource));
       }
     }
-    let decision = yield* this.#decide(on, layout, { write, sessionExists: locked.has(session.sessionId) });
+    let decision = yield* this.#decide(on, { write, sessionExists: locked.has(session.sessionId) });
     if (decision.isConditional && decision.unmet === null && !locked.has(session.sessionId)) {
       // What was decided of a missing session must still hold: whoever creates it first may give it runs.
       const claim = claims.find((each) => each.session === session) as Claim;
@@ -95,7 +100,7 @@ export class TurnFlow {
       if (isNew) {
         claims.splice(claims.indexOf(claim), 1);
       } else {
-        decision = yield* this.#decide(on, layout, { write, sessionExists: true });
+        decision = yield* this.#decide(on, { write, sessionExists: true });
       }
     }
     const { unmet, deleted, movesTo } = decision;
@@ -105,27 +110,21 @@ export class TurnFlow {
     for (const claim of claims) {
       yield* this.#claims.claim(on, claim, locked.get(claim.session.sessionId) ?? null);
     }
-    yield* this.#runs.deleteRuns(on, layout, { sessionId: session.sessionId, runIds: deleted });
-    yield* this.#runs.putRun(on, layout, { run, keptTimes });
+    yield* this.#runs.deleteRuns(on, session.sessionId, deleted);
+    yield* this.#runs.putRun(on, { run, keepsTime: keptTimes?.runs.has(run) ?? false });
     if (movesTo !== null) {
-      yield* layout.mergeLegacy
-        ? this.#writes.renumberRuns(on, session.sessionId)
-        : this.#writes.setRunIndex(on, run.runId, movesTo);
+      yield* this.#runs.moveRun(on, run, movesTo);
     }
     return { stored: true, deletedRuns: deleted.length };
   }
 
   /** Whether a turn is written, and what it deletes, as its session is now. */
-  *#decide(
-    on: SqlConnection,
-    layout: Layout,
-    { write, sessionExists }: { write: RunWrite; sessionExists: boolean },
-  ): Steps<Decision> {
+  *#decide(on: SqlConnection, { write, sessionExists }: { write: RunWrite; sessionExists: boolean }): Steps<Decision> {
     const { run, conditions, deleteAfter } = write;
     if (conditions === null && deleteAfter === null) {
       return { isConditional: false, unmet: null, deleted: [], movesTo: null };
     }
-    const known = yield* this.#runs.turnRuns(on, layout, write);
+    const known = yield* this.#runs.turnRuns(on, write);
     checkRun(known.find(({ runId }) => runId === run.runId) ?? null, run);
     // A run that is named may be in another session, where it does not count.
     const runs = known.filter(({ sessionId }) => sessionId === run.sessionId);

@@ -2,14 +2,14 @@ import { CorruptDataError, type Run } from "@sessiondb/core";
 import { parseRunRow, type RunQuery, type RunRow } from "@sessiondb/core/adapter";
 import { getTableName, sql, type SQL } from "drizzle-orm";
 import { legacyRuns, rowOfLegacyRun, withoutRuns, type LegacyRow } from "./legacy-column.ts";
-import { notWritten } from "./not-written.ts";
-import type { SessionReads } from "./session-reads.ts";
-import type { SessionWrites } from "./session-writes.ts";
-import type { SqlDialect } from "./sql-dialect.ts";
-import type { SqlConnection } from "./sql-driver.ts";
-import { insertValues, value } from "./sql-parts.ts";
-import { StatementSet } from "./statement-set.ts";
-import type { Steps } from "./steps.ts";
+import { notWritten } from "../not-written.ts";
+import type { SessionReads } from "../session-reads.ts";
+import type { SessionWrites } from "../session-writes.ts";
+import type { SqlDialect } from "../sql-dialect.ts";
+import type { SqlConnection } from "../sql-driver.ts";
+import { insertValues, value } from "../sql-parts.ts";
+import { StatementSet } from "../statement-set.ts";
+import type { Steps } from "../steps.ts";
 
 export type LegacySession = Omit<LegacyRow, "runs">;
 

@@ -1,0 +1,61 @@
+import type { SchemaProblem } from "@sessiondb/core";
+import { makeFlows, type Flows } from "../flows.ts";
+import { withRetry } from "../retry.ts";
+import { RunFlows } from "../run-flows.ts";
+import type { FlowChoice } from "../schema-manager.ts";
+import type { FoundSchema } from "../sql-dialect.ts";
+import type { SqlDriver } from "../sql-driver.ts";
+import type { StatementSets } from "../statement-sets.ts";
+import { CopiedRunFlows } from "./copied-run-flows.ts";
+import type { LegacyRuns } from "./legacy-runs.ts";
+import { MergedRunFlows } from "./merged-run-flows.ts";
+
+/** Chooses the flows by whether Agno 2 made the sessions table, with a `runs` column. */
+export class LegacyFlows implements FlowChoice {
+  readonly #driver: SqlDriver;
+  readonly #names: StatementSets["names"];
+  readonly #legacy: LegacyRuns;
+  readonly #plain: Flows;
+  readonly #copied: Flows;
+  readonly #merged: Flows;
+  readonly #columnAlone: Flows;
+
+  constructor(driver: SqlDriver, sets: StatementSets, legacy: LegacyRuns) {
+    this.#driver = driver;
+    this.#names = sets.names;
+    this.#legacy = legacy;
+    this.#plain = makeFlows(sets, new RunFlows(sets));
+    this.#copied = makeFlows(sets, new CopiedRunFlows(sets, legacy));
+    this.#merged = makeFlows(sets, new MergedRunFlows(sets, legacy, { hasRows: true }));
+    const alone = new MergedRunFlows(sets, legacy, { hasRows: false });
+    this.#columnAlone = makeFlows(sets, alone, { isWritable: false });
+  }
+
+  /** Whether only the runs table is missing from what Agno 2 wrote. */
+  canRead(absent: readonly SchemaProblem[], found: FoundSchema): boolean {
+    return this.#hasColumn(found) && absent.every(({ table, column }) => table === this.#names.runs && column === null);
+  }
+
+  async choose(found: FoundSchema, isComplete: boolean): Promise<Flows> {
+    if (!this.#hasColumn(found)) {
+      return this.#plain;
+    }
+    if (!isComplete) {
+      return this.#columnAlone;
+    }
+    return found.tables.has(this.#names.versions) && (await this.#isCopied()) ? this.#copied : this.#merged;
+  }
+
+  /** Whether there is a column whose runs may be copied. */
+  hasColumn(flows: Flows): boolean {
+    return flows !== this.#plain;
+  }
+
+  #hasColumn(found: FoundSchema): boolean {
+    return found.tables.get(this.#names.sessions)?.has("runs") ?? false;
+  }
+
+  #isCopied(): Promise<boolean> {
+    return withRetry(() => this.#driver.read((on) => this.#legacy.isCopied(on)), this.#driver);
+  }
+}

@@ -1,0 +1,31 @@
+import type { TableNames } from "./names.ts";
+import { SessionReads } from "./session-reads.ts";
+import { SessionWrites } from "./session-writes.ts";
+import type { SqlDialect } from "./sql-dialect.ts";
+
+/** The statements that flows are made of. */
+export interface StatementSets {
+  readonly reads: SessionReads;
+  readonly writes: SessionWrites;
+  readonly names: TableNames;
+}
+
+/** Where a dialect spells statements of its own. */
+export interface StatementClasses {
+  readonly Reads?: new (dialect: SqlDialect) => SessionReads;
+  readonly Writes?: new (dialect: SqlDialect) => SessionWrites;
+}
+
+// Rendering a statement takes longer than running it, so the SQLite stores of one dialect share theirs: a file for each
+// agent is common.
+const made = new WeakMap<SqlDialect, StatementSets>();
+
+/** The statements of a dialect, made once. */
+export function statementsOf(
+  dialect: SqlDialect,
+  { Reads = SessionReads, Writes = SessionWrites }: StatementClasses,
+): StatementSets {
+  const sets = made.get(dialect) ?? { reads: new Reads(dialect), writes: new Writes(dialect), names: dialect.names };
+  made.set(dialect, sets);
+  return sets;
+}
