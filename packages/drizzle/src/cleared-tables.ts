@@ -5,7 +5,9 @@ import { withRetry } from "./retry.ts";
 import type { SessionReads } from "./session-reads.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { SqlConnection, SqlDriver } from "./sql-driver.ts";
-import { bare, list } from "./sql-parts.ts";
+import { bare, idPlaceholders, list } from "./sql-parts.ts";
+import { byShape } from "./statement-set.ts";
+import { Statement } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
 /** Rows of another table that go with their session. */
@@ -14,8 +16,8 @@ export interface ClearedRows {
   readonly key: string;
   /** The table, and the others without which nothing in it is found. */
   readonly tables: readonly [OutsideTable, ...OutsideTable[]];
-  /** Deletes the rows of sessions, whose ids are the placeholders. */
-  readonly remove: (sessionIds: readonly SQL[]) => SQL;
+  /** Deletes the rows of so many sessions. */
+  readonly remove: (count: number) => Statement<never>;
 }
 
 /** What a delete of sessions clears in other tables, those that are there. */
@@ -45,6 +47,7 @@ interface ClearedTablesOptions {
 /** The one list of the tables that rows are cleared from with their session. */
 export class ClearedTables {
   readonly #driver: SqlDriver;
+  readonly #dialect: SqlDialect;
   readonly #reads: SessionReads;
   readonly #runs: ClearedRows;
   readonly #agno: readonly ClearedRows[];
@@ -55,17 +58,18 @@ export class ClearedTables {
   constructor({ driver, dialect, reads, from }: ClearedTablesOptions) {
     this.#driver = driver;
     this.#reads = reads;
-    this.#runs = rowsOf(dialect.tables.runs.sessionId);
-    this.#agno = rowsOfAgno(dialect);
+    this.#dialect = dialect;
     // A store in the caller's transaction clears what the store itself clears.
+    this.#runs = from === null ? rowsOf(dialect, dialect.tables.runs.sessionId) : from.#runs;
+    this.#agno = from === null ? rowsOfAgno(dialect) : from.#agno;
     this.#further = from === null ? new Map<string, ClearedRows>() : from.#further;
   }
 
   /** Tables may be made anew for each request, so they are known by their names. */
   add(columns: readonly Column[]): void {
     for (const column of columns) {
-      const rows = rowsOf(column);
-      this.#further.set(rows.key, rows);
+      const rows = rowsOf(this.#dialect, column);
+      this.#further.set(rows.key, this.#further.get(rows.key) ?? rows);
     }
   }
 
@@ -143,13 +147,17 @@ export class ClearedTables {
   }
 }
 
-function rowsOf(column: Column): ClearedRows {
+function rowsOf(dialect: SqlDialect, column: Column): ClearedRows {
   const name = getTableName(column.table);
   return {
     key: `${name}.${column.name}`,
     tables: [{ name }],
-    remove: (ids) => sql`delete from ${column.table} where ${inArray(column, [...ids])}`,
+    remove: removal(dialect, (ids) => sql`delete from ${column.table} where ${inArray(column, [...ids])}`),
   };
+}
+
+function removal(dialect: SqlDialect, of: (sessionIds: readonly SQL[]) => SQL): ClearedRows["remove"] {
+  return byShape((count: number) => new Statement<never>(dialect, of(idPlaceholders(count))));
 }
 
 /** What a session leaves in the tables of Agno, payloads before the rows that they are found by. */
@@ -161,7 +169,7 @@ function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
     const own: ClearedRows = {
       key: `${table.name}.${sessionId}`,
       tables: [table],
-      remove: (ids) => sql`delete ${ofSessions(ids)}`,
+      remove: removal(dialect, (ids) => sql`delete ${ofSessions(ids)}`),
     };
     if (payloads === undefined) {
       return [own];
@@ -171,8 +179,10 @@ function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
       {
         key: `${payloads.name} by ${own.key}`,
         tables: [payloads, table],
-        remove: (ids) =>
-          sql`delete from ${dialect.outside(payloads)} where (${key}) in (select ${key} ${ofSessions(ids)})`,
+        remove: removal(
+          dialect,
+          (ids) => sql`delete from ${dialect.outside(payloads)} where (${key}) in (select ${key} ${ofSessions(ids)})`,
+        ),
       },
       own,
     ];

@@ -5,90 +5,133 @@ import {
   type SessionListQuery,
 } from "@sessiondb/core/adapter";
 import { and, eq, inArray, isNull, or, sql, type Column, type SQL } from "drizzle-orm";
-import { foldedSearch, foldingValues } from "./name-folding.ts";
+import { foldedSearch, foldingValues, pairsIn } from "./name-folding.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import { list, value } from "./sql-parts.ts";
 
-/** A condition with named placeholders. `shape` is the same for queries that differ in values alone. */
-export interface Condition {
-  readonly shape: string;
-  /** Made only where a statement of this shape is rendered for the first time. */
-  readonly where: () => SQL | undefined;
-}
+// Conditions are rendered from a shape, which is the same for queries that differ in values alone.
 
-interface Part {
-  readonly name: string;
-  readonly where: () => SQL | undefined;
-}
-
-function all(parts: readonly (Part | false)[]): Condition {
-  const given = parts.filter((part) => part !== false);
-  return { shape: given.map(({ name }) => name).join(" "), where: () => and(...given.map(({ where }) => where())) };
-}
-
-export function sessionConditions(
-  dialect: SqlDialect,
-  query: SessionConditions,
-  { ordered, after }: ListOrder = { ordered: false, after: null },
-): Condition {
-  const { sessions, runs } = dialect.tables;
-  const passedOver = passOver(dialect, ordered);
-  const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
-  const search = sessionName === null || sessionName === "" ? null : foldedSearch(sessionName);
-  return all([
-    sessionType !== null && {
-      name: `type ${sessionType}`,
-      where: () => sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
-    },
-    userId !== null && { name: "user", where: () => eq(sessions.userId, value("userId")) },
-    participantId !== null && {
-      name: "participant",
-      where: () =>
-        sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${runs.userId} = ${value("participantId")})`,
-    },
-    runStatuses !== null && withStatus(dialect, runStatuses),
-    componentId !== null && {
-      name: "component",
-      where: () =>
-        or(
-          ...componentColumns({ sessions }, sessionType).map(
-            // A user has few sessions, and a component may have nearly all of them.
-            (column) => sql`${userId === null ? column : passedOver(column)} = ${value("componentId")}`,
-          ),
-        ),
-    },
-    search !== null && {
-      name: `name ${search.pairs.length}`,
-      where: () => dialect.nameContains(sessions.sessionData, search),
-    },
-    ...timeWindow(query, { createdAt: sessions.createdAt, passedOver, after }),
-  ]);
-}
-
-/** What a list is ordered by, if that matters, and which way it goes on after the position of a cursor. */
-export interface ListOrder {
-  readonly ordered: boolean;
+/** What a list of sessions is ordered by, if that matters, and which way it goes on after the position of a cursor. */
+interface ListOrder {
+  readonly isOrdered: boolean;
   /** Set where a cursor bounds `created_at` on that side already. */
   readonly after: "asc" | "desc" | null;
 }
 
-type PassOver = (column: Column) => Column | SQL;
+/** What a condition on the status of runs is rendered from. */
+interface StatusShape {
+  readonly count: number;
+  /** Whether the status of nearly all runs is among them. */
+  readonly isUsual: boolean;
+}
 
-function passOver(dialect: Pick<SqlDialect, "passOver">, ordered: boolean): PassOver {
-  return (column) => (ordered ? (dialect.passOver?.(column) ?? column) : column);
+interface TimeShape {
+  readonly hasStart: boolean;
+  readonly hasEnd: boolean;
+  readonly after: ListOrder["after"];
+}
+
+export interface SessionShape extends TimeShape {
+  readonly isOrdered: boolean;
+  readonly sessionType: SessionConditions["sessionType"];
+  readonly hasUser: boolean;
+  readonly hasParticipant: boolean;
+  readonly statuses: StatusShape | null;
+  readonly hasComponent: boolean;
+  /** How many pairs of letters the search for a name has. */
+  readonly namePairs: number | null;
+}
+
+export interface RunShape extends TimeShape {
+  readonly hasSession: boolean;
+  readonly hasUser: boolean;
+  readonly hasParticipant: boolean;
+  readonly statuses: StatusShape | null;
+  readonly hasComponent: boolean;
+  readonly parent: "none" | "one" | null;
+}
+
+export function sessionShape(
+  query: SessionConditions,
+  { isOrdered, after }: ListOrder = { isOrdered: false, after: null },
+): SessionShape {
+  const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
+  return {
+    isOrdered,
+    after,
+    sessionType,
+    hasUser: userId !== null,
+    hasParticipant: participantId !== null,
+    statuses: statusShape(runStatuses),
+    hasComponent: componentId !== null,
+    namePairs: sessionName === null || sessionName === "" ? null : pairsIn(sessionName),
+    hasStart: query.startTimestamp !== null,
+    hasEnd: query.endTimestamp !== null,
+  };
+}
+
+export function runShape(query: RunListQuery): RunShape {
+  const { sessionId, userId, participantId, statuses, componentId, parent, start } = query;
+  return {
+    hasSession: sessionId !== null,
+    hasUser: userId !== null,
+    hasParticipant: participantId !== null,
+    statuses: statusShape(statuses),
+    hasComponent: componentId !== null,
+    parent: parent === null || parent === "none" ? parent : "one",
+    hasStart: query.startTimestamp !== null,
+    hasEnd: query.endTimestamp !== null,
+    after: sessionId === null && start !== null ? readingOrder(query) : null,
+  };
+}
+
+function statusShape(statuses: readonly string[] | null): StatusShape | null {
+  return statuses && { count: statuses.length, isUsual: statuses.includes("COMPLETED") };
+}
+
+/** The conditions of a list of sessions, with named placeholders. */
+export function sessionConditions(dialect: SqlDialect, shape: SessionShape): SQL | undefined {
+  const { sessions, runs } = dialect.tables;
+  const { isOrdered, sessionType, hasUser, hasParticipant, statuses, hasComponent, namePairs } = shape;
+  const passedOver = (column: Column) => (isOrdered ? passOver(dialect, column) : column);
+  // A user has few sessions, and a component may have nearly all of them.
+  const ofComponent = hasUser ? passedOver : (column: Column) => column;
+  return and(
+    sessionType === null ? undefined : sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
+    hasUser ? eq(sessions.userId, value("userId")) : undefined,
+    hasParticipant
+      ? sql`${sessions.sessionId} in (
+          select ${runs.sessionId} from ${runs} where ${runs.userId} = ${value("participantId")})`
+      : undefined,
+    statuses === null ? undefined : withStatus(dialect, statuses),
+    hasComponent
+      ? or(
+          ...componentColumns(dialect.tables, sessionType).map(
+            (column) => sql`${ofComponent(column)} = ${value("componentId")}`,
+          ),
+        )
+      : undefined,
+    namePairs === null ? undefined : dialect.nameContains(sessions.sessionData, foldedSearch(namePairs)),
+    timeWindow(shape, sessions.createdAt, passedOver),
+  );
+}
+
+function passOver(dialect: Pick<SqlDialect, "passOver">, column: Column): Column | SQL {
+  return dialect.passOver?.(column) ?? column;
 }
 
 /** Of two bounds on one side a planner may take the window's, and then walks through all the pages before the cursor. */
 function timeWindow(
-  { startTimestamp, endTimestamp }: Pick<SessionConditions, "startTimestamp" | "endTimestamp">,
-  { createdAt, passedOver, after }: { createdAt: Column; passedOver: PassOver; after: ListOrder["after"] },
-): (Part | false)[] {
+  { hasStart, hasEnd, after }: TimeShape,
+  createdAt: Column,
+  passedOver: (column: Column) => Column | SQL,
+): SQL | undefined {
   const start = after === "asc" ? passedOver(createdAt) : createdAt;
   const end = after === "desc" ? passedOver(createdAt) : createdAt;
-  return [
-    startTimestamp !== null && { name: "start", where: () => sql`${start} >= ${value("startTimestamp")}` },
-    endTimestamp !== null && { name: "end", where: () => sql`${end} <= ${value("endTimestamp")}` },
-  ];
+  return and(
+    hasStart ? sql`${start} >= ${value("startTimestamp")}` : undefined,
+    hasEnd ? sql`${end} <= ${value("endTimestamp")}` : undefined,
+  );
 }
 
 function componentColumns(
@@ -112,74 +155,54 @@ export function sessionTimestamp(sessions: SqlDialect["tables"]["sessions"], sor
  */
 const usualStatus = sql.raw("'COMPLETED'");
 
-function isUsual(statuses: readonly string[]): boolean {
-  return statuses.includes("COMPLETED");
-}
-
 /** Sessions with a run of one of these statuses. */
-function withStatus(dialect: SqlDialect, statuses: readonly string[]): Part {
+function withStatus(dialect: SqlDialect, statuses: StatusShape): SQL {
   const { sessions, runs } = dialect.tables;
-  const usual = isUsual(statuses);
-  return {
-    name: `run statuses ${statuses.length} ${usual ? "usual" : "rare"}`,
-    // Of the usual status nearly every session has a run, so each is asked; those with another are looked up.
-    where: () => {
-      const named = hasStatus(dialect, statuses);
-      if (!usual) {
-        return sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${named})`;
-      }
-      const ofSession = sql`select 1 from ${runs} where ${runs.sessionId} = ${sessions.sessionId} and ${named}`;
-      return dialect.exists?.(ofSession) ?? sql`exists (${ofSession})`;
-    },
-  };
+  const named = hasStatus(dialect, statuses);
+  // Of the usual status nearly every session has a run, so each is asked; those with another are looked up.
+  if (!statuses.isUsual) {
+    return sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${named})`;
+  }
+  const ofSession = sql`select 1 from ${runs} where ${runs.sessionId} = ${sessions.sessionId} and ${named}`;
+  return dialect.exists?.(ofSession) ?? sql`exists (${ofSession})`;
 }
 
-function hasStatus(dialect: SqlDialect, statuses: readonly string[]): SQL {
+function hasStatus(dialect: SqlDialect, { count, isUsual }: StatusShape): SQL {
   const { runs } = dialect.tables;
-  const names = statuses.map((_, index) => value(`status${index}`));
+  const names = Array.from({ length: count }, (_, index) => value(`status${index}`));
   // An index of the usual status, such as Agno makes, finds nearly all runs, to be sorted.
-  return isUsual(statuses)
-    ? sql`${passOver(dialect, true)(runs.status)} in (${list(names)})`
+  return isUsual
+    ? sql`${passOver(dialect, runs.status)} in (${list(names)})`
     : sql`${inArray(runs.status, names)} and ${runs.status} <> ${usualStatus}`;
 }
 
 /** The conditions of a list of runs, but for that on the component where `ofComponent` spells it. */
-export function runConditions(dialect: SqlDialect, query: RunListQuery, ofComponent?: SQL): Condition {
+export function runConditions(dialect: SqlDialect, shape: RunShape, ofComponent?: SQL): SQL | undefined {
   const { sessions, runs } = dialect.tables;
-  const { sessionId, userId, participantId, statuses, componentId, parent, start } = query;
-  const after = sessionId === null && start !== null ? readingOrder(query) : null;
-  const parentId = parent === null || parent === "none" ? null : parent.runId;
-  const passedOver = passOver(dialect, true);
-  return all([
-    sessionId !== null && { name: "session", where: () => eq(runs.sessionId, value("sessionId")) },
-    userId !== null && {
-      name: "user",
-      where: () =>
-        sql`${runs.sessionId} in (select ${sessions.sessionId} from ${sessions} where ${sessions.userId} = ${value("userId")})`,
-    },
-    participantId !== null && { name: "participant", where: () => eq(runs.userId, value("participantId")) },
-    statuses !== null && {
-      name: `statuses ${statuses.length} ${isUsual(statuses) ? "usual" : "rare"}`,
-      where: () => hasStatus(dialect, statuses),
-    },
-    componentId !== null && {
-      name: "component",
-      where: () =>
-        ofComponent ?? or(...runComponents(runs).map((column) => sql`${passedOver(column)} = ${value("componentId")}`)),
-    },
-    parent === "none" && { name: "no parent", where: () => isNull(runs.parentRunId) },
-    parentId !== null && { name: "parent", where: () => eq(runs.parentRunId, value("parentRunId")) },
-    ...timeWindow(query, { createdAt: runs.createdAt, passedOver, after }),
-  ]);
+  const passedOver = (column: Column) => passOver(dialect, column);
+  const named = runComponents(runs).map((column) => sql`${passedOver(column)} = ${value("componentId")}`);
+  return and(
+    shape.hasSession ? eq(runs.sessionId, value("sessionId")) : undefined,
+    shape.hasUser
+      ? sql`${runs.sessionId} in (
+          select ${sessions.sessionId} from ${sessions} where ${sessions.userId} = ${value("userId")})`
+      : undefined,
+    shape.hasParticipant ? eq(runs.userId, value("participantId")) : undefined,
+    shape.statuses === null ? undefined : hasStatus(dialect, shape.statuses),
+    shape.hasComponent ? (ofComponent ?? or(...named)) : undefined,
+    shape.parent === "none" ? isNull(runs.parentRunId) : undefined,
+    shape.parent === "one" ? eq(runs.parentRunId, value("parentRunId")) : undefined,
+    timeWindow(shape, runs.createdAt, passedOver),
+  );
 }
 
 /**
  * Whether a list is best read in the order of the component's runs, which may be nearly all there are. Not where other
  * conditions leave few: those on a user, or on a status that few runs have.
  */
-export function goesByComponent({ sessionId, userId, participantId, componentId, statuses }: RunListQuery): boolean {
-  const isNarrow = userId !== null || participantId !== null || (statuses !== null && !isUsual(statuses));
-  return componentId !== null && sessionId === null && !isNarrow;
+export function goesByComponent({ hasSession, hasUser, hasParticipant, hasComponent, statuses }: RunShape): boolean {
+  const isNarrow = hasUser || hasParticipant || statuses?.isUsual === false;
+  return hasComponent && !hasSession && !isNarrow;
 }
 
 /** The columns that may name the component of a run. */

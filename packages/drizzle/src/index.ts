@@ -9,7 +9,16 @@ export { dottedI, type FoldedSearch } from "./name-folding.ts";
 export { indexName, tableNames, tableOptionReaders, type TableNameOptions } from "./names.ts";
 export { RefusedDocument } from "./refused-document.ts";
 export type { ClassifiedError } from "./retry.ts";
-export { counted, listValues, runListValues, SessionReads, type SessionWithRuns } from "./session-reads.ts";
+export {
+  listValues,
+  runListShape,
+  runListValues,
+  sessionListShape,
+  SessionReads,
+  type RunListShape,
+  type SessionListShape,
+  type SessionWithRuns,
+} from "./session-reads.ts";
 export {
   checkSize,
   savepoint,
@@ -19,13 +28,14 @@ export {
   type ServerConnection,
   type ServerConnections,
 } from "./server-driver.ts";
-export { SessionWrites, type AppendOutcome } from "./session-writes.ts";
+export { SessionWrites, touchShape, type AppendOutcome, type TouchShape } from "./session-writes.ts";
 export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 export type { SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
 export {
   bare,
   byBytes,
   byPosition,
+  directed,
   following,
   idPlaceholders,
   insertValues,
@@ -43,6 +53,7 @@ export {
   type RawSession,
   type StoredRun,
 } from "./sql-parts.ts";
+export { byShape, once } from "./statement-set.ts";
 export { Statement } from "./statement.ts";
 export { runAsync, runSync, step, type Steps } from "./steps.ts";
 export { untilAborted } from "./until-aborted.ts";

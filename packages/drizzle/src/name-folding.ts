@@ -55,13 +55,18 @@ function paddedPairs(search: string): Pair[] {
   return [...pairs, ...Array.from({ length: length - pairs.length }, () => ({ variant: "", letter: "" }))];
 }
 
-/** A search for a name, with placeholders. Its spellings differ by the number of pairs alone. */
-export function foldedSearch(search: string): FoldedSearch {
+/** How many pairs the search for a name has, which is all that its spelling depends on. */
+export function pairsIn(search: string): number {
+  return paddedPairs(search).length;
+}
+
+/** A search for a name with so many pairs, with placeholders. */
+export function foldedSearch(pairs: number): FoldedSearch {
   return {
     folded: value("sessionName"),
     variants: value("nameVariants"),
     letters: value("nameLetters"),
-    pairs: paddedPairs(search).map((_, index) => ({
+    pairs: Array.from({ length: pairs }, (_, index) => ({
       variant: value(`nameVariant${index}`),
       letter: value(`nameLetter${index}`),
     })),

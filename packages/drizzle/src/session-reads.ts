@@ -8,15 +8,19 @@ import {
   type SessionListQuery,
   type SessionRow,
 } from "@sessiondb/core/adapter";
-import { asc, desc, getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
+import { desc, getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import {
   goesByComponent,
   runComponents,
   runConditions,
   runConditionValues,
+  runShape,
   sessionConditions,
   sessionConditionValues,
+  sessionShape,
   sessionTimestamp,
+  type RunShape,
+  type SessionShape,
 } from "./conditions.ts";
 import type { OutsideTable } from "./agno-tables.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
@@ -25,9 +29,9 @@ import {
   bare,
   byBytes,
   byPosition,
-  chunkPlaceholders,
   chunks,
   chunkValues,
+  directed,
   following,
   idPlaceholders,
   isHistoryRow,
@@ -43,7 +47,7 @@ import {
   type StoredRun,
 } from "./sql-parts.ts";
 import { Statement, type Selection } from "./statement.ts";
-import { StatementSet } from "./statement-set.ts";
+import { byShape, once, StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
 export type RunOfSession = StoredRun & { readonly ownerId: string | null };
@@ -59,11 +63,11 @@ export type TurnRun = Pick<RunRow, "runId" | "sessionId" | "parentRunId" | "stat
 
 /** Every statement that reads, on every SQL database. */
 export class SessionReads extends StatementSet {
+  readonly #tables = byShape((tables: readonly OutsideTable[]) => this.write(this.dialect.findTables(tables)));
+
   /** Which tables are there, by name, each with the rights to it that are missing; null for none that are known of. */
   *findTables(on: SqlConnection, tables: readonly OutsideTable[]): Steps<ReadonlyMap<string, string | null>> {
-    const key = `tables ${tables.map(({ name }) => name).join(" ")}`;
-    const statement = this.once(key, () => new Statement<never>(this.dialect, this.dialect.findTables(tables)));
-    const rows = (yield* this.raw(on, statement, {})) as [name: string, missing: string | null][];
+    const rows = (yield* this.raw(on, this.#tables(tables), {})) as [name: string, missing: string | null][];
     const found = new Map(rows.map(([name, missing]) => [name.toLowerCase(), missing]));
     // Some databases find a name whatever its case, and return it as it is stored.
     return new Map(
@@ -107,104 +111,118 @@ export class SessionReads extends StatementSet {
     return found;
   }
 
-  *session(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
+  readonly #session = once(() => {
     const { sessions } = this.dialect.tables;
-    const statement = this.once("session", () =>
-      this.select(sessionSelection(sessions), sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`),
+    return this.select(
+      sessionSelection(sessions),
+      sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
     );
-    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+  });
+
+  *session(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
+    return (yield* this.rows(on, this.#session(), { sessionId }))[0] ?? null;
   }
+
+  readonly #lockSession = once(() => {
+    const { tables, lockRows } = this.dialect;
+    const { sessions } = tables;
+    return this.select(
+      sessionSelection(sessions),
+      sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
+    );
+  });
 
   /** It is not parsed yet: who may not see a session is not told that it cannot be read. */
   *lockSession(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
-    const { tables, lockRows } = this.dialect;
-    const { sessions } = tables;
-    const statement = this.once("lock session", () =>
-      this.select(
-        sessionSelection(sessions),
-        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
-      ),
-    );
-    return (yield* this.rows(on, statement, { sessionId }))[0] ?? null;
+    return (yield* this.rows(on, this.#lockSession(), { sessionId }))[0] ?? null;
   }
+
+  readonly #lockIdentities = byShape((count: number) => {
+    const { tables, lockRows } = this.dialect;
+    const { sessionId, userId } = tables.sessions;
+    return this.select<SessionIdentity>(
+      { sessionId, userId },
+      sql`${tables.sessions}
+        where ${inArray(sessionId, idPlaceholders(count))}
+        order by ${sessionId} ${lockRows}`,
+    );
+  });
 
   /**
    * Locks sessions, in the order of their ids, so that two deletes of the same sessions never wait for each other. Their
    * documents are not looked at: a session that cannot be read can still be deleted.
    */
   *lockIdentities(on: SqlConnection, sessionIds: readonly string[]): Steps<SessionIdentity[]> {
-    const { tables, lockRows } = this.dialect;
-    const { sessionId, userId } = tables.sessions;
     const found: SessionIdentity[] = [];
     for (const chunk of chunks(sessionIds.toSorted())) {
-      const statement = this.once(`lock identities ${chunk.length}`, () =>
-        this.select<SessionIdentity>(
-          { sessionId, userId },
-          sql`${tables.sessions} where ${inArray(sessionId, chunkPlaceholders(chunk))} order by ${sessionId} ${lockRows}`,
-        ),
-      );
-      found.push(...(yield* this.rows(on, statement, chunkValues(chunk))));
+      found.push(...(yield* this.rows(on, this.#lockIdentities(chunk.length), chunkValues(chunk))));
     }
     return found;
   }
 
+  readonly #sessions = byShape(({ where, sortBy, order, isResumed, includeRunCount }: SessionListShape) => {
+    const { sessions } = this.dialect.tables;
+    const timestamp = sessionTimestamp(sessions, sortBy);
+    const keys = [timestamp, byBytes(this.dialect, sessions.sessionId)];
+    const rest = isResumed ? this.following(keys, ["startTimestampOf", "startSessionId"], order) : null;
+    // SQLite finds no place in the index of an expression by comparing a pair.
+    const bound = sql`${timestamp} ${order === "asc" ? sql`>=` : sql`<=`} ${value("startTimestampOf")}`;
+    const conditions = sessionConditions(this.dialect, where);
+    return this.select<ListedRow>(
+      this.listSelection(includeRunCount),
+      sql`${sessions}${whereOf(conditions, isResumed && sortBy !== "createdAt" ? bound : null, rest)}
+        order by ${directed(keys, order)}
+        ${this.limit("limit")} offset ${value("offset")}`,
+    );
+  });
+
   /** The rows of a page in `readingOrder`, and one more if the list goes on. They are not parsed yet. */
   *sessions(on: SqlConnection, query: SessionListQuery): Steps<ListedRow[]> {
-    const { sessions } = this.dialect.tables;
-    const { sortBy, start } = query;
-    const order = readingOrder(query);
-    const byCreation = sortBy === "createdAt";
-    const { shape, where } = sessionConditions(this.dialect, query, {
-      ordered: true,
-      after: start !== null && byCreation ? order : null,
-    });
-    const key = `sessions ${shape} by ${sortBy} ${order} ${start === null ? "" : "from"} ${counted(query)}`;
-    const statement = this.once(key, () => {
-      const timestamp = sessionTimestamp(sessions, sortBy);
-      const id = byBytes(this.dialect, sessions.sessionId);
-      const rest = start && this.following([timestamp, id], ["startTimestampOf", "startSessionId"], order);
-      // SQLite finds no place in the index of an expression by comparing a pair.
-      const bound = sql`${timestamp} ${order === "asc" ? sql`>=` : sql`<=`} ${value("startTimestampOf")}`;
-      const direction = order === "asc" ? asc : desc;
-      return this.select<ListedRow>(
-        this.listSelection(query),
-        sql`${sessions}${whereOf(where(), start && !byCreation ? bound : null, rest)}
-          order by ${direction(timestamp)}, ${direction(id)} ${this.limit("limit")} offset ${value("offset")}`,
-      );
-    });
-    return yield* this.listed(on, statement, listValues(query));
+    return yield* this.listed(on, this.#sessions(sessionListShape(query)), listValues(query));
   }
 
   /** The columns of a list of sessions. */
-  protected listSelection(query: Pick<SessionListQuery, "includeRunCount">): Selection<ListedRow> {
+  protected listSelection(includeRunCount: boolean): Selection<ListedRow> {
     const { sessions, runs } = this.dialect.tables;
     const selection = sessionSelection(sessions);
     const count = sql`(select count(*) from ${runs} where ${runs.sessionId} = ${sessions.sessionId})`;
-    return query.includeRunCount ? { ...selection, runCount: count } : (selection as Selection<ListedRow>);
+    return includeRunCount ? { ...selection, runCount: count } : (selection as Selection<ListedRow>);
   }
 
-  *countSessions(on: SqlConnection, conditions: SessionConditions): Steps<number> {
+  readonly #countSessions = byShape((shape: SessionShape) => {
     const { sessions } = this.dialect.tables;
-    const { shape, where } = sessionConditions(this.dialect, conditions);
-    const statement = this.once(`count ${shape}`, () =>
-      this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${whereOf(where())}`),
-    );
+    const where = whereOf(sessionConditions(this.dialect, shape));
+    return this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${where}`);
+  });
+
+  *countSessions(on: SqlConnection, conditions: SessionConditions): Steps<number> {
+    const statement = this.#countSessions(sessionShape(conditions));
     return Number((yield* this.rows(on, statement, sessionConditionValues(conditions)))[0]?.total ?? 0);
   }
 
-  /** Up to `limit` sessions that meet the conditions, locked. */
-  *lockSessions(on: SqlConnection, conditions: SessionConditions, limit: number): Steps<SessionIdentity[]> {
+  readonly #lockSessions = byShape((shape: SessionShape) => {
     const { tables, lockRows } = this.dialect;
     const { sessionId, userId } = tables.sessions;
-    const { shape, where } = sessionConditions(this.dialect, conditions);
-    const statement = this.once(`lock sessions ${shape}`, () =>
-      this.select<SessionIdentity>(
-        { sessionId, userId },
-        sql`${tables.sessions}${whereOf(where())} ${this.limit("limit")} ${lockRows}`,
-      ),
+    const where = whereOf(sessionConditions(this.dialect, shape));
+    return this.select<SessionIdentity>(
+      { sessionId, userId },
+      sql`${tables.sessions}${where} ${this.limit("limit")} ${lockRows}`,
     );
-    return yield* this.rows(on, statement, { ...sessionConditionValues(conditions), limit });
+  });
+
+  /** Up to `limit` sessions that meet the conditions, locked. */
+  *lockSessions(on: SqlConnection, conditions: SessionConditions, limit: number): Steps<SessionIdentity[]> {
+    const values = { ...sessionConditionValues(conditions), limit };
+    return yield* this.rows(on, this.#lockSessions(sessionShape(conditions)), values);
   }
+
+  readonly #stillMatching = byShape(({ shape, count }: { shape: SessionShape; count: number }) => {
+    const { sessions } = this.dialect.tables;
+    const { sessionId, userId } = sessions;
+    const conditions = sessionConditions(this.dialect, shape);
+    const where = whereOf(inArray(sessionId, idPlaceholders(count)), conditions);
+    return this.select<SessionIdentity>({ sessionId, userId }, sql`${sessions}${where}`);
+  });
 
   /**
    * Which of some locked sessions meet conditions on their runs now. The statement that locked them looked at the runs
@@ -215,33 +233,42 @@ export class SessionReads extends StatementSet {
     conditions: SessionConditions,
     sessionIds: readonly string[],
   ): Steps<SessionIdentity[]> {
-    const { sessionId, userId } = this.dialect.tables.sessions;
-    const { shape, where } = sessionConditions(this.dialect, conditions);
+    const shape = sessionShape(conditions);
     const found: SessionIdentity[] = [];
     for (const chunk of chunks(sessionIds)) {
-      const statement = this.once(`still ${shape} of ${chunk.length}`, () =>
-        this.select<SessionIdentity>(
-          { sessionId, userId },
-          sql`${this.dialect.tables.sessions}${whereOf(inArray(sessionId, chunkPlaceholders(chunk)), where())}`,
-        ),
-      );
-      found.push(
-        ...(yield* this.rows(on, statement, { ...sessionConditionValues(conditions), ...chunkValues(chunk) })),
-      );
+      const statement = this.#stillMatching({ shape, count: chunk.length });
+      const values = { ...sessionConditionValues(conditions), ...chunkValues(chunk) };
+      found.push(...(yield* this.rows(on, statement, values)));
     }
     return found;
   }
 
-  *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
+  readonly #allRuns = once(() => {
     const { runs } = this.dialect.tables;
-    const statement = this.once("all runs", () =>
-      this.select(
-        runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} order by ${runOrder(this.dialect, "asc")}`,
-      ),
+    return this.select(
+      runSelection(runs),
+      sql`${runs}
+        where ${runs.sessionId} = ${value("sessionId")}
+        order by ${runOrder(this.dialect, "asc")}`,
     );
-    return yield* this.rows(on, statement, { sessionId });
+  });
+
+  *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
+    return yield* this.rows(on, this.#allRuns(), { sessionId });
   }
+
+  /** "not null" makes SQLite take the index on (session_id, run_index) even where it has no statistics. */
+  readonly #historyRuns = byShape(({ index, order }: { index: "null" | "not null"; order: "index" | "total" }) => {
+    const { runs } = this.dialect.tables;
+    return this.select(
+      runSelection(runs),
+      sql`${runs}
+        where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(index)}
+          and ${isHistoryRow(runs)}
+        order by ${order === "total" ? runOrder(this.dialect, "desc") : desc(runs.runIndex)}
+        ${this.limit("limit")}`,
+    );
+  });
 
   /** The newest runs that history uses, oldest first. */
   *newestRuns(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
@@ -249,106 +276,117 @@ export class SessionReads extends StatementSet {
     if (newest.length < limit) {
       // Agno may leave run_index empty; such runs come before all others.
       const rest = { sessionId, limit: limit - newest.length };
-      newest.push(...(yield* this.rows(on, this.#historyRuns("null", "total order"), rest)));
+      newest.push(...(yield* this.rows(on, this.#historyRuns({ index: "null", order: "total" }), rest)));
     }
     return newest.toReversed();
   }
 
   /** By `run_index` alone, which its index gives without sorting; the other keys are asked for only where runs tie. */
   *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
-    const rows = yield* this.rows(on, this.#historyRuns("not null", "index order"), { sessionId, limit: limit + 1 });
+    const byIndex = this.#historyRuns({ index: "not null", order: "index" });
+    const rows = yield* this.rows(on, byIndex, { sessionId, limit: limit + 1 });
     if (tie(rows)) {
-      return yield* this.rows(on, this.#historyRuns("not null", "total order"), { sessionId, limit });
+      const inOrder = this.#historyRuns({ index: "not null", order: "total" });
+      return yield* this.rows(on, inOrder, { sessionId, limit });
     }
     return rows.slice(0, limit);
   }
 
-  /** "not null" makes SQLite take the index on (session_id, run_index) even where it has no statistics. */
-  #historyRuns(runIndex: "null" | "not null", order: "index order" | "total order"): Statement<StoredRun> {
-    return this.once(`history runs ${runIndex} in ${order}`, () => {
-      const { runs } = this.dialect.tables;
-      const keys = order === "total order" ? runOrder(this.dialect, "desc") : desc(runs.runIndex);
-      return this.select(
-        runSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and ${runs.runIndex} is ${sql.raw(runIndex)} and ${isHistoryRow(runs)} order by ${keys} ${this.limit("limit")}`,
-      );
-    });
-  }
+  readonly #runs = byShape((shape: RunListShape) => {
+    const { runs } = this.dialect.tables;
+    const { where, order, isResumed } = shape;
+    const inSession = where.hasSession;
+    const keys = [
+      ...(inSession ? [sql`${runs.runIndex}`] : []),
+      sql`${runs.createdAt}`,
+      byBytes(this.dialect, runs.runId),
+    ];
+    const names = [...(inSession ? ["startRunIndex"] : []), "startCreatedAt", "startRunId"];
+    const rest = isResumed ? this.following(keys, names, order) : null;
+    return goesByComponent(where)
+      ? this.#runsOfComponent(shape, rest)
+      : this.select(
+          runSelection(runs),
+          sql`${runs}${whereOf(runConditions(this.dialect, where), rest)}
+            order by ${directed(keys, order)}
+            ${this.limit("limit")}`,
+        );
+  });
 
   /** The rows of a page in `readingOrder`, and one more if the list goes on. */
   *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
-    const { runs } = this.dialect.tables;
-    const { sessionId, start } = query;
-    const order = readingOrder(query);
-    const { shape, where } = runConditions(this.dialect, query);
-    const statement = this.once(`runs ${shape} ${order} ${start === null ? "" : "from"}`, () => {
-      const inSession = sessionId !== null;
-      const id = byBytes(this.dialect, runs.runId);
-      const keys = [...(inSession ? [sql`${runs.runIndex}`] : []), sql`${runs.createdAt}`, id];
-      const names = [...(inSession ? ["startRunIndex"] : []), "startCreatedAt", "startRunId"];
-      const rest = start && this.following(keys, names, order);
-      return goesByComponent(query)
-        ? this.#runsOfComponent(query, rest)
-        : this.select(
-            runSelection(runs),
-            sql`${runs}${whereOf(where(), rest)} order by ${directed(keys, order)} ${this.limit("limit")}`,
-          );
-    });
-    return yield* this.listed(on, statement, runListValues(query));
+    return yield* this.listed(on, this.#runs(runListShape(query)), runListValues(query));
   }
 
   /** Across sessions: each column that may name the component has an index in the list's order, so they are merged. */
-  #runsOfComponent(query: RunListQuery, rest: SQL | null): Statement<StoredRun> {
+  #runsOfComponent({ where, order }: RunListShape, rest: SQL | null): Statement<StoredRun> {
     const { runs } = this.dialect.tables;
-    const order = readingOrder(query);
     const selection = runSelection(runs);
-    const parts = runComponents(runs).map((column, index) => {
+    const keys = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
+    const parts = runComponents(runs).map((column, index, columns) => {
       // A run that two columns name comes once.
-      const before = runComponents(runs)
+      const before = columns
         .slice(0, index)
         .map((each) => sql` and (${each} is null or ${each} <> ${value("componentId")})`);
       const named = sql`${column} = ${value("componentId")}${sql.join(before, sql``)}`;
-      const { where } = runConditions(this.dialect, query, named);
-      const keys = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
-      const part = sql`select ${list(Object.values(selection))} from ${runs}${whereOf(where(), rest)}
-        order by ${directed(keys, order)} ${this.limit("limit")}`;
+      const part = sql`select ${list(Object.values(selection))}
+        from ${runs}${whereOf(runConditions(this.dialect, where, named), rest)}
+        order by ${directed(keys, order)}
+        ${this.limit("limit")}`;
       return sql`select * from (${part}) as ${sql.identifier(`part${index}`)}`;
     });
-    const bytes = byBytes(this.dialect, bare(runs.runId));
-    return this.select(
-      Object.fromEntries(Object.entries(selection).map(([name, column]) => [name, bare(column as Column)])) as never,
-      sql`(${sql.join(parts, sql` union all `)}) as page
-        order by ${directed([bare(runs.createdAt), bytes], order)} ${this.limit("limit")}`,
+    const bareKeys = [bare(runs.createdAt), byBytes(this.dialect, bare(runs.runId))];
+    return new Statement(
+      this.dialect,
+      sql`select ${list(Object.values<Column>(selection as never).map(bare))}
+        from (${sql.join(parts, sql` union all `)}) as page
+        order by ${directed(bareKeys, order)}
+        ${this.limit("limit")}`,
+      selection,
     );
   }
 
+  readonly #runsById = byShape((count: number) => {
+    const { runs, sessions } = this.dialect.tables;
+    return this.select<RunOfSession>(
+      { ...runSelection(runs), ownerId: sessions.userId },
+      sql`${runs} join ${sessions} on ${sessions.sessionId} = ${runs.sessionId}
+        where ${inArray(runs.runId, idPlaceholders(count))}`,
+    );
+  });
+
   /** The runs of these ids, each with the owner of its session. */
   *runsById(on: SqlConnection, runIds: readonly string[]): Steps<RunOfSession[]> {
-    const { runs, sessions } = this.dialect.tables;
     const found: RunOfSession[] = [];
     for (const chunk of chunks(runIds)) {
-      const statement = this.once(`runs by id ${chunk.length}`, () =>
-        this.select<RunOfSession>(
-          { ...runSelection(runs), ownerId: sessions.userId },
-          sql`${runs} join ${sessions} on ${sessions.sessionId} = ${runs.sessionId} where ${inArray(runs.runId, chunkPlaceholders(chunk))}`,
-        ),
-      );
-      found.push(...(yield* this.rows(on, statement, chunkValues(chunk))));
+      found.push(...(yield* this.rows(on, this.#runsById(chunk.length), chunkValues(chunk))));
     }
     return found;
   }
 
+  readonly #runRow = once(() => {
+    const { runs } = this.dialect.tables;
+    return this.select<RunRow<unknown>>(
+      getTableColumns(runs) as never,
+      sql`${runs} where ${runs.runId} = ${value("runId")}`,
+    );
+  });
+
   /** One run with all columns, or null. */
   *runRow(on: SqlConnection, runId: string): Steps<RunRow<unknown> | null> {
-    const { runs } = this.dialect.tables;
-    const statement = this.once("run row", () =>
-      this.select<RunRow<unknown>>(
-        getTableColumns(runs) as never,
-        sql`${runs} where ${runs.runId} = ${value("runId")}`,
-      ),
-    );
-    return (yield* this.rows(on, statement, { runId }))[0] ?? null;
+    return (yield* this.rows(on, this.#runRow(), { runId }))[0] ?? null;
   }
+
+  readonly #namedRuns = byShape((count: number) => {
+    const { runs } = this.dialect.tables;
+    return this.select(turnSelection(runs), sql`${runs} where ${inArray(runs.runId, idPlaceholders(count))}`);
+  });
+
+  readonly #runsFrom = byShape(({ isFirst }: { isFirst: boolean }) => {
+    const { runs } = this.dialect.tables;
+    const from = isFirst ? sql`` : sql` and ${runs.runIndex} >= ${value("runIndex")}`;
+    return this.select(turnSelection(runs), sql`${runs} where ${runs.sessionId} = ${value("sessionId")}${from}`);
+  });
 
   /**
    * What a turn's conditions look at, in the session's order: the runs of that id and of those named, in whatever session
@@ -361,13 +399,13 @@ export class SessionReads extends StatementSet {
   ): Steps<TurnRun[]> {
     const named = from === "the first" ? [] : from;
     const ids = [...new Set([runId, ...named])];
-    const found = yield* this.rows(on, this.#turnRuns(ids.length), chunkValues(ids));
+    const found = yield* this.rows(on, this.#namedRuns(ids.length), chunkValues(ids));
     const starts = found.filter((run) => run.sessionId === sessionId && named.includes(run.runId));
     const places = from === "the first" ? [noPlace] : starts.map((run) => run.runIndex ?? noPlace);
     const runIndex = Math.min(...places);
     const known = new Set(found.map((run) => run.runId));
     if (places.length > 0) {
-      const rest = yield* this.rows(on, this.#runsFrom(runIndex === noPlace), { sessionId, runIndex });
+      const rest = yield* this.rows(on, this.#runsFrom({ isFirst: runIndex === noPlace }), { sessionId, runIndex });
       found.push(...rest.filter((run) => !known.has(run.runId)));
     } else if (any) {
       const one = yield* this.#anyRun(on, sessionId);
@@ -376,35 +414,21 @@ export class SessionReads extends StatementSet {
     return found.toSorted(byPosition);
   }
 
-  #turnRuns(count: number): Statement<TurnRun> {
-    const { runs } = this.dialect.tables;
-    return this.once(`turn runs ${count}`, () => {
-      return this.select(turnSelection(runs), sql`${runs} where ${inArray(runs.runId, idPlaceholders(count))}`);
-    });
-  }
-
   /** Whether runs are stored under the id of a session. */
   *hasRuns(on: SqlConnection, sessionId: string): Steps<boolean> {
     return (yield* this.#anyRun(on, sessionId)).length > 0;
   }
 
-  *#anyRun(on: SqlConnection, sessionId: string): Steps<TurnRun[]> {
+  readonly #firstRun = once(() => {
     const { runs } = this.dialect.tables;
-    const statement = this.once("any run", () =>
-      this.select(
-        turnSelection(runs),
-        sql`${runs} where ${runs.sessionId} = ${value("sessionId")} ${this.limit("limit")}`,
-      ),
+    return this.select(
+      turnSelection(runs),
+      sql`${runs} where ${runs.sessionId} = ${value("sessionId")} ${this.limit("limit")}`,
     );
-    return yield* this.rows(on, statement, { sessionId, limit: 1 });
-  }
+  });
 
-  #runsFrom(all: boolean): Statement<TurnRun> {
-    const { runs } = this.dialect.tables;
-    return this.once(`runs from ${all ? "the first" : "a place"}`, () => {
-      const from = all ? sql`` : sql` and ${runs.runIndex} >= ${value("runIndex")}`;
-      return this.select(turnSelection(runs), sql`${runs} where ${runs.sessionId} = ${value("sessionId")}${from}`);
-    });
+  #anyRun(on: SqlConnection, sessionId: string): Steps<TurnRun[]> {
+    return this.rows(on, this.#firstRun(), { sessionId, limit: 1 });
   }
 }
 
@@ -416,14 +440,33 @@ function turnSelection(runs: SqlDialect["tables"]["runs"]): Selection<TurnRun> {
   return { runId, sessionId, parentRunId, status, runIndex, createdAt };
 }
 
-function directed(keys: readonly SQL[], order: "asc" | "desc"): SQL {
-  const direction = order === "asc" ? asc : desc;
-  return list(keys.map((key) => direction(key)));
+/** What the statement of a list of sessions is rendered from. */
+export interface SessionListShape {
+  readonly where: SessionShape;
+  readonly sortBy: SessionListQuery["sortBy"];
+  readonly order: "asc" | "desc";
+  /** Whether it goes on after a position. */
+  readonly isResumed: boolean;
+  readonly includeRunCount: boolean;
 }
 
-/** What tells the statement of a list that counts runs from that of one that does not. */
-export function counted({ includeRunCount }: Pick<SessionListQuery, "includeRunCount">): string {
-  return includeRunCount ? "with run counts" : "";
+export function sessionListShape(query: SessionListQuery): SessionListShape {
+  const { sortBy, start, includeRunCount } = query;
+  const order = readingOrder(query);
+  const after = start !== null && sortBy === "createdAt" ? order : null;
+  const where = sessionShape(query, { isOrdered: true, after });
+  return { where, sortBy, order, isResumed: start !== null, includeRunCount };
+}
+
+/** What the statement of a list of runs is rendered from. */
+export interface RunListShape {
+  readonly where: RunShape;
+  readonly order: "asc" | "desc";
+  readonly isResumed: boolean;
+}
+
+export function runListShape(query: RunListQuery): RunListShape {
+  return { where: runShape(query), order: readingOrder(query), isResumed: query.start !== null };
 }
 
 /** Binds a page of sessions. */

@@ -135,19 +135,21 @@ export function byBytes(dialect: Pick<SqlDialect, "byBytes">, ids: Column | SQL)
   return dialect.byBytes?.(ids) ?? sql`${ids}`;
 }
 
+/** Keys of an ORDER BY, all in one direction. */
+export function directed(keys: readonly SQL[], order: "asc" | "desc"): SQL {
+  const direction = order === "asc" ? asc : desc;
+  return list(keys.map((key) => direction(key)));
+}
+
 export function runOrder(dialect: SqlDialect, order: "asc" | "desc"): SQL {
   const { runs } = dialect.tables;
-  const direction = order === "asc" ? asc : desc;
-  return sql.join(
-    [runs.runIndex, runs.createdAt, byBytes(dialect, runs.runId)].map((key) => direction(key)),
-    sql`, `,
-  );
+  return directed([sql`${runs.runIndex}`, sql`${runs.createdAt}`, byBytes(dialect, runs.runId)], order);
 }
 
 /** `(a, b) > (:a, :b)`: the rows after a position, found by the index that orders them. */
 export function following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
   const than = order === "asc" ? sql`>` : sql`<`;
-  return sql`(${sql.join([...columns], sql`, `)}) ${than} (${sql.join(names.map(value), sql`, `)})`;
+  return sql`(${list(columns)}) ${than} (${list(names.map(value))})`;
 }
 
 export function whereOf(...conditions: (SQL | null | undefined)[]): SQL {
@@ -168,10 +170,6 @@ export function chunks(ids: readonly string[]): string[][] {
   return Array.from({ length: Math.ceil(ids.length / idsPerStatement) }, (_, index) =>
     ids.slice(index * idsPerStatement, (index + 1) * idsPerStatement),
   );
-}
-
-export function chunkPlaceholders(chunk: readonly string[]): SQL[] {
-  return idPlaceholders(chunk.length);
 }
 
 /** The most sessions whose runs one statement reads. */

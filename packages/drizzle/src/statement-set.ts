@@ -4,10 +4,26 @@ import type { SqlConnection } from "./sql-driver.ts";
 import { Statement, type Selection } from "./statement.ts";
 import { step, type Steps } from "./steps.ts";
 
-/** Statements of one dialect, each rendered once; lists once for each combination of conditions that is asked for. */
+/** A statement that is rendered at its first use, and then kept. */
+export function once<Row>(render: () => Statement<Row>): () => Statement<Row> {
+  let statement: Statement<Row> | null = null;
+  return () => (statement ??= render());
+}
+
+/** Statements that are rendered from a shape, plain data, at the first use of each, and then kept. */
+export function byShape<Shape, Row>(render: (shape: Shape) => Statement<Row>): (shape: Shape) => Statement<Row> {
+  const rendered = new Map<string, Statement<Row>>();
+  return (shape) => {
+    const key = JSON.stringify(shape);
+    const statement = rendered.get(key) ?? render(shape);
+    rendered.set(key, statement);
+    return statement;
+  };
+}
+
+/** Statements of one dialect: those that do not change as fields, and how they are run. */
 export abstract class StatementSet {
   protected readonly dialect: SqlDialect;
-  readonly #rendered = new Map<string, Statement<never>>();
 
   constructor(dialect: SqlDialect) {
     this.dialect = dialect;
@@ -17,16 +33,6 @@ export abstract class StatementSet {
   protected limit(name: string): SQL {
     const placeholder = sql`${sql.placeholder(name)}`;
     return sql`limit ${this.dialect.limit?.(placeholder) ?? placeholder}`;
-  }
-
-  /** A statement rendered at its first use. `key` must tell apart whatever `make` renders differently. */
-  protected once<Row>(key: string, make: () => Statement<Row>): Statement<Row> {
-    let statement = this.#rendered.get(key) as Statement<Row> | undefined;
-    if (statement === undefined) {
-      statement = make();
-      this.#rendered.set(key, statement as unknown as Statement<never>);
-    }
-    return statement;
   }
 
   protected select<Row>(selection: Selection<Row>, from: SQL): Statement<Row> {

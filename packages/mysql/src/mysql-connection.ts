@@ -118,7 +118,7 @@ export class MysqlConnection implements ServerConnection {
     if (Array.isArray(result)) {
       return { rows: result as unknown[][], affected: 0, kept: false };
     }
-    if (/^\(?select\b/i.test(sql)) {
+    if (/^\(?\s*select\b/i.test(sql)) {
       throw new UnexpectedAnswerError();
     }
     const { affectedRows, insertId, serverStatus } = result as WriteAnswer;

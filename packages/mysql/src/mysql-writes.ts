@@ -2,6 +2,9 @@ import { InvalidArgumentError, PayloadTooLargeError, type SessionDbError } from 
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import {
   bare,
+  byShape,
+  list,
+  once,
   RefusedDocument,
   SessionWrites,
   step,
@@ -26,15 +29,17 @@ export class MysqlWrites extends SessionWrites {
     return sql`on duplicate key update ${bare(column)} = values(${bare(column)})`;
   }
 
-  override *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
+  readonly #insertSession = once(() => {
     const { sessions } = this.dialect.tables;
-    const statement = this.once("insert session", () => {
-      const createdAt = bare(sessions.createdAt);
-      return this.write(
-        sql`insert into ${sessions} ${this.newSession()} on duplicate key update ${createdAt} = if(${kept}, ${sessions.createdAt}, ${sessions.createdAt})`,
-      );
-    });
-    return yield* refusing(this.#changes(on, statement, { ...session }), session);
+    const { createdAt } = sessions;
+    return this.write(
+      sql`insert into ${sessions} ${this.newSession()}
+        on duplicate key update ${bare(createdAt)} = if(${kept}, ${createdAt}, ${createdAt})`,
+    );
+  });
+
+  override *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
+    return yield* refusing(this.#changes(on, this.#insertSession(), { ...session }), session);
   }
 
   override *updateSession(on: SqlConnection, sessionId: string, columns: Partial<SessionRow<string>>): Steps<void> {
@@ -45,25 +50,23 @@ export class MysqlWrites extends SessionWrites {
    * An INSERT of a SELECT, not of VALUES: in that the servers would read the last index with locks that reach into the
    * next session's runs, and writers to different sessions would wait for each other.
    */
-  override *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
+  readonly #putRun = byShape(({ keepsTime }: { keepsTime: boolean }) => {
     const { runs } = this.dialect.tables;
-    const statement = this.once(`put run ${keepsTime ? "with its time" : ""}`, () => {
-      const columns = Object.entries<Column>(getTableColumns(runs));
-      const names = sql.join(
-        columns.map(([, column]) => bare(column)),
-        sql`, `,
-      );
-      const values = sql.join(
-        columns.map(([name]) => (name === "runIndex" ? sql`coalesce(${value(name)}, last.place)` : value(name))),
-        sql`, `,
-      );
-      const most = sql.raw(String(Number.MAX_SAFE_INTEGER));
-      const last = sql`select least(coalesce(max(${runs.runIndex}) + 1, 0), ${most}) as place from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
-      return this.write(
-        sql`insert into ${runs} (${names}) select ${values} from (${last}) as last ${this.replaceRun(keepsTime)}`,
-      );
-    });
-    return yield* refusing(this.#changes(on, statement, { ...run }), { runData: run.runData });
+    const columns: Record<string, Column> = getTableColumns(runs);
+    const place = sql`coalesce(${value("runIndex")}, last.place)`;
+    const values = Object.keys(columns).map((name) => (name === "runIndex" ? place : value(name)));
+    const most = sql.raw(String(Number.MAX_SAFE_INTEGER));
+    return this.write(
+      sql`insert into ${runs} (${list(Object.values(columns).map(bare))})
+        select ${list(values)} from (
+          select least(coalesce(max(${runs.runIndex}) + 1, 0), ${most}) as place
+          from ${runs} where ${runs.sessionId} = ${value("sessionId")}) as last
+        ${this.replaceRun(keepsTime)}`,
+    );
+  });
+
+  override *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
+    return yield* refusing(this.#changes(on, this.#putRun({ keepsTime }), { ...run }), { runData: run.runData });
   }
 
   protected override replaceRun(keepsTime = false): SQL {
@@ -77,12 +80,14 @@ export class MysqlWrites extends SessionWrites {
       ),
       sql`${bare(runIndex)} = if(${sameRun}, ${index}, if(${kept}, ${runIndex}, ${runIndex}))`,
     ];
-    return sql`on duplicate key update ${sql.join(assignments, sql`, `)}`;
+    return sql`on duplicate key update ${list(assignments)}`;
   }
 
   protected override renumbering(ranked: SQL): SQL {
     const { runs } = this.dialect.tables;
-    return sql`update ${runs} join (${ranked}) as ranked on ${runs.runId} = ranked.id set ${runs.runIndex} = ranked.place where ${runs.runIndex} is null or ${runs.runIndex} <> ranked.place`;
+    return sql`update ${runs} join (${ranked}) as ranked on ${runs.runId} = ranked.id
+      set ${runs.runIndex} = ranked.place
+      where ${runs.runIndex} is null or ${runs.runIndex} <> ranked.place`;
   }
 
   *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {

@@ -1,13 +1,16 @@
-import { readingOrder, type RunListQuery, type RunsWanted } from "@sessiondb/core/adapter";
+import type { RunListQuery, RunsWanted } from "@sessiondb/core/adapter";
 import {
   bare,
   byBytes,
   byPosition,
+  byShape,
+  directed,
   following,
   isHistoryRow,
   list,
   noIndex,
   runConditions,
+  runListShape,
   runListValues,
   runSelection,
   SessionReads,
@@ -16,12 +19,13 @@ import {
   value,
   type ListedRow,
   type RawSession,
+  type RunListShape,
   type SessionWithRuns,
   type SqlConnection,
   type Steps,
   type StoredRun,
 } from "@sessiondb/drizzle";
-import { asc, desc, sql, type SQL } from "drizzle-orm";
+import { sql, type Column, type SQL } from "drizzle-orm";
 
 /** A row of the sessions table, or one of the runs table, which has `runData`, in the same columns. */
 type SessionOrRun = RawSession & { runData: unknown };
@@ -55,44 +59,52 @@ function runOf(row: SessionOrRun): StoredRun {
 
 /** The reads that take fewer round trips here, and those for which Postgres sorts a NULL `run_index` last, not first. */
 export class PostgresReads extends SessionReads {
+  readonly #sessionWithRuns = byShape(({ isAll }: { isAll: boolean }) => {
+    const { sessions, runs } = this.dialect.tables;
+    const session = sessionSelection(sessions);
+    return new Statement<SessionOrRun>(
+      this.dialect,
+      sql`select ${list(Object.values(session))}, null from ${sessions}
+        where ${sessions.sessionId} = ${value("sessionId")}
+        union all (
+          select ${list(this.#runAsSession((column) => sql`${column}`))}, ${runs.runData} from ${runs}
+          where ${runs.sessionId} = ${value("sessionId")}${isAll ? sql`` : sql` and ${this.#newest}`})`,
+      { ...session, runData: runs.runData },
+    );
+  });
+
   /** One statement: the session's row, and a row for each run, so that nothing is repeated. */
   override *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<SessionWithRuns | null> {
     if (wanted === "none") {
       return yield* super.sessionWithRuns(on, sessionId, wanted);
     }
     const limit = wanted === "all" ? null : wanted;
-    const statement = this.#sessionWithRuns(limit === null);
-    const rows = yield* this.rows(on, statement, { sessionId, limit });
+    const rows = yield* this.rows(on, this.#sessionWithRuns({ isAll: limit === null }), { sessionId, limit });
     const session = rows.find(({ runData }) => runData === null);
     if (session === undefined) {
       return null;
     }
     const runs = rows.filter(({ runData }) => runData !== null).map(runOf);
-    if (limit !== null && runs.some(({ runIndex }) => runIndex === null)) {
-      // Those without index came first, and may have kept out newer ones.
-      return yield* super.sessionWithRuns(on, sessionId, wanted);
-    }
-    runs.sort(byPosition);
-    return { session, runs: limit === null ? runs : runs.slice(-limit) };
+    return { session, runs: yield* this.#inOrder(on, runs, { sessionId, limit }) };
   }
 
-  #sessionWithRuns(all: boolean): Statement<SessionOrRun> {
+  readonly #withRuns = byShape(({ isAll }: { isAll: boolean }) => {
     const { sessions, runs } = this.dialect.tables;
-    return this.once(`session with ${all ? "all" : "newest"} runs`, () => {
-      const session = sessionSelection(sessions);
-      const columnOf = (name: string) => {
-        const held = runColumns[name];
-        return held === undefined ? sql`null` : sql`${runs[held]}`;
-      };
-      const columns: SQL[] = Object.keys(session).map((name) => sql`${columnOf(name)}`);
-      const newest = sql` and ${this.#newest}`;
-      return new Statement<SessionOrRun>(
-        this.dialect,
-        sql`select ${list(Object.values(session))}, null from ${sessions} where ${sessions.sessionId} = ${value("sessionId")} union all (select ${list(columns)}, ${runs.runData} from ${runs} where ${runs.sessionId} = ${value("sessionId")}${all ? sql`` : newest})`,
-        { ...session, runData: runs.runData },
-      );
-    });
-  }
+    const session = sessionSelection(sessions);
+    const ids = sql`${value("sessionIds")}::text[]`;
+    const newest = sql`unnest(${ids}) as listed (id) cross join lateral (
+      select ${list(Object.values(runSelection(runs)))} from ${runs}
+      where ${runs.sessionId} = listed.id and ${this.#newest}) as newest`;
+    return new Statement<SessionOrRun>(
+      this.dialect,
+      sql`select ${list(Object.values(session))}, null from ${sessions}
+        where ${sessions.sessionId} = any(${ids})
+        union all (
+          select ${list(this.#runAsSession(bare))}, ${bare(runs.runData)}
+          from ${isAll ? sql`${runs} where ${runs.sessionId} = any(${ids})` : newest})`,
+      { ...session, runData: runs.runData },
+    );
+  });
 
   /** One statement: the sessions again, and their runs, of which it reads no more than `sessionWithRuns` does. */
   override *withRuns(
@@ -102,7 +114,7 @@ export class PostgresReads extends SessionReads {
   ): Steps<ReadonlyMap<string, SessionWithRuns>> {
     const limit = wanted === "all" ? null : wanted;
     const sessionIds = page.map(({ sessionId }) => sessionId);
-    const rows = yield* this.rows(on, this.#withRuns(limit === null), { sessionIds, limit });
+    const rows = yield* this.rows(on, this.#withRuns({ isAll: limit === null }), { sessionIds, limit });
     const runsOf = new Map<string, StoredRun[]>();
     for (const row of rows.filter(({ runData }) => runData !== null)) {
       const runs = runsOf.get(row.sessionId) ?? [];
@@ -112,35 +124,18 @@ export class PostgresReads extends SessionReads {
     const found = new Map<string, SessionWithRuns>();
     for (const session of rows.filter(({ runData }) => runData === null)) {
       const { sessionId } = session;
-      const runs = (runsOf.get(sessionId) ?? []).toSorted(byPosition);
-      // Those without index came first, and may have kept out newer ones.
-      const isOpen = limit !== null && runs.some(({ runIndex }) => runIndex === null);
-      const newest = isOpen ? yield* this.newestRuns(on, sessionId, limit) : runs.slice(-(limit ?? runs.length));
-      found.set(sessionId, { session, runs: newest });
+      const runs = runsOf.get(sessionId) ?? [];
+      found.set(sessionId, { session, runs: yield* this.#inOrder(on, runs, { sessionId, limit }) });
     }
     return found;
   }
 
-  #withRuns(all: boolean): Statement<SessionOrRun> {
+  /** The columns of a run in the places of those of a session. */
+  #runAsSession(spell: (column: Column) => SQL): SQL[] {
     const { sessions, runs } = this.dialect.tables;
-    return this.once(`sessions with ${all ? "all" : "newest"} runs`, () => {
-      const session = sessionSelection(sessions);
-      const ids = sql`${value("sessionIds")}::text[]`;
-      const own = sql`select ${list(Object.values(session))}, null from ${sessions} where ${sessions.sessionId} = any(${ids})`;
-      const run = runSelection(runs);
-      const newest = sql`unnest(${ids}) as listed (id) cross join lateral
-        (select ${list(Object.values(run))} from ${runs}
-          where ${runs.sessionId} = listed.id and ${this.#newest}) as newest`;
-      const columns = Object.keys(session).map((name) => {
-        const held = runColumns[name];
-        return held === undefined ? sql`null` : bare(runs[held]);
-      });
-      const from = all ? sql`${runs} where ${runs.sessionId} = any(${ids})` : newest;
-      return new Statement<SessionOrRun>(
-        this.dialect,
-        sql`${own} union all (select ${list(columns)}, ${bare(runs.runData)} from ${from})`,
-        { ...session, runData: runs.runData },
-      );
+    return Object.keys(sessionSelection(sessions)).map((name) => {
+      const held = runColumns[name];
+      return held === undefined ? sql`null` : spell(runs[held]);
     });
   }
 
@@ -151,41 +146,55 @@ export class PostgresReads extends SessionReads {
       order by ${runs.runIndex} desc fetch first (${value("limit")}) rows with ties`;
   }
 
+  /** The runs wanted of those that were read, in the session's order. */
+  *#inOrder(
+    on: SqlConnection,
+    runs: StoredRun[],
+    { sessionId, limit }: { sessionId: string; limit: number | null },
+  ): Steps<StoredRun[]> {
+    if (limit !== null && runs.some(({ runIndex }) => runIndex === null)) {
+      // Those without index came first, and may have kept out newer ones.
+      return yield* this.newestRuns(on, sessionId, limit);
+    }
+    runs.sort(byPosition);
+    return limit === null ? runs : runs.slice(-limit);
+  }
+
   override *allRuns(on: SqlConnection, sessionId: string): Steps<StoredRun[]> {
     return (yield* super.allRuns(on, sessionId)).toSorted(byPosition);
   }
 
+  readonly #runsOfSession = byShape(({ where, order, isResumed }: RunListShape) => {
+    const { runs } = this.dialect.tables;
+    const conditions = runConditions(this.dialect, where);
+    const age = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
+    const names = ["startRunIndex", "startCreatedAt", "startRunId"];
+    const part = (index: "null" | "not null", place: SQL): SQL => {
+      const rest = isResumed ? sql` and ${following([place, ...age], names, order)}` : sql``;
+      const keys = [...(index === "null" ? [] : [place]), ...age];
+      return sql`(select ${list(Object.values(runSelection(runs)))} from ${runs}
+        where ${conditions} and ${runs.runIndex} is ${sql.raw(index)}${rest}
+        order by ${directed(keys, order)}
+        limit ${value("limit")})`;
+    };
+    const nullsFirst = sql.raw(order === "asc" ? "asc nulls first" : "desc nulls last");
+    const bareAge = [bare(runs.createdAt), byBytes(this.dialect, bare(runs.runId))];
+    return new Statement<StoredRun>(
+      this.dialect,
+      sql`select * from (
+          ${part("null", sql.raw(String(noIndex)))}
+          union all
+          ${part("not null", sql`${runs.runIndex}`)}) as page
+        order by ${bare(runs.runIndex)} ${nullsFirst}, ${directed(bareAge, order)}
+        limit ${value("limit")}`,
+      runSelection(runs),
+    );
+  });
+
   /** Of one session: runs without index, then those with one, each read in the order of an index. */
   override *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
-    if (query.sessionId === null) {
-      return yield* super.runs(on, query);
-    }
-    const { start } = query;
-    const order = readingOrder(query);
-    const { shape, where } = runConditions(this.dialect, query);
-    const statement = this.once(`runs of session ${shape} ${order} ${start === null ? "" : "from"}`, () => {
-      const { runs } = this.dialect.tables;
-      const direction = order === "asc" ? asc : desc;
-      const age = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
-      const names = ["startRunIndex", "startCreatedAt", "startRunId"];
-      const conditions = where();
-      const part = (index: "null" | "not null", place: SQL): SQL => {
-        const rest = start === null ? sql`` : sql` and ${following([place, ...age], names, order)}`;
-        const keys = [...(index === "null" ? [] : [place]), ...age].map((key) => direction(key));
-        return sql`(select ${list(Object.values(runSelection(runs)))} from ${runs}
-          where ${conditions} and ${runs.runIndex} is ${sql.raw(index)}${rest}
-          order by ${list(keys)} limit ${value("limit")})`;
-      };
-      const nullsWhere = sql.raw(order === "asc" ? "asc nulls first" : "desc nulls last");
-      const keys = sql`${bare(runs.runIndex)} ${nullsWhere}, ${direction(bare(runs.createdAt))}, ${direction(byBytes(this.dialect, bare(runs.runId)))}`;
-      const none = part("null", sql.raw(String(noIndex)));
-      return new Statement<StoredRun>(
-        this.dialect,
-        sql`select * from (${none} union all ${part("not null", sql`${runs.runIndex}`)}) as page
-          order by ${keys} limit ${value("limit")}`,
-        runSelection(runs),
-      );
-    });
-    return yield* this.listed(on, statement, runListValues(query));
+    return yield* query.sessionId === null
+      ? super.runs(on, query)
+      : this.listed(on, this.#runsOfSession(runListShape(query)), runListValues(query));
   }
 }

@@ -1,6 +1,7 @@
 import type { RunsWanted } from "@sessiondb/core/adapter";
 import {
   byPosition,
+  byShape,
   idPlaceholders,
   isHistoryRow,
   list,
@@ -45,25 +46,26 @@ export class SqliteReads extends SessionReads {
     return found;
   }
 
-  #allRunsOf(size: number): Statement<StoredRun> {
-    return this.once(`all runs of ${size} sessions`, () => {
-      const { runs } = this.dialect.tables;
-      return this.select(runSelection(runs), sql`${runs} where ${runs.sessionId} in (${list(idPlaceholders(size))})`);
-    });
-  }
+  readonly #allRunsOf = byShape((size: number) => {
+    const { runs } = this.dialect.tables;
+    return this.select(runSelection(runs), sql`${runs} where ${runs.sessionId} in (${list(idPlaceholders(size))})`);
+  });
 
   /** Each session is read by the index on its own runs, from their end, where those without index are last. */
-  #newestRunsOf(size: number): Statement<StoredRun> {
-    return this.once(`newest runs of ${size} sessions`, () => {
-      const { runs } = this.dialect.tables;
-      const selection = runSelection(runs);
-      const listed = list(idPlaceholders(size).map((id) => sql`(${id})`));
-      const newest = sql`select ${runs.runId} from ${runs} where ${runs.sessionId} = listed.id and ${isHistoryRow(runs)} order by ${desc(runs.runIndex)} ${this.limit("limit")}`;
-      return new Statement<StoredRun>(
-        this.dialect,
-        sql`with listed (id) as (values ${listed}) select ${list(Object.values(selection))} from listed cross join ${runs} on ${runs.runId} in (${newest})`,
-        selection,
-      );
-    });
-  }
+  readonly #newestRunsOf = byShape((size: number) => {
+    const { runs } = this.dialect.tables;
+    const selection = runSelection(runs);
+    const listed = list(idPlaceholders(size).map((id) => sql`(${id})`));
+    return new Statement<StoredRun>(
+      this.dialect,
+      sql`with listed (id) as (values ${listed})
+        select ${list(Object.values(selection))}
+        from listed cross join ${runs} on ${runs.runId} in (
+          select ${runs.runId} from ${runs}
+          where ${runs.sessionId} = listed.id and ${isHistoryRow(runs)}
+          order by ${desc(runs.runIndex)}
+          ${this.limit("limit")})`,
+      selection,
+    );
+  });
 }

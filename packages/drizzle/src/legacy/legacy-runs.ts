@@ -8,7 +8,7 @@ import type { SessionWrites } from "../session-writes.ts";
 import type { SqlDialect } from "../sql-dialect.ts";
 import type { SqlConnection } from "../sql-driver.ts";
 import { insertValues, value } from "../sql-parts.ts";
-import { StatementSet } from "../statement-set.ts";
+import { byShape, once, StatementSet } from "../statement-set.ts";
 import type { Steps } from "../steps.ts";
 
 export type LegacySession = Omit<LegacyRow, "runs">;
@@ -58,38 +58,41 @@ export class LegacyRuns extends StatementSet {
   }
 
   *#versionsOf(on: SqlConnection, name: string): Steps<{ madeAt: string | null }[]> {
-    const { versions } = this.dialect.tables;
-    const statement = this.once("versions of", () =>
-      this.select<{ madeAt: string | null }>(
-        { madeAt: sql`${versions.updatedAt}` },
-        sql`${versions} where ${versions.tableName} = ${value("name")}`,
-      ),
-    );
-    return yield* this.rows(on, statement, { name });
+    return yield* this.rows(on, this.#versions(), { name });
   }
 
-  /** Whether any session has runs in the column. */
-  *isEmpty(on: SqlConnection): Steps<boolean> {
-    const { sessions } = this.dialect.tables;
-    const statement = this.once("is empty", () =>
-      this.select({ sessionId: sessions.sessionId }, sql`${sessions} where ${this.#present} limit 1`),
+  readonly #versions = once(() => {
+    const { versions } = this.dialect.tables;
+    return this.select<{ madeAt: string | null }>(
+      { madeAt: sql`${versions.updatedAt}` },
+      sql`${versions} where ${versions.tableName} = ${value("name")}`,
     );
-    return (yield* this.rows(on, statement, {})).length === 0;
+  });
+
+  readonly #anySession = once(() => {
+    const { sessions } = this.dialect.tables;
+    return this.select({ sessionId: sessions.sessionId }, sql`${sessions} where ${this.#present} limit 1`);
+  });
+
+  /** Whether no session has runs in the column. */
+  *isEmpty(on: SqlConnection): Steps<boolean> {
+    return (yield* this.rows(on, this.#anySession(), {})).length === 0;
   }
 
   *runsOf(on: SqlConnection, session: LegacySession): Steps<Run[]> {
     return this.#decode(yield* this.#rowOf(on, session));
   }
 
+  readonly #columnOf = once(() => {
+    const { sessions } = this.dialect.tables;
+    return this.select<{ runs: unknown }>(
+      { runs: this.#column },
+      sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
+    );
+  });
+
   *#rowOf(on: SqlConnection, session: LegacySession): Steps<LegacyRow> {
-    const statement = this.once("row of", () => {
-      const { sessions } = this.dialect.tables;
-      return this.select<{ runs: unknown }>(
-        { runs: this.#column },
-        sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
-      );
-    });
-    const [row] = yield* this.rows(on, statement, { sessionId: session.sessionId });
+    const [row] = yield* this.rows(on, this.#columnOf(), { sessionId: session.sessionId });
     return { ...session, runs: row?.runs ?? null };
   }
 
@@ -114,6 +117,8 @@ export class LegacyRuns extends StatementSet {
     return { ...run, runIndex: Math.max(merged.size, last + 1) };
   }
 
+  readonly #sessionsLike = once(() => this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`));
+
   /**
    * The session whose column holds a run of this id, with all runs of the column. A column that cannot be read stops no
    * search; where the run is in no other, it is an error for whoever may read that session.
@@ -121,11 +126,8 @@ export class LegacyRuns extends StatementSet {
   *sessionOfRun(on: SqlConnection, { runId, userId }: RunQuery): Steps<LegacySessionRuns | null> {
     // An id of plain characters is in the text as it is; others may be escaped there, so every list is looked at.
     const pattern = /^[\w-]+$/.test(runId) ? `%${runId.replaceAll("_", "!_")}%` : "%";
-    const statement = this.once("session of run", () =>
-      this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`),
-    );
     let fault: CorruptDataError | null = null;
-    for (const row of yield* this.rows(on, statement, { pattern })) {
+    for (const row of yield* this.rows(on, this.#sessionsLike(), { pattern })) {
       try {
         const runs = this.#decode(row);
         if (runs.some((run) => run.runId === runId)) {
@@ -144,13 +146,14 @@ export class LegacyRuns extends StatementSet {
     return null;
   }
 
+  readonly #sessionWithRuns = once(() => {
+    const { sessionId } = this.dialect.tables.sessions;
+    return this.#selectLegacy(sql`${sessionId} = ${value("sessionId")} and ${this.#present}`);
+  });
+
   /** A session with what its column holds, or null when that is nothing. */
   *sessionWithRuns(on: SqlConnection, sessionId: string): Steps<LegacySessionRuns | null> {
-    const statement = this.once("session with runs", () => {
-      const id = this.dialect.tables.sessions.sessionId;
-      return this.#selectLegacy(sql`${id} = ${value("sessionId")} and ${this.#present}`);
-    });
-    const [row] = yield* this.rows(on, statement, { sessionId });
+    const [row] = yield* this.rows(on, this.#sessionWithRuns(), { sessionId });
     return row === undefined ? null : { session: row, runs: this.#decode(row) };
   }
 
@@ -163,33 +166,36 @@ export class LegacyRuns extends StatementSet {
     return found === null || run === undefined ? null : parseRunRow(rowOfLegacyRun(run, found.session, place));
   }
 
+  readonly #setRuns = once(() => {
+    const { sessions } = this.dialect.tables;
+    return this.write(
+      sql`update ${sessions} set ${sql.identifier("runs")} = ${value("json")}
+        where ${sessions.sessionId} = ${value("sessionId")}`,
+    );
+  });
+
   /** Takes runs out of the column of a locked session for good. */
   *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
-    const statement = this.once("set runs", () => {
-      const { sessions } = this.dialect.tables;
-      return this.write(
-        sql`update ${sessions} set ${sql.identifier("runs")} = ${value("json")} where ${sessions.sessionId} = ${value("sessionId")}`,
-      );
-    });
     const json = withoutRuns(yield* this.#rowOf(on, session), this.#location, runIds);
     const { sessionId } = session;
-    if ((yield* this.affected(on, statement, { json, sessionId })) !== 1) {
+    if ((yield* this.affected(on, this.#setRuns(), { json, sessionId })) !== 1) {
       throw notWritten(`Runs of session ${JSON.stringify(sessionId)} were not removed from ${this.#location}.`);
     }
   }
 
+  readonly #batch = byShape(({ isFirst }: { isFirst: boolean }) => {
+    const { sessions } = this.dialect.tables;
+    const { sessionId } = sessions;
+    const next = isFirst ? sql`` : sql` and ${sessionId} > ${value("after")}`;
+    return this.select<Pick<LegacyRow, "sessionId">>(
+      { sessionId },
+      sql`${sessions} where ${this.#present}${next} order by ${sessionId} ${this.limit("batchSize")}`,
+    );
+  });
+
   /** Copies the runs of the next sessions into rows, in their merged order. */
   *copyBatch(on: SqlConnection, after: string | null, batchSize: number): Steps<CopiedBatch> {
-    const statement = this.once(`batch ${after === null ? "first" : "next"}`, () => {
-      const { sessions } = this.dialect.tables;
-      const { sessionId } = sessions;
-      const next = after === null ? sql`` : sql` and ${sessionId} > ${value("after")}`;
-      return this.select<Pick<LegacyRow, "sessionId">>(
-        { sessionId },
-        sql`${sessions} where ${this.#present}${next} order by ${sessionId} ${this.limit("batchSize")}`,
-      );
-    });
-    const batch = yield* this.rows(on, statement, { after, batchSize });
+    const batch = yield* this.rows(on, this.#batch({ isFirst: after === null }), { after, batchSize });
     let copied = 0;
     let skipped = 0;
     for (const { sessionId } of batch) {
@@ -234,15 +240,16 @@ export class LegacyRuns extends StatementSet {
     return { copied, skipped: elsewhere.size };
   }
 
+  readonly #markCopied = once(() => {
+    const { versions } = this.dialect.tables;
+    const { tableName, version, createdAt, updatedAt } = versions;
+    const row = insertValues({ tableName, version, createdAt, updatedAt });
+    return this.write(sql`insert into ${versions} ${row} ${this.#writes.replaceStored(tableName, updatedAt)}`);
+  });
+
   /** Notes that all is copied, into the runs table of this making. */
   *markCopied(on: SqlConnection): Steps<void> {
-    const { versions } = this.dialect.tables;
-    const statement = this.once("mark copied", () => {
-      const { tableName, version, createdAt, updatedAt } = versions;
-      const row = insertValues({ tableName, version, createdAt, updatedAt });
-      return this.write(sql`insert into ${versions} ${row} ${this.#writes.replaceStored(tableName, updatedAt)}`);
-    });
-    yield* this.affected(on, statement, {
+    yield* this.affected(on, this.#markCopied(), {
       tableName: this.#location,
       version: "copied",
       createdAt: new Date().toISOString(),
