@@ -12,8 +12,6 @@ import type { Steps } from "./steps.ts";
 
 /** Rows of another table that go with their session. */
 export interface ClearedRows {
-  /** The table and the column that names the session, or a row that does. */
-  readonly key: string;
   /** The table, and the others without which nothing in it is found. */
   readonly tables: readonly [OutsideTable, ...OutsideTable[]];
   /** Deletes the rows of so many sessions. */
@@ -68,8 +66,8 @@ export class ClearedTables {
   /** Tables may be made anew for each request, so they are known by their names. */
   add(columns: readonly Column[]): void {
     for (const column of columns) {
-      const rows = rowsOf(this.#dialect, column);
-      this.#further.set(rows.key, this.#further.get(rows.key) ?? rows);
+      const key = `${getTableName(column.table)}.${column.name}`;
+      this.#further.set(key, this.#further.get(key) ?? rowsOf(this.#dialect, column));
     }
   }
 
@@ -148,10 +146,8 @@ export class ClearedTables {
 }
 
 function rowsOf(dialect: SqlDialect, column: Column): ClearedRows {
-  const name = getTableName(column.table);
   return {
-    key: `${name}.${column.name}`,
-    tables: [{ name }],
+    tables: [{ name: getTableName(column.table) }],
     remove: removal(dialect, (ids) => sql`delete from ${column.table} where ${inArray(column, [...ids])}`),
   };
 }
@@ -167,7 +163,6 @@ function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
     const ofSessions = (ids: readonly SQL[]): SQL =>
       sql`from ${dialect.outside(table)} where ${bare({ name: sessionId })} in (${list(ids)})${condition}`;
     const own: ClearedRows = {
-      key: `${table.name}.${sessionId}`,
       tables: [table],
       remove: removal(dialect, (ids) => sql`delete ${ofSessions(ids)}`),
     };
@@ -177,7 +172,6 @@ function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
     const key = list(payloads.key.map((name) => bare({ name })));
     return [
       {
-        key: `${payloads.name} by ${own.key}`,
         tables: [payloads, table],
         remove: removal(
           dialect,

@@ -31,30 +31,13 @@ interface TimeShape {
   readonly after: ListOrder["after"];
 }
 
-export interface SessionShape extends TimeShape {
-  readonly isOrdered: boolean;
-  readonly sessionType: SessionConditions["sessionType"];
-  readonly hasUser: boolean;
-  readonly hasParticipant: boolean;
-  readonly statuses: StatusShape | null;
-  readonly hasComponent: boolean;
-  /** How many pairs of letters the search for a name has. */
-  readonly namePairs: number | null;
-}
-
-export interface RunShape extends TimeShape {
-  readonly hasSession: boolean;
-  readonly hasUser: boolean;
-  readonly hasParticipant: boolean;
-  readonly statuses: StatusShape | null;
-  readonly hasComponent: boolean;
-  readonly parent: "none" | "one" | null;
-}
+export type SessionShape = ReturnType<typeof sessionShape>;
+export type RunShape = ReturnType<typeof runShape>;
 
 export function sessionShape(
   query: SessionConditions,
   { isOrdered, after }: ListOrder = { isOrdered: false, after: null },
-): SessionShape {
+) {
   const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
   return {
     isOrdered,
@@ -64,13 +47,14 @@ export function sessionShape(
     hasParticipant: participantId !== null,
     statuses: statusShape(runStatuses),
     hasComponent: componentId !== null,
+    /** How many pairs of letters the search for a name has. */
     namePairs: sessionName === null || sessionName === "" ? null : pairsIn(sessionName),
     hasStart: query.startTimestamp !== null,
     hasEnd: query.endTimestamp !== null,
   };
 }
 
-export function runShape(query: RunListQuery): RunShape {
+export function runShape(query: RunListQuery) {
   const { sessionId, userId, participantId, statuses, componentId, parent, start } = query;
   return {
     hasSession: sessionId !== null,
@@ -78,7 +62,7 @@ export function runShape(query: RunListQuery): RunShape {
     hasParticipant: participantId !== null,
     statuses: statusShape(statuses),
     hasComponent: componentId !== null,
-    parent: parent === null || parent === "none" ? parent : "one",
+    parent: parent === null || parent === "none" ? parent : ("one" as const),
     hasStart: query.startTimestamp !== null,
     hasEnd: query.endTimestamp !== null,
     after: sessionId === null && start !== null ? readingOrder(query) : null,

@@ -8,7 +8,7 @@ export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./
 export { dottedI, type FoldedSearch } from "./name-folding.ts";
 export { indexName, tableNames, tableOptionReaders, type TableNameOptions } from "./names.ts";
 export { RefusedDocument } from "./refused-document.ts";
-export type { ClassifiedError } from "./retry.ts";
+export { final, type ClassifiedError } from "./retry.ts";
 export {
   listValues,
   runListShape,
@@ -28,6 +28,7 @@ export {
   type ServerConnection,
   type ServerConnections,
 } from "./server-driver.ts";
+export { ServerReads, type WantedRuns } from "./server-reads.ts";
 export { SessionWrites, touchShape, type AppendOutcome, type TouchShape } from "./session-writes.ts";
 export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 export type { SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";

@@ -15,6 +15,11 @@ export interface ClassifiedError {
   readonly outcomeUnknown?: boolean;
 }
 
+/** An error that the same work would meet again. */
+export function final(error: SessionDbError): ClassifiedError {
+  return { error, transient: false };
+}
+
 export interface WorkOptions {
   /** Whether doing the work twice does what doing it once does. Default true. */
   readonly repeatable?: boolean;

@@ -19,7 +19,6 @@ import {
   sessionConditionValues,
   sessionShape,
   sessionTimestamp,
-  type RunShape,
   type SessionShape,
 } from "./conditions.ts";
 import type { OutsideTable } from "./agno-tables.ts";
@@ -30,7 +29,7 @@ import {
   byBytes,
   byPosition,
   chunks,
-  chunkValues,
+  idValues,
   directed,
   following,
   idPlaceholders,
@@ -111,30 +110,21 @@ export class SessionReads extends StatementSet {
     return found;
   }
 
-  readonly #session = once(() => {
-    const { sessions } = this.dialect.tables;
-    return this.select(
-      sessionSelection(sessions),
-      sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
-    );
+  readonly #session = byShape(({ isLocked }: { isLocked: boolean }) => {
+    const { tables, lockRows } = this.dialect;
+    const { sessions } = tables;
+    const where = sql`${sessions.sessionId} = ${value("sessionId")}`;
+    const lock = isLocked ? sql` ${lockRows}` : sql``;
+    return this.select(sessionSelection(sessions), sql`${sessions} where ${where}${lock}`);
   });
 
   *session(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
-    return (yield* this.rows(on, this.#session(), { sessionId }))[0] ?? null;
+    return (yield* this.rows(on, this.#session({ isLocked: false }), { sessionId }))[0] ?? null;
   }
-
-  readonly #lockSession = once(() => {
-    const { tables, lockRows } = this.dialect;
-    const { sessions } = tables;
-    return this.select(
-      sessionSelection(sessions),
-      sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")} ${lockRows}`,
-    );
-  });
 
   /** It is not parsed yet: who may not see a session is not told that it cannot be read. */
   *lockSession(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
-    return (yield* this.rows(on, this.#lockSession(), { sessionId }))[0] ?? null;
+    return (yield* this.rows(on, this.#session({ isLocked: true }), { sessionId }))[0] ?? null;
   }
 
   readonly #lockIdentities = byShape((count: number) => {
@@ -152,10 +142,19 @@ export class SessionReads extends StatementSet {
    * Locks sessions, in the order of their ids, so that two deletes of the same sessions never wait for each other. Their
    * documents are not looked at: a session that cannot be read can still be deleted.
    */
-  *lockIdentities(on: SqlConnection, sessionIds: readonly string[]): Steps<SessionIdentity[]> {
-    const found: SessionIdentity[] = [];
-    for (const chunk of chunks(sessionIds.toSorted())) {
-      found.push(...(yield* this.rows(on, this.#lockIdentities(chunk.length), chunkValues(chunk))));
+  lockIdentities(on: SqlConnection, sessionIds: readonly string[]): Steps<SessionIdentity[]> {
+    return this.#rowsById(on, sessionIds.toSorted(), { statement: this.#lockIdentities });
+  }
+
+  /** The rows of these ids, by as many statements as they take. */
+  *#rowsById<Row>(
+    on: SqlConnection,
+    ids: readonly string[],
+    { statement, values = {} }: { statement: (count: number) => Statement<Row>; values?: Record<string, unknown> },
+  ): Steps<Row[]> {
+    const found: Row[] = [];
+    for (const chunk of chunks(ids)) {
+      found.push(...(yield* this.rows(on, statement(chunk.length), { ...values, ...idValues(chunk) })));
     }
     return found;
   }
@@ -228,19 +227,14 @@ export class SessionReads extends StatementSet {
    * Which of some locked sessions meet conditions on their runs now. The statement that locked them looked at the runs
    * before it waited.
    */
-  *stillMatching(
+  stillMatching(
     on: SqlConnection,
     conditions: SessionConditions,
     sessionIds: readonly string[],
   ): Steps<SessionIdentity[]> {
     const shape = sessionShape(conditions);
-    const found: SessionIdentity[] = [];
-    for (const chunk of chunks(sessionIds)) {
-      const statement = this.#stillMatching({ shape, count: chunk.length });
-      const values = { ...sessionConditionValues(conditions), ...chunkValues(chunk) };
-      found.push(...(yield* this.rows(on, statement, values)));
-    }
-    return found;
+    const statement = (count: number) => this.#stillMatching({ shape, count });
+    return this.#rowsById(on, sessionIds, { statement, values: sessionConditionValues(conditions) });
   }
 
   readonly #allRuns = once(() => {
@@ -356,12 +350,8 @@ export class SessionReads extends StatementSet {
   });
 
   /** The runs of these ids, each with the owner of its session. */
-  *runsById(on: SqlConnection, runIds: readonly string[]): Steps<RunOfSession[]> {
-    const found: RunOfSession[] = [];
-    for (const chunk of chunks(runIds)) {
-      found.push(...(yield* this.rows(on, this.#runsById(chunk.length), chunkValues(chunk))));
-    }
-    return found;
+  runsById(on: SqlConnection, runIds: readonly string[]): Steps<RunOfSession[]> {
+    return this.#rowsById(on, runIds, { statement: this.#runsById });
   }
 
   readonly #runRow = once(() => {
@@ -399,7 +389,7 @@ export class SessionReads extends StatementSet {
   ): Steps<TurnRun[]> {
     const named = from === "the first" ? [] : from;
     const ids = [...new Set([runId, ...named])];
-    const found = yield* this.rows(on, this.#namedRuns(ids.length), chunkValues(ids));
+    const found = yield* this.rows(on, this.#namedRuns(ids.length), idValues(ids));
     const starts = found.filter((run) => run.sessionId === sessionId && named.includes(run.runId));
     const places = from === "the first" ? [noPlace] : starts.map((run) => run.runIndex ?? noPlace);
     const runIndex = Math.min(...places);
@@ -440,32 +430,20 @@ function turnSelection(runs: SqlDialect["tables"]["runs"]): Selection<TurnRun> {
   return { runId, sessionId, parentRunId, status, runIndex, createdAt };
 }
 
-/** What the statement of a list of sessions is rendered from. */
-export interface SessionListShape {
-  readonly where: SessionShape;
-  readonly sortBy: SessionListQuery["sortBy"];
-  readonly order: "asc" | "desc";
-  /** Whether it goes on after a position. */
-  readonly isResumed: boolean;
-  readonly includeRunCount: boolean;
-}
+export type SessionListShape = ReturnType<typeof sessionListShape>;
+export type RunListShape = ReturnType<typeof runListShape>;
 
-export function sessionListShape(query: SessionListQuery): SessionListShape {
+/** What the statement of a list of sessions is rendered from. */
+export function sessionListShape(query: SessionListQuery) {
   const { sortBy, start, includeRunCount } = query;
   const order = readingOrder(query);
-  const after = start !== null && sortBy === "createdAt" ? order : null;
-  const where = sessionShape(query, { isOrdered: true, after });
-  return { where, sortBy, order, isResumed: start !== null, includeRunCount };
+  const isResumed = start !== null;
+  const after = isResumed && sortBy === "createdAt" ? order : null;
+  return { where: sessionShape(query, { isOrdered: true, after }), sortBy, order, isResumed, includeRunCount };
 }
 
 /** What the statement of a list of runs is rendered from. */
-export interface RunListShape {
-  readonly where: RunShape;
-  readonly order: "asc" | "desc";
-  readonly isResumed: boolean;
-}
-
-export function runListShape(query: RunListQuery): RunListShape {
+export function runListShape(query: RunListQuery) {
   return { where: runShape(query), order: readingOrder(query), isResumed: query.start !== null };
 }
 

@@ -4,7 +4,7 @@ import { getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-or
 import type { ClearedRows, Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { bare, chunks, chunkValues, idPlaceholders, insertValues, list, runOrder, value } from "./sql-parts.ts";
+import { bare, chunks, idValues, idPlaceholders, insertValues, list, runOrder, value } from "./sql-parts.ts";
 import { byShape, once, StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -162,7 +162,7 @@ export class SessionWrites extends StatementSet {
     let deleted = 0;
     for (const chunk of chunks(sessionIds)) {
       yield* this.#clear(on, chunk, { rows: before, deletion });
-      deleted += yield* this.affected(on, this.#deleteSessions(chunk.length), chunkValues(chunk));
+      deleted += yield* this.affected(on, this.#deleteSessions(chunk.length), idValues(chunk));
       yield* this.#clear(on, chunk, { rows: after, deletion });
     }
     return deleted;
@@ -175,7 +175,7 @@ export class SessionWrites extends StatementSet {
   ): Steps<void> {
     for (const { tables, remove } of rows) {
       deletion.clears = tables[0].name;
-      yield* this.affected(on, remove(chunk.length), chunkValues(chunk));
+      yield* this.affected(on, remove(chunk.length), idValues(chunk));
     }
     deletion.clears = null;
   }
@@ -188,7 +188,7 @@ export class SessionWrites extends StatementSet {
   *deleteRuns(on: SqlConnection, runIds: readonly string[]): Steps<number> {
     let deleted = 0;
     for (const chunk of chunks(runIds)) {
-      deleted += yield* this.affected(on, this.#deleteRuns(chunk.length), chunkValues(chunk));
+      deleted += yield* this.affected(on, this.#deleteRuns(chunk.length), idValues(chunk));
     }
     return deleted;
   }

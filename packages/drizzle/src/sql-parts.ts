@@ -166,9 +166,9 @@ export function insertValues(
   return sql`(${list(Object.values(columns).map((each) => bare(each)))}) values (${list(values)})`;
 }
 
-export function chunks(ids: readonly string[]): string[][] {
-  return Array.from({ length: Math.ceil(ids.length / idsPerStatement) }, (_, index) =>
-    ids.slice(index * idsPerStatement, (index + 1) * idsPerStatement),
+export function chunks<Item>(items: readonly Item[], size = idsPerStatement): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
   );
 }
 
@@ -183,14 +183,9 @@ export interface SessionChunk {
 
 /** In few sizes, so that few statements are prepared; what is left over is null, which no session is named. */
 export function sessionChunks(sessions: readonly { readonly sessionId: string }[]): SessionChunk[] {
-  return Array.from({ length: Math.ceil(sessions.length / sessionsPerStatement) }, (_, index) => {
-    const chunk = sessions.slice(index * sessionsPerStatement, (index + 1) * sessionsPerStatement);
+  return chunks(sessions, sessionsPerStatement).map((chunk) => {
     const size = 2 ** Math.ceil(Math.log2(chunk.length));
-    const ids = Array.from({ length: size }, (__, place): [string, string | null] => [
-      `id${place}`,
-      chunk[place]?.sessionId ?? null,
-    ]);
-    return { size, values: Object.fromEntries(ids) };
+    return { size, values: idValues(Array.from({ length: size }, (_, place) => chunk[place]?.sessionId ?? null)) };
   });
 }
 
@@ -199,6 +194,7 @@ export function idPlaceholders(size: number): SQL[] {
   return Array.from({ length: size }, (_, place) => value(`id${place}`));
 }
 
-export function chunkValues(chunk: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(chunk.map((id, index) => [`id${index}`, id]));
+/** Binds `idPlaceholders`. */
+export function idValues(ids: readonly (string | null)[]): Record<string, string | null> {
+  return Object.fromEntries(ids.map((id, place) => [`id${place}`, id]));
 }

@@ -7,9 +7,8 @@ import {
   InUseError,
   InvalidArgumentError,
   PermissionDeniedError,
-  type SessionDbError,
 } from "@sessiondb/core";
-import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
+import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
 
 /** A statement was not answered in time: the connection may still be at it, and cannot be used again. */
 export class NoAnswerError extends Error {
@@ -266,8 +265,4 @@ function otherMessage(errno: number, server: string, what: string): string {
   }
   const hint = advice[errno];
   return `${server} failed${what === "" || what === "0" ? "" : ` with ${what}`}.${hint === undefined ? "" : ` ${hint}`}`;
-}
-
-function final(error: SessionDbError): ClassifiedError {
-  return { error, transient: false };
 }

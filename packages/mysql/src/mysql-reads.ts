@@ -1,4 +1,4 @@
-import type { RunsWanted, SessionListQuery } from "@sessiondb/core/adapter";
+import type { SessionListQuery } from "@sessiondb/core/adapter";
 import {
   byPosition,
   byShape,
@@ -7,31 +7,27 @@ import {
   isHistoryRow,
   list,
   listValues,
-  once,
   runOrder,
   runSelection,
   sessionChunks,
   sessionConditions,
   sessionListShape,
-  SessionReads,
-  sessionSelection,
-  Statement,
+  ServerReads,
   tie,
   value,
   whereOf,
   type ListedRow,
-  type RawSession,
   type SessionListShape,
-  type SessionWithRuns,
   type SqlConnection,
   type Steps,
   type StoredRun,
+  type WantedRuns,
 } from "@sessiondb/drizzle";
 import { desc, sql, type Column, type SQL } from "drizzle-orm";
 import { following } from "./mysql-dialect.ts";
 
 /** The reads that MySQL and MariaDB spell in their own way. */
-export class MysqlReads extends SessionReads {
+export class MysqlReads extends ServerReads {
   override *sessions(on: SqlConnection, query: SessionListQuery): Steps<ListedRow[]> {
     if (query.sortBy !== "updatedAt") {
       return yield* super.sessions(on, query);
@@ -71,90 +67,25 @@ export class MysqlReads extends SessionReads {
     );
   });
 
-  readonly #sessionWithRuns = byShape(({ isAll }: { isAll: boolean }) => {
-    const { sessions, runs } = this.dialect.tables;
-    const session = sessionSelection(sessions);
-    const run = runSelection(runs);
-    return new Statement<RawSession>(
-      this.dialect,
-      sql`select ${list(Object.values(session))}, ${nulls(run)} from ${sessions}
-        where ${sessions.sessionId} = ${value("sessionId")}
-        union all (
-          select ${nulls(session)}, ${list(Object.values(run))} from ${runs}
-          where ${runs.sessionId} = ${value("sessionId")}${this.#wanted(isAll)})`,
-      session,
-    );
-  });
-
-  /** One statement: the session's row, and a row for each run, so that nothing is repeated. */
-  override *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<SessionWithRuns | null> {
-    if (wanted === "none") {
-      return yield* super.sessionWithRuns(on, sessionId, wanted);
-    }
-    const statement = this.#sessionWithRuns({ isAll: wanted === "all" });
-    const rows = yield* this.raw(on, statement, { sessionId, limit: wanted === "all" ? null : wanted + 1 });
-    const { sessions, runs } = this.#split(statement, rows);
-    const [session] = sessions;
-    return session === undefined ? null : { session, runs: yield* this.#inOrder(on, runs, { sessionId, wanted }) };
+  /** One more than wanted shows whether they tie. */
+  protected override get newest(): SQL {
+    const { runs } = this.dialect.tables;
+    return sql`${isHistoryRow(runs)} order by ${desc(runs.runIndex)} limit ${value("oneMore")}`;
   }
 
   /** Each session's runs are read by their index, from its end, and no further than wanted. */
-  readonly #withRuns = byShape(({ size, isAll }: { size: number; isAll: boolean }) => {
+  readonly #chunk = byShape(({ size, isAll }: { size: number; isAll: boolean }) => {
     const { sessions, runs } = this.dialect.tables;
-    const session = sessionSelection(sessions);
-    const run = runSelection(runs);
     const ids = idPlaceholders(size);
-    const own = sql`(
-      select ${list(Object.values(session))}, ${nulls(run)} from ${sessions}
-      where ${sessions.sessionId} in (${list(ids)}))`;
-    const ofRuns = sql`select ${nulls(session)}, ${list(Object.values(run))} from ${runs} where ${runs.sessionId}`;
-    const parts = isAll
-      ? [sql`(${ofRuns} in (${list(ids)}))`]
-      : ids.map((id) => sql`(${ofRuns} = ${id}${this.#wanted(false)})`);
-    return new Statement<RawSession>(this.dialect, sql.join([own, ...parts], sql` union all `), session);
+    const ofRuns = sql`select ${this.runColumns()} from ${runs} where ${runs.sessionId}`;
+    return this.union([
+      sql`(select ${this.sessionColumns} from ${sessions} where ${sessions.sessionId} in (${list(ids)}))`,
+      ...(isAll ? [sql`(${ofRuns} in (${list(ids)}))`] : ids.map((id) => sql`(${ofRuns} = ${id} and ${this.newest})`)),
+    ]);
   });
 
-  /** One statement for each chunk of sessions: their rows again, and their runs. */
-  override *withRuns(
-    on: SqlConnection,
-    page: readonly ListedRow[],
-    wanted: Exclude<RunsWanted, "none">,
-  ): Steps<ReadonlyMap<string, SessionWithRuns>> {
-    const found = new Map<string, SessionWithRuns>();
-    for (const { size, values } of sessionChunks(page)) {
-      const statement = this.#withRuns({ size, isAll: wanted === "all" });
-      const rows = yield* this.raw(on, statement, { ...values, limit: wanted === "all" ? null : wanted + 1 });
-      const { sessions, runs } = this.#split(statement, rows);
-      const runsOf = new Map(sessions.map(({ sessionId }): [string, StoredRun[]] => [sessionId, []]));
-      for (const run of runs) {
-        const ofSession = runsOf.get(run.sessionId);
-        if (ofSession === undefined) {
-          // A table of Agno's may compare ids without case, and a run spell its session's otherwise.
-          return yield* super.withRuns(on, page, wanted);
-        }
-        ofSession.push(run);
-      }
-      for (const session of sessions) {
-        const { sessionId } = session;
-        const ordered = yield* this.#inOrder(on, runsOf.get(sessionId) ?? [], { sessionId, wanted });
-        found.set(sessionId, { session, runs: ordered });
-      }
-    }
-    return found;
-  }
-
-  readonly #runOfRow = once(
-    () => new Statement<StoredRun>(this.dialect, sql``, runSelection(this.dialect.tables.runs)),
-  );
-
-  /** The rows of a union of sessions and runs: a run's has nothing in the columns of a session, and the other way round. */
-  #split(statement: Statement<RawSession>, rows: readonly unknown[][]): { sessions: RawSession[]; runs: StoredRun[] } {
-    const width = Object.keys(sessionSelection(this.dialect.tables.sessions)).length;
-    const run = this.#runOfRow();
-    return {
-      sessions: rows.filter((row) => row[width] === null).map((row) => statement.decode(row)),
-      runs: rows.filter((row) => row[width] !== null).map((row) => run.decode(row.slice(width))),
-    };
+  protected override ofPage(page: readonly ListedRow[], isAll: boolean) {
+    return sessionChunks(page).map(({ size, values }) => ({ statement: this.#chunk({ size, isAll }), values }));
   }
 
   readonly #historyRuns = byShape(({ order }: { order: "index" | "total" }) => {
@@ -177,11 +108,10 @@ export class MysqlReads extends SessionReads {
     return rows.slice(0, limit).toReversed();
   }
 
-  /** The runs wanted of those that `#wanted` selected, in the session's order. */
-  *#inOrder(
+  protected override *inOrder(
     on: SqlConnection,
     runs: StoredRun[],
-    { sessionId, wanted }: { sessionId: string; wanted: Exclude<RunsWanted, "none"> },
+    { sessionId, wanted }: WantedRuns,
   ): Steps<StoredRun[]> {
     runs.sort(byPosition);
     if (wanted === "all") {
@@ -190,12 +120,4 @@ export class MysqlReads extends SessionReads {
     // Which of the oldest runs belong to the newest n is open where they tie.
     return tie(runs) ? yield* this.newestRuns(on, sessionId, wanted) : runs.slice(-wanted);
   }
-
-  /** What follows the condition on the session: nothing for all its runs; for the newest, one more shows whether they tie. */
-  #wanted(isAll: boolean): SQL {
-    const { runs } = this.dialect.tables;
-    return isAll ? sql`` : sql` and ${isHistoryRow(runs)} order by ${desc(runs.runIndex)} limit ${value("limit")}`;
-  }
 }
-
-const nulls = (selection: object): SQL => list(Object.keys(selection).map(() => sql`null`));

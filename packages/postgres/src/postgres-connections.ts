@@ -1,7 +1,7 @@
+import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
 import { takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { ClientBase, Pool, PoolClient } from "pg";
 import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-connection.ts";
-import { ConnectionWaitError } from "./postgres-errors.ts";
 
 const ignore = (): void => {};
 
@@ -63,8 +63,11 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
 
   #expire(options?: ErrorOptions): never {
     const pool = this.#pool;
-    const isExhausted = pool !== null && pool.idleCount === 0 && pool.totalCount >= pool.options.max;
-    throw new ConnectionWaitError(isExhausted, this.#options.timeout, options);
+    const { place } = this.#each;
+    const late = `no connection within ${this.#options.timeout} ms`;
+    throw pool !== null && pool.idleCount === 0 && pool.totalCount >= pool.options.max
+      ? new DatabaseBusyError(`${place}: ${late}, for all of the pool's are in use. Make the pool larger.`, options)
+      : new DatabaseUnreachableError(`${place} cannot be reached: ${late}.`, options);
   }
 }
 

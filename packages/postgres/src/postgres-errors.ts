@@ -10,21 +10,7 @@ import {
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
-import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
-
-/** No connection could be had within the time allowed: all were in use, or the server did not answer. */
-export class ConnectionWaitError extends Error {
-  readonly exhausted: boolean;
-
-  constructor(exhausted: boolean, timeout: number, options?: ErrorOptions) {
-    super(`no connection within ${timeout} ms`, options);
-    this.exhausted = exhausted;
-  }
-
-  override get name(): string {
-    return "ConnectionWaitError";
-  }
-}
+import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
 
 /** The statement that failed, as far as it is known. */
 interface FailedStatement {
@@ -101,16 +87,6 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
   const { code, cause } = failure;
   const options = { cause };
 
-  if (cause instanceof ConnectionWaitError) {
-    return final(
-      cause.exhausted
-        ? new DatabaseBusyError(
-            `${place}: ${cause.message}, for all of the pool's are in use. Make the pool larger.`,
-            options,
-          )
-        : new DatabaseUnreachableError(`${place} cannot be reached: ${cause.message}.`, options),
-    );
-  }
   if (isTimedOut(failure) || code === "57014") {
     return final(new DatabaseBusyError(`${place} did not answer a statement in the time allowed.`, options));
   }
@@ -192,10 +168,6 @@ function aboutTables(cause: unknown): string {
 
 function lengthOf({ columnLength }: PostgresFailure): string {
   return columnLength === null ? "" : `, which holds ${columnLength} characters`;
-}
-
-function final(error: SessionDbError): ClassifiedError {
-  return { error, transient: false };
 }
 
 /** Errors of the server have a severity; those of the network and of pg itself have none. */

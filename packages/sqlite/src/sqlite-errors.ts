@@ -9,7 +9,7 @@ import {
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
-import { DriverError, type ClassifiedError } from "@sessiondb/drizzle";
+import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
 
 /** A statement that SQLite did not even prepare, so with none of its values bound. */
 export class RefusedStatementError extends Error {
@@ -198,8 +198,4 @@ function ofDriver(cause: unknown, message: string, { file, isClient }: ErrorPlac
     return final(new DatabaseError(`better-sqlite3 has no native module that ${here} can load. ${advice}`, { cause }));
   }
   return final(new DatabaseError(`SQLite failed on ${file}.`, { cause }));
-}
-
-function final(error: ClassifiedError["error"]): ClassifiedError {
-  return { error, transient: false };
 }
