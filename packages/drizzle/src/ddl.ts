@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import { getTableName, is, sql, SQL, type Column, type Table } from "drizzle-orm";
-import type { FoundSchema } from "./sql-dialect.ts";
+import type { FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 
 /** What `getTableConfig` of every dialect gives, as far as it is used here. */
 interface TableConfig {
@@ -110,22 +110,23 @@ function createIndexes(config: TableConfig, spelling: DdlSpelling, found: Readon
     });
 }
 
-export interface PlanOptions extends DdlSpelling {
-  /** In the order in which they can be created. */
-  readonly tables: readonly TableConfig[];
-  /** The table of schema versions, in which Agno notes each table that it creates; null for tables that are not Agno's. */
-  readonly versions: TableConfig | null;
-  /** Whether to make up for indexes that are missing on tables already there. */
-  readonly indexes: boolean;
+export interface PlanOptions extends DdlSpelling, PlanChoice {
+  readonly tables: SqlDialect["tables"];
+  /** `getTableConfig` of the dialect. */
+  readonly configOf: (table: Table) => TableConfig;
 }
 
 /** The version that Agno 3 notes for the tables as they are created here. */
 const schemaVersion = "3.0.0";
 
 /** The statements that bring the schema found to the one wanted; none where nothing is missing. */
-export function planSchema(found: FoundSchema, { tables, versions, indexes, ...spelling }: PlanOptions): string[] {
-  const created = tables.filter(({ name }) => !found.tables.has(name));
-  const withVersions = created.length > 0 && versions !== null ? [versions, ...tables] : tables;
+export function planSchema(found: FoundSchema, options: PlanOptions): string[] {
+  const { tables, configOf, indexes, further, ...spelling } = options;
+  const wanted = (further ?? [tables.sessions, tables.runs]).map(configOf);
+  // Agno notes each table that it creates; further tables are not Agno's.
+  const versions = further === undefined ? configOf(tables.versions) : null;
+  const created = wanted.filter(({ name }) => !found.tables.has(name));
+  const withVersions = created.length > 0 && versions !== null ? [versions, ...wanted] : wanted;
   const statements = withVersions.flatMap((config) => {
     if (!found.tables.has(config.name)) {
       const more = spelling.indexesInTable === true ? [] : createIndexes(config, spelling, found.indexes);

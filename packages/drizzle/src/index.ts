@@ -5,8 +5,9 @@ export { planSchema, type DdlSpelling } from "./ddl.ts";
 export { DriverError, type KnownNames } from "./driver-error.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
+export { jsonColumn, type JsonColumn } from "./json-column.ts";
 export { dottedI, type FoldedSearch } from "./name-folding.ts";
-export { indexName, tableNames, tableOptionReaders, type TableNameOptions } from "./names.ts";
+export { indexName, tableNames, tableOptionReaders, type TableOptions } from "./names.ts";
 export { RefusedDocument } from "./refused-document.ts";
 export { final, type ClassifiedError } from "./retry.ts";
 export {

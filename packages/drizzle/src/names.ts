@@ -2,11 +2,16 @@ import { createHash } from "node:crypto";
 import { InvalidArgumentError } from "@sessiondb/core";
 import { isStorable, oneOf, optional, type OptionReader } from "@sessiondb/core/adapter";
 
-export interface TableNameOptions {
+export interface TableOptions {
   /** The sessions table. Default `agno_sessions`. */
   sessionTable?: string;
   /** The runs table. Default `agno_runs`, or `<sessionTable>_runs` beside a sessions table of another name, as in Agno. */
   runsTable?: string;
+  /**
+   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
+   * Default `"needed"`.
+   */
+  indexes?: "needed" | "agno";
 }
 
 export interface TableNames {
@@ -22,7 +27,7 @@ const longestTableName = 48;
 /** Of anything: Postgres cuts longer names off, and MySQL refuses those of more than 64 characters. */
 export const longestName = 63;
 
-export function tableNames({ sessionTable = defaultSessions, runsTable }: TableNameOptions = {}): TableNames {
+export function tableNames({ sessionTable = defaultSessions, runsTable }: TableOptions = {}): TableNames {
   const sessions = checkName(sessionTable, "sessionTable");
   const runs = checkName(runsTable ?? (sessions === defaultSessions ? "agno_runs" : `${sessions}_runs`), "runsTable");
   const names = { sessions, runs, versions: "agno_schema_versions" };

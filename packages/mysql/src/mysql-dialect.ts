@@ -40,7 +40,8 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     nameContains: (sessionData: Column, { folded, pairs }: FoldedSearch) => {
       // Text in the place of an object is a document that was encoded twice.
       const inner = sql`json_unquote(${sessionData})`;
-      const data = sql`case when json_type(${sessionData}) = 'STRING' and json_valid(${inner}) then ${inner} else ${sessionData} end`;
+      const isTwice = sql`json_type(${sessionData}) = 'STRING' and json_valid(${inner})`;
+      const data = sql`case when ${isTwice} then ${inner} else ${sessionData} end`;
       const name = sql`json_extract(${data}, '$.session_name')`;
       // lower() folds ASCII alike on every server, and each further letter only on some. A binary collation lets accents count.
       const lowered = sql`lower(json_unquote(${name}))`;
@@ -56,9 +57,14 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
       database === undefined ? sql`${sql.identifier(name)}` : sql`${sql.identifier(database)}.${sql.identifier(name)}`,
     // Of grants made by way of a role the catalogue does not tell.
     findTables: (sought) =>
-      sql`select table_name, null from information_schema.tables where table_schema = ${database ?? sql`database()`} and table_name in (${list(sought.map(({ name }) => name))})`,
-    plan: (found: FoundMysqlSchema, { indexes, further }) => {
+      sql`select table_name, null from information_schema.tables
+        where table_schema = ${database ?? sql`database()`}
+          and table_name in (${list(sought.map(({ name }) => name))})`,
+    plan: (found: FoundMysqlSchema, choice) => {
       const statements = planSchema(found, {
+        ...choice,
+        tables,
+        configOf: (table) => getTableConfig(table as MySqlTable),
         quote,
         indexName,
         inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
@@ -68,9 +74,6 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
         indexesInTable: true,
         replace: (columns) =>
           `ON DUPLICATE KEY UPDATE ${columns.map((name) => `${name} = VALUES(${name})`).join(", ")}`,
-        indexes,
-        tables: ((further ?? [tables.sessions, tables.runs]) as MySqlTable[]).map((table) => getTableConfig(table)),
-        versions: further === undefined ? getTableConfig(tables.versions) : null,
       });
       return found.database || database === undefined
         ? statements

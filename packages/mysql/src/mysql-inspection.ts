@@ -26,12 +26,9 @@ export async function inspect(
 ): Promise<Inspection> {
   const at = database === null ? "database()" : "?";
   const parameters = database === null ? [] : [database];
-  const [server] = (
-    await on.query(
-      `select version(), @@max_allowed_packet, @@lower_case_table_names, (select count(*) from information_schema.schemata where schema_name = ${at})`,
-      parameters,
-    )
-  ).rows;
+  const serverQuery = `select version(), @@max_allowed_packet, @@lower_case_table_names,
+    (select count(*) from information_schema.schemata where schema_name = ${at})`;
+  const [server] = (await on.query(serverQuery, parameters)).rows;
   const [version, packetBytes, lowerCase, databases] = server as [string, unknown, unknown, unknown];
   const mariadb = version.includes("MariaDB");
   const marks = wanted.map(() => "?").join(", ");
@@ -39,13 +36,17 @@ export async function inspect(
   const asked = (name: string): string =>
     Number(lowerCase) === 0 ? name : (wanted.find((each) => each.toLowerCase() === name.toLowerCase()) ?? name);
   const columns = await on.query(
-    `select table_name, column_name, data_type, collation_name from information_schema.columns where table_schema = ${at} and table_name in (${marks})
-    union all select table_name, null, t.engine, null from information_schema.tables t join information_schema.engines e on e.engine = t.engine
-    where e.transactions = 'NO' and table_schema = ${at} and table_name in (${marks})`,
+    `select table_name, column_name, data_type, collation_name from information_schema.columns
+      where table_schema = ${at} and table_name in (${marks})
+    union all
+    select table_name, null, t.engine, null
+      from information_schema.tables t join information_schema.engines e on e.engine = t.engine
+      where e.transactions = 'NO' and table_schema = ${at} and table_name in (${marks})`,
     [...parameters, ...wanted, ...parameters, ...wanted],
   );
   const indexes = await on.query(
-    `select distinct index_name from information_schema.statistics where table_schema = ${at} and table_name in (${marks})`,
+    `select distinct index_name from information_schema.statistics
+      where table_schema = ${at} and table_name in (${marks})`,
     [...parameters, ...wanted],
   );
   const tables = new Map<string, Map<string, string>>();

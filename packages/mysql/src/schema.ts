@@ -1,30 +1,13 @@
-import type { JsonValue } from "@sessiondb/core";
-import { parseJson } from "@sessiondb/core/adapter";
-import { indexName, tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { indexName, jsonColumn, tableNames, type JsonColumn, type TableOptions } from "@sessiondb/drizzle";
 import { bigint, customType, foreignKey, index, mysqlSchema, mysqlTable, varchar } from "drizzle-orm/mysql-core";
-
-/** A JSON column. What is bound to it as a string is JSON text already. */
-function json(table: string) {
-  return (name: string) =>
-    customType<{ data: JsonValue; driverData: unknown }>({
-      dataType: () => "json",
-      toDriver: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
-      fromDriver: (stored) => parseJson(stored, `${table}.${name}`, null),
-    })(name);
-}
 
 const id = (name: string) => varchar(name, { length: 128 });
 const kind = (name: string) => varchar(name, { length: 20 });
 const seconds = (name: string) => bigint(name, { mode: "number" });
 
-export interface MySqlTableOptions extends TableNameOptions {
+export interface MySqlTableOptions extends TableOptions {
   /** The database of the tables. Default: the one that the connection is set to. */
   database?: string;
-  /**
-   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
-   * Default `"needed"`.
-   */
-  indexes?: "needed" | "agno";
 }
 
 /**
@@ -33,8 +16,8 @@ export interface MySqlTableOptions extends TableNameOptions {
 export function sessionTables(options: MySqlTableOptions = {}) {
   const names = tableNames(options);
   const agno = options.indexes === "agno";
-  const sessionJson = json(names.sessions);
-  const runJson = json(names.runs);
+  const sessionJson = (name: string) => customType<JsonColumn>(jsonColumn("json", names.sessions, name))(name);
+  const runJson = (name: string) => customType<JsonColumn>(jsonColumn("json", names.runs, name))(name);
   // The same builder, but for a type that says whether there is a database's name.
   const table =
     options.database === undefined ? mysqlTable : (mysqlSchema(options.database).table as unknown as typeof mysqlTable);
@@ -96,8 +79,6 @@ export function sessionTables(options: MySqlTableOptions = {}) {
       updatedAt: seconds("updated_at"),
     },
     ({ runId, sessionId, runType, agentId, teamId, workflowId, userId, status, runIndex, createdAt }) => {
-      const agnoColumns = { run_type: runType, session_id: sessionId, agent_id: agentId, team_id: teamId };
-      const moreAgnoColumns = { workflow_id: workflowId, user_id: userId, status, created_at: createdAt };
       return [
         foreignKey({ columns: [sessionId], foreignColumns: [sessions.sessionId] }).onDelete("cascade"),
         // All of the runs' order: MySQL would sort the whole session for what an index leaves open. Never unique: Agno
@@ -112,9 +93,9 @@ export function sessionTables(options: MySqlTableOptions = {}) {
         index("idx_runs_workflow_id_created_at").on(workflowId, createdAt, runId),
         ...(agno
           ? [
-              ...Object.entries({ ...agnoColumns, ...moreAgnoColumns })
-                .filter(([name]) => names.runs !== "runs" || name !== "created_at")
-                .map(([name, column]) => index(indexName(`idx_${names.runs}_${name}`)).on(column)),
+              ...[runType, sessionId, agentId, teamId, workflowId, userId, status, createdAt]
+                .filter(({ name }) => names.runs !== "runs" || name !== "created_at")
+                .map((column) => index(indexName(`idx_${names.runs}_${column.name}`)).on(column)),
               index(indexName(`${names.runs}_runs_session_id_run_index`)).on(sessionId, runIndex),
             ]
           : []),

@@ -3,7 +3,6 @@ import {
   indexName,
   planSchema,
   tableNames,
-  type DdlSpelling,
   type FoldedSearch,
   type FoundSchema,
   type OutsideTable,
@@ -90,26 +89,22 @@ export class PostgresDialect implements SqlDialect {
       where c.relkind in ('r', 'p', 'v', 'f') and (${sql.join(places, sql` or `)})`;
   }
 
-  plan(found: FoundPostgresSchema, { indexes, further }: PlanChoice): string[] {
-    const spelling: DdlSpelling = {
-      quote: (identifier) => this.#dialect.escapeName(identifier),
+  plan(found: FoundPostgresSchema, choice: PlanChoice): string[] {
+    const quote = (identifier: string): string => this.#dialect.escapeName(identifier);
+    const statements = planSchema(found, {
+      ...choice,
+      tables: this.tables,
+      configOf: (table) => getTableConfig(table as PgTable),
+      quote,
       indexName,
       text: literal,
       // Of an index, so columns are named without their table.
       inline: (expression) => this.#dialect.sqlToQuery(expression.inlineParams(), "indexes").sql,
-    };
-    const statements = planSchema(found, {
-      ...spelling,
-      indexes,
-      tables: ((further ?? [this.tables.sessions, this.tables.runs]) as PgTable[]).map((table) =>
-        getTableConfig(table),
-      ),
-      versions: further === undefined ? getTableConfig(this.tables.versions) : null,
     });
     // Not IF NOT EXISTS, which needs the right to create schemas even where there is nothing to create.
     return this.schema === null || found.schemaExists || statements.length === 0
       ? statements
-      : [`CREATE SCHEMA ${spelling.quote(this.schema)}`, ...statements];
+      : [`CREATE SCHEMA ${quote(this.schema)}`, ...statements];
   }
 }
 
@@ -128,7 +123,10 @@ function literal(text: string): string {
 
 /** The name in a column of either JSON type, also where the document was encoded twice. Null when it is no string. */
 function nameOf(sessionData: Column): SQL {
-  const plain = sql`case when jsonb_typeof((${sessionData} -> 'session_name')::jsonb) = 'string' then ${sessionData} ->> 'session_name' end`;
-  const encoded = sql`('"' || substring(${sessionData} #>> '{}' from ${sql.raw(encodedName)}) || '"')::jsonb #>> '{}'`;
-  return sql`(case jsonb_typeof(${sessionData}::jsonb) when 'object' then ${plain} when 'string' then ${encoded} end)`;
+  const name = sql`${sessionData} -> 'session_name'`;
+  const plain = sql`case when jsonb_typeof((${name})::jsonb) = 'string' then ${sessionData} ->> 'session_name' end`;
+  const found = sql`substring(${sessionData} #>> '{}' from ${sql.raw(encodedName)})`;
+  const encoded = sql`('"' || ${found} || '"')::jsonb #>> '{}'`;
+  return sql`(
+    case jsonb_typeof(${sessionData}::jsonb) when 'object' then ${plain} when 'string' then ${encoded} end)`;
 }

@@ -1,27 +1,12 @@
-import { InvalidArgumentError, type JsonValue } from "@sessiondb/core";
-import { isStorable, parseJson } from "@sessiondb/core/adapter";
-import { indexName, tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { InvalidArgumentError } from "@sessiondb/core";
+import { isStorable } from "@sessiondb/core/adapter";
+import { indexName, jsonColumn, tableNames, type JsonColumn, type TableOptions } from "@sessiondb/drizzle";
 import { sql } from "drizzle-orm";
 import { bigint, customType, foreignKey, index, PgSchema, pgTable, varchar, type PgColumn } from "drizzle-orm/pg-core";
 
-export interface PostgresTableOptions extends TableNameOptions {
+export interface PostgresTableOptions extends TableOptions {
   /** The schema of the tables, created if missing. Default: what the connection's `search_path` says. Agno's is `ai`. */
   schema?: string;
-  /**
-   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
-   * Default `"needed"`.
-   */
-  indexes?: "needed" | "agno";
-}
-
-/** A JSON column. What is bound to it as a string is JSON text already. */
-function json(table: string) {
-  return (name: string) =>
-    customType<{ data: JsonValue; driverData: unknown }>({
-      dataType: () => "jsonb",
-      toDriver: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
-      fromDriver: (stored) => parseJson(stored, `${table}.${name}`, null),
-    })(name);
 }
 
 const time = (name: string) => bigint(name, { mode: "number" });
@@ -36,8 +21,8 @@ export function sessionTables(options: PostgresTableOptions = {}) {
   const names = tableNames(options);
   const makeTable = tableMaker(options.schema);
   const agno = options.indexes === "agno";
-  const sessionJson = json(names.sessions);
-  const runJson = json(names.runs);
+  const sessionJson = (name: string) => customType<JsonColumn>(jsonColumn("jsonb", names.sessions, name))(name);
+  const runJson = (name: string) => customType<JsonColumn>(jsonColumn("jsonb", names.runs, name))(name);
   const sessionIndex = (suffix: string) => index(indexName(`idx_${names.sessions}_${suffix}`));
   const runIndex = (suffix: string) => index(indexName(`idx_${names.runs}_${suffix}`));
 
@@ -95,8 +80,6 @@ export function sessionTables(options: PostgresTableOptions = {}) {
     },
     (table) => {
       const { sessionId, runType, agentId, teamId, workflowId, userId, status, createdAt } = table;
-      const agnoColumns = { run_type: runType, session_id: sessionId, agent_id: agentId, team_id: teamId };
-      const moreAgnoColumns = { workflow_id: workflowId, user_id: userId, status, created_at: createdAt };
       return [
         foreignKey({ columns: [sessionId], foreignColumns: [sessions.sessionId] }).onDelete("cascade"),
         // Never unique: Agno numbers concurrent runs alike, and would lose them.
@@ -110,13 +93,15 @@ export function sessionTables(options: PostgresTableOptions = {}) {
           .on(status, createdAt, bytes(table.runId), sessionId)
           .where(sql`${status} <> 'COMPLETED'`),
         // A run names one component, and is in the index of that one alone.
-        ...Object.entries({ agent_id: agentId, team_id: teamId, workflow_id: workflowId }).map(([name, column]) =>
-          runIndex(`${name}_created_at`)
+        ...[agentId, teamId, workflowId].map((column) =>
+          runIndex(`${column.name}_created_at`)
             .on(column, createdAt, bytes(table.runId))
             .where(sql`${column} is not null`),
         ),
         ...(agno
-          ? Object.entries({ ...agnoColumns, ...moreAgnoColumns }).map(([name, column]) => runIndex(name).on(column))
+          ? [runType, sessionId, agentId, teamId, workflowId, userId, status, createdAt].map((column) =>
+              runIndex(column.name).on(column),
+            )
           : []),
       ];
     },

@@ -1,32 +1,12 @@
-import type { JsonValue } from "@sessiondb/core";
-import { parseJson } from "@sessiondb/core/adapter";
-import { tableNames, type TableNameOptions } from "@sessiondb/drizzle";
+import { jsonColumn, tableNames, type JsonColumn, type TableOptions } from "@sessiondb/drizzle";
 import { sql } from "drizzle-orm";
-import { customType, foreignKey, index, sqliteTable } from "drizzle-orm/sqlite-core";
+import { customType, foreignKey, index, sqliteTable, type SQLiteColumn } from "drizzle-orm/sqlite-core";
 
 // Declared types matter: Agno binds by them, and reads a JSON column only when it is declared JSON.
 const varchar = customType<{ data: string; driverData: string }>({ dataType: () => "VARCHAR" });
 const bigint = customType<{ data: number; driverData: number }>({ dataType: () => "BIGINT", fromDriver: Number });
 
-/** A JSON column. What is bound to it as a string is JSON text already. */
-function json(table: string) {
-  return (name: string) => {
-    const location = `${table}.${name}`;
-    return customType<{ data: JsonValue; driverData: unknown }>({
-      dataType: () => "JSON",
-      toDriver: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
-      fromDriver: (stored) => parseJson(stored, location, null),
-    })(name);
-  };
-}
-
-export interface SqliteTableOptions extends TableNameOptions {
-  /**
-   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
-   * Default `"needed"`.
-   */
-  indexes?: "needed" | "agno";
-}
+export type SqliteTableOptions = TableOptions;
 
 /**
  * The Drizzle tables of the store, column for column those of Agno 3, for queries of your own or your drizzle-kit schema.
@@ -34,8 +14,8 @@ export interface SqliteTableOptions extends TableNameOptions {
 export function sessionTables(options: SqliteTableOptions = {}) {
   const names = tableNames(options);
   const agno = options.indexes === "agno";
-  const sessionJson = json(names.sessions);
-  const runJson = json(names.runs);
+  const sessionJson = (name: string) => customType<JsonColumn>(jsonColumn("JSON", names.sessions, name))(name);
+  const runJson = (name: string) => customType<JsonColumn>(jsonColumn("JSON", names.runs, name))(name);
   const sessionIndex = (suffix: string) => index(`idx_${names.sessions}_${suffix}`);
   const runIndex = (suffix: string) => index(`idx_${names.runs}_${suffix}`);
 
@@ -60,22 +40,15 @@ export function sessionTables(options: SqliteTableOptions = {}) {
     (table) => {
       const updated = sql`coalesce(${table.updatedAt}, ${table.createdAt})`;
       const { sessionId, createdAt } = table;
+      const present = (column: SQLiteColumn) => sql`${column} is not null`;
       return [
-        sessionIndex("user_id_created_at")
-          .on(table.userId, createdAt, sessionId)
-          .where(sql`${table.userId} is not null`),
-        sessionIndex("user_id_updated_at")
-          .on(table.userId, updated, sessionId)
-          .where(sql`${table.userId} is not null`),
-        sessionIndex("agent_id_created_at")
-          .on(table.agentId, createdAt, sessionId)
-          .where(sql`${table.agentId} is not null`),
-        sessionIndex("team_id_created_at")
-          .on(table.teamId, createdAt, sessionId)
-          .where(sql`${table.teamId} is not null`),
+        sessionIndex("user_id_created_at").on(table.userId, createdAt, sessionId).where(present(table.userId)),
+        sessionIndex("user_id_updated_at").on(table.userId, updated, sessionId).where(present(table.userId)),
+        sessionIndex("agent_id_created_at").on(table.agentId, createdAt, sessionId).where(present(table.agentId)),
+        sessionIndex("team_id_created_at").on(table.teamId, createdAt, sessionId).where(present(table.teamId)),
         sessionIndex("workflow_id_created_at")
           .on(table.workflowId, createdAt, sessionId)
-          .where(sql`${table.workflowId} is not null`),
+          .where(present(table.workflowId)),
         sessionIndex("created_at_session_id").on(createdAt, sessionId),
         sessionIndex("updated_at_session_id").on(updated, sessionId),
         ...(agno ? [sessionIndex("session_type").on(table.sessionType), sessionIndex("created_at").on(createdAt)] : []),
@@ -102,8 +75,6 @@ export function sessionTables(options: SqliteTableOptions = {}) {
     },
     (table) => {
       const { sessionId, runType, agentId, teamId, workflowId, userId, status, createdAt } = table;
-      const agnoColumns = { run_type: runType, session_id: sessionId, agent_id: agentId, team_id: teamId };
-      const moreAgnoColumns = { workflow_id: workflowId, user_id: userId, status, created_at: createdAt };
       return [
         foreignKey({ columns: [sessionId], foreignColumns: [sessions.sessionId] }).onDelete("cascade"),
         // Never unique: Agno numbers concurrent runs alike, and would lose them.
@@ -118,13 +89,15 @@ export function sessionTables(options: SqliteTableOptions = {}) {
           .on(status, createdAt, table.runId, sessionId)
           .where(sql`${status} <> 'COMPLETED'`),
         // A run names one component, and is in the index of that one alone.
-        ...Object.entries({ agent_id: agentId, team_id: teamId, workflow_id: workflowId }).map(([name, column]) =>
-          runIndex(`${name}_created_at`)
+        ...[agentId, teamId, workflowId].map((column) =>
+          runIndex(`${column.name}_created_at`)
             .on(column, createdAt, table.runId)
             .where(sql`${column} is not null`),
         ),
         ...(agno
-          ? Object.entries({ ...agnoColumns, ...moreAgnoColumns }).map(([name, column]) => runIndex(name).on(column))
+          ? [runType, sessionId, agentId, teamId, workflowId, userId, status, createdAt].map((column) =>
+              runIndex(column.name).on(column),
+            )
           : []),
       ];
     },

@@ -1,13 +1,5 @@
 import { foldName, parseJson } from "@sessiondb/core/adapter";
-import {
-  list,
-  planSchema,
-  tableNames,
-  type DdlSpelling,
-  type FoldedSearch,
-  type FoundSchema,
-  type SqlDialect,
-} from "@sessiondb/drizzle";
+import { list, planSchema, tableNames, type FoldedSearch, type SqlDialect } from "@sessiondb/drizzle";
 import { sql, type Column } from "drizzle-orm";
 import { getTableConfig, SQLiteSyncDialect, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import { sessionTables, type SqliteTableOptions } from "./schema.ts";
@@ -48,11 +40,6 @@ export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
 function makeDialect(options: SqliteTableOptions): SqlDialect {
   const dialect = new SQLiteSyncDialect();
   const tables = sessionTables(options);
-  const spelling: DdlSpelling = {
-    quote: (identifier) => dialect.escapeName(identifier),
-    indexName: (name) => name,
-    inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
-  };
   return {
     name: "sqlite",
     tables,
@@ -69,13 +56,16 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     // Not a temporary one of the same name.
     outside: ({ name }) => sql`main.${sql.identifier(name)}`,
     findTables: (sought) =>
-      sql`select name, null from main.sqlite_master where type in ('table', 'view') and name collate nocase in (${list(sought.map(({ name }) => name))})`,
-    plan: (found: FoundSchema, { indexes, further }) =>
+      sql`select name, null from main.sqlite_master
+        where type in ('table', 'view') and name collate nocase in (${list(sought.map(({ name }) => name))})`,
+    plan: (found, choice) =>
       planSchema(found, {
-        ...spelling,
-        indexes,
-        tables: ((further ?? [tables.sessions, tables.runs]) as SQLiteTable[]).map((table) => getTableConfig(table)),
-        versions: further === undefined ? getTableConfig(tables.versions) : null,
+        ...choice,
+        tables,
+        configOf: (table) => getTableConfig(table as SQLiteTable),
+        quote: (identifier) => dialect.escapeName(identifier),
+        indexName: (name) => name,
+        inline: (expression) => dialect.sqlToQuery(expression.inlineParams()).sql,
       }),
   };
 }

@@ -7,12 +7,16 @@ export type InspectionRow = [table: string, kind: "column" | "index" | "temporar
 /** The query of `foundSchema`, with three times so many names as values. A view can stand in for a table that is read. */
 export function inspection(names: number): string {
   const marks = Array.from({ length: names }, () => "?").join(", ");
-  return `select m.name, 'column', c.name, c.type from main.sqlite_master as m join pragma_table_info(m.name, 'main') as c
-    where m.type in ('table', 'view') and m.name collate nocase in (${marks})
-    union all select m.tbl_name, 'index', m.name, '' from main.sqlite_master as m
-    where m.type = 'index' and m.tbl_name collate nocase in (${marks})
-    union all select t.name, 'temporary', '', '' from temp.sqlite_master as t
-    where t.type in ('table', 'view') and t.name collate nocase in (${marks})`;
+  return `
+    select m.name, 'column', c.name, c.type
+      from main.sqlite_master as m join pragma_table_info(m.name, 'main') as c
+      where m.type in ('table', 'view') and m.name collate nocase in (${marks})
+    union all
+    select m.tbl_name, 'index', m.name, '' from main.sqlite_master as m
+      where m.type = 'index' and m.tbl_name collate nocase in (${marks})
+    union all
+    select t.name, 'temporary', '', '' from temp.sqlite_master as t
+      where t.type in ('table', 'view') and t.name collate nocase in (${marks})`;
 }
 
 export function foundSchema(rows: readonly InspectionRow[], names: readonly string[]): FoundSchema {
