@@ -96,7 +96,7 @@ export function sessionConditions(dialect: SqlDialect, shape: SessionShape): SQL
         )
       : undefined,
     namePairs === null ? undefined : dialect.nameContains(sessions.sessionData, foldedSearch(namePairs)),
-    timeWindow(shape, sessions.createdAt, passedOver),
+    ...timeWindow(shape, sessions.createdAt, passedOver),
   );
 }
 
@@ -109,13 +109,13 @@ function timeWindow(
   { hasStart, hasEnd, after }: TimeShape,
   createdAt: Column,
   passedOver: (column: Column) => Column | SQL,
-): SQL | undefined {
+): (SQL | undefined)[] {
   const start = after === "asc" ? passedOver(createdAt) : createdAt;
   const end = after === "desc" ? passedOver(createdAt) : createdAt;
-  return and(
+  return [
     hasStart ? sql`${start} >= ${value("startTimestamp")}` : undefined,
     hasEnd ? sql`${end} <= ${value("endTimestamp")}` : undefined,
-  );
+  ];
 }
 
 function componentColumns(
@@ -176,7 +176,7 @@ export function runConditions(dialect: SqlDialect, shape: RunShape, ofComponent?
     shape.hasComponent ? (ofComponent ?? or(...named)) : undefined,
     shape.parent === "none" ? isNull(runs.parentRunId) : undefined,
     shape.parent === "one" ? eq(runs.parentRunId, value("parentRunId")) : undefined,
-    timeWindow(shape, runs.createdAt, passedOver),
+    ...timeWindow(shape, runs.createdAt, passedOver),
   );
 }
 
