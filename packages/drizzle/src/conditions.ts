@@ -19,7 +19,7 @@ interface ListOrder {
 }
 
 /** What a condition on the status of runs is rendered from. */
-interface StatusShape {
+export interface StatusShape {
   readonly count: number;
   /** Whether the status of nearly all runs is among them. */
   readonly isUsual: boolean;

@@ -212,7 +212,7 @@ export function isTaken(code: string): boolean {
 }
 
 /** Whether pg gave up waiting for the answer to a statement. */
-export function isTimedOut(error: unknown): boolean {
+function isTimedOut(error: unknown): boolean {
   return ownMessage(error instanceof PostgresFailure ? error.cause : error) === timedOut;
 }
 
@@ -245,7 +245,7 @@ const kinds: Readonly<Record<string, string>> = {
 };
 
 /** Why the server refused a statement, as far as its code tells, and which table, column or constraint it named. */
-export function reasonOf(code: string, error: DriverError | null): string {
+function reasonOf(code: string, error: DriverError | null): string {
   const reason = reasons[code] ?? kinds[code.slice(0, 2)];
   const { table, column, constraint } = error ?? {};
   const named = [

@@ -13,10 +13,10 @@ import {
   optional,
   readOptions,
   type OptionReaders,
-  type OptionsRead,
 } from "@sessiondb/core/adapter";
 import { tableOptionReaders } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
+import type { SqliteTableOptions } from "./schema.ts";
 import type { SqliteSessionDbOptions } from "./sqlite-session-db.ts";
 
 const readClient = objectWith<Database>(["prepare", "inTransaction"], "a connection of better-sqlite3");
@@ -32,7 +32,11 @@ const readers = {
   maxPayloadBytes: count({ from: 1, otherwise: 256 * 1024 * 1024 }),
 } satisfies OptionReaders<SqliteSessionDbOptions>;
 
-export type SqliteOptions = OptionsRead<typeof readers>;
+/** The options but for those of the tables, with their defaults. */
+interface SqliteOptions extends Required<Omit<SqliteSessionDbOptions, keyof SqliteTableOptions | "file" | "client">> {
+  readonly file: string | undefined;
+  readonly client: Database | undefined;
+}
 
 /** The connection of a transaction of the caller's. */
 export function checkClient(client: unknown): Database {
