@@ -1,7 +1,7 @@
 import { Agent, Team } from "@sessiondb/agent";
 import type { SessionDb } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 
 withAgnoOnEach((name, fresh) => {

@@ -1,7 +1,7 @@
 import { Agent } from "@sessiondb/agent";
 import type { JsonObject, JsonValue, Run, SessionInit, SessionType } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { expectOneSession, present, sessionThere, type Sides } from "./comparisons.ts";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 

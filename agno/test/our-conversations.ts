@@ -2,7 +2,7 @@ import { Agent, SessionSummaryManager, step, Team, Workflow, type UserInput } fr
 import type { SessionDb, SessionInit, SessionType } from "@sessiondb/core";
 import { decodeRun } from "@sessiondb/core/adapter";
 import { jsonSchema, tool, type ToolSet } from "ai";
-import { scriptedModel, type Answer } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { fullRuns } from "./full-runs.ts";
 
 /** Media by URL are the model's to fetch. */

@@ -1,7 +1,7 @@
 import { Agent, Team, Workflow } from "@sessiondb/agent";
 import type { JsonObject, JsonValue, SessionType } from "@sessiondb/core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import {
   expectOneList,
   expectOneSession,

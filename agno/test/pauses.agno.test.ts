@@ -2,7 +2,7 @@ import { Agent, Team, Workflow } from "@sessiondb/agent";
 import type { AgentRun, JsonObject, SessionDb } from "@sessiondb/core";
 import { jsonSchema, tool, type LanguageModel } from "ai";
 import { describe, expect, test } from "vitest";
-import { scriptedModel } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { pinned } from "../src/environment.ts";
 import { pauses, stable, type PauseRow } from "../src/pauses.ts";
 import { startAgno, withAgnoOnEach } from "./support.ts";

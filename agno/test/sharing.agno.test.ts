@@ -1,7 +1,7 @@
 import { Agent } from "@sessiondb/agent";
 import type { JsonObject, JsonValue } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { expectOneSession, expectSameRuns, sessionThere, type Sides } from "./comparisons.ts";
 import { conversations, converse } from "./conversations.ts";
 import { ourConversations } from "./our-conversations.ts";

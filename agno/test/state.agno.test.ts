@@ -2,7 +2,7 @@ import { Agent, runContextOf } from "@sessiondb/agent";
 import type { JsonObject } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { expect, test } from "vitest";
-import { scriptedModel } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 
 /** Numbers that Python holds and JavaScript does not. Beyond 64 bits MySQL itself makes floats of them. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Agent } from "@sessiondb/agent";
 import { expect, test } from "vitest";
-import { scriptedModel, shown } from "../../packages/agent/test/support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { sessionThere } from "./comparisons.ts";
 import { startAgno, withAgnoOnEach } from "./support.ts";
 

@@ -3,7 +3,7 @@ import type { ManagedSchema, SessionDb } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createAgnoTables, fillAgnoTables, type AgnoSite } from "../../packages/drizzle/test/agno-deletes.ts";
+import { createAgnoTables, fillAgnoTables, type AgnoSite } from "@sessiondb/testing/agno-deletes";
 import { databases, execute } from "./databases.ts";
 import { fences } from "./documents.ts";
 

@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answer } from "../../examples/agents/test/answers.ts";
-import { startChatServer, type ChatServer } from "../../packages/agent/test/support/chat-server.ts";
+import { startChatServer, type ChatServer } from "@sessiondb/testing/chat-server";
 import { databases, variables } from "./databases.ts";
 import { fences, root, type Fence } from "./documents.ts";
 

@@ -1,4 +1,4 @@
-import type { ChatRequest, Reply } from "../../../packages/agent/test/support/chat-server.ts";
+import type { ChatRequest, Reply } from "@sessiondb/testing/chat-server";
 
 const said = (request: ChatRequest, role: string): string[] =>
   request.messages.filter((message) => message.role === role).map(({ content }) => textOf(content));

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startChatServer, type ChatServer } from "../../../packages/agent/test/support/chat-server.ts";
+import { startChatServer, type ChatServer } from "@sessiondb/testing/chat-server";
 import { runExample } from "../../test/run-example.ts";
 import { answer } from "./answers.ts";
 

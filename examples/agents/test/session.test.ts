@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { startChatServer } from "../../../packages/agent/test/support/chat-server.ts";
+import { startChatServer } from "@sessiondb/testing/chat-server";
 import { runExample } from "../../test/run-example.ts";
 import { answer } from "./answers.ts";
 

@@ -3,9 +3,9 @@ import { unixSeconds } from "@sessiondb/core/adapter";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, Output, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, runContextOf } from "../src/index.ts";
+import { Agent, runContextOf } from "@sessiondb/agent";
 import { collect } from "./support/collect.ts";
-import { scriptedModel, shown } from "./support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 const echo = () =>

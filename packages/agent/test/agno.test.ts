@@ -6,8 +6,8 @@ import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, tool } from "ai";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
-import { Agent, SessionSummaryManager, Team, Workflow } from "../src/index.ts";
-import { scriptedModel, shown } from "./support/scripted-model.ts";
+import { Agent, SessionSummaryManager, Team, Workflow } from "@sessiondb/agent";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 
 const folder = mkdtempSync(join(tmpdir(), "sessiondb-agno-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,9 +2,9 @@ import { InMemorySessionDb, type AgentRun } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Agent, Team } from "../src/index.ts";
+import { Agent, Team } from "@sessiondb/agent";
 import { agentFields, list, teamFields, text } from "./support/complete-models.ts";
-import { scriptedModel, type Answer } from "./support/scripted-model.ts";
+import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 const pay = tool({ inputSchema: jsonSchema<object>({ type: "object" }), needsApproval: true, execute: () => "Paid" });

@@ -1,8 +1,8 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, Workflow, type ComponentOptions } from "../src/index.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { Agent, Team, Workflow, type ComponentOptions } from "@sessiondb/agent";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 const ada = { sessionId: "s", userId: "ada" };

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { describe, expect, test, vi } from "vitest";
-import { Agent } from "../src/index.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { Agent } from "@sessiondb/agent";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // What a run is asked and what it answers may be large. It becomes what is stored once, though two rows have the input.
 

@@ -2,8 +2,8 @@ import { InMemorySessionDb, type AgentRun, type SessionDb, type TeamRun } from "
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Agent, SessionSummaryManager, Team, Workflow } from "../src/index.ts";
-import { scriptedModel, shown, type Answer } from "./support/scripted-model.ts";
+import { Agent, SessionSummaryManager, Team, Workflow } from "@sessiondb/agent";
+import { scriptedModel, shown, type Answer } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 type Kind = "agent" | "team";

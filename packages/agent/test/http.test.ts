@@ -2,9 +2,9 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { jsonSchema, Output, tool } from "ai";
 import { expect, test } from "vitest";
-import { Agent, SessionSummaryManager, type ModelComponentOptions } from "../src/index.ts";
+import { Agent, SessionSummaryManager, type ModelComponentOptions } from "@sessiondb/agent";
 import { collect } from "./support/collect.ts";
-import { startChatServer, type ChatScript } from "./support/chat-server.ts";
+import { startChatServer, type ChatScript } from "@sessiondb/testing/chat-server";
 
 // Over real HTTP, with a provider as applications use it.
 

@@ -2,9 +2,9 @@ import { InMemorySessionDb, type Run, type Session, type SessionDb, type Session
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, Workflow } from "../src/index.ts";
+import { Agent, Team, Workflow } from "@sessiondb/agent";
 import { agentFields, sessionFields, teamFields, workflowFields } from "./support/complete-models.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // Whatever writes to a session or a run that is stored keeps all that it does not write itself, whoever wrote that.
 

@@ -1,7 +1,7 @@
 import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, type SessionAccess } from "../src/index.ts";
-import { scriptedModel, type Answer } from "./support/scripted-model.ts";
+import { Agent, Team, type SessionAccess } from "@sessiondb/agent";
+import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 // What a store that fails at the wrong moment lets another user's model see: nothing. Session "s" is Ada's.

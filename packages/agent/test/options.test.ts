@@ -15,9 +15,9 @@ import {
   Team,
   Workflow,
   type Approval,
-} from "../src/index.ts";
+} from "@sessiondb/agent";
 import { modelComponentReaders } from "../src/model-component-options.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // Every option of every constructor and method: what it may be, and that anything else is refused by its name.
 

@@ -1,9 +1,9 @@
 import { type AgentRun, type JsonObject, type SessionDb, type ToolExecution } from "@sessiondb/core";
 import { jsonSchema, tool, type ToolSet } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, Workflow, type Approval } from "../src/index.ts";
+import { Agent, Team, Workflow, type Approval } from "@sessiondb/agent";
 import { agnoPauses, pausedDatabase, type PausedDatabase } from "./support/agno-pauses.ts";
-import { scriptedModel, type Script } from "./support/scripted-model.ts";
+import { scriptedModel, type Script } from "@sessiondb/testing/scripted-model";
 
 const pauses = Object.keys(agnoPauses);
 const ours = pauses.filter((pause) => /^(agent|team): (?!an |feedback)/.test(pause));

@@ -1,7 +1,7 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { afterEach, beforeEach, describe, expect, test, vi, type MockInstance } from "vitest";
-import { Agent } from "../src/index.ts";
-import { scriptedModel, type Script } from "./support/scripted-model.ts";
+import { Agent } from "@sessiondb/agent";
+import { scriptedModel, type Script } from "@sessiondb/testing/scripted-model";
 
 describe("printResponse", () => {
   let output: MockInstance<typeof process.stdout.write>;

@@ -7,14 +7,15 @@ import { SqliteSessionDb } from "@sessiondb/sqlite";
 import pg from "pg";
 import { jsonSchema, tool } from "ai";
 import { afterAll, expect, inject, test } from "vitest";
-import { Agent } from "../src/index.ts";
-import { startChatServer } from "./support/chat-server.ts";
-import { scriptedModel, shown } from "./support/scripted-model.ts";
-import { startWorker } from "./support/worker.ts";
+import { Agent } from "@sessiondb/agent";
+import { startChatServer } from "@sessiondb/testing/chat-server";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
+import { runWorker, startWorker } from "@sessiondb/testing/worker";
 
 const folder = mkdtempSync(join(tmpdir(), "sessiondb-agent-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const program = (name: string) => new URL(`workers/${name}.ts`, import.meta.url);
 const url = inject("postgres");
 const processes = 4;
 const runs = 50;
@@ -28,8 +29,9 @@ test.skipIf(url === null)(
     await admin.connect();
     try {
       const shares = [13, 13, 12, 12];
-      const workers = shares.map((share, index) => startWorker("concurrent-runs", [url ?? "", schema, share, index]));
-      await Promise.all(workers.map(({ ended }) => ended));
+      await Promise.all(
+        shares.map((share, index) => runWorker(program("concurrent-runs"), [url ?? "", schema, share, index])),
+      );
       await using db = new PostgresSessionDb({ url: url ?? "", schema });
       const session = await db.getSession({ sessionId: "s" });
       expect(session?.runs.map(({ status }) => status)).toEqual(Array.from({ length: runs }, () => "COMPLETED"));
@@ -74,11 +76,10 @@ test(
     await using server = await startChatServer(() => ({ text: "word ".repeat(1000), chunks: 1000, chunkDelay: 10 }));
     const round = async (name: number): Promise<void> => {
       const file = join(folder, `${name}.db`);
-      const worker = startWorker("stream-slowly", [server.url, file]);
+      const worker = startWorker(program("stream-slowly"), [server.url, file]);
       await worker.said("streaming");
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 50));
-      worker.child.kill("SIGKILL");
-      await worker.ended;
+      await worker.kill();
       await using db = new SqliteSessionDb({ file });
       const model = scriptedModel(() => "Here I am");
       const agent = new Agent({ id: "agent", model, db, sessionId: "s", staleAfter: 0 });
@@ -116,11 +117,10 @@ test(
       await using db = new SqliteSessionDb({ file });
       const agent = new Agent({ id: "agent", model, db, tools: { pay }, sessionId: "s", staleAfter: 0 });
       const { runId } = await agent.run("Pay");
-      const worker = startWorker("go-on", [file, runId]);
+      const worker = startWorker(program("go-on"), [file, runId]);
       // Before the result is stored, or after it.
       await worker.said(name % 2 === 0 ? "pays" : "asks");
-      worker.child.kill("SIGKILL");
-      await worker.ended;
+      await worker.kill();
       await new Promise((resolve) => setTimeout(resolve, 1100));
       const { run, text } = await agent.continueRun({ runId, sessionId: "s", approvals: [] });
       expect(text).toBe("Done.");

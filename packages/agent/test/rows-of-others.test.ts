@@ -1,7 +1,7 @@
 import { InMemorySessionDb, type Run, type SessionType } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, Workflow } from "../src/index.ts";
-import { scriptedModel, shown } from "./support/scripted-model.ts";
+import { Agent, Team, Workflow } from "@sessiondb/agent";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 
 const kinds = ["agent", "team", "workflow"] as const;
 const longAgo = 1_700_000_000;

@@ -1,8 +1,8 @@
 import { InMemorySessionDb, SessionDbError, type Session } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test, vi } from "vitest";
-import { Agent, Component, Team, Workflow, type ComponentOptions, type SessionAccess } from "../src/index.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { Agent, Component, Team, Workflow, type ComponentOptions, type SessionAccess } from "@sessiondb/agent";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // Every method that takes a user or a session, for every caller, component and session there can be.
 

@@ -1,7 +1,7 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { expect, test } from "vitest";
-import { Agent, type ModelComponentOptions } from "../src/index.ts";
-import { scriptedModel, type Answer } from "./support/scripted-model.ts";
+import { Agent, type ModelComponentOptions } from "@sessiondb/agent";
+import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 
 const call = (name: string, input: object = {}): Answer => ({ calls: [{ name, input, id: name }] });
 

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { afterAll, describe, expect, test } from "vitest";
-import { Agent, Team, Workflow } from "../src/index.ts";
+import { Agent, Team, Workflow } from "@sessiondb/agent";
 import { ownStorageUrl } from "../../turns/src/own-storage.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 const folder = mkdtempSync(join(tmpdir(), "sessiondb-agent-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,8 +1,8 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, type ModelComponentOptions } from "../src/index.ts";
-import { scriptedModel, type Script } from "./support/scripted-model.ts";
+import { Agent, type ModelComponentOptions } from "@sessiondb/agent";
+import { scriptedModel, type Script } from "@sessiondb/testing/scripted-model";
 
 const look = tool({ inputSchema: jsonSchema<object>({ type: "object" }), execute: () => "found" });
 const photo = { type: "image" as const, image: new Uint8Array([1, 2, 3]), mediaType: "image/png" };

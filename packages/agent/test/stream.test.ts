@@ -1,9 +1,9 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent } from "../src/index.ts";
+import { Agent } from "@sessiondb/agent";
 import { collect } from "./support/collect.ts";
-import { scriptedModel, type Script } from "./support/scripted-model.ts";
+import { scriptedModel, type Script } from "@sessiondb/testing/scripted-model";
 
 function agentOf(script: Script, options: object = {}) {
   const db = new InMemorySessionDb();

@@ -1,7 +1,7 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { Agent, SessionSummaryManager } from "../src/index.ts";
-import { scriptedModel, shown } from "./support/scripted-model.ts";
+import { Agent, SessionSummaryManager } from "@sessiondb/agent";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 
 const summaries = () => scriptedModel((_, index) => JSON.stringify({ summary: `Summary ${index}`, topics: ["talk"] }));
 

@@ -2,8 +2,8 @@ import { InMemorySessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, runContextOf, Team, type TeamOptions } from "../src/index.ts";
-import { scriptedModel, shown, type Answer, type Script } from "./support/scripted-model.ts";
+import { Agent, runContextOf, Team, type TeamOptions } from "@sessiondb/agent";
+import { scriptedModel, shown, type Answer, type Script } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 const delegate = (id: string, task: string) => ({

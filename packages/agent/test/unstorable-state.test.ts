@@ -10,8 +10,8 @@ import {
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
-import { Agent, runContextOf, Team, Workflow, type RunContext, type StateChange } from "../src/index.ts";
-import { scriptedModel } from "./support/scripted-model.ts";
+import { Agent, runContextOf, Team, Workflow, type RunContext, type StateChange } from "@sessiondb/agent";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // A state that a store does not take, for whatever reason and by whatever name, costs the state and not the answer.
 

@@ -13,9 +13,9 @@ import {
   Workflow,
   type WorkflowOptions,
   type WorkflowStep,
-} from "../src/index.ts";
+} from "@sessiondb/agent";
 import { collect } from "./support/collect.ts";
-import { scriptedModel, shown } from "./support/scripted-model.ts";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 const textOf = (value: JsonValue | undefined): string =>

@@ -1,30 +1,33 @@
 import { SessionDbError } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { describe, expect, test } from "vitest";
-import { run, session } from "./models.ts";
-import { okAnswer, Proxy } from "./proxy.ts";
+import { okAnswer } from "./protocol.ts";
 import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 type Write = (db: MySqlSessionDb) => Promise<unknown>;
 
 /** Every kind of write, on sessions `s` with the runs `a`, `b` and `c`, and `t`. */
 const writes: Readonly<Record<string, Write>> = {
-  "a turn": (db) => db.upsertRun({ session: session("s"), run: run("d") }),
-  "a first turn": (db) => db.upsertRun({ session: session("new"), run: run("d") }),
-  "a turn that repeats a run": (db) => db.upsertRun({ session: session("s"), run: run("b", { content: "Again" }) }),
+  "a turn": (db) => db.upsertRun({ session: agentSession("s"), run: agentRun("d") }),
+  "a first turn": (db) => db.upsertRun({ session: agentSession("new"), run: agentRun("d") }),
+  "a turn that repeats a run": (db) =>
+    db.upsertRun({ session: agentSession("s"), run: agentRun("b", { content: "Again" }) }),
   "a turn with a change": (db) =>
-    db.upsertRun({ session: session("s"), run: run("d"), change: { sessionName: "Trip" } }),
+    db.upsertRun({ session: agentSession("s"), run: agentRun("d"), change: { sessionName: "Trip" } }),
   "a turn that replaces the end": (db) =>
-    db.upsertRun({ session: session("s"), run: run("d"), deleteRunsAfter: "a", onlyIfExists: "session" }),
+    db.upsertRun({ session: agentSession("s"), run: agentRun("d"), deleteRunsAfter: "a", onlyIfExists: "session" }),
   "a turn with a further session": (db) =>
     db.upsertRun({
-      session: session("s"),
-      run: run("d"),
-      also: [{ session: session("t"), change: { sessionName: "T" } }],
+      session: agentSession("s"),
+      run: agentRun("d"),
+      also: [{ session: agentSession("t"), change: { sessionName: "T" } }],
     }),
-  "a new session with a run": (db) => db.upsertSession(session("new", { runs: [run("d")] } as object)),
-  "a stored session": (db) => db.upsertSession(session("t", { metadata: { changed: true } })),
-  "several sessions": (db) => db.upsertSessions([session("new"), session("t", { metadata: { changed: true } })]),
+  "a new session with a run": (db) => db.upsertSession(agentSession("new", { runs: [agentRun("d")] } as object)),
+  "a stored session": (db) => db.upsertSession(agentSession("t", { metadata: { changed: true } })),
+  "several sessions": (db) =>
+    db.upsertSessions([agentSession("new"), agentSession("t", { metadata: { changed: true } })]),
   updateSession: (db) => db.updateSession({ sessionId: "s" }, { sessionState: { a: 1 } }),
   renameSession: (db) => db.renameSession({ sessionId: "s", sessionName: "Trip" }),
   updateRun: (db) => db.updateRun({ runId: "b" }, (stored) => ({ ...stored, content: "Changed" })),
@@ -46,13 +49,13 @@ onEachServer((server) => {
         const url = await freshDatabase(server.url);
         await using direct = new MySqlSessionDb({ url });
         await direct.migrate();
-        await using proxy = new Proxy(url);
-        await using db = new MySqlSessionDb({ url: await proxy.listen(), poolSize: 1, retryTimeout: 2000 });
+        await using proxy = await NetworkProxy.to(url);
+        await using db = new MySqlSessionDb({ url: proxy.url, poolSize: 1, retryTimeout: 2000 });
         const settle = async (): Promise<void> => {
           await withConnection(url, (on) => on.query("delete from agno_runs; delete from agno_sessions"));
-          await direct.upsertSessions([session("s"), session("t")]);
+          await direct.upsertSessions([agentSession("s"), agentSession("t")]);
           for (const id of ["a", "b", "c"]) {
-            await direct.upsertRun({ session: session("s"), run: run(id) });
+            await direct.upsertRun({ session: agentSession("s"), run: agentRun(id) });
           }
         };
         // By a proxy that does nothing yet: so the statements are prepared.

@@ -2,7 +2,7 @@ import type { JsonObject } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { describe, expect, test } from "vitest";
 import { Agent, Workflow } from "../../agent/src/index.ts";
-import { scriptedModel } from "../../agent/test/support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 // MySQL takes documents nested at most 100 levels deep. What it refuses costs the state and not the answer.

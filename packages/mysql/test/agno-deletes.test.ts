@@ -1,8 +1,9 @@
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import type { Connection } from "mysql2/promise";
 import { afterAll, expect, test } from "vitest";
-import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "../../drizzle/test/agno-deletes.ts";
-import { refusal, run, session } from "./models.ts";
+import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "@sessiondb/testing/agno-deletes";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { connect, freshDatabase, onEachServer, query } from "./support.ts";
 
 // Agno makes these tables on SQLite and Postgres alone so far. A release that makes them here is served by the same list.
@@ -37,7 +38,7 @@ onEachServer((server) => {
   test("a delete that a grant is missing for names the table, and leaves the session whole", async () => {
     const site = await fresh();
     await using owner = site.open();
-    await owner.upsertSession(session("a"));
+    await owner.upsertSession(agentSession("a"));
     await createAgnoTables(site, ["agno_compactions"]);
     await fillAgnoTables(site, ["agno_compactions"], "a");
     const database = new URL(site.url).pathname.slice(1);
@@ -60,8 +61,8 @@ onEachServer((server) => {
   test("what rows of another table name is in use", async () => {
     const site = await fresh();
     await using db = site.open();
-    await db.upsertRun({ session: session("a"), run: run("r1") });
-    await db.upsertRun({ session: session("a"), run: run("r2") });
+    await db.upsertRun({ session: agentSession("a"), run: agentRun("r1") });
+    await db.upsertRun({ session: agentSession("a"), run: agentRun("r2") });
     await site.query(
       "create table holds (run_id varchar(128) not null, foreign key (run_id) references agno_runs (run_id)) character set utf8mb4 collate " +
         (server.name === "mariadb" ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin"),
@@ -70,7 +71,7 @@ onEachServer((server) => {
     for (const call of [
       () => db.deleteRuns({ runIds: ["r1", "r2"] }),
       () => db.updateRun({ runId: "r2" }, () => null),
-      () => db.upsertRun({ session: session("a"), run: run("r3"), deleteRunsAfter: "r1" }),
+      () => db.upsertRun({ session: agentSession("a"), run: agentRun("r3"), deleteRunsAfter: "r1" }),
       () => db.deleteSession({ sessionId: "a" }),
     ]) {
       expect(await refusal(call(), "IN_USE")).toMatchObject({ name: "InUseError", table: "holds" });
@@ -83,7 +84,7 @@ onEachServer((server) => {
   test("runs that a foreign key without ON DELETE ties to their session go before it", async () => {
     const site = await fresh();
     await using db = site.open();
-    await db.upsertRun({ session: session("a"), run: run("r1") });
+    await db.upsertRun({ session: agentSession("a"), run: agentRun("r1") });
     const [constraint] = (await site.query(
       "select constraint_name as name from information_schema.referential_constraints where constraint_schema = database()",
     )) as { name: string }[];

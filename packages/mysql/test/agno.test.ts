@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import type { JsonObject, JsonValue } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { expect, test } from "vitest";
 import { agno2Sessions } from "./agno-2-rows.ts";
 import { agno3Tables } from "./agno-tables.ts";
-import { run, session } from "./models.ts";
 import { freshDatabase, onEachServer, query, withConnection, type TestedServer } from "./support.ts";
 
 /** What the real framework's `get_session` gave on each server: the rows as they are stored. */
@@ -81,7 +81,7 @@ onEachServer((server) => {
       await db.upsertSession(read);
       const header = await db.getSession({ sessionId: read.sessionId, includeRuns: false });
       for (const each of read.runs) {
-        await db.upsertRun({ session: header ?? session(read.sessionId), run: each });
+        await db.upsertRun({ session: header ?? agentSession(read.sessionId), run: each });
       }
       const again = await db.getSession({ sessionId: read.sessionId });
       expect({ ...again?.toJSON(), updated_at: 0 }).toEqual({ ...asRead(expected), updated_at: 0 });
@@ -101,7 +101,7 @@ onEachServer((server) => {
     const url = await asWritten(3, server);
     await using db = new MySqlSessionDb({ url });
     expect(await db.verifySchema()).toEqual([]);
-    await db.upsertRun({ session: session("mine"), run: run("mine") });
+    await db.upsertRun({ session: agentSession("mine"), run: agentRun("mine") });
     const planned = await db.planMigration();
     expect(planned.every((statement) => statement.startsWith("CREATE INDEX"))).toBe(true);
     await db.migrate();
@@ -111,7 +111,7 @@ onEachServer((server) => {
   test("beside a sessions table that Agno 2 made, the runs table compares ids as that does", async () => {
     const url = await asWritten(2, server);
     await using db = new MySqlSessionDb({ url });
-    await db.upsertRun({ session: session("mine"), run: run("mine") });
+    await db.upsertRun({ session: agentSession("mine"), run: agentRun("mine") });
     const collations = await query<{ collation: string }>(
       url,
       "select distinct collation_name as collation from information_schema.columns where table_schema = database() and column_name = 'session_id'",
@@ -151,7 +151,7 @@ onEachServer((server) => {
     await using db = new MySqlSessionDb({ url: await freshDatabase(server.url) });
     const ids = ["thread", "Thread", "THREAD", "thread ", "thréad", "thre\u0301ad", "ﬀ", "ff", "😀", "😁"];
     for (const id of ids) {
-      await db.upsertRun({ session: session(id, { userId: id }), run: run(id) });
+      await db.upsertRun({ session: agentSession(id, { userId: id }), run: agentRun(id) });
     }
     for (const id of ids) {
       expect((await db.getSession({ sessionId: id, userId: id }))?.runs.map(({ runId }) => runId)).toEqual([id]);

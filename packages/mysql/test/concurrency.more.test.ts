@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { run, session } from "./models.ts";
 import { freshDatabase, freshStore, onEachServer, query, withConnection } from "./support.ts";
-import { Worker } from "./workers.ts";
+import { TaskWorker } from "./task-worker.ts";
 
-const workers: Worker[] = [];
-const first4 = (): Worker[] => workers.slice(0, 4);
+const workers: TaskWorker[] = [];
+const first4 = (): TaskWorker[] => workers.slice(0, 4);
 
-beforeAll(() => {
-  workers.push(...Array.from({ length: 16 }, () => new Worker()));
-});
+beforeAll(async () => {
+  workers.push(...(await TaskWorker.startAll(16)));
+}, 120_000);
 
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
@@ -93,7 +93,7 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: `message ${index}` }));
-    await db.upsertRun({ session: session("s"), run: run("r", { messages }) });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
     const popped = await Promise.all(
       workers.slice(0, 5).map((worker) => worker.run({ task: "pop", url, runId: "r", times: 10 })),
     );

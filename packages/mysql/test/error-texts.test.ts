@@ -1,21 +1,21 @@
 import { inspect } from "node:util";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { expect, test } from "vitest";
-import { run, session } from "./models.ts";
-import { Proxy } from "./proxy.ts";
 import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 const marked = "Zeppelin 4711 secret";
 const user = { userId: "ada" };
 const whole = () =>
-  session("s", {
+  agentSession("s", {
     ...user,
     sessionData: { session_name: marked, session_state: { marked } },
     metadata: { marked },
     agentData: { marked },
     summary: { summary: marked },
   });
-const written = run("r", { ...user, status: marked as "RUNNING", content: marked, metadata: { marked } });
+const written = agentRun("r", { ...user, status: marked as "RUNNING", content: marked, metadata: { marked } });
 
 /** Everything that is written, with the marked text in every field that holds content. */
 async function refusals(db: MySqlSessionDb): Promise<unknown[]> {
@@ -100,8 +100,8 @@ onEachServer((server) => {
     await using owner = new MySqlSessionDb({ url });
     await owner.upsertSession(whole());
     for (const number of [1105, 1317, 1203, 1205, 1644, 1062, 1366, 1142, 1049, 3157, 1053]) {
-      await using proxy = new Proxy(url);
-      await using db = new MySqlSessionDb({ url: await proxy.listen(), retryTimeout: 0 });
+      await using proxy = await NetworkProxy.to(url);
+      await using db = new MySqlSessionDb({ url: proxy.url, retryTimeout: 0 });
       await db.getSessions();
       proxy.onRequest = (bytes) => (bytes[3] === 0 && bytes[4] === 0x17 ? errorAnswer(number) : "pass");
       const errors = await refusals(db);

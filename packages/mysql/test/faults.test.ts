@@ -1,9 +1,11 @@
 import { createServer, type AddressInfo } from "node:net";
 import { createPool } from "mysql2/promise";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
+import { refusal } from "@sessiondb/testing/refusal";
 import { expect, test } from "vitest";
-import { refusal, run, session } from "./models.ts";
-import { okAnswer, Proxy } from "./proxy.ts";
+import { isCommand, okAnswer } from "./protocol.ts";
 import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 const timeout = 60_000;
@@ -14,18 +16,20 @@ async function runIds(db: MySqlSessionDb, sessionId = "s"): Promise<string[]> {
 
 onEachServer((server) => {
   test("connections that were cut while they rested are replaced", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen() });
-    await Promise.all(["a", "b", "c", "d"].map((id) => db.upsertRun({ session: session("s"), run: run(id) })));
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url });
+    await Promise.all(
+      ["a", "b", "c", "d"].map((id) => db.upsertRun({ session: agentSession("s"), run: agentRun(id) })),
+    );
     proxy.cutAll();
-    await db.upsertRun({ session: session("s"), run: run("e") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("e") });
     expect(await runIds(db)).toHaveLength(5);
   });
 
   test("connections that the server killed while they rested are replaced", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     const ids = await query<{ id: number }>(
       server.url,
       "select id from information_schema.processlist where db = ?",
@@ -35,44 +39,45 @@ onEachServer((server) => {
     for (const { id } of ids) {
       await query(server.url, `kill ${id}`);
     }
-    await db.upsertRun({ session: session("s"), run: run("b") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
     expect(await runIds(db)).toEqual(["a", "b"]);
   });
 
   test("a connection cut in the middle of a transaction makes the turn start over", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen() });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     for (const at of [1, 2, 3, 4]) {
-      const start = proxy.commands;
+      let commands = 0;
       let cuts = 0;
-      proxy.onRequest = () => {
-        if (cuts > 0 || proxy.commands - start !== at) {
+      proxy.onRequest = (bytes) => {
+        commands += isCommand(bytes) ? 1 : 0;
+        if (cuts > 0 || commands !== at) {
           return "pass";
         }
         cuts += 1;
         return "cut";
       };
-      await db.upsertRun({ session: session("s"), run: run(`cut at ${at}`) });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun(`cut at ${at}`) });
       expect(cuts).toBe(1);
     }
     expect(await runIds(db)).toEqual(["a", "cut at 1", "cut at 2", "cut at 3", "cut at 4"]);
   });
 
   test("a turn whose reply was lost is stored once", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen() });
-    await db.upsertRun({ session: session("s"), run: run("a") });
-    loseNextReplyTo("COMMIT", proxy);
-    await db.upsertRun({ session: session("s"), run: run("b") });
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+    proxy.loseReplyTo("COMMIT");
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
     expect(await runIds(db)).toEqual(["a", "b"]);
   });
 
   test("an increment whose reply was lost is not made twice, and the error says so", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen() });
-    await db.upsertSession(session("s"));
-    loseNextReplyTo("COMMIT", proxy);
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url });
+    await db.upsertSession(agentSession("s"));
+    proxy.loseReplyTo("COMMIT");
     const change = db.updateSession({ sessionId: "s" }, ({ sessionState }) => ({
       sessionState: { count: Number(sessionState["count"] ?? 0) + 1 },
     }));
@@ -81,14 +86,16 @@ onEachServer((server) => {
   });
 
   test.each([1, 3])("a turn whose command %i was only said to be done is not acknowledged before it is", async (at) => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen(), poolSize: 1 });
-    await db.upsertRun({ session: session("s"), run: run("a") });
-    await db.upsertRun({ session: session("s"), run: run("b") });
-    const start = proxy.commands;
-    const isFaked = (bytes: Buffer): boolean => bytes[3] === 0 && proxy.commands - start === at;
-    proxy.onRequest = (bytes) => (isFaked(bytes) ? okAnswer({ inTransaction: at > 1 }) : "pass");
-    const turn = db.upsertRun({ session: session("s"), run: run("c") });
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url, poolSize: 1 });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
+    let commands = 0;
+    proxy.onRequest = (bytes) => {
+      commands += isCommand(bytes) ? 1 : 0;
+      return isCommand(bytes) && commands === at ? okAnswer({ inTransaction: at > 1 }) : "pass";
+    };
+    const turn = db.upsertRun({ session: agentSession("s"), run: agentRun("c") });
     const outcome = await turn.then(
       () => "stored",
       (error: unknown) => String(error),
@@ -103,13 +110,13 @@ onEachServer((server) => {
     const pool = createPool({ uri: url.replace("mariadb:", "mysql:"), connectionLimit: 1 });
     try {
       await using db = new MySqlSessionDb({ pool, connectionTimeout: 200 });
-      await db.upsertRun({ session: session("s"), run: run("a") });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
       const held = await pool.getConnection();
       const start = performance.now();
-      await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_BUSY");
+      await refusal(db.upsertRun({ session: agentSession("s"), run: agentRun("b") }), "DATABASE_BUSY");
       expect(performance.now() - start).toBeLessThan(5000);
       held.release();
-      await db.upsertRun({ session: session("s"), run: run("b") });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
       expect(await runIds(db)).toEqual(["a", "b"]);
     } finally {
       await pool.end();
@@ -119,26 +126,26 @@ onEachServer((server) => {
   test("a row that stays locked is an error after a bounded wait", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url, retryTimeout: 1000 });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     await withConnection(url, async (held) => {
       await held.query("start transaction");
       await held.query("select * from agno_sessions for update");
       const start = performance.now();
-      await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_BUSY");
+      await refusal(db.upsertRun({ session: agentSession("s"), run: agentRun("b") }), "DATABASE_BUSY");
       expect(performance.now() - start).toBeLessThan(10_000);
       await held.query("rollback");
     });
-    await db.upsertRun({ session: session("s"), run: run("b") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
   });
 
   test("a server that stops answering is an error after a bounded wait", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    const url = await proxy.listen();
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    const { url } = proxy;
     const db = new MySqlSessionDb({ url, statementTimeout: 300, connectionTimeout: 300, retryTimeout: 300 });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     proxy.onAnswer = () => "hold";
     await refusal(db.getSession({ sessionId: "s" }), "DATABASE_UNREACHABLE");
-    await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_UNREACHABLE");
+    await refusal(db.upsertRun({ session: agentSession("s"), run: agentRun("b") }), "DATABASE_UNREACHABLE");
     proxy.onAnswer = () => "pass";
     expect(await runIds(db)).toEqual(["a"]);
     proxy.onAnswer = () => "hold";
@@ -151,10 +158,10 @@ onEachServer((server) => {
     pool.on("connection", (connection) => void connection.query("set session transaction read only"));
     try {
       await using writable = new MySqlSessionDb({ url });
-      await writable.upsertRun({ session: session("s"), run: run("a") });
+      await writable.upsertRun({ session: agentSession("s"), run: agentRun("a") });
       await using db = new MySqlSessionDb({ pool });
       expect(await runIds(db)).toEqual(["a"]);
-      await refusal(db.upsertRun({ session: session("s"), run: run("b") }), "DATABASE_READ_ONLY");
+      await refusal(db.upsertRun({ session: agentSession("s"), run: agentRun("b") }), "DATABASE_READ_ONLY");
     } finally {
       await pool.end();
     }
@@ -195,20 +202,3 @@ test("a server that accepts and says nothing is an error after a bounded wait", 
   await db.close();
   mute.close();
 });
-
-/** The connection on which the next such statement is sent is cut when its reply arrives. */
-function loseNextReplyTo(statement: string, proxy: Proxy): void {
-  let sent = false;
-  proxy.onRequest = (bytes) => {
-    sent ||= bytes.includes(statement);
-    return "pass";
-  };
-  proxy.onAnswer = () => {
-    if (!sent) {
-      return "pass";
-    }
-    proxy.onRequest = () => "pass";
-    proxy.onAnswer = () => "pass";
-    return "cut";
-  };
-}

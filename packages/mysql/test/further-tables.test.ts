@@ -1,14 +1,14 @@
 import type { SessionDb } from "@sessiondb/core";
 import { furtherTables, Statement, step, value, type FurtherTables } from "@sessiondb/drizzle";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { sql, type Table } from "drizzle-orm";
 import { mysqlTable, varchar, type AnyMySqlColumn } from "drizzle-orm/mysql-core";
 import { expect, test } from "vitest";
 import { agno3Tables } from "./agno-tables.ts";
-import { run, session } from "./models.ts";
 import { notes, notesOf, writeNote } from "./notes.ts";
 import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
-import { Worker } from "./workers.ts";
+import { TaskWorker } from "./task-worker.ts";
 
 /** Rows that name a session without a foreign key. */
 const marks = {
@@ -42,8 +42,8 @@ onEachServer((server) => {
     const { tables, userId } = furtherTables(db, notes);
     expect(userId).toBeNull();
     expect((await tables.planMigration()).join()).toContain("my_notes");
-    await db.upsertRun({ session: session("s"), run: run("r") });
-    await db.upsertSession(session("t"));
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
+    await db.upsertSession(agentSession("t"));
     await writeNote(tables, "one", "s");
     await writeNote(tables, "two", "t");
     expect(await query(url, references)).toEqual([{ deleted: "CASCADE" }]);
@@ -60,7 +60,7 @@ onEachServer((server) => {
     const { tables } = furtherTables(db, notes);
     const ids = ["😀".repeat(128), "thread", "Thread", "thread "];
     for (const id of ids) {
-      await db.upsertSession(session(id));
+      await db.upsertSession(agentSession(id));
       await writeNote(tables, id, id);
     }
     await db.deleteSession({ sessionId: "thread" });
@@ -72,7 +72,7 @@ onEachServer((server) => {
     await withConnection(url, (connection) => connection.query(agno3Tables));
     await using db = new MySqlSessionDb({ url });
     const { tables } = furtherTables(db, notes);
-    await db.upsertSession(session("s"));
+    await db.upsertSession(agentSession("s"));
     await writeNote(tables, "one", "s");
     await db.deleteSession({ sessionId: "s" });
     expect(await notesOf(tables)).toEqual([]);
@@ -86,7 +86,7 @@ onEachServer((server) => {
     expect(userId).toBe("ann");
     const ids = ["a", "b", "c", "d"];
     for (const id of ids) {
-      await handle.upsertSession(session(id));
+      await handle.upsertSession(agentSession(id));
       await writeMark(tables, `mark of ${id}`, id);
     }
     const left = async () =>
@@ -103,7 +103,7 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await furtherTables(db, notes).tables.migrate();
-    await db.upsertSession(session("s"));
+    await db.upsertSession(agentSession("s"));
     await withConnection(url, async (connection) => {
       await connection.beginTransaction();
       const { tables } = furtherTables(db.withTransaction(connection), notes);
@@ -115,7 +115,7 @@ onEachServer((server) => {
   });
 
   test("processes and handles that migrate at once leave one set of tables", { timeout: 120_000 }, async () => {
-    const workers = Array.from({ length: 4 }, () => new Worker());
+    const workers = await TaskWorker.startAll(4);
     try {
       for (let round = 0; round < 5; round += 1) {
         const url = await freshDatabase(server.url);

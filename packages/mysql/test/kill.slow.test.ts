@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
 import { startMysql } from "../../../scripts/servers/mysql.ts";
 import { query } from "./support.ts";
-import { Worker } from "./workers.ts";
+import { TaskWorker } from "./task-worker.ts";
 
 const rounds = Number(process.env["SESSIONDB_KILL_ROUNDS"] ?? 20);
 
@@ -16,7 +16,7 @@ test.each(["mysql", "mariadb"] as const)(
       throw new Error(`${flavour} is to be had as a container only, which cannot be killed here`);
     }
     const server = await startMysql({ program, durable: true });
-    const workers = Array.from({ length: 4 }, () => new Worker());
+    const workers = await TaskWorker.startAll(4);
     const codes = new Set<string>();
     try {
       await workers[0]?.run({ task: "append", url: server.url, sessionId: "s0", writers: ["first"], runs: 1 });

@@ -1,7 +1,8 @@
 import type { JsonObject, PayloadTooLargeError } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { expect, test } from "vitest";
-import { refusal, run, session } from "./models.ts";
 import { agno3Tables } from "./agno-tables.ts";
 import { freshDatabase, freshStore, onEachServer, query, withConnection } from "./support.ts";
 
@@ -19,11 +20,11 @@ onEachServer((server) => {
       const [packet] = await query<{ bytes: number }>(server.url, "select @@max_allowed_packet as bytes");
       const bytes = packet?.bytes ?? 0;
       await using db = await freshStore(server, { maxPayloadBytes: 2 ** 30 });
-      await db.upsertRun({ session: session("s"), run: run("r") });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
       expect(db.limits.maxPayloadBytes).toBeLessThan(bytes);
       expect(db.limits.maxPayloadBytes).toBeGreaterThan(bytes - megabyte);
       const content = "x".repeat(bytes);
-      const turn = db.upsertRun({ session: session("new"), run: run("big", { content }) });
+      const turn = db.upsertRun({ session: agentSession("new"), run: agentRun("big", { content }) });
       const error = (await refusal(turn, "PAYLOAD_TOO_LARGE")) as PayloadTooLargeError;
       expect(error).toMatchObject({ argument: "run", limit: db.limits.maxPayloadBytes });
       expect(error.size).toBeGreaterThan(bytes);
@@ -31,7 +32,7 @@ onEachServer((server) => {
       expect(error.message).not.toContain("maxPayloadBytes");
       // Documents that fit one by one, and not together.
       const half = "x".repeat(bytes * 0.6);
-      const whole = session("new", { metadata: { half }, agentData: { half } });
+      const whole = agentSession("new", { metadata: { half }, agentData: { half } });
       expect(await refusal(db.upsertSession(whole), "PAYLOAD_TOO_LARGE")).toMatchObject({ argument: "session" });
       expect(await db.getSession({ sessionId: "new" })).toBeNull();
       expect(await query(server.url, "select 1 as alive")).toHaveLength(1);
@@ -42,15 +43,15 @@ onEachServer((server) => {
     const [packet] = await query<{ bytes: number }>(server.url, "select @@max_allowed_packet as bytes");
     await using db = await freshStore(server, { maxPayloadBytes: 2 ** 30 });
     const content = "x".repeat(packet?.bytes ?? 0);
-    await refusal(db.upsertRun({ session: session("s"), run: run("big", { content }) }), "PAYLOAD_TOO_LARGE");
+    await refusal(db.upsertRun({ session: agentSession("s"), run: agentRun("big", { content }) }), "PAYLOAD_TOO_LARGE");
     expect(await db.getSession({ sessionId: "s" })).toBeNull();
   });
 
   test("nesting that the tables cannot hold is refused with both depths, and nothing is written", async () => {
     await using db = await freshStore(server);
-    await db.upsertSession(session("deep", { metadata: nested(100) }));
+    await db.upsertSession(agentSession("deep", { metadata: nested(100) }));
     expect((await db.getSession({ sessionId: "deep" }))?.metadata).toEqual(nested(100));
-    const deeper = db.upsertRun({ session: session("new"), run: run("r", { metadata: nested(150) }) });
+    const deeper = db.upsertRun({ session: agentSession("new"), run: agentRun("r", { metadata: nested(150) }) });
     if (server.name === "mariadb") {
       await deeper;
       return;
@@ -59,7 +60,7 @@ onEachServer((server) => {
     expect(error.message).toContain("run must be nested at most 100 levels deep in this table, not 151");
     expect(await db.getSession({ sessionId: "new" })).toBeNull();
     expect(
-      await refusal(db.upsertSession(session("new", { metadata: nested(101) })), "INVALID_ARGUMENT"),
+      await refusal(db.upsertSession(agentSession("new", { metadata: nested(101) })), "INVALID_ARGUMENT"),
     ).toMatchObject({ argument: "session.metadata" });
   });
 
@@ -67,25 +68,25 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     await withConnection(url, (connection) => connection.query(agno3Tables));
     await using db = new MySqlSessionDb({ url });
-    await db.upsertRun({ session: session("s"), run: run("r") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
     const state = { sessionState: nested(120) };
     const deep = { deep: nested(120) };
-    const s = session("s");
+    const s = agentSession("s");
     const writes: Readonly<Record<string, () => Promise<unknown>>> = {
       "change.sessionData": () => db.updateSession({ sessionId: "s" }, state),
-      "change.metadata": () => db.upsertRun({ session: s, run: run("r2"), change: { metadata: deep } }),
-      "session.agentData": () => db.upsertSession(session("s", { agentData: deep })),
-      "session.metadata": () => db.upsertRun({ session: session("new", { metadata: deep }), run: run("r3") }),
+      "change.metadata": () => db.upsertRun({ session: s, run: agentRun("r2"), change: { metadata: deep } }),
+      "session.agentData": () => db.upsertSession(agentSession("s", { agentData: deep })),
+      "session.metadata": () => db.upsertRun({ session: agentSession("new", { metadata: deep }), run: agentRun("r3") }),
       "also[0].change.sessionData": () =>
-        db.upsertRun({ session: s, run: run("r2"), also: [{ session: session("t"), change: state }] }),
-      run: () => db.upsertRun({ session: s, run: run("r2", { metadata: deep }) }),
+        db.upsertRun({ session: s, run: agentRun("r2"), also: [{ session: agentSession("t"), change: state }] }),
+      run: () => db.upsertRun({ session: s, run: agentRun("r2", { metadata: deep }) }),
       change: () => db.updateRun({ runId: "r" }, (stored) => ({ ...stored, metadata: deep })),
     };
     for (const [argument, write] of Object.entries(writes)) {
       expect(await refusal(write(), "INVALID_ARGUMENT")).toMatchObject({ argument });
     }
     // A change of the first turn is told from the session that comes with it.
-    const first = db.upsertRun({ session: session("first"), run: run("r4"), change: state });
+    const first = db.upsertRun({ session: agentSession("first"), run: agentRun("r4"), change: state });
     expect(await refusal(first, "INVALID_ARGUMENT")).toMatchObject({ argument: "change.sessionData" });
     expect((await db.getSessions()).sessions.map(({ sessionId }) => sessionId)).toEqual(["s"]);
   });
@@ -94,7 +95,7 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     await withConnection(url, (connection) => connection.query(agno3Tables));
     await using db = new MySqlSessionDb({ url });
-    const write = db.upsertSession(session("s", { metadata: nested(40) }));
+    const write = db.upsertSession(agentSession("s", { metadata: nested(40) }));
     if (server.name === "mysql") {
       await write;
       return;
@@ -106,9 +107,9 @@ onEachServer((server) => {
   test("ids of 128 characters are stored, whatever their bytes, and longer ones refused", async () => {
     await using db = await freshStore(server);
     for (const longest of ["x".repeat(128), "😀".repeat(128)]) {
-      await db.upsertRun({ session: session(longest, { userId: longest }), run: run(longest) });
+      await db.upsertRun({ session: agentSession(longest, { userId: longest }), run: agentRun(longest) });
       expect((await db.getSession({ sessionId: longest }))?.runs[0]?.runId).toBe(longest);
-      const error = await refusal(db.upsertSession(session(`${longest}y`)), "INVALID_ARGUMENT");
+      const error = await refusal(db.upsertSession(agentSession(`${longest}y`)), "INVALID_ARGUMENT");
       expect(error.message).toContain("at most 128 characters long, not 129");
     }
   });
@@ -117,7 +118,7 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     await withConnection(url, (connection) => connection.query(agno3Tables.replaceAll("varchar(128)", "varchar(36)")));
     await using db = new MySqlSessionDb({ url });
-    await refusal(db.upsertSession(session("x".repeat(40))), "INVALID_ARGUMENT");
+    await refusal(db.upsertSession(agentSession("x".repeat(40))), "INVALID_ARGUMENT");
     expect(await db.getSessions()).toMatchObject({ sessions: [] });
   });
 });

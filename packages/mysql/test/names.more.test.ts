@@ -1,6 +1,6 @@
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { expect, test } from "vitest";
-import { run, session } from "./models.ts";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 const longest = 48;
@@ -23,7 +23,7 @@ onEachServer((server) => {
         await db.migrate();
         expect([sessionTable, await db.planMigration(), await db.verifySchema()]).toEqual([sessionTable, [], []]);
         await db.migrate();
-        await db.upsertRun({ session: session("s"), run: run("r") });
+        await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
         expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
       }
     },

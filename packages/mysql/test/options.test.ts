@@ -1,16 +1,17 @@
 import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, MySqlSessionDb, sessionTables, type MySqlSessionDbOptions } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { createPool as createCallbackPool } from "mysql2";
 import { createPool, type Connection, type RowDataPacket } from "mysql2/promise";
 import { describe, expect, test } from "vitest";
-import { refusal, run, session } from "./models.ts";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 onEachServer((server) => {
   test("a store is opened by its connection string", async () => {
     const url = await freshDatabase(server.url);
     await using db = await openSessionDb(url);
-    await db.upsertRun({ session: session("s"), run: run("r") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
     await using again = fromUrl(url.replace(/^\w+:/, "MARIADB:"));
     expect((await again.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
   });
@@ -19,7 +20,7 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     const database = `${new URL(url).pathname.slice(1)}_own`;
     await using db = await openSessionDb(`${url}?database=${database}`);
-    await db.upsertRun({ session: session("s"), run: run("r") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
     const connection = createPool({ uri: url.replace(/^\w+:/, "mysql:") });
     const [[found]] = await connection.query<RowDataPacket[]>(`select count(*) as runs from ${database}.agno_runs`);
     await connection.query(`drop database ${database}`);
@@ -37,7 +38,7 @@ onEachServer((server) => {
     await using opened = await openSessionDb(text);
     const named = { database, sessionTable: "Chats & more", runsTable: "steps" };
     await using spelled = new MySqlSessionDb({ url: base, ...named });
-    await first.upsertRun({ session: session("s"), run: run("r") });
+    await first.upsertRun({ session: agentSession("s"), run: agentRun("r") });
     expect(await second.getSession({ sessionId: "s" })).toBeNull();
     expect((await opened.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
     expect((await spelled.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
@@ -49,7 +50,7 @@ onEachServer((server) => {
     await using db = new MySqlSessionDb({ url, sessionTable: "sessions", runsTable: "runs", indexes: "agno" });
     await db.migrate();
     expect(await db.planMigration()).toEqual([]);
-    await db.upsertRun({ session: session("s"), run: run("r") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
   });
 
   test("nothing happens before the first operation, and nothing is left after closing", async () => {
@@ -57,7 +58,9 @@ onEachServer((server) => {
     const unused = new MySqlSessionDb({ url });
     await unused.close();
     const db = new MySqlSessionDb({ url, poolSize: 3 });
-    await Promise.all(["a", "b", "c", "d", "e"].map((id) => db.upsertRun({ session: session("s"), run: run(id) })));
+    await Promise.all(
+      ["a", "b", "c", "d", "e"].map((id) => db.upsertRun({ session: agentSession("s"), run: agentRun(id) })),
+    );
     await db.close();
     await db.close();
     await refusal(db.getSession({ sessionId: "s" }), "CLOSED");

@@ -1,6 +1,8 @@
 import type { SessionFilter, UserScope } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
-import { createPool, type Connection, type Pool } from "mysql2/promise";
+import { listFilters } from "@sessiondb/testing/list-filters";
+import { recording, type RecordedStatement } from "@sessiondb/testing/recording";
+import { createPool, type Connection } from "mysql2/promise";
 import { connect } from "./support.ts";
 
 /** One table of a plan: how it is reached, by which index, and what else there is to do. */
@@ -15,35 +17,14 @@ export interface PlanStep {
   readonly Extra: string | null;
 }
 
-export interface ObservedStatement {
-  readonly text: string;
-  readonly values: unknown[];
-}
-
 const digits = Array.from({ length: 10 }, (_, digit) => `select ${digit} as d`).join(" union all ");
 const places = [1, 10, 100, 1000, 10_000];
 /** The numbers from 0 to 99,999, on both servers. */
 const numbers = `(select ${places.map((place) => `n${place}.d * ${place}`).join(" + ")} as i from ${places.map((place) => `(${digits}) as n${place}`).join(", ")}) as n`;
 
 export const filters: Readonly<Record<string, SessionFilter & UserScope>> = {
-  nothing: {},
-  user: { userId: "u1" },
-  type: { sessionType: "agent" },
-  component: { componentId: "c1" },
-  "agent component": { componentId: "c3", sessionType: "agent" },
-  "team component": { componentId: "c4", sessionType: "team" },
-  "workflow component": { componentId: "c5", sessionType: "workflow" },
-  participant: { participantId: "u1" },
-  "rare status": { runStatus: "PAUSED" },
-  "usual status": { runStatus: "COMPLETED" },
+  ...listFilters,
   "rare and usual status": { runStatus: ["PAUSED", "COMPLETED"] },
-  name: { sessionName: "name 7" },
-  start: { startTimestamp: 1_700_000_500 },
-  "start and end": { startTimestamp: 1_700_000_500, endTimestamp: 1_700_030_000 },
-  "user and type": { userId: "u1", sessionType: "agent" },
-  "user and name": { userId: "u1", sessionName: "name" },
-  "user and start": { userId: "u1", startTimestamp: 1_700_000_500 },
-  "user and component": { userId: "u1", componentId: "c1", sessionType: "agent" },
 };
 
 /** Tables with many sessions and runs, one of the sessions long. */
@@ -74,46 +55,23 @@ export async function fillTables(url: string): Promise<void> {
 export async function observe(
   url: string,
   work: (db: MySqlSessionDb) => Promise<unknown>,
-): Promise<ObservedStatement[]> {
+): Promise<RecordedStatement[]> {
   const pool = createPool({ uri: url.replace("mariadb:", "mysql:"), connectionLimit: 1 });
-  const seen: ObservedStatement[] = [];
+  const seen: RecordedStatement[] = [];
   try {
-    await work(new MySqlSessionDb({ pool: observing(pool, seen) }));
+    await work(new MySqlSessionDb({ pool: recording(pool, (statement) => seen.push(statement)) }));
   } finally {
     await pool.end();
   }
   return seen.filter(({ text }) => !/information_schema|set transaction|@@autocommit|^show create/i.test(text));
 }
 
-function observing(pool: Pool, seen: ObservedStatement[]): Pool {
-  const watch = <Target extends object>(target: Target): Target =>
-    new Proxy(target, {
-      get(_, name) {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== "function") {
-          return member;
-        }
-        return (...args: unknown[]) => {
-          if (name === "query" || name === "execute") {
-            const [given] = args as [string | { sql: string; values?: unknown[] }];
-            seen.push(
-              typeof given === "string" ? { text: given, values: [] } : { text: given.sql, values: given.values ?? [] },
-            );
-          }
-          const result: unknown = Reflect.apply(member, target, args);
-          return name === "getConnection" ? (result as Promise<object>).then(watch) : result;
-        };
-      },
-    });
-  return watch(pool);
-}
-
-export async function planOf(on: Connection, { text, values }: ObservedStatement): Promise<PlanStep[]> {
+export async function planOf(on: Connection, { text, values }: RecordedStatement): Promise<PlanStep[]> {
   return (await on.execute({ sql: `explain format=traditional ${text}`, values }))[0] as unknown as PlanStep[];
 }
 
 /** How many rows of tables and indexes the server looks at for some statements. */
-export async function rowsRead(on: Connection, statements: readonly ObservedStatement[]): Promise<number> {
+export async function rowsRead(on: Connection, statements: readonly RecordedStatement[]): Promise<number> {
   await on.query("flush status");
   for (const { text, values } of statements) {
     await on.execute({ sql: text, values });

@@ -1,20 +1,21 @@
 import { createPool } from "mysql2/promise";
 import { expect, test } from "vitest";
 import { MySqlSessionDb } from "@sessiondb/mysql";
-import { refusal, run, session } from "./models.ts";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 onEachServer((server) => {
   test.each(["agno_runs", "agno_sessions"])("a temporary table that hides %s is refused by name", async (table) => {
     const url = await freshDatabase(server.url);
     await using other = new MySqlSessionDb({ url });
-    await other.upsertRun({ session: session("s"), run: run("a") });
+    await other.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     const pool = createPool({ uri: url.replace(/^\w+:/, "mysql:"), connectionLimit: 1 });
     await pool.query(`create temporary table shadow like ${table}`);
     await pool.query(`alter table shadow rename ${table}`);
     await using db = new MySqlSessionDb({ pool });
     const calls = [
-      () => db.upsertRun({ session: session("s"), run: run("b") }),
+      () => db.upsertRun({ session: agentSession("s"), run: agentRun("b") }),
       () => db.getSession({ sessionId: "s" }),
       () => db.verifySchema(),
     ];
@@ -44,9 +45,9 @@ onEachServer((server) => {
     pool.pool.on("connection", (connection) => connection.query(statement));
     const other = new MySqlSessionDb({ url: uri });
     const db = new MySqlSessionDb({ pool });
-    await db.upsertRun({ session: session("s"), run: run("a", { content: 'it\'s \\ "q" é😀' }) });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a", { content: 'it\'s \\ "q" é😀' }) });
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
-    await other.upsertRun({ session: session("s"), run: run("b") });
+    await other.upsertRun({ session: agentSession("s"), run: agentRun("b") });
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(2);
     await db.updateSession({ sessionId: "s" }, { sessionState: { a: 1 } });
     expect((await other.getSession({ sessionId: "s" }))?.sessionState).toEqual({ a: 1 });
@@ -75,8 +76,8 @@ onEachServer((server) => {
     const pool = createPool({ uri, connectionLimit: 2, ...(options as object) });
     const db = new MySqlSessionDb({ pool });
     await db.upsertRun({
-      session: session("s", { sessionData: { session_name: "Näme 😀" } }),
-      run: run("a", { content: "é😀" }),
+      session: agentSession("s", { sessionData: { session_name: "Näme 😀" } }),
+      run: agentRun("a", { content: "é😀" }),
     });
     const read = await db.getSession({ sessionId: "s" });
     expect([read?.runs[0]?.content, read?.sessionName, read?.createdAt]).toEqual([

@@ -1,9 +1,10 @@
 import type { GetRunsOptions, SessionFilter, UserScope } from "@sessiondb/core";
 import type { MySqlSessionDb } from "@sessiondb/mysql";
+import type { RecordedStatement } from "@sessiondb/testing/recording";
+import { agentRun } from "@sessiondb/testing/models";
 import type { Connection } from "mysql2/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { run as runOf } from "./models.ts";
-import { fillTables, filters, observe, planOf, rowsRead, type ObservedStatement } from "./plans.ts";
+import { fillTables, filters, observe, planOf, rowsRead } from "./plans.ts";
 import { connect, freshDatabase, onEachServer } from "./support.ts";
 
 /** The lists that sort what a condition has selected; any other is read in the order of an index. */
@@ -11,7 +12,7 @@ const unordered = new Set(["participant", "component", "user and component", "ra
 /** What an index for it would cost on every turn is more than sorting one component's sessions. */
 const unorderedByUpdate = new Set([...unordered, "agent component", "team component", "workflow component"]);
 
-const run = (runId: string) => runOf(runId, { agentId: "member" });
+const run = (runId: string) => agentRun(runId, { agentId: "member" });
 
 onEachServer((server) => {
   let url: string;
@@ -25,7 +26,7 @@ onEachServer((server) => {
   afterAll(() => on.end());
 
   /** A table is never read from end to end; small results of other steps may be. */
-  async function expectIndexes(statements: readonly ObservedStatement[], { sorts }: { sorts: number }): Promise<void> {
+  async function expectIndexes(statements: readonly RecordedStatement[], { sorts }: { sorts: number }): Promise<void> {
     for (const statement of statements.filter(({ text }) => /^(\(?select|update|delete|insert)/i.test(text))) {
       const plan = await planOf(on, statement);
       const steps = plan.filter(({ select_type: part, table }) => part !== "INSERT" && !(table ?? "<").startsWith("<"));

@@ -1,6 +1,7 @@
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { expect, test } from "vitest";
-import { refusal, run, session } from "./models.ts";
 import { freshDatabase, onEachServer, query } from "./support.ts";
 
 /** The URL of the database for a new user with these rights on it. */
@@ -19,9 +20,13 @@ onEachServer((server) => {
     await using owner = new MySqlSessionDb({ url });
     await owner.migrate();
     await using db = new MySqlSessionDb({ url: await asRole(url, dml) });
-    await db.upsertRun({ session: session("a", { userId: "ann" }), run: run("r1") });
-    await db.upsertRun({ session: session("a", { userId: "ann" }), run: run("r2"), change: { sessionName: "Trip" } });
-    await db.upsertSessions([session("b", { userId: "ben" }), session("c")]);
+    await db.upsertRun({ session: agentSession("a", { userId: "ann" }), run: agentRun("r1") });
+    await db.upsertRun({
+      session: agentSession("a", { userId: "ann" }),
+      run: agentRun("r2"),
+      change: { sessionName: "Trip" },
+    });
+    await db.upsertSessions([agentSession("b", { userId: "ben" }), agentSession("c")]);
     await db.updateSession({ sessionId: "b" }, () => ({ sessionState: { count: 1 } }));
     expect((await db.getSession({ sessionId: "a" }))?.runs).toHaveLength(2);
     expect((await db.getSessions({ sessionName: "trip", includeTotal: true })).total).toBe(1);
@@ -38,20 +43,20 @@ onEachServer((server) => {
   test("a role that may not create tables learns which statement was refused, and how to get the SQL", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url: await asRole(url, dml) });
-    const error = await refusal(db.upsertRun({ session: session("a"), run: run("r") }), "PERMISSION_DENIED");
+    const error = await refusal(db.upsertRun({ session: agentSession("a"), run: agentRun("r") }), "PERMISSION_DENIED");
     expect(error.message).toContain("CREATE TABLE `agno_schema_versions`");
     expect(error.message).toContain("planMigration()");
     for (const statement of await db.planMigration()) {
       await query(url, statement);
     }
-    await db.upsertRun({ session: session("a"), run: run("r") });
+    await db.upsertRun({ session: agentSession("a"), run: agentRun("r") });
     expect(await db.verifySchema()).toEqual([]);
   });
 
   test("without autoMigrate no DDL is tried", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url, autoMigrate: false });
-    const error = await refusal(db.upsertRun({ session: session("a"), run: run("r") }), "SCHEMA_MISMATCH");
+    const error = await refusal(db.upsertRun({ session: agentSession("a"), run: agentRun("r") }), "SCHEMA_MISMATCH");
     expect(error.message).toContain("planMigration()");
     expect(await query(url, "show tables")).toEqual([]);
   });
@@ -59,9 +64,9 @@ onEachServer((server) => {
   test("a role that may only read reads, and is told when it writes", async () => {
     const url = await freshDatabase(server.url);
     await using owner = new MySqlSessionDb({ url });
-    await owner.upsertRun({ session: session("a"), run: run("r") });
+    await owner.upsertRun({ session: agentSession("a"), run: agentRun("r") });
     await using db = new MySqlSessionDb({ url: await asRole(url, "select") });
     expect((await db.getSession({ sessionId: "a" }))?.runs).toHaveLength(1);
-    await refusal(db.upsertRun({ session: session("a"), run: run("r2") }), "PERMISSION_DENIED");
+    await refusal(db.upsertRun({ session: agentSession("a"), run: agentRun("r2") }), "PERMISSION_DENIED");
   });
 });

@@ -1,10 +1,10 @@
 import { SessionDbError, type SessionDb } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { createPool, type Connection } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
 import { startMysql, type MysqlServer } from "../../../scripts/servers/mysql.ts";
-import { run, session } from "./models.ts";
 import { connect, query } from "./support.ts";
 
 const text = "it's \\ \"q\" é😀 Łódź für müller '' 🎉";
@@ -15,14 +15,18 @@ async function exercise(db: SessionDb): Promise<void> {
   const scope = { userId: "šda 😀" };
   for (const id of ["a", "b", "c"]) {
     const written = { content: text, metadata: { empty: "", text } };
-    await db.upsertRun({ session: session(`${long}s`, scope), run: run(`${long}${id}`, written) });
+    await db.upsertRun({ session: agentSession(`${long}s`, scope), run: agentRun(`${long}${id}`, written) });
   }
-  await db.upsertRun({ session: session(`${long}s`, scope), run: run("d"), change: { sessionName: "ΟΔΟΣ \\ 'É' 😀" } });
-  await db.upsertSessions([session(`${long}t`, { createdAt: 5 }), session(`${long}u`, { createdAt: 5 })]);
+  await db.upsertRun({
+    session: agentSession(`${long}s`, scope),
+    run: agentRun("d"),
+    change: { sessionName: "ΟΔΟΣ \\ 'É' 😀" },
+  });
+  await db.upsertSessions([agentSession(`${long}t`, { createdAt: 5 }), agentSession(`${long}u`, { createdAt: 5 })]);
   await db.updateSession({ sessionId: `${long}t` }, { sessionState: { text, empty: "" } });
   // The same again, at the same second: nothing changes, and that is no failure.
   await db.updateSession({ sessionId: `${long}t` }, { sessionState: { text, empty: "" } });
-  await db.upsertRun({ session: session(`${long}s`, scope), run: run("d") });
+  await db.upsertRun({ session: agentSession(`${long}s`, scope), run: agentRun("d") });
   const read = await db.getSession({ sessionId: `${long}s`, ...scope });
   expect(read?.runs.map(({ runId }) => runId.slice(-1))).toEqual(["a", "b", "c", "d"]);
   expect(read?.runs[0]).toMatchObject({ content: text, metadata: { empty: "", text } });

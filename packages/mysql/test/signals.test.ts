@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { createPool } from "mysql2/promise";
 import { expect, test } from "vitest";
-import { run, session } from "./models.ts";
-import { Proxy } from "./proxy.ts";
 import { connect, freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 const timeout = 60_000;
@@ -37,11 +37,12 @@ onEachServer((server) => {
   test("writes aborted while they wait for a lock reject at once and store nothing", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url, poolSize: 2 });
-    await db.upsertRun({ session: session("s"), run: run("a") });
-    const also = [{ session: session("also"), change: { sessionName: "New" } }];
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+    const also = [{ session: agentSession("also"), change: { sessionName: "New" } }];
     const calls: ((signal: AbortSignal) => Promise<unknown>)[] = [
-      (signal) => db.upsertRun({ session: session("s"), run: run("b"), signal }),
-      (signal) => db.upsertRun({ session: session("s"), run: run("b"), change: { sessionName: "No" }, also, signal }),
+      (signal) => db.upsertRun({ session: agentSession("s"), run: agentRun("b"), signal }),
+      (signal) =>
+        db.upsertRun({ session: agentSession("s"), run: agentRun("b"), change: { sessionName: "No" }, also, signal }),
       (signal) => db.updateRun({ runId: "a", signal }, () => null),
       (signal) => db.deleteSession({ sessionId: "s", signal }),
     ];
@@ -53,26 +54,26 @@ onEachServer((server) => {
         expect(await abort(call, () => waiting(url, 1))).toBeLessThan(1000);
         // The pool has a connection for others, though the server may still be busy with the one given up.
         expect(await db.getSession({ sessionId: "s" })).toEqual(before);
-        await db.upsertSession(session("other"));
+        await db.upsertSession(agentSession("other"));
         await held.query("rollback");
         await db.updateSession({ sessionId: "s" }, {});
         expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["a"]);
         expect(await db.getSession({ sessionId: "also" })).toBeNull();
       }
     });
-    expect((await db.upsertRun({ session: session("s"), run: run("b") })).stored).toBe(true);
+    expect((await db.upsertRun({ session: agentSession("s"), run: agentRun("b") })).stored).toBe(true);
   });
 
   test("what a turn had locked when it was aborted is free for others", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
-    await db.upsertSessions([session("a"), session("b")]);
+    await db.upsertSessions([agentSession("a"), agentSession("b")]);
     await withConnection(url, async (held) => {
       await held.query("start transaction");
       await held.query("select * from agno_sessions where session_id = 'b' for update");
       // It has locked the one, and waits for the other.
-      const also = [{ session: session("a"), change: { sessionName: "No" } }];
-      const turn = { session: session("b"), run: run("r"), also };
+      const also = [{ session: agentSession("a"), change: { sessionName: "No" } }];
+      const turn = { session: agentSession("b"), run: agentRun("r"), also };
       await abort(
         (signal) => db.upsertRun({ ...turn, signal }),
         () => waiting(url, 1),
@@ -91,9 +92,9 @@ onEachServer((server) => {
     const pool = createPool({ uri: url.replace("mariadb:", "mysql:"), connectionLimit: 1 });
     try {
       await using db = new MySqlSessionDb({ pool });
-      await db.upsertRun({ session: session("s"), run: run("a") });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
       const held = await pool.getConnection();
-      const write = (signal: AbortSignal) => db.upsertRun({ session: session("s"), run: run("b"), signal });
+      const write = (signal: AbortSignal) => db.upsertRun({ session: agentSession("s"), run: agentRun("b"), signal });
       expect(await abort(write, () => sleep(20))).toBeLessThan(1000);
       expect(
         await abort(
@@ -111,9 +112,9 @@ onEachServer((server) => {
   });
 
   test("a read aborted while the server says nothing rejects at once", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen(), poolSize: 1 });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url, poolSize: 1 });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     proxy.onAnswer = () => "hold";
     const read = (signal: AbortSignal) => db.getSession({ sessionId: "s", signal });
     expect(await abort(read, () => sleep(50))).toBeLessThan(1000);
@@ -122,9 +123,9 @@ onEachServer((server) => {
   });
 
   test("a commit that is under way is not interrupted", { timeout }, async () => {
-    await using proxy = new Proxy(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: await proxy.listen() });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     const controller = new AbortController();
     proxy.onRequest = (bytes) => {
       if (bytes.includes("COMMIT")) {
@@ -132,7 +133,7 @@ onEachServer((server) => {
       }
       return "pass";
     };
-    const turn = db.upsertRun({ session: session("s"), run: run("b"), signal: controller.signal });
+    const turn = db.upsertRun({ session: agentSession("s"), run: agentRun("b"), signal: controller.signal });
     expect(await turn).toEqual({ stored: true, deletedRuns: 0 });
     expect(controller.signal.aborted).toBe(true);
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(2);
@@ -141,25 +142,25 @@ onEachServer((server) => {
   test("in the caller's transaction an aborted write is undone, and the transaction goes on", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
-    await db.upsertRun({ session: session("s"), run: run("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     const connection = await connect(url);
     await connection.beginTransaction();
     await using inside = db.withTransaction(connection);
-    await inside.upsertRun({ session: session("t"), run: run("t1") });
+    await inside.upsertRun({ session: agentSession("t"), run: agentRun("t1") });
     await withConnection(url, async (held) => {
       await held.query("start transaction");
       await held.query("select * from agno_sessions where session_id = 's' for update");
       const controller = new AbortController();
       const reason = new Error("Enough");
       const outcome = inside
-        .upsertRun({ session: session("s"), run: run("b"), signal: controller.signal })
+        .upsertRun({ session: agentSession("s"), run: agentRun("b"), signal: controller.signal })
         .catch((error: unknown) => error);
       await waiting(url, 1);
       controller.abort(reason);
       await held.query("rollback");
       expect(await outcome).toBe(reason);
     });
-    await inside.upsertRun({ session: session("t"), run: run("t2") });
+    await inside.upsertRun({ session: agentSession("t"), run: agentRun("t2") });
     await connection.commit();
     await connection.end();
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["a"]);

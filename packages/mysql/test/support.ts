@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { MySqlSessionDb, type MySqlSessionDbOptions } from "@sessiondb/mysql";
 import { createConnection, type Connection, type RowDataPacket } from "mysql2/promise";
 import { afterAll, describe, inject } from "vitest";
-import { EmptiedDatabases } from "../../../scripts/servers/emptied-databases.ts";
+import { EmptiedDatabases } from "@sessiondb/testing/emptied-databases";
 
 /** A server of this test run. */
 export interface TestedServer {

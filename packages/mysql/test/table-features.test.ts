@@ -1,17 +1,18 @@
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { expect, test } from "vitest";
 import { agno3Tables } from "./agno-tables.ts";
-import { refusal, run, session } from "./models.ts";
 import { freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 /** A turn, changes of it, lists and deletes, on tables that must behave as those of the store's own. */
 async function exercise(db: MySqlSessionDb): Promise<void> {
   for (const id of ["a", "b", "c"]) {
-    await db.upsertRun({ session: session("s", { userId: "ada" }), run: run(id) });
+    await db.upsertRun({ session: agentSession("s", { userId: "ada" }), run: agentRun(id) });
   }
-  await db.upsertRun({ session: session("s", { userId: "ada" }), run: run("b", { content: "Again" }) });
-  await db.upsertSession(session("t", { metadata: { a: 1 } }));
-  await refusal(db.upsertRun({ session: session("t"), run: run("a") }), "RUN_CONFLICT");
+  await db.upsertRun({ session: agentSession("s", { userId: "ada" }), run: agentRun("b", { content: "Again" }) });
+  await db.upsertSession(agentSession("t", { metadata: { a: 1 } }));
+  await refusal(db.upsertRun({ session: agentSession("t"), run: agentRun("a") }), "RUN_CONFLICT");
   await db.updateSession({ sessionId: "s" }, { sessionState: { a: 1 } });
   expect(await db.updateRun({ runId: "c" }, (stored) => ({ ...stored, content: "Changed" }))).not.toBeNull();
   expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ content }) => content)).toEqual([
@@ -141,8 +142,8 @@ onEachServer((server) => {
       const url = await opened(ddl);
       await using db = new MySqlSessionDb({ url });
       for (const write of [
-        () => db.upsertRun({ session: session("s"), run: run("a") }),
-        () => db.upsertSession(session("s", { runs: [run("a")] } as object)),
+        () => db.upsertRun({ session: agentSession("s"), run: agentRun("a") }),
+        () => db.upsertSession(agentSession("s", { runs: [agentRun("a")] } as object)),
       ]) {
         const outcome: unknown = await write().catch((error: unknown) => error);
         expect(outcome).toMatchObject({ code, message: expect.stringContaining(named) as string });

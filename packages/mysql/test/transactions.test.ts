@@ -1,8 +1,9 @@
 import { hasManagedSchema } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { createPool } from "mysql2/promise";
 import { expect, test } from "vitest";
-import { refusal, run, session } from "./models.ts";
 import { connect, freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 onEachServer((server) => {
@@ -16,9 +17,11 @@ onEachServer((server) => {
       await connection.beginTransaction();
       await connection.query("insert into orders values (1)");
       await using inside = db.withTransaction(connection);
-      await inside.upsertRun({ session: session("s"), run: run("a") });
+      await inside.upsertRun({ session: agentSession("s"), run: agentRun("a") });
       // Several at once take turns.
-      await Promise.all(["b", "c", "d"].map((id) => inside.upsertRun({ session: session("s"), run: run(id) })));
+      await Promise.all(
+        ["b", "c", "d"].map((id) => inside.upsertRun({ session: agentSession("s"), run: agentRun(id) })),
+      );
       expect((await inside.getSession({ sessionId: "s" }))?.runs).toHaveLength(4);
       expect(await db.getSession({ sessionId: "s" })).toBeNull();
       await connection.query(outcome);
@@ -31,12 +34,12 @@ onEachServer((server) => {
   test("an operation that is refused leaves the caller's transaction sound", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
-    await db.upsertSession(session("theirs", { userId: "ann" }));
+    await db.upsertSession(agentSession("theirs", { userId: "ann" }));
     const connection = await connect(url);
     await connection.beginTransaction();
     const inside = db.withTransaction(connection);
-    await inside.upsertRun({ session: session("s"), run: run("a") });
-    const sessions = [session("new"), session("theirs", { userId: "ben" })];
+    await inside.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+    const sessions = [agentSession("new"), agentSession("theirs", { userId: "ben" })];
     await refusal(inside.upsertSessions(sessions), "SESSION_OWNERSHIP");
     await connection.commit();
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
@@ -47,17 +50,17 @@ onEachServer((server) => {
   test("stores made twice for one transaction take turns on it", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
-    await db.upsertSession(session("theirs", { userId: "owner" }));
+    await db.upsertSession(agentSession("theirs", { userId: "owner" }));
     await withConnection(url, async (connection) => {
       await connection.beginTransaction();
-      const many = Array.from({ length: 12 }, (_, index) => session(`b${index}`, { userId: "me" }));
+      const many = Array.from({ length: 12 }, (_, index) => agentSession(`b${index}`, { userId: "me" }));
       const outcomes = await Promise.allSettled([
-        db.withTransaction(connection).upsertRun({ session: session("a"), run: run("r") }),
-        db.withTransaction(connection).upsertSessions([...many, session("theirs", { userId: "me" })]),
+        db.withTransaction(connection).upsertRun({ session: agentSession("a"), run: agentRun("r") }),
+        db.withTransaction(connection).upsertSessions([...many, agentSession("theirs", { userId: "me" })]),
         db
           .withTransaction(connection)
           .forUser("me")
-          .upsertSessions([session("c"), session("d")]),
+          .upsertSessions([agentSession("c"), agentSession("d")]),
       ]);
       await connection.commit();
       expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
@@ -71,7 +74,7 @@ onEachServer((server) => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     for (const id of ["a", "b", "c"]) {
-      await db.upsertRun({ session: session("s"), run: run(id) });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun(id) });
     }
     const before = await db.getSession({ sessionId: "s" });
     await withConnection(url, async (connection) => {
@@ -81,8 +84,8 @@ onEachServer((server) => {
         content: "Changed",
       });
       expect(await inside.updateRun({ runId: "b" }, () => null)).toBeNull();
-      const also = [{ session: session("also"), change: { sessionName: "New" } }];
-      const turn = { session: session("s"), run: run("d"), deleteRunsAfter: "a", also };
+      const also = [{ session: agentSession("also"), change: { sessionName: "New" } }];
+      const turn = { session: agentSession("s"), run: agentRun("d"), deleteRunsAfter: "a", also };
       expect(await inside.upsertRun(turn)).toEqual({ stored: true, deletedRuns: 1 });
       const read = await inside.getSession({ sessionId: "s" });
       expect(read?.runs.map(({ runId, content }) => [runId, content])).toEqual([
@@ -106,16 +109,16 @@ onEachServer((server) => {
     await db.migrate();
     await withConnection(url, async (connection) => {
       await using inside = db.withTransaction(connection);
-      const error = await refusal(inside.upsertSession(session("s")), "INVALID_ARGUMENT");
+      const error = await refusal(inside.upsertSession(agentSession("s")), "INVALID_ARGUMENT");
       expect(error.message).toContain("connection");
       await refusal(inside.getSessions(), "INVALID_ARGUMENT");
       await connection.beginTransaction();
-      await inside.upsertSession(session("s"));
+      await inside.upsertSession(agentSession("s"));
       await connection.commit();
-      await refusal(inside.upsertSession(session("t")), "INVALID_ARGUMENT");
+      await refusal(inside.upsertSession(agentSession("t")), "INVALID_ARGUMENT");
       // Without autocommit a transaction is open all the time.
       await connection.query("set autocommit = 0");
-      await inside.upsertSession(session("u"));
+      await inside.upsertSession(agentSession("u"));
       await connection.rollback();
     });
     expect((await db.getSessions()).sessions.map(({ sessionId }) => sessionId)).toEqual(["s"]);
@@ -127,7 +130,7 @@ onEachServer((server) => {
     const connection = await connect(url);
     await connection.beginTransaction();
     const inside = db.withTransaction(connection);
-    await refusal(inside.upsertRun({ session: session("s"), run: run("a") }), "SCHEMA_MISMATCH");
+    await refusal(inside.upsertRun({ session: agentSession("s"), run: agentRun("a") }), "SCHEMA_MISMATCH");
     if (!hasManagedSchema(inside)) {
       throw new TypeError("A store with tables");
     }
@@ -145,7 +148,7 @@ onEachServer((server) => {
       bigNumberStrings: true,
     });
     const db = new MySqlSessionDb({ pool });
-    await db.upsertRun({ session: session("s", { createdAt: 5 }), run: run("a") });
+    await db.upsertRun({ session: agentSession("s", { createdAt: 5 }), run: agentRun("a") });
     const read = await db.getSession({ sessionId: "s" });
     expect(read).toMatchObject({ createdAt: 5, runs: [{ runId: "a" }] });
     await db.close();
@@ -158,8 +161,8 @@ onEachServer((server) => {
     const there = `${new URL(here).pathname.slice(1)}_there`;
     await using db = new MySqlSessionDb({ url: here, database: there });
     expect((await db.planMigration())[0]).toContain("CREATE DATABASE");
-    await db.upsertRun({ session: session("s"), run: run("a") });
-    await db.upsertRun({ session: session("s"), run: run("b"), change: { sessionName: "Trip" } });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("b"), change: { sessionName: "Trip" } });
     expect((await db.getSessions({ sessionName: "trip", sortBy: "updatedAt" })).sessions).toHaveLength(1);
     expect(await db.deleteRuns({ runIds: ["a"] })).toBe(1);
     expect((await db.getSession({ sessionId: "s", runsLimit: 5 }))?.runs).toHaveLength(1);

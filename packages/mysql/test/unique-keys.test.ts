@@ -1,7 +1,7 @@
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { expect, test } from "vitest";
 import { agno2DatabaseOf } from "./agno-2-rows.ts";
-import { run, session } from "./models.ts";
 import { freshDatabase, onEachServer, query, withConnection, type TestedServer } from "./support.ts";
 
 /** Rules that an application may make of unique keys, by the column that must not repeat. */
@@ -28,41 +28,47 @@ const rowsOf = async (url: string): Promise<unknown[]> => [
 ];
 
 const user = { userId: "ada" } as const;
-const running = (runId: string, content = "An answer") => run(runId, { status: "RUNNING", content, ...user });
+const running = (runId: string, content = "An answer") => agentRun(runId, { status: "RUNNING", content, ...user });
 
 type Write = (db: MySqlSessionDb) => Promise<unknown>;
 
 /** Every way to write a run `r2` of the session `s`, which has a run `r1` that differs in nothing but its id. */
 const runWrites: Readonly<Record<string, Write>> = {
-  "a turn": (db) => db.upsertRun({ session: session("s", user), run: running("r2", "Another") }),
+  "a turn": (db) => db.upsertRun({ session: agentSession("s", user), run: running("r2", "Another") }),
   "a turn with a change": (db) =>
-    db.upsertRun({ session: session("s", user), run: running("r2", "Another"), change: { sessionName: "Trip" } }),
+    db.upsertRun({ session: agentSession("s", user), run: running("r2", "Another"), change: { sessionName: "Trip" } }),
   "a turn that replaces the end": (db) =>
-    db.upsertRun({ session: session("s", user), run: running("r2", "Another"), deleteRunsAfter: "r1" }),
+    db.upsertRun({ session: agentSession("s", user), run: running("r2", "Another"), deleteRunsAfter: "r1" }),
   "a turn with a condition": (db) =>
-    db.upsertRun({ session: session("s", user), run: running("r2", "Another"), onlyIfExists: "session" }),
-  "a whole session": (db) => db.upsertSession(session("s", { ...user, runs: [running("r2", "Another")] } as object)),
+    db.upsertRun({ session: agentSession("s", user), run: running("r2", "Another"), onlyIfExists: "session" }),
+  "a whole session": (db) =>
+    db.upsertSession(agentSession("s", { ...user, runs: [running("r2", "Another")] } as object)),
   "many sessions": (db) =>
-    db.upsertSessions([session("a", {}), session("s", { ...user, runs: [running("r2", "Another")] } as object)]),
+    db.upsertSessions([
+      agentSession("a", {}),
+      agentSession("s", { ...user, runs: [running("r2", "Another")] } as object),
+    ]),
 };
 
 /** A run that is stored and collides with another one once it changes. */
 const runChanges: Readonly<Record<string, Write>> = {
-  "a turn that repeats a run": (db) => db.upsertRun({ session: session("s", user), run: running("r2", "Another") }),
+  "a turn that repeats a run": (db) =>
+    db.upsertRun({ session: agentSession("s", user), run: running("r2", "Another") }),
   updateRun: (db) => db.updateRun({ runId: "r2" }, (stored) => ({ ...stored, status: "RUNNING", ...user })),
 };
 
 const sessionWrites: Readonly<Record<string, Write>> = {
-  "a first turn": (db) => db.upsertRun({ session: session("s2", user), run: run("other") }),
-  upsertSession: (db) => db.upsertSession(session("s2", user)),
-  upsertSessions: (db) => db.upsertSessions([session("s3", { agentId: "x", userId: "y" }), session("s2", user)]),
+  "a first turn": (db) => db.upsertRun({ session: agentSession("s2", user), run: agentRun("other") }),
+  upsertSession: (db) => db.upsertSession(agentSession("s2", user)),
+  upsertSessions: (db) =>
+    db.upsertSessions([agentSession("s3", { agentId: "x", userId: "y" }), agentSession("s2", user)]),
   "a further session of a turn": (db) =>
     db.upsertRun({
-      session: session("s", user),
-      run: run("other"),
-      also: [{ session: session("s2", user), change: { sessionName: "Trip" } }],
+      session: agentSession("s", user),
+      run: agentRun("other"),
+      also: [{ session: agentSession("s2", user), change: { sessionName: "Trip" } }],
     }),
-  adopting: async (db) => db.upsertSession(session("unowned", { ...user, agentId: "agent-1" })),
+  adopting: async (db) => db.upsertSession(agentSession("unowned", { ...user, agentId: "agent-1" })),
 };
 
 /** A refusal by a typed error that quotes nothing, after which nothing is changed. */
@@ -93,7 +99,7 @@ onEachServer((server) => {
     await query(url, uniqueKey(server, "agno_runs", runKeys[name] ?? ""));
     const settle = async (): Promise<void> => {
       await withConnection(url, (on) => on.query("delete from agno_runs; delete from agno_sessions"));
-      await db.upsertRun({ session: session("s", user), run: running("r1") });
+      await db.upsertRun({ session: agentSession("s", user), run: running("r1") });
     };
     for (const write of Object.values(runWrites)) {
       await expectRefused(url, write, settle);
@@ -102,13 +108,16 @@ onEachServer((server) => {
       for (const write of Object.values(runChanges)) {
         await expectRefused(url, write, async () => {
           await settle();
-          await db.upsertRun({ session: session("s", user), run: run("r2", { status: "PAUSED", userId: "ben" }) });
+          await db.upsertRun({
+            session: agentSession("s", user),
+            run: agentRun("r2", { status: "PAUSED", userId: "ben" }),
+          });
         });
       }
     }
     // What the key lets through is written.
     await settle();
-    await db.upsertRun({ session: session("s", user), run: running("r1", "Replaced") });
+    await db.upsertRun({ session: agentSession("s", user), run: running("r1", "Replaced") });
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ content }) => content)).toEqual(["Replaced"]);
   });
 
@@ -119,9 +128,9 @@ onEachServer((server) => {
     await query(url, uniqueKey(server, "agno_sessions", sessionKeys[name] ?? ""));
     const settle = async (): Promise<void> => {
       await withConnection(url, (on) => on.query("delete from agno_runs; delete from agno_sessions"));
-      await db.upsertSession(session("s", user));
+      await db.upsertSession(agentSession("s", user));
       if (name === "one session per user") {
-        await db.upsertSession(session("unowned"));
+        await db.upsertSession(agentSession("unowned"));
       }
     };
     for (const [way, write] of Object.entries(sessionWrites)) {

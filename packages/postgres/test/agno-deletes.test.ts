@@ -8,10 +8,11 @@ import {
   fillAgnoTables,
   type AgnoTableName,
   type DeleteSite,
-} from "../../drizzle/test/agno-deletes.ts";
-import { PostgresSessionDb } from "../src/index.ts";
+} from "@sessiondb/testing/agno-deletes";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { recording } from "@sessiondb/testing/recording";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { plansOf } from "./plans.ts";
-import { agentRun, agentSession } from "./support.ts";
 
 const server = inject("postgres");
 const name = `sessiondb_deletes_${randomBytes(4).toString("hex")}`;
@@ -89,19 +90,8 @@ describe.skipIf(server === null)("deletes beside tables of Agno", () => {
   test("look at the catalogue once, and not at all once every table was found", async () => {
     const site = await fresh();
     const texts: string[] = [];
-    const recording = new Proxy(client, {
-      get(target, member) {
-        const value: unknown = Reflect.get(target, member);
-        if (member !== "query") {
-          return typeof value === "function" ? value.bind(target) : value;
-        }
-        return (given: string | pg.QueryConfig) => {
-          texts.push(typeof given === "string" ? given : given.text);
-          return target.query(given as pg.QueryConfig);
-        };
-      },
-    });
-    await using db = new PostgresSessionDb({ client: recording, schema: site.schema });
+    const watched = recording(client, ({ text }) => texts.push(text));
+    await using db = new PostgresSessionDb({ client: watched, schema: site.schema });
     const looksOf = async (work: () => Promise<unknown>): Promise<[looks: number, deletes: number]> => {
       texts.length = 0;
       await work();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { JsonObject } from "@sessiondb/core";
 import { describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
 import { agno2Table, agno3Tables } from "./agno-tables.ts";
 import { Sandbox } from "./support.ts";
 

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { SessionDbError } from "@sessiondb/core";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
 import { marked, operations, session, turn } from "./marked-operations.ts";
 import { Sandbox } from "./support.ts";
 import { features, tables } from "./table-features.ts";

@@ -2,8 +2,9 @@ import { openSessionDb } from "@sessiondb/core";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
 import { hasManagedSchema } from "@sessiondb/core";
-import { fromUrl, PostgresSessionDb } from "../src/index.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { fromUrl, PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { Sandbox } from "./support.ts";
 
 test.each([{}, { url: "postgres://h/d", pool: new pg.Pool() }, { pool: new pg.Pool(), client: new pg.Client() }])(
   "options that name no connection or two are refused: %#",

@@ -2,8 +2,9 @@ import { furtherTables, Statement, step, type SqlConnection, type Steps } from "
 import { sql } from "drizzle-orm";
 import { pgTable, text } from "drizzle-orm/pg-core";
 import { describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
-import { agentSession, Sandbox } from "./support.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentSession } from "@sessiondb/testing/models";
+import { Sandbox } from "./support.ts";
 
 const notes = pgTable("notes", { id: text("id").primaryKey().notNull() });
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import pg from "pg";
 import { expect } from "vitest";
 import { startPostgres, type PostgresServer } from "../../../scripts/servers/postgres.ts";
-import { PostgresSessionDb } from "../src/index.ts";
-import { agentRun, agentSession } from "./support.ts";
-import { startWorker } from "./workers.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { startWorker } from "@sessiondb/testing/worker";
 
 const writers = 4;
 
@@ -15,7 +15,7 @@ export async function killRounds(binaries: string, rounds: number): Promise<void
   const server = await startPostgres({ binaries, durable: true });
   try {
     const workers = Array.from({ length: writers }, (_, index) =>
-      startWorker("append-forever", [server.url, "crash", index]),
+      startWorker(new URL("workers/append-forever.ts", import.meta.url), [server.url, "crash", index]),
     );
     await Promise.all(workers.map((worker) => worker.said(`${workers.indexOf(worker)}.0-0`)));
     for (let round = 0; round < rounds; round += 1) {
@@ -26,7 +26,7 @@ export async function killRounds(binaries: string, rounds: number): Promise<void
       // Every client writes again before the next round.
       while (workers.some(({ lines }, index) => lines.length <= (before[index] ?? 0) + 4)) {
         await sleep(10);
-        expect(workers.map(({ child }) => child.exitCode)).toEqual(workers.map(() => null));
+        expect(workers.map((worker) => worker.hasEnded())).toEqual(workers.map(() => false));
       }
     }
     workers.forEach((worker) => worker.tell("stop"));

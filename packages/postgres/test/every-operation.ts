@@ -1,5 +1,5 @@
 import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
-import { agentRun, agentSession } from "./support.ts";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 
 /** What text and numbers may be spoilt in. */
 const text = `it's \\ "q" \\u0041 %_ é😀 ß İΣ NULL {a,b}\n\t$1 :x ?`;

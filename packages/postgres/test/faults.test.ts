@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
-import { Proxy } from "./proxy.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
+import { Sandbox } from "./support.ts";
 
 /** As it is sent: BEGIN … READ COMMITTED is another. */
 const commit = "commit\0";
@@ -22,9 +23,11 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
   const { url } = sandbox;
   const session = agentSession("s");
 
-  async function throughProxy(options: object = {}): Promise<{ db: PostgresSessionDb; proxy: Proxy; schema: string }> {
+  async function throughProxy(
+    options: object = {},
+  ): Promise<{ db: PostgresSessionDb; proxy: NetworkProxy; schema: string }> {
     const schema = sandbox.schema();
-    const proxy = await Proxy.to(url);
+    const proxy = await NetworkProxy.to(url);
     const db = new PostgresSessionDb({ url: proxy.url, schema, ...options });
     await db.upsertSession(session);
     return { db, proxy, schema };
@@ -69,18 +72,18 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
 
   test("a turn whose reply is lost is stored once", async () => {
     const { db, proxy, schema } = await throughProxy();
-    proxy.cutAnswerTo = "with touched";
+    proxy.loseReplyTo("with touched");
     await db.upsertRun({ session, run: agentRun("r") });
-    proxy.cutAnswerTo = commit;
+    proxy.loseReplyTo(commit);
     await db.upsertRun({ session: agentSession("first"), run: agentRun("r2") });
-    expect(proxy.cuts).toBe(2);
+    expect(proxy.lostReplies).toBe(2);
     const rows = await sandbox.query(`select run_id, run_index::int from ${schema}.agno_runs order by run_id`);
     expect(rows).toEqual([
       { run_id: "r", run_index: 0 },
       { run_id: "r2", run_index: 0 },
     ]);
     await db.close();
-    await proxy.close();
+    await proxy[Symbol.asyncDispose]();
   });
 
   test("a change whose commit is not acknowledged is never made twice, and the caller is told", async () => {
@@ -90,7 +93,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
         sessionState: { count: Number(sessionState["count"] ?? 0) + 1 },
       }));
     await count();
-    proxy.cutAnswerTo = commit;
+    proxy.loseReplyTo(commit);
     await expect(count()).rejects.toMatchObject({
       code: "DATABASE_UNREACHABLE",
       message: expect.stringContaining("not known") as string,
@@ -98,7 +101,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     // This time it was committed; the store goes on with a new connection.
     expect((await count())?.sessionState).toEqual({ count: 3 });
     await db.close();
-    await proxy.close();
+    await proxy[Symbol.asyncDispose]();
   });
 
   test("connections cut again and again during turns lose no acknowledged run", async () => {
@@ -123,21 +126,21 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     const stored = (await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId);
     expect(stored?.toSorted()).toEqual(ids.toSorted());
     await db.close();
-    await proxy.close();
+    await proxy[Symbol.asyncDispose]();
   });
 
   test("a server that falls silent is an error in time, and no connection is left in the pool", async () => {
     const { db, proxy } = await throughProxy({ statementTimeout: 200, connectionTimeout: 200, retryTimeout: 300 });
-    proxy.silent = true;
+    proxy.onRequest = () => "hold";
     await expect(within(2000, db.getSession({ sessionId: "s" }))).rejects.toMatchObject({ code: "DATABASE_BUSY" });
     await expect(within(2000, db.getSession({ sessionId: "s" }))).rejects.toMatchObject({
       code: "DATABASE_UNREACHABLE",
     });
-    proxy.silent = false;
+    proxy.onRequest = () => "pass";
     proxy.cutAll();
     expect(await db.getSession({ sessionId: "s" })).not.toBeNull();
     await db.close();
-    await proxy.close();
+    await proxy[Symbol.asyncDispose]();
   });
 
   test("a lock that is never released is an error in time", async () => {
@@ -176,8 +179,8 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
   });
 
   test("a server that is not there is named, without password", async () => {
-    const proxy = await Proxy.to(url);
-    await proxy.close();
+    const proxy = await NetworkProxy.to(url);
+    await proxy[Symbol.asyncDispose]();
     const { host } = new URL(proxy.url);
     await using db = new PostgresSessionDb({ url: `postgres://me:s3cret@${host}/mine` });
     const refused = await within(2000, db.getSession({ sessionId: "s" })).catch((error: unknown) => error);

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { describe, expect, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
 import { everyOperation, expectedOfEveryOperation } from "./every-operation.ts";
 import type { Sandbox } from "./support.ts";
 

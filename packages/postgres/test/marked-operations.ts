@@ -1,5 +1,5 @@
 import type { SessionDb } from "@sessiondb/core";
-import { agentRun, agentSession } from "./support.ts";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 
 /** Stands in every text of every row. */
 export const marked = "Marked sentence of Ada's, which no error may hold.";

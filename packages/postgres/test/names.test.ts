@@ -1,7 +1,7 @@
 import { furtherTables } from "@sessiondb/drizzle";
 import { index, pgTable, text } from "drizzle-orm/pg-core";
 import { describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
 import { migrateTwice, namesOfAllKinds } from "./names.ts";
 import { Sandbox } from "./support.ts";
 

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
-import { agentRun, agentSession, type Sandbox } from "./support.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { type Sandbox } from "./support.ts";
 
 /** Names of tables as long as they may be, and as short, in letters of one to four bytes. */
 export const namesOfAllKinds: readonly string[] = [

@@ -1,8 +1,9 @@
 import { openSessionDb } from "@sessiondb/core";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
-import { fromUrl, PostgresSessionDb, type PostgresSessionDbOptions } from "../src/index.ts";
-import { agentSession, Sandbox } from "./support.ts";
+import { fromUrl, PostgresSessionDb, type PostgresSessionDbOptions } from "@sessiondb/postgres";
+import { agentSession } from "@sessiondb/testing/models";
+import { Sandbox } from "./support.ts";
 
 const url = "postgres://h/d";
 

@@ -1,5 +1,6 @@
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { expect, test } from "vitest";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { Sandbox } from "./support.ts";
 
 const sandbox = new Sandbox("postgres");
 

@@ -1,35 +1,19 @@
 import type { SessionFilter, UserScope } from "@sessiondb/core";
+import { listFilters } from "@sessiondb/testing/list-filters";
+import { recording, type RecordedStatement } from "@sessiondb/testing/recording";
 import pg from "pg";
-import { PostgresSessionDb, type PostgresTableOptions } from "../src/index.ts";
+import { PostgresSessionDb, type PostgresTableOptions } from "@sessiondb/postgres";
 
 /** A statement of the store, and how Postgres goes about it. */
-export interface Plan {
-  readonly text: string;
-  readonly values: readonly unknown[];
+export interface Plan extends RecordedStatement {
   readonly steps: string;
 }
 
 const sessionCount = 100_000;
 
 export const filters: Readonly<Record<string, SessionFilter & UserScope>> = {
-  nothing: {},
-  user: { userId: "u1" },
-  type: { sessionType: "agent" },
-  component: { componentId: "c1" },
-  "agent component": { componentId: "c3", sessionType: "agent" },
-  "team component": { componentId: "c4", sessionType: "team" },
-  "workflow component": { componentId: "c5", sessionType: "workflow" },
-  participant: { participantId: "u1" },
-  "paused run": { runStatus: "PAUSED" },
-  "completed run": { runStatus: "COMPLETED" },
-  "user and paused run": { userId: "u777", runStatus: ["PAUSED", "ERROR"] },
-  name: { sessionName: "name 7" },
-  start: { startTimestamp: 1_700_000_500 },
-  "start and end": { startTimestamp: 1_700_000_500, endTimestamp: 1_700_030_000 },
-  "user and type": { userId: "u1", sessionType: "agent" },
-  "user and name": { userId: "u1", sessionName: "name" },
-  "user and start": { userId: "u1", startTimestamp: 1_700_000_500 },
-  "user and component": { userId: "u1", componentId: "c1", sessionType: "agent" },
+  ...listFilters,
+  "user and rare status": { userId: "u777", runStatus: ["PAUSED", "ERROR"] },
 };
 
 /** Tables with many sessions and runs, one of the sessions long. */
@@ -59,7 +43,7 @@ export async function plansOf(
   schema: string,
   work: (db: PostgresSessionDb) => Promise<unknown>,
 ): Promise<Plan[]> {
-  const statements = await recorded(client, (recording) => work(new PostgresSessionDb({ client: recording, schema })));
+  const statements = await recorded(client, (watched) => work(new PostgresSessionDb({ client: watched, schema })));
   const plans: Plan[] = [];
   for (const { text, values } of statements) {
     const explained = await client.query<[string]>({ text: `explain (costs off) ${text}`, values, rowMode: "array" });
@@ -68,41 +52,21 @@ export async function plansOf(
   return plans;
 }
 
-interface Recorded {
-  readonly text: string;
-  readonly values: unknown[];
-}
-
-/** The statements with a client does during some work, apart from looking at the schema and from transactions. */
+/** The statements that a client sends during some work, apart from looking at the schema and from transactions. */
 export async function recorded(
   client: pg.Client,
-  work: (recording: pg.Client) => Promise<unknown>,
-): Promise<Recorded[]> {
-  const { statements } = await roundTrips(client, work);
-  return statements.filter(({ text }) => !/pg_catalog|^(begin|commit|rollback|savepoint|release)/.test(text));
+  work: (watched: pg.Client) => Promise<unknown>,
+): Promise<RecordedStatement[]> {
+  const statements = await roundTrips(client, work);
+  return statements.filter(({ text }) => !/^(begin|commit|rollback|savepoint|release)/.test(text));
 }
 
 /** Everything that is sent to the server during some work, apart from looking at the schema. */
 export async function roundTrips(
   client: pg.Client,
-  work: (recording: pg.Client) => Promise<unknown>,
-): Promise<{ statements: Recorded[] }> {
-  const statements: Recorded[] = [];
-  const recording = new Proxy(client, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name);
-      if (name !== "query") {
-        return typeof member === "function" ? member.bind(target) : member;
-      }
-      return (query: string | pg.QueryConfig, values: unknown[] = []) => {
-        const { text, values: bound = values } = typeof query === "string" ? { text: query } : query;
-        if (!text.includes("pg_catalog")) {
-          statements.push({ text, values: bound });
-        }
-        return target.query(query as pg.QueryConfig, bound);
-      };
-    },
-  });
-  await work(recording);
-  return { statements };
+  work: (watched: pg.Client) => Promise<unknown>,
+): Promise<RecordedStatement[]> {
+  const statements: RecordedStatement[] = [];
+  await work(recording(client, (statement) => statements.push(statement)));
+  return statements.filter(({ text }) => !text.includes("pg_catalog"));
 }

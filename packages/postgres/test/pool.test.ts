@@ -1,7 +1,8 @@
 import pg from "pg";
 import { expect, inject, test, describe } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { Sandbox } from "./support.ts";
 
 describe.skipIf(inject("postgres") === null)("a pool of the caller's", () => {
   const sandbox = new Sandbox("postgres");

@@ -1,13 +1,15 @@
 import { describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
-import { runWorkers, startWorker } from "./workers.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { runWorker, startWorker } from "@sessiondb/testing/worker";
+import { Sandbox } from "./support.ts";
 
 const processes = 4;
 /** A process takes a second to start on a small machine; the stores in it start at once all the same. */
 const starters = process.env["SESSIONDB_TEST_TIER"] === "slow" ? 16 : processes;
 const rounds = 25;
 
+const worker = (name: string) => new URL(`workers/${name}.ts`, import.meta.url);
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
 describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, () => {
@@ -26,7 +28,9 @@ describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, 
     async (session) => {
       const schema = sandbox.schema();
       const [writers, each] = [16, 10];
-      await runWorkers(processes, "append-runs", [url, schema, session, writers, each]);
+      await Promise.all(
+        range(processes).map((name) => runWorker(worker("append-runs"), [url, schema, session, writers, each, name])),
+      );
       const stored = await runsIn(schema);
       expect(stored).toHaveLength(processes * writers * each);
       for (const name of range(processes).flatMap((process) =>
@@ -46,7 +50,7 @@ describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, 
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(agentSession("s", { sessionData: { session_state: { kept: true } } }));
-    await runWorkers(processes, "count-up", [url, schema, 1000 / processes]);
+    await Promise.all(range(processes).map(() => runWorker(worker("count-up"), [url, schema, 1000 / processes])));
     expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ counter: 1000, kept: true });
   });
 
@@ -55,25 +59,24 @@ describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, 
     await using db = new PostgresSessionDb({ url, schema });
     const messages = range(50).map((number) => ({ role: "user", id: `m${number}`, content: "hi" }));
     await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
-    const workers = await runWorkers(5, "pop-messages", [url, schema, 10]);
-    expect(new Set(workers.flatMap(({ lines }) => lines))).toEqual(new Set(messages.map(({ id }) => id)));
+    const popped = await Promise.all(range(5).map(() => runWorker(worker("pop-messages"), [url, schema, 10])));
+    expect(new Set(popped.flatMap((output) => output.trim().split("\n")))).toEqual(
+      new Set(messages.map(({ id }) => id)),
+    );
     expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: [] });
   });
 
   test(`${rounds} empty databases are each first used by ${starters} processes and 16 stores at once`, async () => {
-    const workers = range(starters).map((name) => startWorker("first-operation", [url, 16 / starters, name]));
-    await Promise.all(workers.map((worker) => worker.said("ready")));
+    const workers = range(starters).map((name) => startWorker(worker("first-operation"), [url, 16 / starters, name]));
+    await Promise.all(workers.map((each) => each.said("ready")));
     for (let round = 0; round < rounds; round += 1) {
       const schema = sandbox.schema();
-      for (const worker of workers) {
-        worker.tell(schema);
-      }
-      await Promise.all(workers.map((worker) => worker.said(schema)));
+      workers.forEach((each) => each.tell(schema));
+      await Promise.all(workers.map((each) => each.said(schema)));
       expect(await runsIn(schema)).toHaveLength(16);
       expect(await sandbox.query(`select * from ${schema}.agno_schema_versions`)).toHaveLength(2);
     }
-    workers.forEach((worker) => worker.child.stdin?.end());
-    await Promise.all(workers.map(({ ended }) => ended));
+    await Promise.all(workers.map((each) => each[Symbol.asyncDispose]()));
   });
 
   test("writers on different sessions do not wait for each other", async () => {

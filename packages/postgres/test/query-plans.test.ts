@@ -1,12 +1,13 @@
 import type { GetRunsOptions, UserScope } from "@sessiondb/core";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import type { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun } from "@sessiondb/testing/models";
 import { fillTables, filters, plansOf, roundTrips } from "./plans.ts";
-import { agentRun, Sandbox } from "./support.ts";
+import { Sandbox } from "./support.ts";
 
 /** The lists that sort what a condition has selected; any other is read in the order of an index. */
-const sorted = new Set(["participant", "component", "user and component", "paused run", "user and paused run"]);
+const sorted = new Set(["participant", "component", "user and component", "rare status", "user and rare status"]);
 /** What an index for it would cost on every turn is more than sorting one component's sessions. */
 const sortedByUpdate = new Set([...sorted, "agent component", "team component", "workflow component"]);
 
@@ -113,10 +114,7 @@ describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
     ["a run that is changed", (db) => db.updateRun({ runId: "rs1", sessionId: "s1" }, (run) => run), 6],
     ["a replaced end", (db) => db.upsertRun({ session, run: agentRun("new"), deleteRunsAfter: "long1995" }), 9],
   ])("%s: by an index, in a fixed number of round trips", async (_, work, wanted) => {
-    const { statements } = await roundTrips(client, async (recording) => {
-      const { PostgresSessionDb: Store } = await import("../src/index.ts");
-      await work(new Store({ client: recording, schema }));
-    });
+    const statements = await roundTrips(client, (watched) => work(new PostgresSessionDb({ client: watched, schema })));
     expect(statements.map(({ text }) => text)).toHaveLength(wanted);
     for (const { steps } of await plansOf(client, schema, work)) {
       expect(steps).not.toContain("Seq Scan");

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { agno2Table } from "./agno-tables.ts";
 import { recorded } from "./plans.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { Sandbox } from "./support.ts";
 
 describe.skipIf(inject("postgres") === null)("roles", () => {
   const sandbox = new Sandbox("postgres");

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { allSettings, poolWith, setting, testSettings } from "./harmless-settings.ts";
 import { everyOperation, expectedOfEveryOperation } from "./every-operation.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { Sandbox } from "./support.ts";
 
 describe.skipIf(inject("postgres") === null)("connections that are set up in another way", { timeout: 30_000 }, () => {
   const sandbox = new Sandbox("postgres");

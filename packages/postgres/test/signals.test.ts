@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, describe, expect, inject, test } from "vitest";
-import { PostgresSessionDb } from "../src/index.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { PostgresSessionDb } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { Sandbox } from "./support.ts";
 
 const reason = new Error("the caller has left");
 

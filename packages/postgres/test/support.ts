@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { LegacyRow } from "@sessiondb/conformance";
-import type { AgentRun, AgentSessionInit } from "@sessiondb/core";
 import pg from "pg";
 import { afterAll, inject } from "vitest";
-import { EmptiedDatabases } from "../../../scripts/servers/emptied-databases.ts";
-import { PostgresSessionDb, type PostgresSessionDbOptions } from "../src/index.ts";
+import { EmptiedDatabases } from "@sessiondb/testing/emptied-databases";
+import { PostgresSessionDb, type PostgresSessionDbOptions } from "@sessiondb/postgres";
 import { agno2Table } from "./agno-tables.ts";
 
 export type Database = "postgres" | "newerPostgres" | "pgBouncer";
@@ -107,17 +106,4 @@ const documents: readonly string[] = [
 
 function isDocument(_row: LegacyRow, name: string): boolean {
   return documents.includes(name);
-}
-
-export function agentRun(runId: string, fields: Partial<AgentRun> = {}): AgentRun {
-  return { runType: "agent", runId, agentId: "agent-1", status: "COMPLETED", content: `Answer of ${runId}`, ...fields };
-}
-
-type AgentFields = Partial<Omit<AgentSessionInit, "runs">>;
-
-/** An agent's session, for a turn or, with runs, to be stored whole. */
-export function agentSession(sessionId: string, fields?: AgentFields): AgentSessionInit & { runs?: null };
-export function agentSession(sessionId: string, fields: Partial<AgentSessionInit>): AgentSessionInit;
-export function agentSession(sessionId: string, fields: Partial<AgentSessionInit> = {}): AgentSessionInit {
-  return { sessionId, sessionType: "agent", agentId: "agent-1", ...fields };
 }

@@ -2,9 +2,10 @@ import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import { count, desc, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { describe, expect, expectTypeOf, inject, test } from "vitest";
-import { PostgresSessionDb, sessionTables } from "../src/index.ts";
+import { PostgresSessionDb, sessionTables } from "@sessiondb/postgres";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { agno2Table, agno3Tables } from "./agno-tables.ts";
-import { agentRun, agentSession, Sandbox } from "./support.ts";
+import { Sandbox } from "./support.ts";
 
 test("the Drizzle tables have rows of the contract's types", () => {
   const { sessions, runs } = sessionTables();

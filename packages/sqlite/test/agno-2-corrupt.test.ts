@@ -1,7 +1,9 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { describe, expect, test } from "vitest";
 import { agno2File, agnoRun, agnoText } from "./legacy.ts";
-import { agentRun, agentSession, query, refusal } from "./support.ts";
+import { query } from "./support.ts";
 
 // What is broken in a table of Agno 2 concerns those alone whose session it is, and who may see all of them.
 

@@ -1,8 +1,10 @@
 import type { SessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { describe, expect, test } from "vitest";
 import { agno2File, agnoRun, agnoText, columnRunIds, runRows, runsColumn } from "./legacy.ts";
-import { agentRun, agentSession, fixture, query, refusal } from "./support.ts";
+import { fixture, query } from "./support.ts";
 
 async function runIds(db: SessionDb, sessionId: string, runsLimit?: number): Promise<string[] | undefined> {
   const session = await db.getSession({ sessionId, ...(runsLimit !== undefined && { runsLimit }) });

@@ -1,8 +1,10 @@
 import type { SessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { describe, expect, test } from "vitest";
 import { agno2File, agnoRun, agnoText, runRows, runsColumn } from "./legacy.ts";
-import { agentRun, agentSession, fixture, query, refusal } from "./support.ts";
+import { fixture, query } from "./support.ts";
 
 // What the contract says of turns and lists holds where some runs are in the column of Agno 2 and some in rows.
 

@@ -1,9 +1,11 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "../../drizzle/test/agno-deletes.ts";
+import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "@sessiondb/testing/agno-deletes";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { plansOf } from "./plans.ts";
-import { agentRun, agentSession, refusal, temporaryFile } from "./support.ts";
+import { temporaryFile } from "./support.ts";
 
 /** A database in a file, with its tests on one connection of their own. */
 function site(): DeleteSite & { readonly client: Database.Database } {

@@ -1,8 +1,10 @@
 import type { SessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, query, refusal, temporaryFile } from "./support.ts";
+import { query, temporaryFile } from "./support.ts";
 
 const turn = (runId: string) => ({ session: agentSession("s", { userId: "u" }), run: agentRun(runId) });
 

@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
+import { runWorker } from "@sessiondb/testing/worker";
 import Database from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
-import { agentRun, agentSession, query, refusal, runWorker, temporaryFile } from "./support.ts";
+import { program, query, temporaryFile } from "./support.ts";
 
 const session = agentSession("s");
 
@@ -128,7 +131,7 @@ describe("closing", () => {
 
 test("an open store does not keep its process alive", { timeout: 60_000 }, async () => {
   const file = temporaryFile();
-  expect(await runWorker("leave-open", [file])).toBe("stored");
+  expect(await runWorker(program("leave-open"), [file])).toBe("stored");
   expect(query(file, "select run_id from agno_runs")).toEqual([{ run_id: "r" }]);
 });
 

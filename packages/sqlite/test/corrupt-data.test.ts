@@ -1,6 +1,8 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, hashOf, query, refusal, temporaryFile } from "./support.ts";
+import { hashOf, query, temporaryFile } from "./support.ts";
 
 interface Page {
   readonly sessions?: readonly { sessionId: string }[];

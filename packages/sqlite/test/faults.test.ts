@@ -2,9 +2,11 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, test } from "vitest";
-import { agentRun, agentSession, hashOf, query, refusal, temporaryFile, temporaryFolder } from "./support.ts";
+import { hashOf, query, temporaryFile, temporaryFolder } from "./support.ts";
 
 const disks: string[] = [];
 afterEach(() => {

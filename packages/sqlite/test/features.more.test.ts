@@ -1,9 +1,10 @@
 import { inspect } from "node:util";
 import { InMemorySessionDb, SessionDbError, type SessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, query, temporaryFile } from "./support.ts";
+import { query, temporaryFile } from "./support.ts";
 
 // Features of the tables that the store did not make. Each operation then does what it does on the reference, or is
 // refused with a typed error that quotes nothing stored, and leaves all as it was. None is acknowledged and not done.

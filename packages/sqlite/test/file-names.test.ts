@@ -1,8 +1,9 @@
 import { readdirSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { runWorker } from "@sessiondb/testing/worker";
 import { describe, expect, test } from "vitest";
 import { fileOfUrl } from "../src/sqlite-options.ts";
-import { query, runWorker, temporaryFolder } from "./support.ts";
+import { program, query, temporaryFolder } from "./support.ts";
 
 // Which file a name means, seen from a process of its own in an empty folder: the file that is meant, or a refusal.
 
@@ -15,7 +16,7 @@ interface Opened {
 }
 
 const openAll = async (kind: "file" | "url", names: readonly string[], cwd = temporaryFolder()) =>
-  JSON.parse(await runWorker("open-names", [kind, JSON.stringify(names)], cwd)) as Opened[];
+  JSON.parse(await runWorker(program("open-names"), [kind, JSON.stringify(names)], cwd)) as Opened[];
 
 const harmless = [
   "a.db",

@@ -2,8 +2,9 @@ import { copyFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { CorruptDataError, SessionDbError } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { beforeAll, describe, expect, test } from "vitest";
-import { agentRun, agentSession, query, temporaryFile } from "./support.ts";
+import { query, temporaryFile } from "./support.ts";
 
 // SQLite stores what it is given, whatever a column is declared as. A value that the store cannot have written is told by
 // its column and row, and never read as another one.

@@ -1,11 +1,14 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { furtherTables, Statement, step, type FurtherTablesOptions } from "@sessiondb/drizzle";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
+import { runWorker } from "@sessiondb/testing/worker";
 import Database from "better-sqlite3";
 import { sql } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { Notes } from "./notes-tables.ts";
-import { agentRun, agentSession, query, refusal, runWorker, temporaryFile } from "./support.ts";
+import { program, query, temporaryFile } from "./support.ts";
 
 const rowsOf = (file: string, table: string) =>
   query<{ session_id: string }>(file, `select session_id from ${table}`).map((row) => row.session_id);
@@ -96,7 +99,10 @@ describe("tables of a plug", () => {
 
   test("are created once by processes that start at once", { timeout: 60_000 }, async () => {
     const file = temporaryFile();
-    await Promise.all([runWorker("first-note", [file, "a", "b"]), runWorker("first-note", [file, "b", "a"])]);
+    await Promise.all([
+      runWorker(program("first-note"), [file, "a", "b"]),
+      runWorker(program("first-note"), [file, "b", "a"]),
+    ]);
     await using db = new SqliteSessionDb({ file, autoMigrate: false });
     expect(await new Notes(db).bodies()).toEqual(["one", "two", "one", "two"]);
     expect(await new Notes(db).tables.planMigration()).toEqual([]);

@@ -1,5 +1,6 @@
-import type { DatabaseCounts, OpenCounted, OpenOutside, OpenSpoilt, OutsideDocument } from "@sessiondb/conformance";
+import type { DatabaseCounts, OpenCounted, OpenOutside, OpenSpoilt } from "@sessiondb/conformance";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { placeOf } from "@sessiondb/testing/place-of";
 import Database from "better-sqlite3";
 import { afterAll } from "vitest";
 import { query, temporaryFile } from "./support.ts";
@@ -61,8 +62,6 @@ export const openSpoilt: OpenSpoilt = () => {
   };
 };
 
-const columns = { sessionData: "session_data", metadata: "metadata", agentData: "agent_data", summary: "summary" };
-
 export const openOutside: OpenOutside = () => {
   const file = temporaryFile();
   return {
@@ -79,9 +78,3 @@ export const openOutside: OpenOutside = () => {
     },
   };
 };
-
-function placeOf(document: OutsideDocument): { table: string; column: string; key: string; id: string } {
-  return "runId" in document
-    ? { table: "agno_runs", column: "run_data", key: "run_id", id: document.runId }
-    : { table: "agno_sessions", column: columns[document.column], key: "session_id", id: document.sessionId };
-}

@@ -1,32 +1,18 @@
-import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { startWorker } from "@sessiondb/testing/worker";
 import { expect } from "vitest";
-import { query, temporaryFile, workerArguments } from "./support.ts";
+import { program, query, temporaryFile } from "./support.ts";
 
 /** Kills a writing process some time after it has started, and gives the ids of the runs it had told to be stored. */
-async function killWriter(file: string, name: string, delay: number): Promise<string[]> {
-  const child = spawn(process.execPath, workerArguments("append-forever", [file, name]));
-  let output = "";
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  const ended = new Promise<NodeJS.Signals | null>((resolve) =>
-    child.once("close", (_, signal: NodeJS.Signals | null) => resolve(signal)),
-  );
-  await new Promise<void>((resolve) => {
-    child.stdout.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
-      resolve();
-    });
-    child.once("close", () => resolve());
-  });
+async function killWriter(file: string, name: string, delay: number): Promise<readonly string[]> {
+  const writer = startWorker(program("append-forever"), [file, name]);
+  await writer.said("started");
   await sleep(delay);
-  child.kill("SIGKILL");
-  expect({ signal: await ended, errors }).toEqual({ signal: "SIGKILL", errors: "" });
-  // The last line may be cut off; a whole line was written after the store had acknowledged the run.
-  return output.split("\n").slice(1, -1);
+  await writer.kill();
+  expect(writer.errors()).toBe("");
+  // A whole line was written after the store had acknowledged the run.
+  return writer.lines.slice(1);
 }
 
 async function expectWhole(file: string, acknowledged: readonly string[]): Promise<void> {

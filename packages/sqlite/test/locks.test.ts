@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, refusal, temporaryFile } from "./support.ts";
+import { temporaryFile } from "./support.ts";
 
 const turn = (runId: string) => ({ session: agentSession("s"), run: agentRun(runId) });
 

@@ -1,9 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 import type { LegacyRunsProgress } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { describe, expect, test } from "vitest";
 import { agno2File, columnRunIds, runRows, runsColumn } from "./legacy.ts";
-import { agentRun, agentSession, fixture, query, refusal } from "./support.ts";
+import { fixture, query } from "./support.ts";
 
 const marker = (file: string) =>
   query<{ version: string }>(file, "select version from agno_schema_versions where table_name = 'agno_sessions.runs'");

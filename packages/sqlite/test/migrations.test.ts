@@ -1,7 +1,9 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, fixture, hashOf, query, refusal, temporaryFile } from "./support.ts";
+import { fixture, hashOf, query, temporaryFile } from "./support.ts";
 
 /** Everything a store executes on a client, and whether it changed the schema. */
 function traced(file: string): { client: Database.Database; statements: string[]; schemaVersion: () => unknown } {

@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { fromUrl } from "@sessiondb/sqlite";
+import { agentSession } from "@sessiondb/testing/models";
+import { runWorker } from "@sessiondb/testing/worker";
 import { describe, expect, test } from "vitest";
-import { agentSession, runWorker, temporaryFile, temporaryFolder } from "./support.ts";
+import { program, temporaryFile, temporaryFolder } from "./support.ts";
 
 describe("fromUrl", () => {
   test.each([
@@ -45,7 +47,8 @@ describe("fromUrl", () => {
 
 // Each of these starts a process.
 describe("openSessionDb", { timeout: 60_000 }, () => {
-  const open = async (url: string, cwd?: string) => JSON.parse(await runWorker("open-by-url", [url], cwd)) as unknown;
+  const open = async (url: string, cwd?: string) =>
+    JSON.parse(await runWorker(program("open-by-url"), [url], cwd)) as unknown;
 
   test("loads this package from where the program runs", async () => {
     const file = temporaryFile();

@@ -1,7 +1,9 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
-import { agentRun, agentSession, query, refusal, temporaryFile } from "./support.ts";
+import { query, temporaryFile } from "./support.ts";
 
 // A program that deletes sessions with foreign keys off, as SQLite has them by default, leaves their runs behind.
 

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, refusal, temporaryFile } from "./support.ts";
+import { temporaryFile } from "./support.ts";
 
 const session = agentSession("s");
 const turn = (runId: string, content: string) => ({ session, run: agentRun(runId, { content }) });

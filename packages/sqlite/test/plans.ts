@@ -1,4 +1,5 @@
 import type { GetSessionsOptions, UserScope } from "@sessiondb/core";
+import { listFilters } from "@sessiondb/testing/list-filters";
 import { SqliteSessionDb, type SqliteTableOptions } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 
@@ -67,9 +68,7 @@ const component = { agent: "agentId", team: "teamId", workflow: "workflowId" } a
 
 /** Every kind of condition of a list, alone and together as applications ask for them. */
 export const filters: Readonly<Record<string, GetSessionsOptions & UserScope & { page?: never }>> = {
-  nothing: {},
-  user: { userId: "u1" },
-  type: { sessionType: "agent" },
+  ...listFilters,
   ...Object.fromEntries(
     (Object.keys(component) as (keyof typeof component)[]).map((sessionType, index) => [
       `${sessionType} component`,

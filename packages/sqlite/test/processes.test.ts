@@ -1,17 +1,9 @@
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { runWorker, startWorker } from "@sessiondb/testing/worker";
 import { expect, test } from "vitest";
-import {
-  agentRun,
-  agentSession,
-  query,
-  runWorker,
-  temporaryFile,
-  temporaryFolder,
-  workerArguments,
-} from "./support.ts";
+import { program, query, temporaryFile, temporaryFolder } from "./support.ts";
 
 const processes = ["a", "b", "c", "d"];
 const runsEach = 250;
@@ -37,7 +29,7 @@ const numbers = (length: number) => Array.from({ length }, (_, index) => index);
 
 test("processes that append to one session lose no run and number them densely", { timeout: 120_000 }, async () => {
   const file = temporaryFile();
-  await Promise.all(processes.map((name) => runWorker("append-runs", [file, "s", name, String(runsEach)])));
+  await Promise.all(processes.map((name) => runWorker(program("append-runs"), [file, "s", name, String(runsEach)])));
   const found = places(file);
   expect(found.map(({ run_index }) => run_index)).toEqual(numbers(processes.length * runsEach));
   for (const name of processes) {
@@ -50,7 +42,7 @@ test("processes that append to one session lose no run and number them densely",
 
 test("processes that append to sessions of their own lose no run", { timeout: 120_000 }, async () => {
   const file = temporaryFile();
-  await Promise.all(processes.map((name) => runWorker("append-runs", [file, name, name, String(runsEach)])));
+  await Promise.all(processes.map((name) => runWorker(program("append-runs"), [file, name, name, String(runsEach)])));
   const found = places(file);
   expect(found).toHaveLength(processes.length * runsEach);
   for (const name of processes) {
@@ -64,7 +56,7 @@ test("counters of several processes add up", { timeout: 120_000 }, async () => {
   const file = temporaryFile();
   await using db = new SqliteSessionDb({ file });
   await db.upsertSession(agentSession("s", { sessionData: { session_state: { counter: 5, kept: true } } }));
-  await Promise.all(processes.map(() => runWorker("count-up", [file, "s", "200"])));
+  await Promise.all(processes.map(() => runWorker(program("count-up"), [file, "s", "200"])));
   const session = await db.getSession({ sessionId: "s" });
   expect(session?.sessionState).toEqual({ counter: 805, kept: true });
 });
@@ -74,7 +66,7 @@ test("fifty messages popped by five processes are fifty different ones", { timeo
   await using db = new SqliteSessionDb({ file });
   const messages = numbers(60).map((index) => ({ role: "user" as const, content: `Message ${index}` }));
   await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
-  const popped = await Promise.all(numbers(5).map(() => runWorker("pop-messages", [file, "r", "10"])));
+  const popped = await Promise.all(numbers(5).map(() => runWorker(program("pop-messages"), [file, "r", "10"])));
   const lines = popped.flatMap((output) => output.trim().split("\n"));
   expect(lines.map((line) => JSON.parse(line) as string).toSorted()).toEqual(
     messages
@@ -85,31 +77,13 @@ test("fifty messages popped by five processes are fifty different ones", { timeo
   expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: messages.slice(0, 10) });
 });
 
-/** Starts a worker and waits until it says that it is ready; `ended` resolves with all it printed. */
-async function startFirstOperations(folder: string, rounds: number, name: string) {
-  const child = spawn(process.execPath, workerArguments("first-operation", [folder, String(rounds), name]));
-  const lines: string[] = [];
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-  await new Promise<void>((resolve) => {
-    createInterface(child.stdout).on("line", (line) => {
-      lines.push(line);
-      resolve();
-    });
-    child.once("close", () => resolve());
-  });
-  return { lines, ended, errors: () => errors };
-}
-
 test("any number of processes may start at once on a new file", { timeout: 120_000 }, async () => {
   const folder = temporaryFolder();
   const rounds = 6;
-  const workers = await Promise.all(
-    numbers(starters).map((index) => startFirstOperations(folder, rounds, `run-${index}`)),
+  const workers = numbers(starters).map((index) =>
+    startWorker(program("first-operation"), [folder, rounds, `run-${index}`]),
   );
+  await Promise.all(workers.map((worker) => worker.said("ready")));
   for (const round of numbers(rounds)) {
     writeFileSync(`${folder}/go-${round}`, "");
   }

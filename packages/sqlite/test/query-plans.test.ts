@@ -1,9 +1,9 @@
 import type { GetRunsOptions, UserScope } from "@sessiondb/core";
 import type { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun } from "@sessiondb/testing/models";
 import type Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { filters, largeDatabase, plansOf, type Plan } from "./plans.ts";
-import { agentRun } from "./support.ts";
 
 // Without the statistics of ANALYZE, which nobody runs: the planner then guesses, and one index too many misleads it.
 

@@ -1,9 +1,12 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
+import { runWorker } from "@sessiondb/testing/worker";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, query, refusal, runWorker, temporaryFile, temporaryFolder } from "./support.ts";
+import { program, query, temporaryFile, temporaryFolder } from "./support.ts";
 
 // What the native module, its driver or the file system refuses, and what each error says to do.
 
@@ -25,7 +28,7 @@ describe("a file in WAL mode in a folder that may not be written", () => {
     chmodSync(file, 0o444);
     chmodSync(dirname(file), 0o555);
     try {
-      const outcome = await runWorker("read-only-folder", [file, isRoot ? "65534" : ""]);
+      const outcome = await runWorker(program("read-only-folder"), [file, isRoot ? "65534" : ""]);
       return JSON.parse(outcome) as { code: string; message: string }[];
     } finally {
       chmodSync(dirname(file), 0o755);
@@ -157,7 +160,7 @@ test("an index of the name on another table is told by name", async () => {
 
 describe("a native module that cannot be loaded", { timeout: 60_000 }, () => {
   const open = async (kind: string) =>
-    JSON.parse(await runWorker("native-module", [kind])) as { code: string; message: string };
+    JSON.parse(await runWorker(program("native-module"), [kind])) as { code: string; message: string };
 
   test.each(["foreign", "missing", "missing prebuild"])("is told with the command that builds it: %s", async (kind) => {
     const { code, message } = await open(kind);

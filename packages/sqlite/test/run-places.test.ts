@@ -1,7 +1,8 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { describe, expect, test } from "vitest";
 import { runRows } from "./legacy.ts";
-import { agentRun, agentSession, query, temporaryFile } from "./support.ts";
+import { query, temporaryFile } from "./support.ts";
 
 const session = agentSession("s");
 

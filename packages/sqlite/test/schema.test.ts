@@ -1,7 +1,8 @@
 import { SqliteSessionDb, type SqliteSessionDbOptions } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, fixture, query, temporaryFile } from "./support.ts";
+import { fixture, query, temporaryFile } from "./support.ts";
 
 async function created(options: Omit<SqliteSessionDbOptions, "file" | "client"> = {}): Promise<string> {
   const file = temporaryFile();

@@ -1,7 +1,9 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
-import { agentRun, agentSession, hashOf, query, refusal, temporaryFile } from "./support.ts";
+import { hashOf, query, temporaryFile } from "./support.ts";
 
 // Settings of a caller's connection, or of a file, that the store did not choose: with each it does what it promises, or
 // says which one it refuses.

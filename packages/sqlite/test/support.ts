@@ -1,13 +1,9 @@
-import { execFile } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { SessionDbError, type AgentRun, type AgentSessionInit, type SessionDbErrorCode } from "@sessiondb/core";
 import Database from "better-sqlite3";
-import { afterAll, expect } from "vitest";
+import { afterAll } from "vitest";
 
 const folders: string[] = [];
 
@@ -35,29 +31,6 @@ export function fixture(name: string): string {
   return file;
 }
 
-type WithoutRuns = { runs?: null };
-
-/** A session for a turn, or with runs for `upsertSession`. */
-export function agentSession(
-  sessionId: string,
-  more?: Partial<AgentSessionInit> & WithoutRuns,
-): AgentSessionInit & WithoutRuns;
-export function agentSession(sessionId: string, more: Partial<AgentSessionInit>): AgentSessionInit;
-export function agentSession(sessionId: string, more: Partial<AgentSessionInit> = {}): AgentSessionInit {
-  return { sessionType: "agent", sessionId, agentId: "agent-1", ...more };
-}
-
-export function agentRun(runId: string, more: Partial<AgentRun> = {}): AgentRun {
-  return {
-    runType: "agent",
-    runId,
-    status: "COMPLETED",
-    content: `Answer of ${runId}`,
-    messages: [{ role: "user", content: `Question of ${runId}` }],
-    ...more,
-  };
-}
-
 /** Runs SQL on a connection of its own and gives the rows. */
 export function query<Row>(file: string, text: string, ...values: unknown[]): Row[] {
   const client = new Database(file);
@@ -77,43 +50,7 @@ export function hashOf(file: string): string {
   return createHash("sha256").update(readFileSync(file)).digest("hex");
 }
 
-/** What a promise rejects with, which must be an error of the library with this code. */
-export async function refusal(promise: Promise<unknown>, code: SessionDbErrorCode): Promise<SessionDbError> {
-  const outcome: unknown = await promise.then(
-    () => "resolved",
-    (error: unknown) => error,
-  );
-  expect(outcome).toMatchObject({ code });
-  if (!SessionDbError.isInstance(outcome)) {
-    throw new TypeError("Not an error of the library", { cause: outcome });
-  }
-  return outcome;
-}
-
-const packageFolder = fileURLToPath(new URL("..", import.meta.url));
-
-/** The command line of a program under workers/, run from the sources. */
-export function workerArguments(name: string, values: readonly string[]): string[] {
-  const program = fileURLToPath(new URL(`workers/${name}.ts`, import.meta.url));
-  return ["-C", "@sessiondb/source", "--import", import.meta.resolve("tsx"), program, ...values];
-}
-
-/** Runs a program under workers/ in a process of its own and gives what it printed; it must exit with 0. */
-export function runWorker(name: string, values: readonly string[], cwd = packageFolder): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // Package managers put the packages of the workspace here, which a user's process does not have.
-    const env = { ...process.env, NODE_PATH: "" };
-    execFile(
-      process.execPath,
-      workerArguments(name, values),
-      { cwd, env, timeout: 120_000 },
-      (error, stdout, stderr) => {
-        if (error === null) {
-          resolve(stdout);
-        } else {
-          reject(new Error(`${name} failed: ${stderr}`, { cause: error }));
-        }
-      },
-    );
-  });
+/** A program under workers/. */
+export function program(name: string): URL {
+  return new URL(`workers/${name}.ts`, import.meta.url);
 }

@@ -1,10 +1,11 @@
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import { sessionTables, SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
 import Database from "better-sqlite3";
 import { count, desc, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { agentRun, agentSession, fixture, temporaryFile } from "./support.ts";
+import { fixture, temporaryFile } from "./support.ts";
 
 describe("the Drizzle tables", () => {
   test("have rows of the contract's types", () => {

@@ -1,6 +1,8 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { refusal } from "@sessiondb/testing/refusal";
 import { describe, expect, test } from "vitest";
-import { agentRun, agentSession, query, refusal, temporaryFile } from "./support.ts";
+import { query, temporaryFile } from "./support.ts";
 
 // What a database does on its own, by triggers, must neither be taken for a success nor keep a call busy for ever.
 

@@ -1,7 +1,7 @@
 import { Agent, runContextOf } from "@sessiondb/agent";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { jsonSchema, tool } from "ai";
-import { scriptedModel } from "../support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // concurrent-runs <url> <schema> <runs> <number>: runs at once on one session, each of which notes a key and counts up.
 const [url = "", schema = "", runs = "0", name = ""] = process.argv.slice(2);

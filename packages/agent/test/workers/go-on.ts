@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { Agent } from "@sessiondb/agent";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, tool } from "ai";
-import { scriptedModel } from "../support/scripted-model.ts";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // go-on <file> <run>: goes on with a paused run, whose tool is noted in a file; the model's answer never comes.
 const [file = "", runId = ""] = process.argv.slice(2);

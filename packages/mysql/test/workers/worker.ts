@@ -1,10 +1,11 @@
-// Runs what the test asks for, one JSON line after the other: { "task": …, … } in, { "result": … } or { "error": … } out.
+// Runs what the test asks for, one JSON line after the other: { "task": …, … } in, { "result": … } or { "error": … } out. Says
+// "ready" first.
 import { createInterface } from "node:readline";
 import { SessionDbError, type AgentRun, type JsonObject, type TurnSession } from "@sessiondb/core";
 import { furtherTables } from "@sessiondb/drizzle";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { notes, writeNote } from "../notes.ts";
-import type { Task, TaskName } from "../workers.ts";
+import type { Task, TaskName } from "../task-worker.ts";
 
 const session = (sessionId: string): TurnSession => ({ sessionType: "agent", sessionId, agentId: "agent-1" });
 const run = (runId: string): AgentRun => ({ runType: "agent", runId, status: "COMPLETED", content: `Of ${runId}` });
@@ -116,6 +117,7 @@ const tasks: { [Name in TaskName]: (task: Task & { task: Name }) => Promise<unkn
   },
 };
 
+process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as Task;
   try {

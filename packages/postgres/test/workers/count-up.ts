@@ -1,6 +1,6 @@
 import { PostgresSessionDb } from "@sessiondb/postgres";
 
-// count-up <url> <schema> <count> <number>: adds 1 to a counter in the session state, two at a time.
+// count-up <url> <schema> <count>: adds 1 to a counter in the session state, two at a time.
 const [url = "", schema = "", count = "0"] = process.argv.slice(2);
 
 await using db = new PostgresSessionDb({ url, schema, retryTimeout: 60_000 });

@@ -1,6 +1,6 @@
 import { PostgresSessionDb } from "@sessiondb/postgres";
 
-// pop-messages <url> <schema> <count> <number>: takes the last message out of the run r as often, all at once, and prints
+// pop-messages <url> <schema> <count>: takes the last message out of the run r as often, all at once, and prints
 // the ids of those it got.
 const [url = "", schema = "", count = "0"] = process.argv.slice(2);
 

@@ -1,0 +1,22 @@
+import type { SessionFilter, UserScope } from "@sessiondb/core";
+
+/** The conditions of a list, alone and together, of which each database shows its plans. */
+export const listFilters = {
+  nothing: {},
+  user: { userId: "u1" },
+  type: { sessionType: "agent" },
+  component: { componentId: "c1" },
+  "agent component": { componentId: "c3", sessionType: "agent" },
+  "team component": { componentId: "c4", sessionType: "team" },
+  "workflow component": { componentId: "c5", sessionType: "workflow" },
+  participant: { participantId: "u1" },
+  "rare status": { runStatus: "PAUSED" },
+  "usual status": { runStatus: "COMPLETED" },
+  name: { sessionName: "name 7" },
+  start: { startTimestamp: 1_700_000_500 },
+  "start and end": { startTimestamp: 1_700_000_500, endTimestamp: 1_700_030_000 },
+  "user and type": { userId: "u1", sessionType: "agent" },
+  "user and name": { userId: "u1", sessionName: "name" },
+  "user and start": { userId: "u1", startTimestamp: 1_700_000_500 },
+  "user and component": { userId: "u1", componentId: "c1", sessionType: "agent" },
+} as const satisfies Readonly<Record<string, SessionFilter & UserScope>>;

@@ -1,0 +1,97 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+/** What becomes of a piece of traffic: it is passed on, the connection is cut, or nothing happens. */
+export type Verdict = "pass" | "cut" | "hold";
+
+/** A server between clients and a database, which a test can watch and break. */
+export class NetworkProxy implements AsyncDisposable {
+  /** The URL of the same database through this proxy. */
+  readonly url: string;
+  /** Called with what a client sends. Bytes are the answer to it, which the database does not see. */
+  onRequest: (bytes: Buffer) => Verdict | Buffer = () => "pass";
+  /** Called with what the database answers. Bytes take its place. */
+  onAnswer: (bytes: Buffer) => Verdict | Buffer = () => "pass";
+  /** Accepts no connection when false; those that are open stay. */
+  reachable = true;
+  /** How many replies `loseReplyTo` has made clients miss. */
+  lostReplies = 0;
+  #losing: string | null = null;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #target: URL;
+
+  private constructor(server: Server, target: URL) {
+    const { port } = server.address() as AddressInfo;
+    this.#server = server.on("connection", (client) => this.#join(client));
+    this.#target = target;
+    this.url = Object.assign(new URL(target), { hostname: "127.0.0.1", port: String(port) }).href;
+  }
+
+  static async to(target: string): Promise<NetworkProxy> {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new NetworkProxy(server, new URL(target));
+  }
+
+  /** Cuts the connection on which the next request with this text is sent, once the database has answered it. */
+  loseReplyTo(text: string): void {
+    this.#losing = text;
+  }
+
+  cutAll(): void {
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cutAll();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #join(client: Socket): void {
+    if (!this.reachable) {
+      client.destroy();
+      return;
+    }
+    const server = connect(Number(this.#target.port), this.#target.hostname);
+    const cut = (): void => {
+      client.destroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket.on("error", cut));
+      socket.setNoDelay(true).on("close", () => {
+        this.#sockets.delete(socket);
+        cut();
+      });
+    }
+    let isLosing = false;
+    const follow = (verdict: Verdict | Buffer, bytes: Buffer, to: Socket): void => {
+      if (typeof verdict === "object") {
+        client.write(verdict);
+      } else if (verdict === "pass") {
+        to.write(bytes);
+      } else if (verdict === "cut") {
+        cut();
+      }
+    };
+    client.on("data", (bytes) => {
+      if (this.#losing !== null && bytes.includes(this.#losing)) {
+        this.#losing = null;
+        isLosing = true;
+      }
+      follow(this.onRequest(bytes), bytes, server);
+    });
+    server.on("data", (bytes) => {
+      if (isLosing && !client.destroyed) {
+        this.lostReplies += 1;
+        cut();
+        return;
+      }
+      follow(this.onAnswer(bytes), bytes, client);
+    });
+  }
+}

@@ -1,0 +1,89 @@
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** A program in a process of its own. */
+export interface Worker extends AsyncDisposable {
+  /** The lines that it has printed so far, each of them whole. */
+  readonly lines: readonly string[];
+  /** Resolves with all that it printed; rejects unless it ends with 0 or by `kill`. */
+  readonly ended: Promise<string>;
+  hasEnded(): boolean;
+  /** What it has printed of errors. */
+  errors(): string;
+  /** Writes a line to its standard input. */
+  tell(line: string): void;
+  /** Resolves once it has printed that line. */
+  said(line: string): Promise<void>;
+  /** The next line that it prints, or has printed since it was last asked. */
+  next(): Promise<string>;
+  /** Ends it with SIGKILL; rejects when it had ended before. */
+  kill(): Promise<void>;
+}
+
+/** Starts a TypeScript program from its source, in the folder named or in its own. */
+export function startWorker(program: URL, values: readonly (string | number)[], folder?: string): Worker {
+  const file = fileURLToPath(program);
+  const name = basename(file, ".ts");
+  const flags = ["-C", "@sessiondb/source", "--import", import.meta.resolve("tsx"), file];
+  // Package managers put the packages of the workspace on NODE_PATH, which a user's process does not have.
+  const env = { ...process.env, NODE_PATH: "" };
+  const child = spawn(process.execPath, [...flags, ...values.map(String)], { cwd: folder ?? dirname(file), env });
+  const lines: string[] = [];
+  const printing = new EventEmitter();
+  let [output, rest, errors, isKilled, asked] = ["", "", "", false, 0];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    const pieces = (rest + text).split("\n");
+    rest = pieces.pop() ?? "";
+    lines.push(...pieces);
+    printing.emit("lines");
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  // It may end before it has read all.
+  child.stdin.on("error", () => {});
+  const ended = (async () => {
+    const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    if (isKilled ? signal !== "SIGKILL" : status !== 0) {
+      throw new Error(`${name} ended with ${status ?? signal}: ${errors}`);
+    }
+    return output;
+  })();
+  ended.catch(() => {});
+  const printed = async (isPrinted: () => boolean): Promise<void> => {
+    const early = ended.then(() => Promise.reject(new Error(`${name} ended early, after: ${output}${errors}`)));
+    early.catch(() => {});
+    while (!isPrinted()) {
+      await Promise.race([once(printing, "lines"), early]);
+    }
+  };
+  return {
+    lines,
+    ended,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    errors: () => errors,
+    tell: (line) => void child.stdin.write(`${line}\n`),
+    said: (line) => printed(() => lines.includes(line)),
+    next: async () => {
+      const index = asked;
+      asked += 1;
+      await printed(() => lines.length > index);
+      return lines[index] ?? "";
+    },
+    kill: async () => {
+      isKilled = true;
+      child.kill("SIGKILL");
+      await ended;
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** Runs a program to its end, and resolves with what it printed. */
+export function runWorker(program: URL, values: readonly (string | number)[], folder?: string): Promise<string> {
+  return startWorker(program, values, folder).ended;
+}
