@@ -3,25 +3,63 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer } from "vitest/node";
 
-// One project per package, named like its folder: `vitest --project sqlite`.
-// A `test/servers.ts` starts the database servers that the project's tests need.
-const project = (root: string, name: string) => ({
-  extends: true as const,
-  root,
-  test: { name, globalSetup: [resolve(root, "test/servers.ts")].filter((file) => existsSync(file)) },
-});
-const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/package.json`));
-
-// Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `more`: second drivers, poolers and what
-// takes long; `agno`: with the real Agno, in Python; `slow`: rounds of kills.
+// Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `fast`: those of them that need no
+// server; `more`: second drivers, poolers and what takes long; `agno`: with the real Agno, in Python; `slow`: rounds of
+// kills.
 const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
+const usual = { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] };
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
-  usual: { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] },
+  usual,
+  fast: usual,
   more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
   agno: { include: ["**/test/**/*.agno.test.ts"], exclude: [] },
   slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes{,.more}.test.ts"], exclude: [] },
 };
+const { include, exclude } = tiers[tier] ?? usual;
+
+/** What needs a server all the same, in each project. */
+const needServers: Readonly<Record<string, string[]>> = {
+  postgres: ["**"],
+  mysql: ["**"],
+  docs: ["test/grants.test.ts"],
+  examples: ["{mysql,postgres}/**"],
+};
+
+// One project per package, named like its folder: `vitest --project sqlite`.
+// A `test/servers.ts` starts the database servers that the project's tests need, a `test/servers.more.ts` those of a tier.
+const project = (root: string, name: string) => ({
+  extends: true as const,
+  root,
+  test: {
+    name,
+    include,
+    exclude: ["**/node_modules/**", "**/dist/**", ...exclude, ...(tier === "fast" ? (needServers[name] ?? []) : [])],
+    globalSetup: (tier === "fast" ? [] : ["servers.ts", `servers.${tier}.ts`])
+      .map((file) => resolve(root, "test", file))
+      .filter((file) => existsSync(file)),
+  },
+});
+const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/test`));
+
+/** What takes longest comes first: one of these at the end would keep one worker busy and the others waiting. */
+const longest = [
+  /mysql.*conformance/,
+  /postgres.*conformance/,
+  /conformance\.test/,
+  /agno-deletes|query-plans|faults|pauses/,
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Parameters<BaseSequencer["sort"]>[0]): ReturnType<BaseSequencer["sort"]> {
+    const place = ({ moduleId }: (typeof files)[number]): number => {
+      const found = longest.findIndex((pattern) => pattern.test(moduleId));
+      return found === -1 ? longest.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 export default defineConfig({
   // @sessiondb/* means the sources, so tests need no build.
@@ -31,11 +69,11 @@ export default defineConfig({
       ...packages.map((name) => project(`packages/${name}`, name)),
       ...["examples", "docs", "agno"].map((name) => project(name, name)),
     ],
-    include: tiers[tier]?.include ?? [],
-    exclude: ["**/node_modules/**", "**/dist/**", ...(tiers[tier]?.exclude ?? [])],
     setupFiles: [new URL("scripts/vitest-setup.ts", import.meta.url).pathname],
     // Much of the time goes into waiting for servers and processes.
     maxWorkers: Math.max(2, availableParallelism()),
+    sequence: { sequencer: LongestFirst },
+    coverage: { include: ["packages/*/src/**"], reporter: ["text", "html"] },
     passWithNoTests: true,
     reporters: ["default", "json"],
     outputFile: { json: `.test-results/${tier}.json` },

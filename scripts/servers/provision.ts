@@ -15,40 +15,56 @@ export interface TestDatabase {
   readonly sources: readonly (() => Promise<TestServer | null>)[];
 }
 
+/** The servers of this test run by name, and how many projects use each; every project has this module of its own. */
+type SharedServers = Map<
+  string,
+  { readonly server: Promise<TestServer | null>; readonly reasons: string[]; users: number }
+>;
+const registry = globalThis as { sessiondbTestServers?: SharedServers };
+const shared = (registry.sessiondbTestServers ??= new Map());
+
 type Key = keyof import("vitest").ProvidedContext;
 
 /**
- * Starts the servers that the tests of a project need and hands their URLs to `inject`, null for one that cannot be had.
+ * Starts the servers that the tests of a project need, each once for all projects, and hands their URLs to `inject`, null
+ * for one that cannot be had.
  *
- * @returns what ends them and names those that could not be had, for the setup to return.
+ * @returns what ends them with the last project and names those that could not be had, for the setup to return.
  */
 export async function provideServers(
   project: TestProject,
   databases: { readonly [Name in Key]?: TestDatabase },
 ): Promise<() => Promise<void>> {
-  const missing: string[] = [];
-  const started = await Promise.all(
-    Object.entries(databases).map(async ([key, database]) => {
-      const reasons: string[] = [];
-      const server = await obtain(database, reasons);
-      if (server === null) {
-        missing.push(
-          `Not tested: ${database.name}. ${howToGet(database)}${reasons.map((each) => `; ${each}`).join("")}`,
-        );
-      }
-      project.provide(key as Key, server?.url ?? null);
-      return server;
-    }),
-  );
+  const used = Object.entries(databases).map(([key, database]) => {
+    const reasons: string[] = [];
+    const use = shared.get(database.name) ?? { server: obtain(database, reasons), reasons, users: 0 };
+    shared.set(database.name, use);
+    use.users += 1;
+    return { key: key as Key, database, use };
+  });
+  for (const { key, use } of used) {
+    project.provide(key, (await use.server)?.url ?? null);
+  }
   return async () => {
-    await Promise.all(started.map(async (server) => server?.stop()));
-    for (const line of missing) {
-      process.stderr.write(`${line}\n`);
-    }
-    if (missing.length > 0 && process.env["CI"] === "true") {
-      process.exitCode = 1;
+    for (const { database, use } of used) {
+      use.users -= 1;
+      if (use.users === 0) {
+        shared.delete(database.name);
+        await end(database, await use.server, use.reasons);
+      }
     }
   };
+}
+
+async function end(database: TestDatabase, server: TestServer | null, reasons: readonly string[]): Promise<void> {
+  await server?.stop();
+  if (server === null) {
+    const found = reasons.map((each) => `; ${each}`).join("");
+    process.stderr.write(`Not tested: ${database.name}. ${howToGet(database)}${found}\n`);
+    if (process.env["CI"] === "true") {
+      process.exitCode = 1;
+    }
+  }
 }
 
 async function obtain({ variable, sources }: TestDatabase, reasons: string[]): Promise<TestServer | null> {

@@ -251,8 +251,13 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
     expect(run.status).toBe("COMPLETED");
     expect(ran).toEqual(ranHere(waiting));
   });
+});
 
-  test("keeps what was done when the process dies before the model answers", async () => {
+// Each waits until the run is stale.
+test.concurrent.each(ours)(
+  "what was done before the process died is kept where the model had not answered: %s",
+  { timeout: 60_000 },
+  async (pause) => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const ran: Ran = [];
@@ -283,8 +288,8 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
     expect(all.filter(({ error }) => error === null)).toHaveLength(1);
     expect(all[0]?.run).toMatchObject({ status: "COMPLETED", content: "Done." });
     expect(ran).toEqual(ranHere(waiting));
-  });
-});
+  },
+);
 
 describe.each(ours.filter((pause) => !pause.endsWith("external execution")))("a pause that Agno made: %s", (pause) => {
   test("is put back when the AI SDK refuses it, which has not signed it", async () => {
