@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { defaultServerConditions } from "vite";
@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
 // Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `fast`: those of them that need no
-// server; `more`: second drivers, poolers and what takes long; `agno`: with the real Agno, in Python; `slow`: rounds of
+// server and no further process; `more`: second drivers, poolers and what takes long; `agno`: with the real Agno, in Python; `slow`: rounds of
 // kills.
 const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
 const usual = { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] };
@@ -19,13 +19,20 @@ const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> 
 };
 const { include, exclude } = tiers[tier] ?? usual;
 
-/** What needs a server all the same, in each project. */
-const needServers: Readonly<Record<string, string[]>> = {
+/** What is not fast, in each project: it needs a server, or starts programs, each of which takes a second to start. */
+const slower: Readonly<Record<string, string[]>> = {
   postgres: ["**"],
   mysql: ["**"],
   docs: ["test/grants.test.ts"],
-  examples: ["{mysql,postgres}/**"],
+  examples: ["**"],
+  sqlite: ["test/{crashes,file-names,open,processes}.test.ts"],
 };
+
+// Databases in files write much and keep nothing: they are in memory on a machine that has room for them.
+const memory = "/dev/shm";
+if (existsSync(memory) && statfsSync(memory).bavail * statfsSync(memory).bsize > 8 * 2 ** 30) {
+  process.env["TMPDIR"] ??= memory;
+}
 
 // One project per package, named like its folder: `vitest --project sqlite`.
 // A `test/servers.ts` starts the database servers that the project's tests need, a `test/servers.more.ts` those of a tier.
@@ -35,7 +42,7 @@ const project = (root: string, name: string) => ({
   test: {
     name,
     include,
-    exclude: ["**/node_modules/**", "**/dist/**", ...exclude, ...(tier === "fast" ? (needServers[name] ?? []) : [])],
+    exclude: ["**/node_modules/**", "**/dist/**", ...exclude, ...(tier === "fast" ? (slower[name] ?? []) : [])],
     globalSetup: (tier === "fast" ? [] : ["servers.ts", `servers.${tier}.ts`])
       .map((file) => resolve(root, "test", file))
       .filter((file) => existsSync(file)),
@@ -74,6 +81,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism()),
     sequence: { sequencer: LongestFirst },
     coverage: { include: ["packages/*/src/**"], reporter: ["text", "html"] },
+    testTimeout: 20_000,
     passWithNoTests: true,
     reporters: ["default", "json"],
     outputFile: { json: `.test-results/${tier}.json` },

@@ -34,7 +34,7 @@ export interface MysqlServer extends TestServer {
   restart(settings?: Readonly<Record<string, string>>): Promise<void>;
 }
 
-const relaxed = { "innodb-flush-log-at-trx-commit": "0", "sync-binlog": "0" };
+const relaxed = { "innodb-flush-log-at-trx-commit": "0", "innodb-doublewrite": "0", "sync-binlog": "0" };
 
 /** Starts a private server on a free loopback port, with a user `root` that needs no password and a database `test`. */
 export async function startMysql({ program, durable = false, settings = {} }: MysqlOptions): Promise<MysqlServer> {

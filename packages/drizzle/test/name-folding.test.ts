@@ -26,8 +26,11 @@ test("a name contains a search as it does when both are folded", () => {
 test("a letter is replaced by one letter, and folding twice changes nothing more", () => {
   const wrong = Array.from({ length: 0x110000 }, (_, codePoint) => String.fromCodePoint(codePoint)).filter((letter) => {
     const once = foldName(letter);
+    if (once === letter) {
+      return false;
+    }
     const isOne = Array.from(once).length === 1 && foldName(once) === once && (letter.codePointAt(0) ?? 0) < 0x1f000;
-    return once !== letter && !isOne;
+    return !isOne;
   });
   expect(wrong).toEqual([]);
 });

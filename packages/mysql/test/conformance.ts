@@ -15,14 +15,24 @@ const freshGroups = ["close", "schema", "signals", "table names"];
 /** What takes longest, and what needs a hook: in conformance-long.slow.test.ts. */
 const longGroups = ["caches", "connections", "cost", "indexes", "numbers", "random", "unreadable rows"];
 
-/** What is decided before any statement, by what all stores have in common. */
+/** What all stores have in common decides, or statements that are the same on both servers. */
 const commonGroups = [
   "also",
   "arguments",
+  "close",
+  "component data",
   "conditions",
+  "cursors",
+  "headers",
   "keep times",
   "ownership",
+  "pages",
+  "paging",
+  "payloads",
   "replace end",
+  "signals",
+  "timestamps",
+  "touches",
   "type mismatch",
   "user handles",
   "values from outside",

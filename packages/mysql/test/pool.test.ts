@@ -6,6 +6,22 @@ import { refusal } from "@sessiondb/testing/refusal";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 onEachServer((server) => {
+  test("a pool of the caller's is used as it is, and stays open", async () => {
+    const url = await freshDatabase(server.url);
+    const pool = createPool({
+      uri: url.replace("mariadb:", "mysql:"),
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+    });
+    const db = new MySqlSessionDb({ pool });
+    await db.upsertRun({ session: agentSession("s", { createdAt: 5 }), run: agentRun("a") });
+    const read = await db.getSession({ sessionId: "s" });
+    expect(read).toMatchObject({ createdAt: 5, runs: [{ runId: "a" }] });
+    await db.close();
+    expect((await pool.query("select 1 as one"))[0]).toHaveLength(1);
+    await pool.end();
+  });
+
   test.each(["agno_runs", "agno_sessions"])("a temporary table that hides %s is refused by name", async (table) => {
     const url = await freshDatabase(server.url);
     await using other = new MySqlSessionDb({ url });

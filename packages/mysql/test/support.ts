@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { MySqlSessionDb, type MySqlSessionDbOptions } from "@sessiondb/mysql";
-import { createConnection, type Connection, type RowDataPacket } from "mysql2/promise";
+import { createConnection, createPool, type Connection, type Pool, type RowDataPacket } from "mysql2/promise";
 import { afterAll, describe, inject } from "vitest";
 import { EmptiedDatabases } from "@sessiondb/testing/emptied-databases";
 
@@ -27,36 +27,49 @@ export function onEachServer(
   }
 }
 
-const made = new Map<string, string[]>();
+/** What makes, empties and drops databases, with the names of those that it made; by the URL of the server. */
+const administrators = new Map<string, { readonly pool: Pool; readonly made: string[] }>();
+
+function administratorOf(url: string): { readonly pool: Pool; readonly made: string[] } {
+  const found = administrators.get(url) ?? {
+    pool: createPool({ uri: url.replace(/^mariadb:/, "mysql:"), multipleStatements: true, connectionLimit: 5 }),
+    made: [],
+  };
+  administrators.set(url, found);
+  return found;
+}
 
 afterAll(async () => {
-  const drop = ([url, names]: [string, string[]]): Promise<void> =>
-    withConnection(url, async (connection) => {
-      for (const name of names) {
-        await connection.query(`drop database if exists \`${name}\``);
-      }
-    });
-  await Promise.all([...made].map(drop));
-  made.clear();
+  const end = async ({ pool, made }: { readonly pool: Pool; readonly made: string[] }): Promise<void> => {
+    for (const name of made) {
+      await pool.query(`drop database if exists ${name}`);
+    }
+    await pool.end();
+  };
+  await Promise.all([...administrators.values()].map(end));
+  administrators.clear();
 }, 300_000);
 
 /** The URL of a new, empty database, dropped after the tests of the file. */
 export async function freshDatabase(url: string, settings = ""): Promise<string> {
   const name = `t_${randomUUID().replaceAll("-", "").slice(0, 20)}`;
-  await withConnection(url, (connection) => connection.query(`create database ${name} ${settings}`));
-  made.set(url, [...(made.get(url) ?? []), name]);
+  const { pool, made } = administratorOf(url);
+  await pool.query(`create database ${name} ${settings}`);
+  made.push(name);
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }
 
 /** Databases of a server that are emptied and used again. */
 export function emptiedDatabases(server: TestedServer): EmptiedDatabases {
-  const empty = (url: string) =>
-    withConnection(url, async (connection) => {
-      const [[table]] = await connection.query<RowDataPacket[]>("show tables like 'agno_sessions'");
-      if (table !== undefined) {
-        await connection.query("delete from agno_runs; delete from agno_sessions; delete from agno_schema_versions");
-      }
-    });
+  const { pool } = administratorOf(server.url);
+  const empty = async (url: string): Promise<void> => {
+    const name = new URL(url).pathname.slice(1);
+    const [[table]] = await pool.query<RowDataPacket[]>(`show tables from ${name} like 'agno_sessions'`);
+    if (table !== undefined) {
+      const tables = ["agno_runs", "agno_sessions", "agno_schema_versions"];
+      await pool.query(tables.map((each) => `delete from ${name}.${each}`).join("; "));
+    }
+  };
   return new EmptiedDatabases(() => freshDatabase(server.url), empty);
 }
 

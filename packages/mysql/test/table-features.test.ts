@@ -124,6 +124,22 @@ const refused: Readonly<Record<string, Feature & { readonly code: string; readon
 };
 
 onEachServer((server) => {
+  test("tables in another database than the connection's, created with it", async () => {
+    const here = await freshDatabase(server.url);
+    const there = `${new URL(here).pathname.slice(1)}_there`;
+    await using db = new MySqlSessionDb({ url: here, database: there });
+    expect((await db.planMigration())[0]).toContain("CREATE DATABASE");
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+    await db.upsertRun({ session: agentSession("s"), run: agentRun("b"), change: { sessionName: "Trip" } });
+    expect((await db.getSessions({ sessionName: "trip", sortBy: "updatedAt" })).sessions).toHaveLength(1);
+    expect(await db.deleteRuns({ runIds: ["a"] })).toBe(1);
+    expect((await db.getSession({ sessionId: "s", runsLimit: 5 }))?.runs).toHaveLength(1);
+    expect(await db.verifySchema()).toEqual([]);
+    expect(await db.planMigration()).toEqual([]);
+    expect(await query(here, "show tables")).toEqual([]);
+    await query(here, `drop database ${there}`);
+  });
+
   const opened = async (ddl: string): Promise<string> => {
     const url = await freshDatabase(server.url);
     await withConnection(url, (connection) => connection.query(ddl));

@@ -2,7 +2,6 @@ import { hasManagedSchema } from "@sessiondb/core";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { refusal } from "@sessiondb/testing/refusal";
-import { createPool } from "mysql2/promise";
 import { expect, test } from "vitest";
 import { connect, freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
@@ -138,37 +137,5 @@ onEachServer((server) => {
     await connection.rollback();
     expect(await query(url, "show tables")).toEqual([]);
     await connection.end();
-  });
-
-  test("a pool of the caller's is used as it is, and stays open", async () => {
-    const url = await freshDatabase(server.url);
-    const pool = createPool({
-      uri: url.replace("mariadb:", "mysql:"),
-      supportBigNumbers: true,
-      bigNumberStrings: true,
-    });
-    const db = new MySqlSessionDb({ pool });
-    await db.upsertRun({ session: agentSession("s", { createdAt: 5 }), run: agentRun("a") });
-    const read = await db.getSession({ sessionId: "s" });
-    expect(read).toMatchObject({ createdAt: 5, runs: [{ runId: "a" }] });
-    await db.close();
-    expect((await pool.query("select 1 as one"))[0]).toHaveLength(1);
-    await pool.end();
-  });
-
-  test("tables in another database than the connection's, created with it", async () => {
-    const here = await freshDatabase(server.url);
-    const there = `${new URL(here).pathname.slice(1)}_there`;
-    await using db = new MySqlSessionDb({ url: here, database: there });
-    expect((await db.planMigration())[0]).toContain("CREATE DATABASE");
-    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
-    await db.upsertRun({ session: agentSession("s"), run: agentRun("b"), change: { sessionName: "Trip" } });
-    expect((await db.getSessions({ sessionName: "trip", sortBy: "updatedAt" })).sessions).toHaveLength(1);
-    expect(await db.deleteRuns({ runIds: ["a"] })).toBe(1);
-    expect((await db.getSession({ sessionId: "s", runsLimit: 5 }))?.runs).toHaveLength(1);
-    expect(await db.verifySchema()).toEqual([]);
-    expect(await db.planMigration()).toEqual([]);
-    expect(await query(here, "show tables")).toEqual([]);
-    await query(here, `drop database ${there}`);
   });
 });

@@ -1,72 +1,25 @@
-import { randomBytes } from "node:crypto";
 import type { SessionDb } from "@sessiondb/core";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import {
   agnoDeleteTests,
+  agnoTableSets,
   createAgnoTables,
   fillAgnoTables,
   type AgnoTableName,
-  type DeleteSite,
 } from "@sessiondb/testing/agno-deletes";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { recording } from "@sessiondb/testing/recording";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { agnoDatabase, role, roleUrl, url } from "./agno-delete-site.ts";
 import { plansOf } from "./plans.ts";
-
-const server = inject("postgres");
-const name = `sessiondb_deletes_${randomBytes(4).toString("hex")}`;
-const role = `${name}_app`;
-const url = Object.assign(new URL(server ?? "postgres://localhost"), { pathname: `/${name}` });
-const roleUrl = Object.assign(new URL(url), { username: role, password: "secret" });
 
 const refused = (call: Promise<unknown>) => call.catch((error: unknown) => error);
 
-// A database of its own: Agno's files are in one schema for all.
-describe.skipIf(server === null)("deletes beside tables of Agno", () => {
-  let client: pg.Client;
-  const query = async (sql: string) => (await client.query<Record<string, unknown>>(sql)).rows;
-  const admin = async (...statements: string[]): Promise<void> => {
-    const connection = new pg.Client({ connectionString: server ?? "" });
-    await connection.connect();
-    for (const statement of statements) {
-      await connection.query(statement);
-    }
-    await connection.end();
-  };
+describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", () => {
+  const { client, query, fresh } = agnoDatabase();
 
-  beforeAll(async () => {
-    await admin(`create database ${name}`, `create role ${role} login password 'secret'`);
-    client = new pg.Client({ connectionString: url.href });
-    await client.connect();
-  }, 60_000);
-  afterAll(async () => {
-    await client.end();
-    await admin(`drop database ${name}`, `drop role ${role}`);
-  }, 60_000);
-
-  let count = 0;
-  const fresh = async (): Promise<DeleteSite & { readonly schema: string }> => {
-    count += 1;
-    const schema = `s${count}`;
-    await query(
-      `drop schema if exists fs cascade; drop schema if exists s${count - 1} cascade; create schema fs; create schema ${schema}`,
-    );
-    return {
-      schema,
-      open: () => new PostgresSessionDb({ client, schema }),
-      query,
-      tableName: (table) => `${table === "agno_fs" ? "fs" : schema}.${table}`,
-      inTransaction: async (db, work) => {
-        await query("begin");
-        const result = await work((db as PostgresSessionDb).withTransaction(client));
-        await query("commit");
-        return result;
-      },
-    };
-  };
-
-  agnoDeleteTests(fresh);
+  agnoDeleteTests(fresh, agnoTableSets.usual);
 
   const all: readonly AgnoTableName[] = ["agno_tool_results", "agno_fs", "agno_transcripts", "agno_compactions"];
 

@@ -38,13 +38,16 @@ export class Sandbox {
 
   /** Schemas that are emptied and used again. */
   emptied(): EmptiedDatabases {
+    const pool = new pg.Pool({ connectionString: this.url, max: 1 });
+    afterAll(() => pool.end());
     const empty = async (schema: string): Promise<void> => {
-      const [found] = await this.query(`select to_regclass('${schema}.agno_sessions') as name`);
-      if (found?.["name"] !== null) {
+      const { rows } = await pool.query<{ name: string | null }>(
+        `select to_regclass('${schema}.agno_sessions') as name`,
+      );
+      if (rows[0]?.name !== null) {
         // A TRUNCATE makes new files for every table and index.
-        await this.query(
-          ...["agno_runs", "agno_sessions", "agno_schema_versions"].map((table) => `delete from ${schema}.${table}`),
-        );
+        const tables = ["agno_runs", "agno_sessions", "agno_schema_versions"];
+        await pool.query(tables.map((table) => `delete from ${schema}.${table}`).join("; "));
       }
     };
     return new EmptiedDatabases(() => this.schema(), empty);

@@ -1,15 +1,20 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { agnoDeleteTests, createAgnoTables, fillAgnoTables, type DeleteSite } from "@sessiondb/testing/agno-deletes";
+import {
+  agnoDeleteTests,
+  agnoTableSets,
+  createAgnoTables,
+  fillAgnoTables,
+  type DeleteSite,
+} from "@sessiondb/testing/agno-deletes";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { refusal } from "@sessiondb/testing/refusal";
 import { plansOf } from "./plans.ts";
-import { temporaryFile } from "./support.ts";
 
-/** A database in a file, with its tests on one connection of their own. */
+/** A database in memory, with its tests on one connection of their own. */
 function site(): DeleteSite & { readonly client: Database.Database } {
-  const client = new Database(temporaryFile());
+  const client = new Database(":memory:");
   return {
     client,
     open: () => new SqliteSessionDb({ client }),
@@ -29,7 +34,7 @@ function site(): DeleteSite & { readonly client: Database.Database } {
 }
 
 describe("deletes beside tables of Agno", () => {
-  agnoDeleteTests(async () => site());
+  agnoDeleteTests(async () => site(), [...agnoTableSets.usual, ...agnoTableSets.further]);
 
   test("leave no table of Agno behind that was asked for, whatever the store's own are called", async () => {
     const here = site();

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { fromUrl } from "@sessiondb/sqlite";
 import { agentSession } from "@sessiondb/testing/models";
@@ -82,15 +82,10 @@ describe("openSessionDb", { timeout: 60_000 }, () => {
   test("takes a path relative to the working directory", async () => {
     const file = temporaryFile("here.db");
     const projectFolder = dirname(dirname(new URL(import.meta.url).pathname));
-    const relative = join(
-      ...projectFolder
-        .split("/")
-        .filter(Boolean)
-        .map(() => ".."),
-      dirname(file),
-      basename(file),
-    );
-    expect(await open(`sqlite:${relative}`)).toEqual({ store: "SqliteSessionDb", found: 1 });
+    expect(await open(`sqlite:${relative(projectFolder, file)}`, projectFolder)).toEqual({
+      store: "SqliteSessionDb",
+      found: 1,
+    });
     expect(existsSync(file)).toBe(true);
   });
 });

@@ -112,16 +112,12 @@ const deletes: Readonly<Record<string, (db: SessionDb, site: DeleteSite) => Prom
 };
 
 const all = Object.keys(columns) as AgnoTableName[];
-const subsets: readonly (readonly AgnoTableName[])[] = [
-  [],
-  ["agno_compactions"],
-  ["agno_transcripts"],
-  ["agno_learnings"],
-  ["agno_tool_results"],
-  ["agno_fs"],
-  ["agno_tool_results", "agno_fs"],
-  all,
-];
+
+/** Which of the tables a database has: those at the ends, and those in between. */
+export const agnoTableSets: Readonly<Record<"usual" | "further", readonly (readonly AgnoTableName[])[]>> = {
+  usual: [[], ["agno_tool_results", "agno_fs"], all],
+  further: [["agno_compactions"], ["agno_transcripts"], ["agno_learnings"], ["agno_tool_results"], ["agno_fs"]],
+};
 
 /** When the tables come and go, seen from the store: the tables that are there at the delete. */
 const histories: Readonly<
@@ -165,10 +161,7 @@ const histories: Readonly<
   },
 };
 
-export function agnoDeleteTests(
-  fresh: () => Promise<DeleteSite>,
-  sets: readonly (readonly AgnoTableName[])[] = subsets,
-): void {
+export function agnoDeleteTests(fresh: () => Promise<DeleteSite>, sets: readonly (readonly AgnoTableName[])[]): void {
   for (const [history, come] of Object.entries(histories)) {
     for (const [way, remove] of Object.entries(deletes)) {
       test(`${way} clears its rows in tables of Agno ${history}, and no others`, { timeout: 60_000 }, async () => {

@@ -4,11 +4,11 @@ import { startWorker } from "@sessiondb/testing/worker";
 import { expect } from "vitest";
 import { program, query, temporaryFile } from "./support.ts";
 
-/** Kills a writing process some time after it has started, and gives the ids of the runs it had told to be stored. */
-async function killWriter(file: string, name: string, delay: number): Promise<readonly string[]> {
+/** Kills a process that has just begun to write, on a new file before it has written, and returns the ids of the runs that it had told to be stored. */
+async function killWriter(file: string, name: string, isNew: boolean): Promise<readonly string[]> {
   const writer = startWorker(program("append-forever"), [file, name]);
-  await writer.said("started");
-  await sleep(delay);
+  await writer.said(isNew ? "started" : `${name}-0`);
+  await sleep(Math.random() * (isNew ? 30 : 150));
   await writer.kill();
   expect(writer.errors()).toBe("");
   // A whole line was written after the store had acknowledged the run.
@@ -42,8 +42,7 @@ export async function killRounds(rounds: number): Promise<void> {
       file = temporaryFile();
       acknowledged = [];
     }
-    const delay = Math.random() * (round % 4 === 0 ? 30 : 150);
-    const stored = await killWriter(file, `round-${round}`, delay);
+    const stored = await killWriter(file, `round-${round}`, round % 4 === 0);
     total += stored.length;
     acknowledged.push(...stored);
     await expectWhole(file, acknowledged);
