@@ -64,7 +64,9 @@ class LongestFirst extends BaseSequencer {
       const found = longest.findIndex((pattern) => pattern.test(moduleId));
       return found === -1 ? longest.length : found;
     };
-    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+    // oxlint-disable-next-line unicorn/no-array-sort -- It is no array's.
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => place(a) - place(b));
   }
 }
 

@@ -31,12 +31,12 @@ export function onEachServer(
 const administrators = new Map<string, { readonly pool: Pool; readonly made: string[] }>();
 
 function administratorOf(url: string): { readonly pool: Pool; readonly made: string[] } {
-  const found = administrators.get(url) ?? {
+  const administrator = administrators.get(url) ?? {
     pool: createPool({ uri: url.replace(/^mariadb:/, "mysql:"), multipleStatements: true, connectionLimit: 5 }),
     made: [],
   };
-  administrators.set(url, found);
-  return found;
+  administrators.set(url, administrator);
+  return administrator;
 }
 
 afterAll(async () => {

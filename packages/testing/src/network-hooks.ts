@@ -6,9 +6,9 @@ import { NetworkProxy, type Verdict } from "./network-proxy.ts";
 /** What the bytes of one connection say. */
 export interface Protocol {
   /** Whether they ask for something, and wait for the answer. */
-  isRequest(bytes: Buffer): boolean;
+  readonly isRequest: (bytes: Buffer) => boolean;
   /** Whether they commit. Called with all that the client sends. */
-  commits(bytes: Buffer): boolean;
+  readonly commits: (bytes: Buffer) => boolean;
 }
 
 export interface NetworkHooksOptions {
