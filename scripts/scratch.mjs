@@ -26,7 +26,9 @@ export function run(command, cwd = root, env = {}) {
 
 export function pack() {
   mkdirSync(tarballs);
-  run(`node scripts/pnpm.mjs --recursive --filter "./packages/*" pack --pack-destination "${tarballs}"`);
+  run(
+    `node scripts/pnpm.mjs --recursive --filter "./packages/*" --filter "!@sessiondb/testing" pack --pack-destination "${tarballs}"`,
+  );
 }
 
 export const tarballOf = ({ manifest }) =>
