@@ -10,5 +10,6 @@ for (const { folder } of publicPackages) {
   }
 }
 const folders = publicPackages.map(({ folder }) => folder);
-const { status } = spawnSync("npx", ["--no", "--", "tsc", "-b", ...folders], { cwd: root, stdio: "inherit" });
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+const { status } = spawnSync(process.execPath, [tsc, "-b", ...folders], { stdio: "inherit" });
 process.exit(status ?? 1);

@@ -6,6 +6,7 @@ const steps = [
   ["Format (npm run format repairs it)", "npx --no -- oxfmt --check"],
   ["Type check", "npm run -s typecheck"],
   ["Unused files, exports and dependencies", "npx --no -- knip"],
+  ["Addresses of the repository (node scripts/repository.mjs --update repairs them)", "node scripts/repository.mjs"],
   ["Build", "node scripts/build-packages.mjs"],
   ["API snapshots", "node scripts/api-snapshot.mjs"],
   ["Packages as users get them", "node scripts/test-packages.mjs"],

@@ -7,7 +7,7 @@ import { getTableConfig as getMysqlTableConfig } from "drizzle-orm/mysql-core";
 import { getTableConfig } from "drizzle-orm/sqlite-core";
 import { expect, test } from "vitest";
 import { problemsOfCommands } from "./commands.ts";
-import { documents, fences, ofServers, proseOf, root, textOf } from "./documents.ts";
+import { documents, fences, ofServers, proseOf, repository, root, textOf } from "./documents.ts";
 
 // The tests that run the programs are in snippets.more.test.ts.
 
@@ -21,8 +21,8 @@ function anchorsOf(document: string): string[] {
   );
 }
 
-/** Where the repository's files are for who reads a package's README outside it. */
-const published = /^https:\/\/github\.com\/sessiondb\/sessiondb\/(?:blob|tree)\/main\//;
+/** The address of a file of the repository, for readers of a package's README outside it. */
+const published = new RegExp(`^${repository}/(?:blob|tree)/main/`);
 
 function leadsSomewhere(document: string, link: string): boolean {
   const [path = "", anchor] = link.split("#");

@@ -28,6 +28,11 @@ export const documents: readonly string[] = [
   // Made by scripts.
   .filter((path) => !/(^|\/)(api|CHANGELOG)\.md$/.test(path));
 
+/** Where the repository lives, as the root package.json says it. */
+export const repository = (
+  JSON.parse(textOf("package.json")) as { readonly repository: { readonly url: string } }
+).repository.url.replace(/^git\+|\.git$/g, "");
+
 /** The documents about databases with a server, whose SQL is theirs. */
 export const ofServers: ReadonlySet<string> = new Set(["docs/postgres.md", "docs/mysql.md"]);
 
