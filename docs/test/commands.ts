@@ -5,7 +5,6 @@ import { fences, root } from "./documents.ts";
 interface Manifest {
   readonly name: string;
   readonly scripts?: Readonly<Record<string, string>>;
-  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -13,7 +12,7 @@ function manifestOf(folder: string): Manifest {
   return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as Manifest;
 }
 
-const { scripts = {}, devDependencies = {} } = manifestOf(".");
+const { scripts = {} } = manifestOf(".");
 
 /** This repository's packages, and what they need beside them. */
 const installable = new Set(
@@ -32,15 +31,16 @@ export function problemsOfCommands(): string[] {
         command
           .replace(/(^|\s)#.*$/, "")
           .split("&&")
-          .filter((part) => part.trim() !== "" && !exists(part.trim().split(/\s+/)))
+          .filter((part) => part.trim() !== "" && !commandExists(part))
           .map((part) => `${document}:${line + index}: ${part.trim()}`),
       ),
     );
 }
 
-function exists(words: readonly string[]): boolean {
+export function commandExists(command: string): boolean {
   // Settings for the program alone: NAME=value.
-  const [program, ...rest] = words.filter((word) => !/^[A-Z_]+=/.test(word));
+  const words = command.split(/\s+/).filter((word) => word !== "" && !/^[A-Z_]+=/.test(word));
+  const [program, ...rest] = words;
   const [first = "", ...others] = rest.filter((word) => !word.startsWith("-"));
   switch (program) {
     case "npm":
@@ -51,7 +51,7 @@ function exists(words: readonly string[]): boolean {
         ? others.every((name) => installable.has(name))
         : Object.hasOwn(scripts, first === "run" ? (others[0] ?? "") : first);
     case "npx":
-      return Object.hasOwn(devDependencies, first);
+      return existsSync(join(root, "node_modules/.bin", first));
     case "python3":
       return rest[0] === "-m" && first === "venv";
     case ".venv/bin/pip":

@@ -7,7 +7,7 @@ import { toJsonText, type JsonObject } from "./json.ts";
 /** Checks one option, undefined when left out, and returns its value or default. */
 export type OptionReader<Value> = (value: unknown, argument: string) => Value;
 
-/** A reader for each and every option: `{ … } satisfies OptionReaders<MyOptions>`. */
+/** A reader for each and every option: `{ … } satisfies OptionReaders<Options>`. */
 export type OptionReaders<Options extends object> = {
   readonly [Name in keyof Required<Options>]: OptionReader<unknown>;
 };

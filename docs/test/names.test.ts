@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { foreignWords } from "./foreign-words.ts";
+import { mentions, unknownIn, wordsOfCode } from "./names.ts";
+import { indexesInMysql, namesInSqlite } from "./tables.ts";
+
+const ofCode = new Set([...wordsOfCode, ...namesInSqlite, ...indexesInMysql]);
+const foreign = Object.values(foreignWords).flat();
+const all = new Set([...ofCode, ...foreign]);
+
+test("what stands in backticks, in documents and in comments, exists", () => {
+  expect(mentions.length).toBeGreaterThan(1000);
+  const unknown = mentions.flatMap(({ file, line, text }) =>
+    unknownIn(text, all).map((word) => `${file}:${line}: ${word}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test("a name that does not exist is found, whatever stands around it", () => {
+  const names = [
+    "noSuch",
+    "db.noSuch(id)",
+    "getSession({ noSuch: 5 })",
+    "Agent#noSuch",
+    "npm run no",
+    "no.ts",
+    "idx_no",
+  ];
+  expect(names.filter((name) => unknownIn(name, all).length === 0)).toEqual([]);
+  const values = ['status: "anything"', "postgres://anyone@anywhere/any", "<any thing>", "onlyIf…", "ΟΔΟΣ"];
+  expect(values.flatMap((value) => unknownIn(value, all))).toEqual([]);
+});
+
+test("a foreign word is used, and is not one of the code", () => {
+  const used = new Set(mentions.flatMap(({ text }) => unknownIn(text, ofCode)));
+  expect(foreign.filter((word) => !used.has(word))).toEqual([]);
+});
