@@ -65,7 +65,7 @@ function wordsOf(text: string): string[] {
 export const wordsOfCode: ReadonlySet<string> = new Set(
   [
     ...sources.map(({ code }) => code),
-    ...fences.map(({ text }) => text),
+    ...fences.filter(({ language }) => language !== "text").map(({ text }) => text),
     ...files,
     ...files
       .filter((file) => /(^|\/)(package\.json|compose\.yaml|\.oxlintrc\.json|tsconfig[^/]*)$/.test(file))
@@ -73,8 +73,17 @@ export const wordsOfCode: ReadonlySet<string> = new Set(
   ].flatMap(wordsOf),
 );
 
-/** All that stands in backticks in the documents and in the comments of the packages. */
+/** All that stands in backticks in the documents and in the comments of the packages, and the names in drawings. */
 export const mentions: readonly Mention[] = [
+  ...fences
+    .filter(({ language }) => language === "text")
+    .flatMap(({ document, line, text }) =>
+      [...text.matchAll(/\w+[a-z][A-Z]\w+|[\w-]+\.ts/g)].map((match) => ({
+        file: document,
+        line: line + lineAt(text, match.index) - 1,
+        text: match[0],
+      })),
+    ),
   ...documents.flatMap((file) => mentionsIn(file, withoutFences(textOf(file)), 1)),
   ...sources
     .filter(({ file }) => file.startsWith("packages/"))
