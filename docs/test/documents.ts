@@ -20,6 +20,7 @@ export const documents: readonly string[] = [
   ...markdownIn("docs"),
   ...markdownIn("docs/decisions"),
   ...markdownIn("benchmarks"),
+  ...markdownIn("agno"),
   ...["packages", "examples"].flatMap((folder) =>
     readdirSync(join(root, folder)).flatMap((name) => markdownIn(`${folder}/${name}`)),
   ),

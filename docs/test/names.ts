@@ -113,7 +113,7 @@ export function unknownIn(text: string, known: ReadonlySet<string>): string[] {
   if (/^(npm|npx|node) /.test(text)) {
     return commandExists(text) ? [] : [text];
   }
-  if (/^[\w./-]+\.(ts|mjs|md|json|yaml|sh)$/.test(text)) {
+  if (/^[\w./-]+\.(ts|mjs|md|json|ya?ml|sh)$/.test(text)) {
     return files.some((file) => `/${file}`.endsWith(`/${text}`)) ? [] : [text];
   }
   return wordsOf(text.replaceAll(values, "")).filter((word) => !known.has(word));
