@@ -9,13 +9,14 @@ const all = new Set([...ofCode, ...foreign]);
 
 test("what stands in backticks, in documents and in comments, exists", () => {
   expect(mentions.length).toBeGreaterThan(1000);
-  const unknown = mentions.flatMap(({ file, line, text }) =>
-    unknownIn(text, all).map((word) => `${file}:${line}: ${word}`),
+  const unknown = mentions.flatMap((mention) =>
+    unknownIn(mention, all).map((word) => `${mention.file}:${mention.line}: ${word}`),
   );
   expect(unknown).toEqual([]);
 });
 
 test("a name that does not exist is found, whatever stands around it", () => {
+  const file = "README.md";
   const names = [
     "noSuch",
     "db.noSuch(id)",
@@ -25,12 +26,12 @@ test("a name that does not exist is found, whatever stands around it", () => {
     "no.ts",
     "idx_no",
   ];
-  expect(names.filter((name) => unknownIn(name, all).length === 0)).toEqual([]);
+  expect(names.filter((text) => unknownIn({ file, text }, all).length === 0)).toEqual([]);
   const values = ['status: "anything"', "postgres://anyone@anywhere/any", "<any thing>", "onlyIf…", "ΟΔΟΣ"];
-  expect(values.flatMap((value) => unknownIn(value, all))).toEqual([]);
+  expect(values.flatMap((text) => unknownIn({ file, text }, all))).toEqual([]);
 });
 
 test("a foreign word is used, and is not one of the code", () => {
-  const used = new Set(mentions.flatMap(({ text }) => unknownIn(text, ofCode)));
+  const used = new Set(mentions.flatMap((mention) => unknownIn(mention, ofCode)));
   expect(foreign.filter((word) => !used.has(word))).toEqual([]);
 });

@@ -106,7 +106,7 @@ function mentionsIn(file: string, text: string, firstLine: number): Mention[] {
 const values = /"[^"]*"|'[^']*'|\w+:\/\/\S*|<[^>]* [^>]*>|\w+…/g;
 
 /** The names in a mention that are not known. */
-export function unknownIn(text: string, known: ReadonlySet<string>): string[] {
+export function unknownIn({ file, text }: Pick<Mention, "file" | "text">, known: ReadonlySet<string>): string[] {
   if (known.has(text)) {
     return [];
   }
@@ -114,7 +114,10 @@ export function unknownIn(text: string, known: ReadonlySet<string>): string[] {
     return commandExists(text) ? [] : [text];
   }
   if (/^[\w./-]+\.(ts|mjs|md|json|ya?ml|sh)$/.test(text)) {
-    return files.some((file) => `/${file}`.endsWith(`/${text}`)) ? [] : [text];
+    // In a README, `test/…` is of the same package.
+    const folder = /^(?:packages|examples)\/[^/]+\//.exec(file)?.[0] ?? "";
+    const found = files.filter((each) => `/${each}`.endsWith(`/${text}`));
+    return found.some((each) => each === text || each.startsWith(text.includes("/") ? folder : "")) ? [] : [text];
   }
   return wordsOf(text.replaceAll(values, "")).filter((word) => !known.has(word));
 }
