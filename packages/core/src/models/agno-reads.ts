@@ -481,7 +481,7 @@ const event =
           ? "team"
           : runType;
     const name = value["event"] ?? null;
-    // Unlike the others, a custom event does not supply its own time.
+    // Unlike the others, a custom event has no default time.
     if (!eventsOf[kind](name) || (name === "CustomEvent" && value["created_at"] === undefined)) {
       return false;
     }
