@@ -95,7 +95,9 @@ withAgnoOnEach((name, fresh) => {
         const before = (await store.getRun({ runId })) as AgentRun;
         expect(before.status).toBe("ERROR");
         const results = (before.tools ?? []).map(({ result }) => result ?? null);
-        expect(decide === "reject" || results.every((result) => String(result).startsWith("noted"))).toBe(true);
+        expect(
+          decide === "reject" || results.every((result) => typeof result === "string" && result.startsWith("noted")),
+        ).toBe(true);
 
         const ran: string[] = [];
         const model = scriptedModel(["Done."]);

@@ -77,7 +77,7 @@ function* cellsOf(runType: RunType): Generator<Cell> {
   for (const key of keysOfRuns) {
     for (const [name, value] of values) {
       const { createdAt: _createdAt, ...run } = structuredClone(full);
-      yield { name: `${key} extra: ${name}`, run: { ...run, extra: { ...run.extra, [key]: value ?? null } } as Run };
+      yield { name: `${key} extra: ${name}`, run: { ...run, extra: { ...run.extra, [key]: value ?? null } } };
     }
   }
   const { runId, sessionId, createdAt } = full;
