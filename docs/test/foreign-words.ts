@@ -1,7 +1,7 @@
 /** Words in backticks that the code does not have, because they are names of others. */
 export const foreignWords: Readonly<Record<string, readonly string[]>> = {
   Agno: [
-    "agno_approvals",
+    "agno_company_tasks",
     "agno_jobs",
     "agno_schedule_runs",
     "agno_spans",
