@@ -21,7 +21,13 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
 
   agnoDeleteTests(fresh, agnoTableSets.usual);
 
-  const all: readonly AgnoTableName[] = ["agno_tool_results", "agno_fs", "agno_transcripts", "agno_compactions"];
+  const all: readonly AgnoTableName[] = [
+    "agno_tool_results",
+    "agno_fs",
+    "agno_transcripts",
+    "agno_compactions",
+    "agno_learnings",
+  ];
 
   test("find the tables where the search path leads to those of sessions", async () => {
     const site = await fresh();
