@@ -75,6 +75,7 @@ export class SchemaManager {
   readonly #autoMigrate: boolean;
   #flows: Promise<Flows> | null = null;
   #lookedAt = 0;
+  #timesMade = 0;
 
   constructor({ driver, dialect, choice, autoMigrate }: SchemaManagerOptions) {
     this.#driver = driver;
@@ -112,6 +113,11 @@ export class SchemaManager {
     return performance.now() - this.#lookedAt > trustedFor;
   }
 
+  /** How often tables were missing and were made. */
+  get timesMade(): number {
+    return this.#timesMade;
+  }
+
   async problems(): Promise<SchemaProblem[]> {
     return this.#problemsOf(await this.#inspect());
   }
@@ -137,6 +143,7 @@ export class SchemaManager {
     if (this.#autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
       try {
         await this.#apply({ indexes: false });
+        this.#timesMade += 1;
         found = await this.#inspect();
         absent = this.#absentOf(found);
       } catch (error) {

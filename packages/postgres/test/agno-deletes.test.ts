@@ -63,9 +63,9 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     expect(await remove("a")).toEqual([1, 2]);
     await createAgnoTables(site, ["agno_compactions"]);
     expect(await remove("b")).toEqual([1, 3]);
-    await createAgnoTables(site, ["agno_tool_results", "agno_fs", "agno_transcripts"]);
-    expect(await remove("c")).toEqual([1, 6]);
-    expect(await remove("d")).toEqual([0, 6]);
+    await createAgnoTables(site, ["agno_tool_results", "agno_fs", "agno_transcripts", "agno_learnings"]);
+    expect(await remove("c")).toEqual([1, 7]);
+    expect(await remove("d")).toEqual([0, 7]);
     expect(await looksOf(() => db.upsertRun({ session: agentSession("e"), run: agentRun("r") }))).toEqual([0, 0]);
   });
 
@@ -79,14 +79,16 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
       create index on ${schema}.agno_tool_results (session_id);
       create index on ${schema}.agno_transcripts (agno_session_id);
       create index on ${schema}.agno_compactions (session_id);
+      create index on ${schema}.agno_learnings (session_id);
       insert into ${schema}.agno_tool_results select 'r' || i, 'n' || i / 10, 'p' || i, 's' || i / 10 from generate_series(0, 49999) i;
       insert into fs.agno_fs select 'n' || i / 10, '', 'p' || i, 'text' from generate_series(0, 49999) i;
       insert into ${schema}.agno_transcripts select 'claude', 'x' || i, 0, 'said', 's' || i / 10 from generate_series(0, 49999) i;
       insert into ${schema}.agno_compactions select 'c' || i, 's' || i / 10, 'said' from generate_series(0, 49999) i;
+      insert into ${schema}.agno_learnings select 'l' || i, 's' || i / 10, 'session_context', 'said' from generate_series(0, 49999) i;
       analyze`);
     const plans = await plansOf(client, schema, (store) => store.deleteSession({ sessionId: "s1" }));
     const ofAgno = plans.filter(({ text }) => /delete from .*agno_(?!sessions|runs)/.test(text));
-    expect(ofAgno).toHaveLength(4);
+    expect(ofAgno).toHaveLength(5);
     for (const { steps } of ofAgno) {
       expect(steps).not.toContain("Seq Scan");
     }

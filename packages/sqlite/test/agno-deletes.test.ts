@@ -64,12 +64,19 @@ describe("deletes beside tables of Agno", () => {
     const here = site();
     await using db = here.open();
     await db.upsertSession(agentSession("a"));
-    await createAgnoTables(here, ["agno_tool_results", "agno_fs", "agno_transcripts", "agno_compactions"]);
+    await createAgnoTables(here, [
+      "agno_tool_results",
+      "agno_fs",
+      "agno_transcripts",
+      "agno_compactions",
+      "agno_learnings",
+    ]);
     here.client.exec(`create index results on agno_tool_results (session_id, result_id);
-      create index transcripts on agno_transcripts (agno_session_id); create index compactions on agno_compactions (session_id)`);
+      create index transcripts on agno_transcripts (agno_session_id); create index compactions on agno_compactions (session_id);
+      create index learnings on agno_learnings (session_id)`);
     const plans = await plansOf(here.client, (store) => store.deleteSession({ sessionId: "a" }));
     const ofAgno = plans.filter(({ text }) => text.includes("delete from main."));
-    expect(ofAgno).toHaveLength(4);
+    expect(ofAgno).toHaveLength(5);
     expect(ofAgno.flatMap(({ steps }) => steps).filter((step) => step.startsWith("SCAN"))).toEqual([]);
   });
 

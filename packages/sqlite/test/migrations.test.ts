@@ -169,6 +169,35 @@ describe("a schema that is wrong", () => {
     expect(query(file, "select name from sqlite_master where name = 'agno_runs'")).toEqual([]);
   });
 
+  const session = agentSession("s");
+  test.each<[name: string, call: (db: SqliteSessionDb) => Promise<unknown>]>([
+    ["getSession", (db) => db.getSession({ sessionId: "s" })],
+    ["a header", (db) => db.getSession({ sessionId: "s", includeRuns: false })],
+    ["getSessions", (db) => db.getSessions({ includeRuns: true })],
+    ["getRuns", (db) => db.getRuns({ sessionId: "s" })],
+    ["getRun", (db) => db.getRun({ runId: "r" })],
+    ["upsertRun", (db) => db.upsertRun({ session, run: agentRun("r2") })],
+    ["upsertSession", (db) => db.upsertSession({ ...session, runs: [agentRun("r2")] })],
+    ["updateSession", (db) => db.updateSession({ sessionId: "s" }, { metadata: { a: 1 } })],
+    ["updateRun", (db) => db.updateRun({ runId: "r" }, (run) => run)],
+    ["deleteRuns", (db) => db.deleteRuns({ runIds: ["r"] })],
+    ["deleteSession", (db) => db.deleteSession({ sessionId: "s" })],
+  ])("is made anew by an open store when it was dropped, whichever call finds out: %s", async (_name, call) => {
+    // With the column of Agno 2, beside which Agno drops the table, and without it.
+    for (const column of ["select 1", "alter table agno_sessions add column runs JSON"]) {
+      const file = temporaryFile();
+      await using earlier = new SqliteSessionDb({ file });
+      await earlier.upsertRun({ session, run: agentRun("r") });
+      query(file, column);
+      await using db = new SqliteSessionDb({ file });
+      expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
+      query(file, "drop table agno_runs");
+      await call(db);
+      await db.getRuns({ sessionId: "s" });
+      expect(query(file, "select count(*) as n from agno_runs")).toHaveLength(1);
+    }
+  });
+
   test("in the type of a column is reported, and used all the same", async () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });

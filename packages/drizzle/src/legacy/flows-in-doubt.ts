@@ -31,9 +31,12 @@ export async function withFlows<Result>(
   try {
     result = await work(flows);
   } catch (error) {
-    const isOfTables = SessionDbError.isInstance(error) && error.code === "DATABASE_ERROR";
-    const now = isOfTables ? await lookAgain() : flows;
-    if (now === flows) {
+    if (!SessionDbError.isInstance(error) || error.code !== "DATABASE_ERROR") {
+      throw error;
+    }
+    const { timesMade } = schema;
+    const now = await lookAgain();
+    if (now === flows && schema.timesMade === timesMade) {
       throw error;
     }
     return work(now);
