@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { afterAll, describe, expect, test } from "vitest";
 import { Agent, Team, Workflow } from "@sessiondb/agent";
-import { ownStorageUrl } from "../../turns/src/own-storage.ts";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 const folder = mkdtempSync(join(tmpdir(), "sessiondb-agent-"));
@@ -171,9 +170,5 @@ describe("the store of an agent", () => {
         .toSorted(),
     ).toEqual(["all._41_.db", "all.a_5f_b.db", "all.a__b.db"]);
     await Promise.all(agents.map((agent) => agent.close()));
-    expect(ownStorageUrl("postgres://h/app?sslmode=require", "bot")).toBe(
-      "postgres://h/app?sslmode=require&schema=bot",
-    );
-    expect(ownStorageUrl("mysql://u:p@h:3306/app", "bot")).toBe("mysql://u:p@h:3306/app?database=app_bot");
   });
 });

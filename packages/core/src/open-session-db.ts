@@ -2,12 +2,18 @@ import { checkKeys, checkObject } from "./arguments.ts";
 import { importMysql, importPostgres, importSqlite } from "./built-in-adapters.ts";
 import { ConnectionStringError, InvalidArgumentError } from "./errors.ts";
 import { InMemorySessionDb } from "./in-memory-session-db.ts";
+import { identifier } from "./option-readers.ts";
 import type { SessionDb } from "./session-db.ts";
 
 /** The exports of an adapter package that `openSessionDb` uses. */
 export interface SessionDbAdapter {
   /** Makes a store from a connection string of the adapter's scheme; opens nothing yet. */
   fromUrl(url: string): SessionDb;
+  /**
+   * Returns the connection string of separate storage beside that of `url`, such as a schema, database or file of its own,
+   * for a `name` of small letters, digits and `_`. Without this method, `ownStorageOf` is refused.
+   */
+  ownStorageUrl?(url: string, name: string): string;
 }
 
 type AdapterSource = SessionDbAdapter | (() => SessionDbAdapter | Promise<SessionDbAdapter>);
@@ -18,6 +24,12 @@ export interface OpenSessionDbOptions {
    * `{ redis: () => import("@acme/redis") }`. An adapter given here replaces the built-in one for its scheme.
    */
   adapters?: Readonly<Record<string, AdapterSource>>;
+  /**
+   * An id, such as an agent's, that gets storage of its own beside that of the connection string: on Postgres the schema
+   * `<id>`, on MySQL and MariaDB the database `<database>_<id>`, on SQLite the file `<name>.<id>.db`. In the id, `-` becomes
+   * `__`, and any other character but small letters and digits `_<hexadecimal code>_`, so that no two ids share storage.
+   */
+  ownStorageOf?: string;
 }
 
 const builtIn: Readonly<Record<string, SessionDbAdapter | (() => unknown)>> = {
@@ -27,7 +39,7 @@ const builtIn: Readonly<Record<string, SessionDbAdapter | (() => unknown)>> = {
   postgresql: importPostgres,
   mysql: importMysql,
   mariadb: importMysql,
-  memory: { fromUrl: () => new InMemorySessionDb() },
+  memory: { fromUrl: () => new InMemorySessionDb(), ownStorageUrl: (url) => url },
 };
 
 /**
@@ -58,8 +70,10 @@ export async function openSessionDb(url: string, options: OpenSessionDbOptions =
         (isModule ? ": the adapter is the module's default export, so return `module.default`" : ""),
     );
   }
+  const { ownStorageOf } = options;
+  const place = ownStorageOf === undefined ? url : ownStorageUrl(adapter, url, ownStorageOf);
   // An adapter in JavaScript may return a promise.
-  const db = await (adapter.fromUrl(url) as SessionDb | Promise<SessionDb>);
+  const db = await (adapter.fromUrl(place) as SessionDb | Promise<SessionDb>);
   if (typeof (db as Partial<SessionDb> | null | undefined)?.getSession !== "function") {
     throw new InvalidArgumentError(`adapters.${scheme}`, "an adapter whose fromUrl(url) returns a store");
   }
@@ -67,7 +81,10 @@ export async function openSessionDb(url: string, options: OpenSessionDbOptions =
 }
 
 function checkOptions(options: OpenSessionDbOptions): void {
-  checkKeys(options, "options", ["adapters"]);
+  checkKeys(options, "options", ["adapters", "ownStorageOf"]);
+  if (options.ownStorageOf !== undefined) {
+    identifier(options.ownStorageOf, "ownStorageOf");
+  }
   if (options.adapters === undefined) {
     return;
   }
@@ -86,6 +103,16 @@ function checkOptions(options: OpenSessionDbOptions): void {
       );
     }
   }
+}
+
+function ownStorageUrl(adapter: SessionDbAdapter, url: string, id: string): string {
+  if (adapter.ownStorageUrl === undefined) {
+    throw new ConnectionStringError("The adapter of this connection string has no storage of its own for an id.");
+  }
+  const name = id.replaceAll(/[^a-z0-9]/gu, (character) =>
+    character === "-" ? "__" : `_${(character.codePointAt(0) ?? 0).toString(16)}_`,
+  );
+  return adapter.ownStorageUrl(url, name);
 }
 
 function isAdapter(value: unknown): value is SessionDbAdapter {

@@ -145,3 +145,26 @@ describe("a connection string", () => {
     );
   });
 });
+
+describe("ownStorageOf", () => {
+  test("is a name that no other id has, and the adapter says where that storage is", async () => {
+    const redis = { ...adapter(), ownStorageUrl: (url: string, name: string) => `${url}/${name}` };
+    for (const ownStorageOf of ["bot", "a-b", "a_b", "A", "é"]) {
+      await openSessionDb("redis://h", { adapters: { redis }, ownStorageOf });
+    }
+    expect(redis.urls).toEqual(["bot", "a__b", "a_5f_b", "_41_", "_e9_"].map((name) => `redis://h/${name}`));
+  });
+
+  test("is the store itself in memory", async () => {
+    expect(await openSessionDb("memory:", { ownStorageOf: "bot" })).toBeInstanceOf(InMemorySessionDb);
+  });
+
+  test("is refused where the adapter has none, and where it is no id", async () => {
+    const redis = adapter();
+    const opening = openSessionDb("redis://h", { adapters: { redis }, ownStorageOf: "bot" });
+    await expect(opening).rejects.toMatchObject({ code: "INVALID_CONNECTION_STRING" });
+    const wrong = openSessionDb("memory:", { ownStorageOf: "" });
+    await expect(wrong).rejects.toThrow(invalid("ownStorageOf"));
+    expect(redis.urls).toEqual([]);
+  });
+});

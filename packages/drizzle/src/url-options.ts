@@ -56,6 +56,24 @@ export function optionsOfUrl(
   return { rest: Object.keys(found).length === 0 ? url : parsed.href, found };
 }
 
+/**
+ * Returns a connection string with an option of the store set in its query, from the one that is there and the path.
+ *
+ * @throws ConnectionStringError when the string is not a URL.
+ */
+export function withUrlOption(
+  url: string,
+  name: string,
+  setting: (given: string | null, path: string) => string,
+): string {
+  if (!URL.canParse(url)) {
+    throw new ConnectionStringError("The connection string is not a URL.");
+  }
+  const parsed = new URL(url);
+  parsed.searchParams.set(name, setting(parsed.searchParams.get(name), decodeURIComponent(parsed.pathname).slice(1)));
+  return parsed.href;
+}
+
 /** One spelling for `sessionTable`, `session_table` and `SESSIONTABLE`. */
 function folded(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z]/g, "");

@@ -1,2 +1,2 @@
 export { sessionTables, type MySqlTableOptions } from "./schema.ts";
-export { fromUrl, MySqlSessionDb, type MySqlSessionDbOptions } from "./mysql-session-db.ts";
+export { fromUrl, ownStorageUrl, MySqlSessionDb, type MySqlSessionDbOptions } from "./mysql-session-db.ts";

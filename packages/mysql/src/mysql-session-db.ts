@@ -1,5 +1,5 @@
 import type { SessionDb, SessionDbLimits } from "@sessiondb/core";
-import { DrizzleSessionDb, type ServerConnections, type SqlDialect } from "@sessiondb/drizzle";
+import { DrizzleSessionDb, withUrlOption, type ServerConnections, type SqlDialect } from "@sessiondb/drizzle";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
 import { packetAdvice, packetReserve, type MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
 import { PoolConnections, SingleConnection } from "./mysql-connections.ts";
@@ -69,6 +69,11 @@ export class MySqlSessionDb extends DrizzleSessionDb {
 /** `mysql://…` or `mariadb://…`, as `openSessionDb` gets it. `?database=ai` says where the tables are. */
 export function fromUrl(url: string): MySqlSessionDb {
   return new MySqlSessionDb({ url });
+}
+
+/** The connection string of the database `<database>_<name>`. */
+export function ownStorageUrl(url: string, name: string): string {
+  return withUrlOption(url, "database", (given, path) => `${given ?? path}_${name}`);
 }
 
 /** What all drivers of a store have in common. */

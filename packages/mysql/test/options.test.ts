@@ -1,5 +1,5 @@
 import { openSessionDb } from "@sessiondb/core";
-import { fromUrl, MySqlSessionDb, sessionTables, type MySqlSessionDbOptions } from "@sessiondb/mysql";
+import { fromUrl, MySqlSessionDb, ownStorageUrl, sessionTables, type MySqlSessionDbOptions } from "@sessiondb/mysql";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { refusal } from "@sessiondb/testing/refusal";
 import { createPool as createCallbackPool } from "mysql2";
@@ -241,4 +241,11 @@ test("the tables are there for queries of one's own", () => {
   const { sessions, runs } = sessionTables({ sessionTable: "mine", database: "agents" });
   expect(sessions.sessionId.getSQLType()).toBe("varchar(128)");
   expect(runs.runData.getSQLType()).toBe("json");
+});
+
+test.each([
+  ["mysql://u:p@h:3306/app", "mysql://u:p@h:3306/app?database=app_bot"],
+  ["mariadb://h/app?database=ai", "mariadb://h/app?database=ai_bot"],
+])("own storage beside %s is a database", (url, own) => {
+  expect(ownStorageUrl(url, "bot")).toBe(own);
 });

@@ -1,5 +1,5 @@
 import type { SessionDb } from "@sessiondb/core";
-import { DrizzleSessionDb, type ServerConnections } from "@sessiondb/drizzle";
+import { DrizzleSessionDb, withUrlOption, type ServerConnections } from "@sessiondb/drizzle";
 import { getTableColumns, type Column } from "drizzle-orm";
 import pg, { type ClientBase, type Pool } from "pg";
 import type { PostgresConnection, PostgresConnectionOptions } from "./postgres-connection.ts";
@@ -72,6 +72,11 @@ export class PostgresSessionDb extends DrizzleSessionDb {
 /** `postgres://…`, as `openSessionDb` gets it. `?schema=ai` says where the tables are. */
 export function fromUrl(url: string): PostgresSessionDb {
   return new PostgresSessionDb({ url });
+}
+
+/** The connection string of the schema `<name>`, or `<schema>_<name>` beside a schema that the string names. */
+export function ownStorageUrl(url: string, name: string): string {
+  return withUrlOption(url, "schema", (schema) => (schema === null ? name : `${schema}_${name}`));
 }
 
 function driverOf(

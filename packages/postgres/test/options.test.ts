@@ -1,7 +1,7 @@
-import { openSessionDb } from "@sessiondb/core";
+import { ConnectionStringError, openSessionDb } from "@sessiondb/core";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
-import { fromUrl, PostgresSessionDb, type PostgresSessionDbOptions } from "@sessiondb/postgres";
+import { fromUrl, ownStorageUrl, PostgresSessionDb, type PostgresSessionDbOptions } from "@sessiondb/postgres";
 import { agentSession } from "@sessiondb/testing/models";
 import { Sandbox } from "./support.ts";
 
@@ -164,4 +164,15 @@ describe.skipIf(inject("postgres") === null)("options of a connection string", (
     expect(await spelled.planMigration()).toEqual([]);
     expect(await sandbox.query(`select session_id from ${support}."Chats & more"`)).toHaveLength(1);
   });
+});
+
+test.each([
+  ["postgres://h/app?sslmode=require", "postgres://h/app?sslmode=require&schema=bot"],
+  ["postgres://u:p@h:5432/app?schema=ai", "postgres://u:p@h:5432/app?schema=ai_bot"],
+])("own storage beside %s is a schema", (url, own) => {
+  expect(ownStorageUrl(url, "bot")).toBe(own);
+});
+
+test("own storage beside no URL is refused", () => {
+  expect(() => ownStorageUrl("postgres://[", "bot")).toThrow(ConnectionStringError);
 });

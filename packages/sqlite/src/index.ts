@@ -1,2 +1,2 @@
 export { sessionTables, type SqliteTableOptions } from "./schema.ts";
-export { fromUrl, SqliteSessionDb, type SqliteSessionDbOptions } from "./sqlite-session-db.ts";
+export { fromUrl, ownStorageUrl, SqliteSessionDb, type SqliteSessionDbOptions } from "./sqlite-session-db.ts";

@@ -80,3 +80,8 @@ export class SqliteSessionDb extends DrizzleSessionDb {
 export function fromUrl(url: string): SqliteSessionDb {
   return new SqliteSessionDb({ file: fileOfUrl(url) });
 }
+
+/** The connection string of the file `<file>.<name>.db`. A database in memory is nobody else's already. */
+export function ownStorageUrl(url: string, name: string): string {
+  return url.endsWith(":memory:") ? url : `${url.replace(/\.(db|sqlite3?)$/i, "")}.${name}.db`;
+}

@@ -1,5 +1,4 @@
 import { ConnectionStringError, openSessionDb, SessionDbError, type SessionDb } from "@sessiondb/core";
-import { ownStorageUrl } from "./own-storage.ts";
 
 /** A store, a connection string for `openSessionDb`, or a function that returns either; called until it succeeds. */
 export type DbSource = SessionDb | string | (() => SessionDb | string | Promise<SessionDb | string>);
@@ -44,7 +43,7 @@ export class ComponentDb {
   async #open(): Promise<SessionDb> {
     const source = typeof this.#source === "function" ? await resolved(this.#source) : this.#source;
     if (typeof source === "string") {
-      this.#opened = await openSessionDb(this.#owner === null ? source : ownStorageUrl(source, this.#owner));
+      this.#opened = await openSessionDb(source, this.#owner === null ? {} : { ownStorageOf: this.#owner });
       return this.#opened;
     }
     if (typeof source?.getSession !== "function") {
