@@ -3,7 +3,7 @@ import { readScope } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
 import { ModelComponent } from "./model-component.ts";
 import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
-import type { RunOwner } from "./run-record.ts";
+import type { RunOwner } from "./run-setup.ts";
 
 /** The options of an agent. */
 export type AgentOptions = ModelComponentOptions;

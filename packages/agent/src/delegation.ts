@@ -12,8 +12,7 @@ import {
   type SessionAccess,
 } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
-import type { RunSetup } from "./model-component.ts";
-import type { ChildRun } from "./run-record.ts";
+import type { ChildRun, RunSetup } from "./run-setup.ts";
 
 /** The options of delegation: the order of tasks, and the context that members are given. */
 export interface DelegationOptions {

@@ -21,33 +21,21 @@ import {
   type RunScope,
   type Turn,
 } from "@sessiondb/turns";
-import type { ModelMessage, ToolSet } from "ai";
+import type { ToolSet } from "ai";
 import { checkApprovals, type Approval } from "./approvals.ts";
 import { generate } from "./generation.ts";
 import type { ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
-import { canGoOn, resumedRun, withResult, type ResumedRun } from "./resumed-run.ts";
+import { canGoOn, resumedRun, withResult } from "./resumed-run.ts";
 import { Resumption } from "./resumption.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
-import { RunRecord, type ChildRun, type RunOwner } from "./run-record.ts";
+import { RunRecord } from "./run-record.ts";
+import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager } from "./summary.ts";
-
-/** The setup of a model's run, either a turn of its own or inside another run. */
-export interface RunSetup {
-  readonly scope: RunScope;
-  /** The input as messages. */
-  readonly input: readonly ModelMessage[];
-  /** The earlier messages that the model is shown. */
-  readonly history: readonly ModelMessage[];
-  /** The run that this one continues, with its decisions; null for a new one. */
-  readonly resumed: ResumedRun | null;
-  /** The runs that this run's tools started, added as they end. */
-  readonly children: ChildRun[];
-}
 
 interface ContinueOptions extends RunOptions {
   runId: string;

@@ -5,7 +5,6 @@ import type {
   JsonValue,
   Media,
   Message,
-  Run,
   RunStatus,
   TeamRun,
   ToolExecution,
@@ -15,7 +14,7 @@ import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
-import type { RunSetup } from "./model-component.ts";
+import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { requirementsOf } from "./waiting.ts";
 
 /** The parts of a run to store. */
@@ -36,18 +35,6 @@ export const storageReaders = {
   storeHistoryMessages: flag(false),
   storeMemberResponses: flag(false),
 } satisfies OptionReaders<StorageOptions>;
-
-/** A run that a tool started. */
-export interface ChildRun {
-  /** The call that started it. */
-  readonly toolCallId: string;
-  readonly run: Run;
-}
-
-/** The component's own fields in a run. */
-export type RunOwner =
-  | Pick<AgentRun, "runType" | "agentId" | "agentName">
-  | Pick<TeamRun, "runType" | "teamId" | "teamName">;
 
 /** Makes the rows for the start and the end of a run, as Agno stores them. */
 export class RunRecord {

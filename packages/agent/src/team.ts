@@ -2,10 +2,10 @@ import { InvalidArgumentError, type TurnSession } from "@sessiondb/core";
 import type { OptionReaders } from "@sessiondb/core/adapter";
 import { readScope, type Executor } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
-import { ModelComponent, type RunSetup } from "./model-component.ts";
+import { ModelComponent } from "./model-component.ts";
 import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
 import { Delegation, delegationReaders, type DelegationOptions } from "./delegation.ts";
-import type { RunOwner } from "./run-record.ts";
+import type { RunOwner, RunSetup } from "./run-setup.ts";
 
 /** The options of a team: those of its leader, and its members. */
 export interface TeamOptions extends ModelComponentOptions, DelegationOptions {

@@ -1,0 +1,29 @@
+import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
+import type { RunScope } from "@sessiondb/turns";
+import type { ModelMessage } from "ai";
+import type { ResumedRun } from "./resumed-run.ts";
+
+/** The setup of a model's run, either a turn of its own or inside another run. */
+export interface RunSetup {
+  readonly scope: RunScope;
+  /** The input as messages. */
+  readonly input: readonly ModelMessage[];
+  /** The earlier messages that the model is shown. */
+  readonly history: readonly ModelMessage[];
+  /** The run that this one continues, with its decisions; null for a new one. */
+  readonly resumed: ResumedRun | null;
+  /** The runs that this run's tools started, added as they end. */
+  readonly children: ChildRun[];
+}
+
+/** A run that a tool started. */
+export interface ChildRun {
+  /** The call that started it. */
+  readonly toolCallId: string;
+  readonly run: Run;
+}
+
+/** The component's own fields in a run. */
+export type RunOwner =
+  | Pick<AgentRun, "runType" | "agentId" | "agentName">
+  | Pick<TeamRun, "runType" | "teamId" | "teamName">;
