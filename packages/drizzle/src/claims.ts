@@ -6,19 +6,19 @@ import { parseSession } from "./sql-parts.ts";
 import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
-/** How often a session that can neither be inserted nor locked is tried. */
+/** How many times to try a session that can be neither inserted nor locked. */
 export const mostClaims = 5;
 
-/** A session that a write creates or changes, with what the write does to it. */
+/** A session that a write creates or changes, and the change. */
 export interface Claim {
   readonly session: SessionRow<string>;
-  /** The columns to store, given the row as stored, or as it is about to be created. */
+  /** Returns the columns to store, given the row as stored or as it is about to be created. */
   readonly change: (row: SessionRow, stored: SessionRow | null) => Partial<SessionRow<string>>;
-  /** What the caller calls `session`, and what `change` is made of. */
+  /** The caller's names for `session` and for the source of `change`. */
   readonly names: { readonly session: string; readonly change: string };
 }
 
-/** Creates sessions, or locks and changes those that are there. */
+/** Creates sessions, or locks and changes existing ones. */
 export class Claims {
   readonly #sets: StatementSets;
 
@@ -27,8 +27,8 @@ export class Claims {
   }
 
   /**
-   * Creates a session, or changes the stored one once it is clear that it may be written. `locked` is the stored session
-   * where it is known and locked already. Resolves with the session as stored now.
+   * Creates a session, or changes the stored one once it may be written. `locked` is the stored session if it is
+   * already known and locked. Resolves with the session as now stored.
    */
   *claim(on: SqlConnection, claim: Claim, locked: SessionRow | null = null): Steps<SessionRow> {
     const { row, isNew } = locked === null ? yield* this.create(on, claim) : { row: locked, isNew: false };
@@ -40,7 +40,7 @@ export class Claims {
     return withColumns(row, columns);
   }
 
-  /** Creates a session; or locks the one that another process has created meanwhile, and changes nothing of it. */
+  /** Creates a session, or locks the one that another process has created meanwhile and leaves it unchanged. */
   *create(on: SqlConnection, { session, change, names }: Claim): Steps<{ row: SessionRow; isNew: boolean }> {
     const { sessionId } = session;
     for (let tries = 0; tries < mostClaims; tries += 1) {
@@ -50,7 +50,7 @@ export class Claims {
       if (yield* namingArguments(insert, (column) => (column in columns ? names.change : names.session))) {
         return { row: withColumns(created, columns), isNew: true };
       }
-      // Between a refused insert and the lock another process may delete the row: then it is inserted after all.
+      // Another process may delete the row between the refused insert and the lock; the next try then inserts it.
       const locked = admitted(yield* this.#sets.reads.lockSession(on, sessionId), session);
       if (locked !== null) {
         return { row: parseSession(locked, this.#sets.names.sessions, parseSource), isNew: false };

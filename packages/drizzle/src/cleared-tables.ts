@@ -10,23 +10,23 @@ import { byShape } from "./statement-set.ts";
 import { Statement } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
-/** Rows of another table that go with their session. */
+/** Rows of another table that are deleted with their session. */
 export interface ClearedRows {
-  /** The table, and the others without which nothing in it is found. */
+  /** The table, and the tables needed to find its rows. */
   readonly tables: readonly [OutsideTable, ...OutsideTable[]];
-  /** Deletes the rows of so many sessions. */
+  /** Deletes the rows of this many sessions. */
   readonly remove: (count: number) => Statement<never>;
 }
 
-/** What a delete of sessions clears in other tables, those that are there. */
+/** The rows of other tables, as far as those exist, that a delete of sessions clears. */
 export interface Clearing {
-  /** Before the session's row goes. */
+  /** Cleared before the session's row is deleted. */
   readonly before: readonly ClearedRows[];
-  /** After it: what a foreign key has not taken away with it. */
+  /** Cleared after it: rows that no foreign key has deleted along with it. */
   readonly after: readonly ClearedRows[];
 }
 
-/** One try of a delete. */
+/** One attempt at a delete. */
 export interface Deletion {
   /** Looks for the tables. */
   readonly clearing: (on: SqlConnection) => Steps<Clearing>;
@@ -38,11 +38,11 @@ interface ClearedTablesOptions {
   readonly driver: SqlDriver;
   readonly dialect: SqlDialect;
   readonly reads: SessionReads;
-  /** The tables of the store in whose caller's transaction this one works. */
+  /** The tables of the parent store, if this one works in its caller's transaction. */
   readonly from: ClearedTables | null;
 }
 
-/** The one list of the tables that rows are cleared from with their session. */
+/** The list of all tables whose rows are deleted with their session. */
 export class ClearedTables {
   readonly #driver: SqlDriver;
   readonly #dialect: SqlDialect;
@@ -50,20 +50,20 @@ export class ClearedTables {
   readonly #runs: ClearedRows;
   readonly #agno: readonly ClearedRows[];
   readonly #further: Map<string, ClearedRows>;
-  /** Tables that were seen. The others are looked for by each delete: whoever makes them may do so at any time. */
+  /** Tables that were seen. Each delete looks for the others, which may be created at any time. */
   readonly #seen = new Set<string>();
 
   constructor({ driver, dialect, reads, from }: ClearedTablesOptions) {
     this.#driver = driver;
     this.#reads = reads;
     this.#dialect = dialect;
-    // A store in the caller's transaction clears what the store itself clears.
+    // A store in the caller's transaction clears the same tables as its parent.
     this.#runs = from === null ? rowsOf(dialect, dialect.tables.runs.sessionId) : from.#runs;
     this.#agno = from === null ? rowsOfAgno(dialect) : from.#agno;
     this.#further = from === null ? new Map<string, ClearedRows>() : from.#further;
   }
 
-  /** Tables may be made anew for each request, so they are known by their names. */
+  /** Adds columns. Tables may be made anew for each request, so they are identified by name. */
   add(columns: readonly Column[]): void {
     for (const column of columns) {
       const key = `${getTableName(column.table)}.${column.name}`;
@@ -72,14 +72,14 @@ export class ClearedTables {
   }
 
   /**
-   * Runs a delete. Runs it again where a table that was seen may have been dropped since, and where a foreign key wants the
-   * runs to go before their session.
+   * Runs a delete. Runs it again if a table that was seen may have been dropped since, or if a foreign key requires the
+   * runs to be deleted before their session.
    */
   async deleting<Result>(remove: (deletion: Deletion) => Promise<Result>): Promise<Result> {
     let isTrusting = this.#driver.inCallersTransaction?.() !== true;
     let runsFirst = false;
     for (;;) {
-      // What the caller may still roll back is not remembered.
+      // The caller may still roll these tables back, so they are not remembered.
       const seen = isTrusting ? this.#seen : new Set<string>();
       isTrusting &&= seen.size > 0;
       const deletion: Deletion = { clearing: this.#clearing.bind(this, { seen, runsFirst }), clears: null };
@@ -98,7 +98,7 @@ export class ClearedTables {
     }
   }
 
-  /** An error of a delete, with the table that it came from if that is none of the store's own. */
+  /** Adds the table to the error of a delete, unless it is one of the store's own. */
   #named(error: unknown, table: string | null): unknown {
     if (table === null || table === this.#runs.tables[0].name) {
       return error;
@@ -114,7 +114,7 @@ export class ClearedTables {
       : error;
   }
 
-  /** Which rights to tables of Agno are missing for deletes, as far as the database tells. */
+  /** The rights to Agno's tables that deletes lack, as far as the database reports them. */
   async problems(): Promise<SchemaProblem[]> {
     const tables = this.#agno.flatMap((rows) => rows.tables);
     const find = (on: SqlConnection) => this.#reads.findTables(on, tables);
@@ -128,7 +128,7 @@ export class ClearedTables {
   }
 
   *#clearing({ seen, runsFirst }: { seen: Set<string>; runsFirst: boolean }, on: SqlConnection): Steps<Clearing> {
-    // The last made first, as foreign keys among them have it.
+    // Last created first, as foreign keys among them require.
     const further = [...this.#further.values()].toReversed();
     const unseen = [...further, ...this.#agno].flatMap(({ tables }) => tables).filter(({ name }) => !seen.has(name));
     if (unseen.length > 0) {
@@ -138,7 +138,7 @@ export class ClearedTables {
     }
     const isThere = ({ tables }: ClearedRows): boolean => tables.every(({ name }) => seen.has(name));
     return {
-      // Rows of further tables may name runs, by a foreign key.
+      // Rows of further tables may reference runs by a foreign key.
       before: [...further.filter(isThere), ...(runsFirst ? [this.#runs] : [])],
       after: [...(runsFirst ? [] : [this.#runs]), ...this.#agno.filter(isThere)],
     };
@@ -156,7 +156,7 @@ function removal(dialect: SqlDialect, of: (sessionIds: readonly SQL[]) => SQL): 
   return byShape((count: number) => new Statement<never>(dialect, of(idPlaceholders(count))));
 }
 
-/** What a session leaves in the tables of Agno, payloads before the rows that they are found by. */
+/** The rows of a session in Agno's tables: payloads before the rows that lead to them. */
 function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
   return agnoTables.flatMap(({ sessionId, only, payloads, ...table }): ClearedRows[] => {
     const condition = only === undefined ? sql`` : sql` and ${bare({ name: only.column })} = ${only.value}`;

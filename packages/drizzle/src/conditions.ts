@@ -11,17 +11,17 @@ import { list, value } from "./sql-parts.ts";
 
 // Conditions are rendered from a shape, which is the same for queries that differ in values alone.
 
-/** What a list of sessions is ordered by, if that matters, and which way it goes on after the position of a cursor. */
+/** The order of a list of sessions, if it matters, and the direction in which it continues after a cursor. */
 interface ListOrder {
   readonly isOrdered: boolean;
-  /** Set where a cursor bounds `created_at` on that side already. */
+  /** Set if a cursor already bounds `created_at` on that side. */
   readonly after: "asc" | "desc" | null;
 }
 
-/** What a condition on the status of runs is rendered from. */
+/** The shape of a condition on the status of runs. */
 export interface StatusShape {
   readonly count: number;
-  /** Whether the status of nearly all runs is among them. */
+  /** Whether the statuses include the one that nearly all runs have. */
   readonly isUsual: boolean;
 }
 
@@ -47,7 +47,7 @@ export function sessionShape(
     hasParticipant: participantId !== null,
     statuses: statusShape(runStatuses),
     hasComponent: componentId !== null,
-    /** How many pairs of letters the search for a name has. */
+    /** How many pairs of letters the name search has. */
     namePairs: sessionName === null || sessionName === "" ? null : pairsIn(sessionName),
     hasStart: query.startTimestamp !== null,
     hasEnd: query.endTimestamp !== null,
@@ -78,7 +78,7 @@ export function sessionConditions(dialect: SqlDialect, shape: SessionShape): SQL
   const { sessions, runs } = dialect.tables;
   const { isOrdered, sessionType, hasUser, hasParticipant, statuses, hasComponent, namePairs } = shape;
   const passedOver = (column: Column) => (isOrdered ? passOver(dialect, column) : column);
-  // A user has few sessions, and a component may have nearly all of them.
+  // A user has few sessions, but a component may have nearly all of them.
   const ofComponent = hasUser ? passedOver : (column: Column) => column;
   return and(
     sessionType === null ? undefined : sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
@@ -104,7 +104,7 @@ function passOver(dialect: Pick<SqlDialect, "passOver">, column: Column): Column
   return dialect.passOver?.(column) ?? column;
 }
 
-/** Of two bounds on one side a planner may take the window's, and then walks through all the pages before the cursor. */
+/** Given two bounds on one side, a planner may use the window's and walk through all pages before the cursor. */
 function timeWindow(
   { hasStart, hasEnd, after }: TimeShape,
   createdAt: Column,
@@ -126,7 +126,7 @@ function componentColumns(
   return sessionType === null ? Object.values(columns) : [columns[sessionType]];
 }
 
-/** What a list of sessions is ordered by, before the session id. */
+/** The column that orders a list of sessions, before the session id. */
 export function sessionTimestamp(sessions: SqlDialect["tables"]["sessions"], sortBy: SessionListQuery["sortBy"]): SQL {
   return sortBy === "createdAt"
     ? sql`${sessions.createdAt}`
@@ -134,8 +134,8 @@ export function sessionTimestamp(sessions: SqlDialect["tables"]["sessions"], sor
 }
 
 /**
- * The status of nearly all runs. The index on statuses leaves it out, so what looks for others says so: an index with a
- * condition serves only queries that state it.
+ * The status of nearly all runs. The index on statuses leaves it out, so a search for other statuses must exclude it: a
+ * partial index serves only queries that state its condition.
  */
 const usualStatus = sql.raw("'COMPLETED'");
 
@@ -143,7 +143,7 @@ const usualStatus = sql.raw("'COMPLETED'");
 function withStatus(dialect: SqlDialect, statuses: StatusShape): SQL {
   const { sessions, runs } = dialect.tables;
   const named = hasStatus(dialect, statuses);
-  // Of the usual status nearly every session has a run, so each is asked; those with another are looked up.
+  // Nearly every session has a run of the usual status, so each is tested; other statuses are looked up.
   if (!statuses.isUsual) {
     return sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${named})`;
   }
@@ -154,13 +154,13 @@ function withStatus(dialect: SqlDialect, statuses: StatusShape): SQL {
 function hasStatus(dialect: SqlDialect, { count, isUsual }: StatusShape): SQL {
   const { runs } = dialect.tables;
   const names = Array.from({ length: count }, (_, index) => value(`status${index}`));
-  // An index of the usual status, such as Agno makes, finds nearly all runs, to be sorted.
+  // An index that includes the usual status, such as Agno's, would find nearly all runs and need a sort.
   return isUsual
     ? sql`${passOver(dialect, runs.status)} in (${list(names)})`
     : sql`${inArray(runs.status, names)} and ${runs.status} <> ${usualStatus}`;
 }
 
-/** The conditions of a list of runs, but for that on the component where `ofComponent` spells it. */
+/** The conditions of a list of runs. `ofComponent` replaces the condition on the component. */
 export function runConditions(dialect: SqlDialect, shape: RunShape, ofComponent?: SQL): SQL | undefined {
   const { sessions, runs } = dialect.tables;
   const passedOver = (column: Column) => passOver(dialect, column);
@@ -181,8 +181,8 @@ export function runConditions(dialect: SqlDialect, shape: RunShape, ofComponent?
 }
 
 /**
- * Whether a list is best read in the order of the component's runs, which may be nearly all there are. Not where other
- * conditions leave few: those on a user, or on a status that few runs have.
+ * Whether a list is best read in the order of the component's runs, which may be nearly all runs. False if other
+ * conditions leave few: those on a user, or on a rare status.
  */
 export function goesByComponent({ hasSession, hasUser, hasParticipant, hasComponent, statuses }: RunShape): boolean {
   const isNarrow = hasUser || hasParticipant || statuses?.isUsual === false;
@@ -194,13 +194,13 @@ export function runComponents({ agentId, teamId, workflowId }: SqlDialect["table
   return [agentId, teamId, workflowId];
 }
 
-/** Binds what conditions on runs left open. */
+/** Binds the placeholders of conditions on runs. */
 export function runConditionValues({ statuses, parent, ...query }: RunListQuery): Record<string, unknown> {
   const parentRunId = parent === null || parent === "none" ? null : parent.runId;
   return { ...query, ...statusValues(statuses), parentRunId };
 }
 
-/** Binds what conditions on sessions left open. */
+/** Binds the placeholders of conditions on sessions. */
 export function sessionConditionValues(conditions: SessionConditions): Record<string, unknown> {
   return { ...conditions, ...statusValues(conditions.runStatuses), ...foldingValues(conditions.sessionName) };
 }

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "@sessiondb/core";
 import { getTableName, is, sql, SQL, type Column, type Table } from "drizzle-orm";
 import type { FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 
-/** What `getTableConfig` of every dialect gives, as far as it is used here. */
+/** The part used here of what every dialect's `getTableConfig` returns. */
 interface TableConfig {
   readonly name: string;
   readonly schema?: string | undefined;
@@ -31,23 +31,23 @@ interface ForeignKeyConfig {
 
 export interface DdlSpelling {
   readonly quote: (identifier: string) => string;
-  /** The name of an index, as the database can hold it. */
+  /** The name of an index, fitted to the database's limits. */
   readonly indexName: (name: string) => string;
   /** Renders an expression of an index; DDL has no parameters. */
   readonly inline: (expression: SQL) => string;
-  /** The type of a column, where it is another than the Drizzle table says. */
+  /** The type of a column, if it differs from the Drizzle table's. */
   readonly columnType?: (column: Column) => string;
-  /** What follows the list of columns: the storage engine, the collation. */
+  /** The text after the list of columns: the storage engine, the collation. */
   readonly tableOptions?: string;
-  /** Whether CREATE TABLE holds the indexes too, which makes it one step where DDL cannot be rolled back. */
+  /** Whether CREATE TABLE includes the indexes, so that it is one step where DDL cannot be rolled back. */
   readonly indexesInTable?: boolean;
-  /** A text literal. Default: in single quotes, doubled inside. */
+  /** A text literal. Default: in single quotes, with those inside doubled. */
   readonly text?: (value: string) => string;
-  /** The clause by which INSERT replaces these columns of a row that is there. Default `ON CONFLICT`. */
+  /** The clause by which INSERT replaces these columns of an existing row. Default `ON CONFLICT`. */
   readonly replace?: (columns: readonly string[]) => string;
 }
 
-/** CREATE TABLE, column for column what the Drizzle table says. */
+/** CREATE TABLE, column for column as in the Drizzle table. */
 function createTable(config: TableConfig, spelling: DdlSpelling): string {
   const { quote, columnType, tableOptions, indexesInTable = false } = spelling;
   const columns = config.columns.map((column) => {
@@ -92,14 +92,14 @@ function nameOf({ name = "" }: IndexConfig, table: TableConfig, { indexName }: D
   return indexName(name);
 }
 
-/** `(a, b) WHERE c`. An index belongs to one table, so it names columns without it. */
+/** `(a, b) WHERE c`. An index belongs to one table, so its columns are named without it. */
 function indexKeys({ columns, where }: IndexConfig, table: TableConfig, { quote, inline }: DdlSpelling): string {
   const plain = (expression: SQL): string => inline(expression).replaceAll(`${quote(table.name)}.`, "");
   const keys = columns.map((key) => (is(key, SQL) ? plain(key) : quote((key as Column).name)));
   return `(${keys.join(", ")})${where === undefined ? "" : ` WHERE ${plain(where)}`}`;
 }
 
-/** One CREATE INDEX for each index that is not there yet. */
+/** One CREATE INDEX for each missing index. */
 function createIndexes(config: TableConfig, spelling: DdlSpelling, found: ReadonlySet<string>): string[] {
   const { quote } = spelling;
   return config.indexes
@@ -116,14 +116,14 @@ export interface PlanOptions extends DdlSpelling, PlanChoice {
   readonly configOf: (table: Table) => TableConfig;
 }
 
-/** The version that Agno 3 notes for the tables as they are created here. */
+/** The schema version that Agno 3 records for the tables created here. */
 const schemaVersion = "3.0.0";
 
-/** The statements that bring the schema found to the one wanted; none where nothing is missing. */
+/** The statements that turn the schema found into the one wanted; none if nothing is missing. */
 export function planSchema(found: FoundSchema, options: PlanOptions): string[] {
   const { tables, configOf, indexes, further, ...spelling } = options;
   const wanted = (further ?? [tables.sessions, tables.runs]).map(configOf);
-  // Agno notes each table that it creates; further tables are not Agno's.
+  // Agno records each table that it creates; further tables are not Agno's.
   const versions = further === undefined ? configOf(tables.versions) : null;
   const created = wanted.filter(({ name }) => !found.tables.has(name));
   const withVersions = created.length > 0 && versions !== null ? [versions, ...wanted] : wanted;
@@ -151,7 +151,7 @@ function quotedText(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
 
-/** Agno writes `datetime.now().isoformat()`: local time with microseconds and without a zone. */
+/** Local time with microseconds and without a zone, as Agno writes it: `datetime.now().isoformat()`. */
 function localTime(now: Date): string {
   const local = new Date(now.getTime() - now.getTimezoneOffset() * 60_000);
   return local.toISOString().replace("Z", "000");

@@ -1,20 +1,20 @@
-/** Fields of a driver's error that name what it is about, and never hold what was stored. */
+/** Fields of a driver's error that identify its subject and never hold stored data. */
 const fields = ["code", "errno", "sqlState", "severity", "schema", "table", "column", "constraint", "routine"] as const;
 
-/** A word that can be a code or the name of a table, column or constraint; a sentence is none. */
+/** A word that can be a code or the name of a table, column or constraint, unlike a sentence. */
 const word = /^[^\s'"]{1,128}$/;
 
-/** What may be repeated of a server's message. */
+/** The parts of a server's message that may be repeated. */
 export interface KnownNames {
   /** The product, for the message. */
   readonly server: string;
-  /** Names of tables and columns. Those that the server's message names are named again. */
+  /** Names of tables and columns. Those that the server's message contains are repeated. */
   readonly names: readonly string[];
 }
 
 /**
- * A driver's error without the words of the server: they may quote what was stored, since a trigger says what it likes, a
- * duplicate is quoted, and a proxy adds the values of the statement. Codes and names are kept.
+ * A driver's error without the server's words, which may quote stored data: a trigger says what it likes, a duplicate
+ * is quoted, and a proxy adds the values of the statement. Codes and names are kept.
  */
 export class DriverError extends Error {
   /** The driver's code, such as `23505` or `ER_DUP_ENTRY`. */
@@ -27,7 +27,7 @@ export class DriverError extends Error {
   declare readonly column?: string;
   declare readonly constraint?: string;
   declare readonly routine?: string;
-  /** The known names that the server's message has, as ` about agno_runs, run_id`; empty without one. */
+  /** The known names in the server's message, as ` about agno_runs, run_id`; empty if there are none. */
   readonly about: string;
 
   constructor(cause: object, { server, names }: KnownNames) {
@@ -51,7 +51,7 @@ export class DriverError extends Error {
   }
 }
 
-/** Whether a message has a name as a word of its own. */
+/** Whether a message contains a name as a separate word. */
 function mentions(message: string, name: string): boolean {
   for (let at = message.indexOf(name); at >= 0; at = message.indexOf(name, at + 1)) {
     const around = `${message[at - 1] ?? ""}${message[at + name.length] ?? ""}`;

@@ -49,21 +49,21 @@ import type { Steps } from "./steps.ts";
 import { isAppend } from "./turn-flow.ts";
 import { untilAborted } from "./until-aborted.ts";
 
-/** One set of statements is made for a dialect, and shared by its stores. */
+/** Options of a store. Each dialect has one set of statements, shared by its stores. */
 export interface DrizzleSessionDbOptions extends StatementClasses {
   readonly driver: SqlDriver;
   readonly dialect: SqlDialect;
   readonly limits: SessionDbLimits;
   /** Whether the first operation creates missing tables. */
   readonly autoMigrate: boolean;
-  /** The store of which this one works in a transaction of the caller: both clear the same tables with a session. */
+  /** The parent of a store in the caller's transaction: both clear the same tables with a session. */
   readonly inTransactionOf?: DrizzleSessionDb;
 }
 
 /**
- * The contract over two tables of an SQL database: each operation is a flow of statements, run by a driver in a
- * transaction, and again when it fails in a way that passes. The rules are in the flows, once; a dialect adds what it
- * spells differently and how its driver runs statements.
+ * Implements the contract over two tables of an SQL database. Each operation is a flow of statements that a driver runs
+ * in a transaction, and repeats after a transient failure. The flows hold the rules, once; a dialect adds its own
+ * spelling and the way its driver runs statements.
  */
 export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #options: DrizzleSessionDbOptions;
@@ -118,7 +118,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   /**
-   * Keeps tables of another package beside the store's, on its connections: see `furtherTables`, which also takes the
+   * Keeps another package's tables beside the store's, on its connections: see `furtherTables`, which also accepts the
    * handle of a user.
    */
   furtherTables(options: FurtherTablesOptions): FurtherTables {
@@ -134,7 +134,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return tables;
   }
 
-  /** The same store on a driver that works in a transaction of the caller's. Nothing is created there. */
+  /** The same store on a driver that works in the caller's transaction. It creates no tables. */
   protected inTransaction(driver: SqlDriver): DrizzleSessionDb {
     return new DrizzleSessionDb({ ...this.#options, driver, autoMigrate: false, inTransactionOf: this });
   }
@@ -152,7 +152,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]> {
-    // A time that is kept would go back behind that of a later write.
+    // A retry would set a kept time back over that of a later write.
     const repeatable = writes.every(({ keptTimes }) => keptTimes === null);
     return this.#write((on, { sessions }) => sessions.writeSessions(on, writes), { repeatable, signal });
   }
@@ -167,7 +167,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
 
   protected override async removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
     if ("conditions" in selection) {
-      // One batch of several: a synchronous driver would not let a signal or any other call through between them.
+      // Yield between batches: a synchronous driver would otherwise block signals and all other calls.
       await setImmediate();
     }
     return this.#cleared.deleting((deletion) =>
@@ -258,7 +258,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 }
 
-/** A flow to choose and to run. */
+/** A flow to choose and run. */
 type FlowWork<Result> = (on: SqlConnection, flows: Flows) => Steps<Result>;
 
 function lacksRuns(session: Session | SessionHeader | null): boolean {

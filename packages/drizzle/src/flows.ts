@@ -8,7 +8,7 @@ export interface Flows {
   readonly sessions: SessionFlows;
   readonly runs: RunFlows;
   readonly turn: TurnFlow;
-  /** Whether the tables are complete, so that they can be written. */
+  /** Whether the tables are complete and can be written. */
   readonly isWritable: boolean;
 }
 

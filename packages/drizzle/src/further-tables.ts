@@ -15,38 +15,42 @@ import type { DialectName, FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver, Work } from "./sql-driver.ts";
 import { untilAborted } from "./until-aborted.ts";
 
-/** Drizzle tables of another package, made for the dialect of a store. */
+/** Drizzle tables of another package, made for a store's dialect. */
 export interface FurtherTablesOptions {
   /**
-   * Makes the tables, in the order in which they can be created. `sessions` is the store's own table, for a foreign key: rows
-   * that belong to a session name it with `onDelete("cascade")`, or are cleared by `clearedWithSession`. Columns with their
-   * defaults, keys, unique constraints, foreign keys and indexes are created; checks and generated columns are not.
+   * Makes the tables, in an order in which they can be created. `sessions` is the store's own table, for a foreign key:
+   * rows that belong to a session reference it with `onDelete("cascade")`, or are cleared by `clearedWithSession`.
+   * Columns with their defaults, keys, unique constraints, foreign keys and indexes are created; checks and generated
+   * columns are not.
    */
   readonly tables: (dialect: DialectName, sessions: SqlDialect["tables"]["sessions"]) => readonly Table[];
-  /** The columns that name a session where no foreign key does: their rows go when the store deletes the session. */
+  /**
+   * Returns the columns that name a session without a foreign key: their rows are deleted when the store deletes the
+   * session.
+   */
   readonly clearedWithSession?: (tables: readonly Table[]) => readonly Column[];
 }
 
-/** What further tables use of their store. */
+/** The parts of their store that further tables use. */
 export interface TablesHost {
   readonly driver: SqlDriver;
   readonly dialect: SqlDialect;
   readonly autoMigrate: boolean;
-  /** Makes sure of the store's own tables. */
+  /** Makes sure that the store's own tables exist. */
   readonly ready: () => Promise<void>;
   readonly perform: <Result>(options: unknown, operation: (signal: Signal) => Promise<Result>) => Promise<Result>;
-  /** `perform` for what a signal ends the wait for, and cannot interrupt. */
+  /** Like `perform`, but a signal only ends the wait and cannot interrupt the operation. */
   readonly managed: <Result>(options: CallOptions, operation: () => Promise<Result>) => Promise<Result>;
 }
 
 /**
- * Tables of another package beside those of a store: created under the store's migration lock, read and written on its
+ * Another package's tables beside those of a store: created under the store's migration lock, read and written on its
  * connections, with its retries and in its transactions. They follow the store's `autoMigrate`, and close with it.
  */
 export class FurtherTables {
-  /** The tables made for the store's dialect, in the order in which they were given. */
+  /** The tables made for the store's dialect, in the order given. */
   readonly tables: readonly Table[];
-  /** The columns whose rows go with their session, see `clearedWithSession`. */
+  /** The columns whose rows are deleted with their session, see `clearedWithSession`. */
   readonly cleared: readonly Column[];
   readonly #host: TablesHost;
   #ready: Promise<void> | null = null;
@@ -65,8 +69,8 @@ export class FurtherTables {
   }
 
   /**
-   * Runs statements that only read. A signal that aborts rejects with its reason, and what the work itself throws, as
-   * opposed to its statements, reaches the caller as it is.
+   * Runs statements that only read. Rejects with the reason of a signal that aborts. Errors thrown by the work itself,
+   * as opposed to its statements, reach the caller unchanged.
    */
   read<Result>(work: Work<Result>, options: CallOptions = {}): Promise<Result> {
     const { driver, perform } = this.#host;
@@ -78,8 +82,8 @@ export class FurtherTables {
   }
 
   /**
-   * Runs statements in one transaction, and again when it fails in a way that passes. Work that is not `repeatable`, such
-   * as counting up, is not run again once it may have been committed. Default: it is not.
+   * Runs statements in one transaction, and repeats it after a transient failure. Work that is not `repeatable`, such
+   * as incrementing a counter, is not repeated once it may have been committed. Default: not repeatable.
    */
   write<Result>(work: Work<Result>, options: CallOptions & { repeatable?: boolean } = {}): Promise<Result> {
     const { driver, perform } = this.#host;
@@ -91,7 +95,7 @@ export class FurtherTables {
     });
   }
 
-  /** Creates the tables and indexes that are missing, under the lock of the store's own migration. */
+  /** Creates missing tables and indexes, under the lock of the store's own migration. */
   migrate(options: CallOptions = {}): Promise<void> {
     const migrate = async (): Promise<void> => {
       await this.#host.ready();
@@ -101,20 +105,20 @@ export class FurtherTables {
     return this.#host.managed(options, migrate);
   }
 
-  /** The statements that `migrate` would run; empty when there is nothing to do. */
+  /** The statements that `migrate` would run; empty if there is nothing to do. */
   planMigration(options: CallOptions = {}): Promise<readonly string[]> {
     const plan = async (): Promise<string[]> => this.#plan(await this.#inspect(), { indexes: true });
     return this.#host.managed(options, plan);
   }
 
-  /** How the tables found differ from the tables needed; empty when they are right. */
+  /** The differences between the tables found and the tables needed; empty if there are none. */
   verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
     return this.#host.managed(options, () => this.#problems());
   }
 
   #isReady(): Promise<void> {
     const ready = this.#ready ?? this.#prepare();
-    // Tables that the caller may still roll back, and failures, are not remembered.
+    // The caller may still roll back these tables, so they are not remembered; nor are failures.
     this.#ready = this.#host.driver.inCallersTransaction?.() === true ? null : ready;
     ready.catch(() => {
       this.#ready = null;
@@ -125,7 +129,7 @@ export class FurtherTables {
   async #prepare(): Promise<void> {
     await this.#host.ready();
     let absent = await this.#absent();
-    // Beside a table that lacks a column, which nothing here can add, no other table is made.
+    // If a table lacks a column, which nothing here can add, no other table is created.
     if (this.#host.autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
       await this.#create({ indexes: false });
       absent = await this.#absent();
@@ -136,7 +140,7 @@ export class FurtherTables {
     }
   }
 
-  /** What is missing, as opposed to there but different. */
+  /** The problems of things that are missing, as opposed to different. */
   async #absent(): Promise<SchemaProblem[]> {
     return (await this.#problems()).filter(({ found }) => found === "nothing");
   }
@@ -159,14 +163,14 @@ export class FurtherTables {
   }
 
   get #names(): string[] {
-    // The store's tables too: what is created follows their collation.
+    // Includes the store's tables: new tables follow their collation.
     return [...Object.values(this.#host.dialect.names), ...this.tables.map((table) => getTableName(table))];
   }
 }
 
 /**
- * Refuses names that a database would cut, so that the table would not be found again, and those that are taken. Names of
- * indexes are shortened where they are used.
+ * Refuses names that are taken, and those that a database would truncate, so that the table would not be found again.
+ * Names of indexes are shortened where they are used.
  */
 function checkNames(tables: readonly Table[], own: readonly string[]): void {
   const taken = new Set(own.map((name) => name.toLowerCase()));
@@ -191,14 +195,14 @@ function checkNames(tables: readonly Table[], own: readonly string[]): void {
   }
 }
 
-/** A store that keeps further tables. */
+/** A store that can keep further tables. */
 interface TablesKeeper {
   furtherTables(options: FurtherTablesOptions): FurtherTables;
 }
 
 /**
- * Keeps tables of another package beside those of a store. Given the handle of a user, `userId` names that user: the
- * tables know no users, so what is read and written for the handle must be confined to it by the package.
+ * Keeps another package's tables beside those of a store. For the handle of a user, `userId` names that user: the
+ * tables know no users, so the package must confine its reads and writes to that user.
  *
  * @throws InvalidArgumentError for a store without SQL tables.
  */

@@ -7,7 +7,7 @@ export interface JsonColumn {
   driverData: unknown;
 }
 
-/** A JSON column. What is bound to it as a string is JSON text already. `table` is named in errors. */
+/** A JSON column. A string bound to it is already JSON text. `table` is named in errors. */
 export function jsonColumn(type: string, table: string, name: string) {
   return {
     dataType: () => type,

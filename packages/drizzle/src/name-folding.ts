@@ -3,22 +3,25 @@ import type { SQL } from "drizzle-orm";
 import { value } from "./sql-parts.ts";
 
 /**
- * A search text as `foldName` makes it, with what folds a stored name as far as the search can tell. Databases fold letters
- * each by its own version of Unicode, or by the language that it is set to, so they are told which letters to replace.
+ * A search text folded by `foldName`, and the letter replacements that fold a stored name as far as the search can
+ * tell. Databases fold letters by their own version of Unicode, or by their configured language, so they are told which
+ * letters to replace.
  */
 export interface FoldedSearch {
   readonly folded: SQL;
-  /** The letters to replace in a stored name, as one text, and what becomes of each, in the same order. */
+  /** The letters to replace in a stored name as one text, and their replacements in the same order. */
   readonly variants: SQL;
   readonly letters: SQL;
   /**
-   * The same as pairs, without those of ASCII, which `lower()` folds alike everywhere. Some are of two empty texts: how many
-   * pairs there are is part of a statement's text, and a few numbers of them make few statements.
+   * The same as pairs, without ASCII letters, which `lower()` folds alike everywhere. Some are pairs of empty texts:
+   * the number of pairs is part of a statement's text, so few numbers make few statements.
    */
   readonly pairs: readonly { readonly variant: SQL; readonly letter: SQL }[];
 }
 
-/** What JavaScript makes of a capital I with a dot. In a stored name it becomes an `i` once the letters are replaced. */
+/**
+ * JavaScript's lower case of a capital I with a dot. In a stored name it becomes an `i` once the letters are replaced.
+ */
 export const dottedI = "i\u0307";
 
 interface Pair {
@@ -31,7 +34,7 @@ const endOfLetters = 0x1f000;
 
 let variants: ReadonlyMap<string, readonly Pair[]> | null = null;
 
-/** The letters that `foldName` changes, by what it makes of them. */
+/** The letters that `foldName` changes, by their folded form. */
 function collectVariants(): ReadonlyMap<string, readonly Pair[]> {
   const codePoints = Array.from({ length: endOfLetters }, (_, codePoint) => codePoint);
   const all = codePoints.map((codePoint) => String.fromCodePoint(codePoint)).join("");
@@ -45,7 +48,7 @@ function collectVariants(): ReadonlyMap<string, readonly Pair[]> {
 
 function pairsOf(search: string): Pair[] {
   const found = (variants ??= collectVariants());
-  // Those of `i` always, since a dot that follows one is no letter of its own.
+  // Always include those of `i`, since a dot after it is not a letter of its own.
   return [...new Set(`i${search}`)].flatMap((letter) => found.get(letter) ?? []);
 }
 
@@ -55,12 +58,12 @@ function paddedPairs(search: string): Pair[] {
   return [...pairs, ...Array.from({ length: length - pairs.length }, () => ({ variant: "", letter: "" }))];
 }
 
-/** How many pairs the search for a name has, which is all that its spelling depends on. */
+/** How many pairs the search for a name has; its spelling depends on nothing else. */
 export function pairsIn(search: string): number {
   return paddedPairs(search).length;
 }
 
-/** A search for a name with so many pairs, with placeholders. */
+/** A search for a name with this many pairs, with placeholders. */
 export function foldedSearch(pairs: number): FoldedSearch {
   return {
     folded: value("sessionName"),
@@ -73,7 +76,7 @@ export function foldedSearch(pairs: number): FoldedSearch {
   };
 }
 
-/** Binds what `foldedSearch` left open, but for the search text itself. */
+/** Binds the placeholders of `foldedSearch`, except the search text itself. */
 export function foldingValues(search: string | null): Record<string, string> {
   if (search === null) {
     return {};

@@ -8,8 +8,8 @@ export interface TableOptions {
   /** The runs table. Default `agno_runs`, or `<sessionTable>_runs` beside a sessions table of another name, as in Agno. */
   runsTable?: string;
   /**
-   * Which indexes the tables get: those that a query of this library needs, or with `"agno"` also all that Agno makes.
-   * Default `"needed"`.
+   * The indexes that the tables get: those that a query of this library needs, or with `"agno"` also all that Agno
+   * creates. Default `"needed"`.
    */
   indexes?: "needed" | "agno";
 }
@@ -22,16 +22,18 @@ export interface TableNames {
 
 const defaultSessions = "agno_sessions";
 
-/** Of a table. Names of indexes are made by adding to it. */
+/** The longest name of a table. Names of indexes are made by adding to it. */
 const longestTableName = 48;
-/** Of anything: Postgres cuts longer names off, and MySQL refuses those of more than 64 characters. */
+/**
+ * The longest name of anything: Postgres truncates longer names, and MySQL refuses those of more than 64 characters.
+ */
 export const longestName = 63;
 
 export function tableNames({ sessionTable = defaultSessions, runsTable }: TableOptions = {}): TableNames {
   const sessions = checkName(sessionTable, "sessionTable");
   const runs = checkName(runsTable ?? (sessions === defaultSessions ? "agno_runs" : `${sessions}_runs`), "runsTable");
   const names = { sessions, runs, versions: "agno_schema_versions" };
-  // Some databases take names that differ in case for the same name, and some take it so on one system and not on another.
+  // Some databases ignore the case of names, and some do so on one system and not on another.
   if (new Set(Object.values(names).map((name) => name.toLowerCase())).size < 3) {
     throw new InvalidArgumentError(
       "runsTable",
@@ -41,14 +43,14 @@ export function tableNames({ sessionTable = defaultSessions, runsTable }: TableO
   return names;
 }
 
-/** The readers of the options that each dialect's tables have; see `readOptions`. */
+/** The readers of the table options that every dialect has; see `readOptions`. */
 export const tableOptionReaders = {
   sessionTable: optional(checkName),
   runsTable: optional(checkName),
   indexes: oneOf("needed", "agno"),
 } satisfies Record<string, OptionReader<unknown>>;
 
-/** Any name is quoted where it is used, so only what no database can hold is refused. */
+/** Checks a name. Names are quoted where they are used, so only those that no database can hold are refused. */
 function checkName(name: unknown, argument: string): string {
   if (typeof name !== "string" || name === "" || !isStorable(name)) {
     throw new InvalidArgumentError(argument, "a table name: non-empty, well-formed text without NUL characters");
@@ -60,8 +62,8 @@ function checkName(name: unknown, argument: string): string {
 }
 
 /**
- * The name of an index as every database can hold it. One that is too long keeps its beginning, and gets a hash of the whole
- * in place of the rest, since what tells two of them apart is at their ends.
+ * Fits the name of an index to every database. A name that is too long keeps its beginning and ends in a hash of the
+ * whole, since two such names differ at their ends.
  */
 export function indexName(name: string): string {
   if (Buffer.byteLength(name) <= longestName) {

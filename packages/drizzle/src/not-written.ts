@@ -1,8 +1,8 @@
 import { DatabaseError } from "@sessiondb/core";
 
 /**
- * A write that the database answered without an error, and did not do, or not in full. The transaction around it is undone.
- * `what` is a sentence about it that names the table.
+ * The error of a write that the database answered without an error but did not do, or not in full. The surrounding
+ * transaction is rolled back. `what` is a sentence about it that names the table.
  */
 export function notWritten(what: string): DatabaseError {
   return new DatabaseError(

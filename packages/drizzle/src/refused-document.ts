@@ -2,13 +2,13 @@ import type { SessionDbError } from "@sessiondb/core";
 import type { Steps } from "./steps.ts";
 
 /**
- * A JSON document that the database does not hold. An adapter knows its column; what the caller calls it, the flow that
- * writes it does.
+ * A JSON document that the database cannot hold. An adapter knows only its column; the flow that writes it knows the
+ * caller's name for it.
  */
 export class RefusedDocument extends Error {
   /** The property of the row, such as `sessionData`. */
   readonly column: string;
-  /** The error for the caller, who gave the row as `argument`. */
+  /** Returns the error for the caller, who passed the row as `argument`. */
   readonly refusal: (argument: string) => SessionDbError;
 
   constructor(column: string, refusal: (argument: string) => SessionDbError) {
@@ -22,7 +22,7 @@ export class RefusedDocument extends Error {
   }
 }
 
-/** Runs a write, and refuses a document by the argument that its column came from. */
+/** Runs a write. Refuses a document under the name of the argument that its column came from. */
 export function* namingArguments<Result>(steps: Steps<Result>, argumentOf: (column: string) => string): Steps<Result> {
   try {
     return yield* steps;

@@ -9,21 +9,21 @@ import { untilAborted } from "./until-aborted.ts";
 /** A driver's error, translated. */
 export interface ClassifiedError {
   readonly error: SessionDbError;
-  /** Whether the same work may succeed in a moment: a lock, a deadlock, a connection that was cut. */
+  /** Whether the same work may succeed in a moment: a lock, a deadlock, a lost connection. */
   readonly transient: boolean;
-  /** Whether the work may have been committed all the same: the connection was lost meanwhile. */
+  /** Whether the work may have been committed nevertheless, since the connection was lost meanwhile. */
   readonly outcomeUnknown?: boolean;
 }
 
-/** An error that the same work would meet again. */
+/** An error that a retry would meet again. */
 export function final(error: SessionDbError): ClassifiedError {
   return { error, transient: false };
 }
 
 export interface WorkOptions {
-  /** Whether doing the work twice does what doing it once does. Default true. */
+  /** Whether doing the work twice has the same effect as doing it once. Default true. */
   readonly repeatable?: boolean;
-  /** Ends the waiting between two tries. */
+  /** Ends the wait between two tries. */
   readonly signal?: Signal;
 }
 
@@ -36,14 +36,14 @@ export interface RetryOptions {
 const firstPause = 2;
 const longestPause = 100;
 
-/** Carries what the caller's own function threw past the classification of the database's errors. */
+/** Carries an error thrown by the caller's own function past the classification of database errors. */
 class CallerFault extends Error {
   override get name(): string {
     return "CallerFault";
   }
 }
 
-/** Calls a function of the caller within `withRetry`: what it throws reaches the caller as it is. */
+/** Calls a function of the caller within `withRetry`: its errors reach the caller unchanged. */
 export function callOut<Result>(call: () => Result): Result {
   try {
     return call();
@@ -52,7 +52,10 @@ export function callOut<Result>(call: () => Result): Result {
   }
 }
 
-/** Work of the caller within `withRetry`: what it throws itself, as opposed to its statements, reaches the caller as it is. */
+/**
+ * Wraps the caller's work within `withRetry`: its own errors, as opposed to its statements', reach the caller
+ * unchanged.
+ */
 export function callOutWork<Result>(work: Work<Result>): Work<Result> {
   return function* guarded(on) {
     const faults = new Set<unknown>();
@@ -69,7 +72,7 @@ export function callOutWork<Result>(work: Work<Result>): Work<Result> {
   };
 }
 
-/** Runs a statement, and notes its failure before anyone else sees it. */
+/** Runs a statement, and records its failure before anyone else sees it. */
 function noted<Value>(run: () => Awaitable<Value>, faults: Set<unknown>): Awaitable<Value> {
   const note = (error: unknown): never => {
     faults.add(error);
@@ -84,8 +87,8 @@ function noted<Value>(run: () => Awaitable<Value>, faults: Set<unknown>): Awaita
 }
 
 /**
- * Runs work, and runs it again while its failures are transient, with growing pauses of random length. Work that is not
- * repeatable, such as counting up, is not run again once it may have been committed.
+ * Runs work, and repeats it while its failures are transient, with growing pauses of random length. Work that is not
+ * repeatable, such as incrementing a counter, is not repeated once it may have been committed.
  */
 export async function withRetry<Result>(
   work: () => Awaited<Result> | Promise<Result>,
