@@ -5,7 +5,7 @@ import { isStorable, oneOf, optional, type OptionReader } from "@sessiondb/core/
 export interface TableOptions {
   /** The sessions table. Default `agno_sessions`. */
   sessionTable?: string;
-  /** The runs table. Default `agno_runs`, or `<sessionTable>_runs` beside a sessions table of another name, as in Agno. */
+  /** The runs table. Default `agno_runs`, or `<sessionTable>_runs` for a sessions table of another name, as in Agno. */
   runsTable?: string;
   /**
    * The indexes that the tables get: those that a query of this library needs, or with `"agno"` also all that Agno

@@ -32,7 +32,7 @@ import type { StatementSets } from "./statement-sets.ts";
 import { readable } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
-/** A session with its runs, which are decoded once it is clear that the session may be seen. */
+/** A session with its runs, which are decoded only once the session may be seen. */
 export interface WholeSession {
   readonly session: RawSession;
   readonly runs: () => Run[];
@@ -41,15 +41,15 @@ export interface WholeSession {
 /** A run to write. */
 export interface PutRun {
   readonly run: RunRow<string>;
-  /** Whether a run that is stored takes the time given. */
+  /** Whether a stored run takes over the given creation time. */
   readonly keepsTime?: boolean;
-  /** What the caller calls the run. */
+  /** The caller's name for the run. */
   readonly argument?: string;
 }
 
 /** The contract's operations on runs, as steps in a transaction. */
 export class RunFlows {
-  /** Whether the runs table holds all runs there are. */
+  /** Whether the runs table holds all runs that exist. */
   readonly areAllRows: boolean = true;
   protected readonly reads: SessionReads;
   protected readonly writes: SessionWrites;
@@ -66,7 +66,7 @@ export class RunFlows {
     return found && { session: found.session, runs: () => this.decode(found.runs) };
   }
 
-  /** The sessions of a page, by their ids; one that is gone since the page was read is not among them. */
+  /** The sessions of a page, by id, without those deleted since the page was read. */
   *withRuns(
     on: SqlConnection,
     page: readonly ListedRow[],
@@ -86,7 +86,7 @@ export class RunFlows {
     }
   }
 
-  /** Why a run was not written. */
+  /** Returns the reason why a run was not written. */
   *refusal(on: SqlConnection, { runId, sessionId }: RunRow<string>): Steps<SessionDbError> {
     const [stored] = yield* this.reads.runsById(on, [runId]);
     return stored !== undefined && stored.sessionId !== sessionId
@@ -94,24 +94,24 @@ export class RunFlows {
       : notWritten(`Run ${JSON.stringify(runId)} was not written to ${this.names.runs}.`);
   }
 
-  /** What a turn's conditions and `deleteRunsAfter` look at. */
+  /** The runs that a turn's conditions and `deleteRunsAfter` examine. */
   *turnRuns(on: SqlConnection, { run, conditions, deleteAfter }: RunWrite): Steps<TurnRun[]> {
     const named = [conditions?.newest, deleteAfter].flatMap((each) => each?.runId ?? []);
     const from = deleteAfter?.runId === null ? "the first" : named;
     return yield* this.reads.turnRuns(on, run, { from, any: conditions?.newest?.runId === null });
   }
 
-  /** Moves a run to the place that runs deleted before it have left. */
+  /** Moves a run to the place freed by the deletion of runs before it. */
   moveRun(on: SqlConnection, { runId }: RunRow<string>, place: number): Steps<void> {
     return this.writes.setRunIndex(on, runId, place);
   }
 
-  /** Deletes runs of a session that is locked. */
+  /** Deletes runs of a locked session. */
   *deleteRuns(on: SqlConnection, _sessionId: string, runIds: readonly string[]): Steps<void> {
     yield* this.#deleteRows(on, runIds);
   }
 
-  /** Deletes the rows of runs, as far as they are still there. */
+  /** Deletes the rows of runs that still exist. */
   *#deleteRows(on: SqlConnection, runIds: readonly string[]): Steps<void> {
     const deleted = yield* this.writes.deleteRuns(on, runIds);
     const left = deleted < runIds.length ? yield* this.reads.runsById(on, runIds) : [];
@@ -124,7 +124,7 @@ export class RunFlows {
     const { runId, userId } = scope;
     const sessionId = scope.sessionId ?? (yield* this.findRun(on, scope))?.sessionId ?? null;
     const session = sessionId === null ? null : yield* this.reads.lockSession(on, sessionId);
-    // Read under the lock: the one that held it may have changed or deleted the run.
+    // Read under the lock: its previous holder may have changed or deleted the run.
     const found = session === null ? null : yield* this.findRun(on, scope);
     if (session === null || found === null || found.sessionId !== session.sessionId) {
       return null;
@@ -154,7 +154,7 @@ export class RunFlows {
     return row === undefined ? null : this.visible(row, userId);
   }
 
-  /** A run for a user who may see it. */
+  /** Returns a run to a user who may see it, else null. */
   protected visible(row: RunOfSession, userId: string | null): Run | null {
     return userId === null || row.ownerId === userId ? parseRun(row, this.names.runs) : null;
   }
@@ -182,8 +182,8 @@ export class RunFlows {
   }
 
   /**
-   * Deletes rows of runs. Locks their sessions, and the further ones of `sessionIds`. Returns the ids of the runs deleted, and
-   * of the sessions of which runs may be deleted.
+   * Deletes rows of runs. Locks their sessions and those of `sessionIds`. Returns the ids of the deleted runs, and of
+   * the sessions whose runs may be deleted.
    */
   protected *removeRows(
     on: SqlConnection,
@@ -205,15 +205,15 @@ export class RunFlows {
   }
 
   /**
-   * Where the page starts. Deleting runs renumbers the others, so in a session the place of the cursor's run is looked up;
-   * a run that was deleted itself has none.
+   * The start of the page. Deleting runs renumbers the others, so in a session the current place of the cursor's run is
+   * looked up. A deleted run has none.
    */
   *#currentPlace(on: SqlConnection, { sessionId, userId }: RunListQuery, position: RunPosition): Steps<RunPosition> {
     if (sessionId === null) {
       return position;
     }
     const [run] = yield* this.reads.runsById(on, [position.runId]);
-    // Of another user's session it is not told whether it has that run.
+    // Do not reveal whether another user's session has that run.
     if (run === undefined || run.sessionId !== sessionId || (userId !== null && run.ownerId !== userId)) {
       throw goneCursor();
     }

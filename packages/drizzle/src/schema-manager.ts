@@ -11,7 +11,7 @@ import { withRetry } from "./retry.ts";
 import type { FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver } from "./sql-driver.ts";
 
-/** Chooses the flows for the tables as they were found. */
+/** Chooses the flows for the tables found. */
 export interface FlowChoice {
   /** Whether the tables can be read though something is absent from them. */
   canRead(absent: readonly SchemaProblem[], found: FoundSchema): boolean;
@@ -25,7 +25,7 @@ export interface SchemaManagerOptions {
   readonly autoMigrate: boolean;
 }
 
-/** How tables found differ from those needed. */
+/** The differences between the tables found and those needed. */
 export function schemaProblems(
   tables: readonly Table[],
   found: FoundSchema,
@@ -45,7 +45,7 @@ export function schemaProblems(
   });
 }
 
-/** Creates what a plan says, but not in the caller's transaction: on some databases that would commit it. */
+/** Runs a plan, but not in the caller's transaction, which some databases would commit. */
 export async function applyPlan(
   driver: SqlDriver,
   tables: readonly string[],
@@ -64,7 +64,7 @@ const columnAdvice =
   "Add what is missing, change what is of another type, or name another table with sessionTable and runsTable.";
 const unfitAdvice = "Change these tables, or name others with sessionTable and runsTable. Nothing was read or written.";
 
-/** For how long, in milliseconds, the tables are not looked at again because something is missing in them. */
+/** How long to wait, in milliseconds, before looking again at tables that lack something. */
 const trustedFor = 100;
 
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
@@ -84,12 +84,14 @@ export class SchemaManager {
     this.#autoMigrate = autoMigrate;
   }
 
-  /** The flows for the tables, after creating what is missing if that is allowed. A schema that is right meets no DDL. */
+  /**
+   * Returns the flows for the tables, after creating what is missing if allowed. Runs no DDL if the schema is right.
+   */
   ready(): Promise<Flows> {
     this.#flows ??= this.#prepare().then(
       (flows) => {
-        // Whoever may create what is missing can do so at any time, so its absence is not remembered; nor are tables that
-        // the caller may still roll back.
+        // Missing things may be created at any time, so their absence is not remembered; nor are tables that the caller
+        // may still roll back.
         if (!flows.isWritable || this.#driver.inCallersTransaction?.() === true) {
           this.#flows = null;
         }
@@ -108,12 +110,12 @@ export class SchemaManager {
     this.#flows = null;
   }
 
-  /** Whether it is a while ago that the tables were looked at. */
+  /** Whether some time has passed since the tables were last inspected. */
   get mayHaveChanged(): boolean {
     return performance.now() - this.#lookedAt > trustedFor;
   }
 
-  /** How often tables were missing and were made. */
+  /** How often missing tables were created. */
   get timesMade(): number {
     return this.#timesMade;
   }
@@ -139,7 +141,7 @@ export class SchemaManager {
       throw new SchemaMismatchError(found.unfit, unfitAdvice);
     }
     let absent = this.#absentOf(found);
-    // Beside a table that lacks a column, which nothing here can add, no other table is made.
+    // If a table lacks a column, which nothing here can add, no other table is created.
     if (this.#autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
       try {
         await this.#apply({ indexes: false });
@@ -164,7 +166,7 @@ export class SchemaManager {
     return [...schemaProblems([sessions, runs], found, this.#dialect), ...(found.unfit ?? [])];
   }
 
-  /** What is missing, and what cannot serve in its place, as many a column of another type does. */
+  /** The problems of things that are missing or that cannot serve in their place. Many columns of another type can. */
   #absentOf(found: FoundSchema): SchemaProblem[] {
     const { sessions, runs } = this.#dialect.tables;
     const serves = (wanted: Column, type: string): boolean => this.#dialect.spoils?.(wanted, type) !== true;

@@ -7,42 +7,42 @@ import { runAsync } from "./steps.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { within } from "./within.ts";
 
-/** A connection to a server while one operation uses it. */
+/** A connection to a server during one operation. */
 export interface ServerConnection extends SqlConnection {
-  /** Whether it must not be used again: an error has shown that, or a statement on it was given up. */
+  /** Whether it must not be used again, after a fatal error or an abandoned statement. */
   readonly broken: boolean;
-  /** Stops waiting for the statement under way, which breaks the connection. */
+  /** Stops waiting for the running statement, which breaks the connection. */
   giveUp(): void;
   begin(): Promise<void>;
   commit(): Promise<void>;
-  /** Undoes the transaction after an error. Rejects only with an error that tells more than that one. */
+  /** Undoes the transaction after an error. Rejects only with an error that is more informative than the given one. */
   rollback(error: unknown): Promise<void>;
 }
 
-/** A connection to use alone until it is released. */
+/** A connection for exclusive use until it is released. */
 export interface Lease<Connection> {
   readonly connection: Connection;
   release(): void;
 }
 
-/** Where connections come from: a pool, or one connection of the caller's. */
+/** The source of connections: a pool, or the caller's one connection. */
 export interface ServerConnections<Connection> {
-  /** Whether all happens in a transaction that the caller began, and ends. */
+  /** Whether all work happens in a transaction that the caller began and will end. */
   readonly inTransaction: boolean;
-  /** How long `acquire` may take; null where operations wait for their turn. */
+  /** How long `acquire` may take; null if operations wait for their turn. */
   readonly wait: { readonly milliseconds: number; readonly expired: () => never } | null;
   acquire(): Promise<Lease<Connection>>;
   close(): Promise<void>;
 }
 
-/** What begins and ends a transaction inside the caller's. */
+/** The statements that begin and end a transaction inside the caller's. */
 export const savepoint = {
   begin: "savepoint sessiondb",
   commit: "release savepoint sessiondb",
   rollback: "rollback to savepoint sessiondb",
 } as const;
 
-/** The connection was lost while it committed: the server may have committed all the same. */
+/** The connection was lost during COMMIT, which the server may have completed. */
 class UncertainCommit extends Error {
   override get name(): string {
     return "UncertainCommit";
@@ -50,9 +50,9 @@ class UncertainCommit extends Error {
 }
 
 /**
- * The driver of a server's database. Work whose signal aborts while a statement runs gives its connection up. In the
- * caller's transaction each operation is a savepoint, so that one that fails leaves the transaction sound: a statement
- * under way is waited for, and nothing is retried.
+ * The driver of a server's database. Work gives up its connection if its signal aborts during a statement. In the
+ * caller's transaction each operation is a savepoint, so a failed one leaves the transaction usable: a running
+ * statement is awaited, and nothing is retried.
  */
 export abstract class ServerDriver<Connection extends ServerConnection> implements SqlDriver {
   readonly patience: number;
@@ -60,11 +60,11 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
 
   constructor(connections: ServerConnections<Connection>, retryTimeout: number) {
     this.#connections = connections;
-    // A transaction that failed is over: only who began it can begin another.
+    // A failed transaction is over: only the caller who began it can begin another.
     this.patience = connections.inTransaction ? 0 : retryTimeout;
   }
 
-  /** Without a transaction: what must be read at one moment is read by one statement. */
+  /** Reads without a transaction: data that must be from the same moment is read by one statement. */
   read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
     return this.use((on) => this.#run(on, work, signal), signal);
   }
@@ -90,10 +90,10 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     return this.#connections.close();
   }
 
-  /** Checks a connection, or sets it up, before it is used. */
+  /** Checks a connection or sets it up before it is used. */
   protected abstract prepare(on: Connection): Promise<void>;
 
-  /** Classifies what the database's client threw. */
+  /** Classifies an error of the database's client. */
   protected abstract translate(error: unknown): ClassifiedError;
 
   protected async use<Result>(work: (on: Connection) => Promise<Result>, signal?: Signal): Promise<Result> {
@@ -118,7 +118,7 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
         await on.commit();
         return result;
       } catch (error) {
-        // A COMMIT that fails ends the transaction; a savepoint that is not released is still there.
+        // A failed COMMIT ends the transaction, but a savepoint that failed to release still exists.
         if (!on.broken && !(isOwn && isCommitting)) {
           await on.rollback(error);
         }
@@ -150,7 +150,7 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     try {
       return await (wait === null ? acquired : within(acquired, wait.milliseconds, wait.expired));
     } catch (error) {
-      // A connection that comes too late is handed out all the same.
+      // A connection that arrives too late is still handed out.
       acquiring.then(
         (late) => late.release(),
         () => {},
@@ -160,10 +160,10 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
   }
 }
 
-/** What was begun last on each connection: stores of one connection share its savepoint and transactions. */
+/** The last operation begun on each connection: stores of one connection share its savepoint and transactions. */
 const lastOn = new WeakMap<object, Promise<void>>();
 
-/** Waits until all before it on a connection of the caller's are done. Resolves with what ends the turn. */
+/** Waits for all earlier operations on the caller's connection. Resolves with a function that ends this turn. */
 export async function takeTurn(connection: object): Promise<() => void> {
   const previous = lastOn.get(connection);
   let done = (): void => {};
@@ -175,13 +175,13 @@ export async function takeTurn(connection: object): Promise<() => void> {
   return done;
 }
 
-/** Refuses values that are together more bytes than one statement may have. */
+/** Refuses values whose total size exceeds the limit of one statement. */
 export function checkSize(
   values: readonly unknown[],
   { what, limit, advice }: { readonly what: string; readonly limit: number; readonly advice: string },
 ): void {
   const texts = values.filter((each) => typeof each === "string");
-  // UTF-8 takes at most three bytes for each UTF-16 unit, so short texts need no counting.
+  // A UTF-16 unit takes at most three bytes of UTF-8, so short texts need no counting.
   if (texts.reduce((sum, text) => sum + text.length * 3, 0) > limit) {
     const size = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     if (size > limit) {

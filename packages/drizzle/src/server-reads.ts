@@ -15,21 +15,24 @@ import { byShape, once } from "./statement-set.ts";
 import { Statement } from "./statement.ts";
 import type { Steps } from "./steps.ts";
 
-/** Which runs of a session are wanted. */
+/** A selection of a session's runs. */
 export interface WantedRuns {
   readonly sessionId: string;
   readonly wanted: Exclude<RunsWanted, "none">;
 }
 
 /**
- * The reads of databases whose statements cost a round trip. Sessions with their runs are one statement: a row for each
- * session and one for each run, which has nothing in the columns of a session, so that nothing is repeated.
+ * The reads of databases where each statement costs a round trip. One statement reads sessions with their runs: a row
+ * for each session, and one for each run with the session's columns empty, so that nothing is repeated.
  */
 export abstract class ServerReads extends SessionReads {
-  /** Selects the newest runs after a condition on their session: `limit` of them, and what shows whether more tie. */
+  /**
+   * Selects the newest runs, to follow a condition on their session: `limit` of them, and enough to show whether more
+   * tie.
+   */
   protected abstract get newest(): SQL;
 
-  /** The runs wanted of those that were read, in the session's order. */
+  /** The wanted runs among those read, in the session's order. */
   protected abstract inOrder(on: SqlConnection, runs: StoredRun[], wanted: WantedRuns): Steps<StoredRun[]>;
 
   /** Statements, made by `union`, that together read the sessions of a page and their runs. */
@@ -90,7 +93,7 @@ export abstract class ServerReads extends SessionReads {
       for (const run of runs) {
         const ofSession = runsOf.get(run.sessionId);
         if (ofSession === undefined) {
-          // A table of Agno's may compare ids without case, and a run spell its session's otherwise.
+          // Agno's tables may compare ids without case, so a run may spell its session's id differently.
           return yield* super.withRuns(on, page, wanted);
         }
         ofSession.push(run);

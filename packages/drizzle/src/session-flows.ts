@@ -68,13 +68,13 @@ export class SessionFlows {
     if (query.participantId !== null || query.runStatuses !== null || query.includeRunCount) {
       yield* this.#runs.requireRows(on, "Sessions can be listed by their runs, and runs be counted,");
     }
-    // One row more than asked for tells whether the list goes on.
+    // One extra row shows whether the list continues.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
-    // Where a page ends in a row without a place, the list cannot go on, and says so.
+    // A list cannot continue after a row without a place, so that row is an error at the end of a page.
     const page = pageOfRows(rows, query, (row) => sessionPosition(readable(row), query.sortBy));
     const readableRows = page.items.filter(isReadable);
     const whole = query.runs === "none" ? null : yield* this.#runs.withRuns(on, readableRows, query.runs);
-    // A session that was deleted since the page was read, or is another user's now, is not on it any more.
+    // Leave out sessions that were deleted or changed owner since the page was read.
     const isThere = (row: ListedRow): boolean => {
       const found = whole?.get(row.sessionId);
       return whole === null || !isReadable(row) || (found !== undefined && isVisible(found.session, query));
@@ -102,7 +102,7 @@ export class SessionFlows {
 
   *writeSessions(on: SqlConnection, writes: readonly SessionWrite[]): Steps<SessionHeader[]> {
     const outcomes = new Map<SessionWrite, SessionHeader | SessionDbError>();
-    // In the order of their ids, so that two calls with the same sessions wait for each other instead of both failing.
+    // Go in the order of ids, so that two calls with the same sessions wait for each other instead of both failing.
     for (const write of writes.toSorted(bySessionId)) {
       outcomes.set(write, yield* this.#writeSession(on, write));
     }
@@ -156,7 +156,7 @@ export class SessionFlows {
     return decodeHeader(withColumns(stored, columns));
   }
 
-  /** Deletes sessions with the rows of other tables that go with them. */
+  /** Deletes sessions and their rows in other tables. */
   *removeSessions(
     on: SqlConnection,
     { selection, deletion }: { selection: SessionSelection; deletion: Deletion },
@@ -169,7 +169,7 @@ export class SessionFlows {
     }
     const deleted = yield* this.#writes.deleteSessions(on, sessionIds, deletion);
     if (deleted < sessionIds.length) {
-      // They were locked, so nobody else has deleted them. Their runs come back with the rollback.
+      // They were locked, so nobody else can have deleted them. The rollback restores their runs.
       throw notWritten(
         `${sessionIds.length - deleted} of ${sessionIds.length} sessions were not deleted from ${this.#sets.names.sessions}.`,
       );
@@ -189,7 +189,7 @@ export class SessionFlows {
       const locked = yield* this.#reads.lockSessions(on, conditions, limit);
       const ids = locked.map(({ sessionId }) => sessionId);
       const found = byRuns && ids.length > 0 ? yield* this.#reads.stillMatching(on, conditions, ids) : locked;
-      // Other processes may have deleted or changed all that this one waited for, and there may be more.
+      // Other processes may have deleted or changed all sessions that this one waited for, and there may be more.
       if (found.length > 0 || (yield* this.#reads.countSessions(on, conditions)) === 0) {
         return found.map(({ sessionId }) => sessionId);
       }

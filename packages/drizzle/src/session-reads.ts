@@ -57,18 +57,18 @@ export interface SessionWithRuns {
 }
 
 export type SessionIdentity = Pick<SessionRow, "sessionId" | "userId">;
-/** What a turn's conditions look at. */
+/** The columns that a turn's conditions examine. */
 export type TurnRun = Pick<RunRow, "runId" | "sessionId" | "parentRunId" | "status" | "runIndex" | "createdAt">;
 
 /** Every statement that reads, on every SQL database. */
 export class SessionReads extends StatementSet {
   readonly #tables = byShape((tables: readonly OutsideTable[]) => this.write(this.dialect.findTables(tables)));
 
-  /** Which tables are there, by name, each with the rights to it that are missing; null for none that are known of. */
+  /** The tables that exist, by name, each with the rights to it that are missing; null if none are known to be. */
   *findTables(on: SqlConnection, tables: readonly OutsideTable[]): Steps<ReadonlyMap<string, string | null>> {
     const rows = (yield* this.raw(on, this.#tables(tables), {})) as [name: string, missing: string | null][];
     const found = new Map(rows.map(([name, missing]) => [name.toLowerCase(), missing]));
-    // Some databases find a name whatever its case, and return it as it is stored.
+    // Some databases match names regardless of case, and return them as stored.
     return new Map(
       tables.flatMap(({ name }) => {
         const missing = found.get(name.toLowerCase());
@@ -81,7 +81,7 @@ export class SessionReads extends StatementSet {
     return (this.dialect.following ?? following)(columns, names, order);
   }
 
-  /** A session with the runs wanted of its rows, or null. A dialect may spell it as one statement. */
+  /** A session with the wanted runs among its rows, or null. A dialect may use one statement for it. */
   *sessionWithRuns(on: SqlConnection, sessionId: string, wanted: RunsWanted): Steps<SessionWithRuns | null> {
     const session = yield* this.session(on, sessionId);
     return session && { session, runs: yield* this.runsOf(on, sessionId, wanted) };
@@ -95,8 +95,8 @@ export class SessionReads extends StatementSet {
   }
 
   /**
-   * The sessions of a page with their runs, each of one moment; a session that is gone by then is not among them. Here all
-   * is read on one snapshot. A dialect whose statements cost a round trip reads both anew by one statement.
+   * The sessions of a page with their runs, each from one moment, without sessions deleted by then. Here all is read in
+   * one snapshot. A dialect whose statements cost a round trip reads both anew in one statement.
    */
   *withRuns(
     on: SqlConnection,
@@ -122,7 +122,7 @@ export class SessionReads extends StatementSet {
     return (yield* this.rows(on, this.#session({ isLocked: false }), { sessionId }))[0] ?? null;
   }
 
-  /** It is not parsed yet: who may not see a session is not told that it cannot be read. */
+  /** Locks a session without parsing it: a user who may not see it must not learn that it is unreadable. */
   *lockSession(on: SqlConnection, sessionId: string): Steps<RawSession | null> {
     return (yield* this.rows(on, this.#session({ isLocked: true }), { sessionId }))[0] ?? null;
   }
@@ -139,14 +139,14 @@ export class SessionReads extends StatementSet {
   });
 
   /**
-   * Locks sessions, in the order of their ids, so that two deletes of the same sessions never wait for each other. Their
-   * documents are not looked at: a session that cannot be read can still be deleted.
+   * Locks sessions in the order of their ids, so that two deletes of the same sessions never deadlock. Their documents
+   * are not read, so an unreadable session can still be deleted.
    */
   lockIdentities(on: SqlConnection, sessionIds: readonly string[]): Steps<SessionIdentity[]> {
     return this.#rowsById(on, sessionIds.toSorted(), { statement: this.#lockIdentities });
   }
 
-  /** The rows of these ids, by as many statements as they take. */
+  /** The rows of these ids, in as many statements as needed. */
   *#rowsById<Row>(
     on: SqlConnection,
     ids: readonly string[],
@@ -164,7 +164,7 @@ export class SessionReads extends StatementSet {
     const timestamp = sessionTimestamp(sessions, sortBy);
     const keys = [timestamp, byBytes(this.dialect, sessions.sessionId)];
     const rest = isResumed ? this.following(keys, ["startTimestampOf", "startSessionId"], order) : null;
-    // SQLite finds no place in the index of an expression by comparing a pair.
+    // SQLite cannot seek in the index of an expression by comparing a pair.
     const bound = sql`${timestamp} ${order === "asc" ? sql`>=` : sql`<=`} ${value("startTimestampOf")}`;
     const conditions = sessionConditions(this.dialect, where);
     return this.select<ListedRow>(
@@ -175,7 +175,7 @@ export class SessionReads extends StatementSet {
     );
   });
 
-  /** The rows of a page in `readingOrder`, and one more if the list goes on. They are not parsed yet. */
+  /** The rows of a page in `readingOrder`, plus one if the list continues. They are not parsed yet. */
   *sessions(on: SqlConnection, query: SessionListQuery): Steps<ListedRow[]> {
     return yield* this.listed(on, this.#sessions(sessionListShape(query)), listValues(query));
   }
@@ -224,8 +224,8 @@ export class SessionReads extends StatementSet {
   });
 
   /**
-   * Which of some locked sessions meet conditions on their runs now. The statement that locked them looked at the runs
-   * before it waited.
+   * The locked sessions that meet the conditions on their runs now. The statement that locked them read the runs before
+   * it waited.
    */
   stillMatching(
     on: SqlConnection,
@@ -251,7 +251,7 @@ export class SessionReads extends StatementSet {
     return yield* this.rows(on, this.#allRuns(), { sessionId });
   }
 
-  /** "not null" makes SQLite take the index on (session_id, run_index) even where it has no statistics. */
+  /** "not null" makes SQLite use the index on (session_id, run_index) even without statistics. */
   readonly #historyRuns = byShape(({ index, order }: { index: "null" | "not null"; order: "index" | "total" }) => {
     const { runs } = this.dialect.tables;
     return this.select(
@@ -275,7 +275,9 @@ export class SessionReads extends StatementSet {
     return newest.toReversed();
   }
 
-  /** By `run_index` alone, which its index gives without sorting; the other keys are asked for only where runs tie. */
+  /**
+   * Orders by `run_index` alone, which its index provides without a sort; the other keys are needed only if runs tie.
+   */
   *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
     const byIndex = this.#historyRuns({ index: "not null", order: "index" });
     const rows = yield* this.rows(on, byIndex, { sessionId, limit: limit + 1 });
@@ -307,18 +309,21 @@ export class SessionReads extends StatementSet {
         );
   });
 
-  /** The rows of a page in `readingOrder`, and one more if the list goes on. */
+  /** The rows of a page in `readingOrder`, plus one if the list continues. */
   *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
     return yield* this.listed(on, this.#runs(runListShape(query)), runListValues(query));
   }
 
-  /** Across sessions: each column that may name the component has an index in the list's order, so they are merged. */
+  /**
+   * Reads across sessions: each column that may name the component has an index in the list's order, so these are
+   * merged.
+   */
   #runsOfComponent({ where, order }: RunListShape, rest: SQL | null): Statement<StoredRun> {
     const { runs } = this.dialect.tables;
     const selection = runSelection(runs);
     const keys = [sql`${runs.createdAt}`, byBytes(this.dialect, runs.runId)];
     const parts = runComponents(runs).map((column, index, columns) => {
-      // A run that two columns name comes once.
+      // A run that two columns name appears once.
       const before = columns
         .slice(0, index)
         .map((each) => sql` and (${each} is null or ${each} <> ${value("componentId")})`);
@@ -379,8 +384,9 @@ export class SessionReads extends StatementSet {
   });
 
   /**
-   * What a turn's conditions look at, in the session's order: the runs of that id and of those named, in whatever session
-   * they are, and all others of the session from the first of the runs named on; with `any`, also one run of the session.
+   * The runs that a turn's conditions examine, in the session's order: the run with that id and those named, in
+   * whatever session they are, and all others of the session from the first named run on; with `any`, also one run of
+   * the session.
    */
   *turnRuns(
     on: SqlConnection,
@@ -404,7 +410,7 @@ export class SessionReads extends StatementSet {
     return found.toSorted(byPosition);
   }
 
-  /** Whether runs are stored under the id of a session. */
+  /** Whether any runs are stored under the id of a session. */
   *hasRuns(on: SqlConnection, sessionId: string): Steps<boolean> {
     return (yield* this.#anyRun(on, sessionId)).length > 0;
   }
@@ -422,7 +428,7 @@ export class SessionReads extends StatementSet {
   }
 }
 
-/** Before all runs, those without index included. */
+/** A place before all runs, including those without an index. */
 const noPlace = Number.NEGATIVE_INFINITY;
 
 function turnSelection(runs: SqlDialect["tables"]["runs"]): Selection<TurnRun> {
@@ -433,7 +439,7 @@ function turnSelection(runs: SqlDialect["tables"]["runs"]): Selection<TurnRun> {
 export type SessionListShape = ReturnType<typeof sessionListShape>;
 export type RunListShape = ReturnType<typeof runListShape>;
 
-/** What the statement of a list of sessions is rendered from. */
+/** The shape of the statement for a list of sessions. */
 export function sessionListShape(query: SessionListQuery) {
   const { sortBy, start, includeRunCount } = query;
   const order = readingOrder(query);
@@ -442,7 +448,7 @@ export function sessionListShape(query: SessionListQuery) {
   return { where: sessionShape(query, { isOrdered: true, after }), sortBy, order, isResumed, includeRunCount };
 }
 
-/** What the statement of a list of runs is rendered from. */
+/** The shape of the statement for a list of runs. */
 export function runListShape(query: RunListQuery) {
   return { where: runShape(query), order: readingOrder(query), isResumed: query.start !== null };
 }

@@ -9,12 +9,12 @@ import { byShape, once, StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
 /**
- * Whether a turn was stored at once, or which row stood against it: a session that is missing, unowned, foreign or without
+ * Whether a turn was stored at once, or which row prevented it: a session that is missing, unowned, foreign or without
  * the component that the turn fills in, or a run of another session.
  */
 export type AppendOutcome = "stored" | "session refused" | "run refused";
 
-/** What tells the turns apart that may be stored at once in one way. */
+/** The properties that distinguish turns which may be stored at once. */
 export interface TouchShape {
   readonly isOwned: boolean;
   /** The columns that the turn would fill in. */
@@ -23,7 +23,9 @@ export interface TouchShape {
 
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
 export class SessionWrites extends StatementSet {
-  /** The turn of a session that exists and may be written: touches it and puts the run. Else nothing is written. */
+  /**
+   * Stores a turn of a session that exists and may be written: touches it and puts the run. Otherwise writes nothing.
+   */
   *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     if (!(yield* this.touchSession(on, session, unixSeconds()))) {
       return "session refused";
@@ -42,14 +44,14 @@ export class SessionWrites extends StatementSet {
     );
   });
 
-  /** Marks a session as just used. False unless it is stored with this type and owner, and lacks nothing to fill in. */
+  /** Marks a session as just used. False unless it is stored with this type and owner and has nothing to fill in. */
   *touchSession(on: SqlConnection, session: SessionRow<string>, now: number): Steps<boolean> {
     const { sessionId, sessionType, userId: ownerId } = session;
     const values = { sessionId, sessionType, ownerId, now };
     return (yield* this.affected(on, this.#touch(touchShape(session)), values)) > 0;
   }
 
-  /** Which stored session a turn may touch at once. */
+  /** The condition on a stored session that a turn may touch at once. */
   protected touchable({ isOwned, filled }: TouchShape): SQL {
     const { sessionId, sessionType, userId } = this.dialect.tables.sessions;
     const owner = isOwned ? sql`= ${value("ownerId")}` : sql`is null`;
@@ -66,7 +68,7 @@ export class SessionWrites extends StatementSet {
       : sql`${column} is not null`;
   }
 
-  /** What an insert does with a row whose key is stored: takes over one column of the new row. */
+  /** Used by an insert whose key is stored: takes over one column of the new row. */
   replaceStored(key: Column, column: Column): SQL {
     return sql`on conflict (${bare(key)}) do update set ${bare(column)} = excluded.${bare(column)}`;
   }
@@ -78,12 +80,12 @@ export class SessionWrites extends StatementSet {
     );
   });
 
-  /** False when the session exists, and when runs are stored under its id without it, which would become its own. */
+  /** False if the session exists, or if orphaned runs are stored under its id, which would become its own. */
   *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
     return (yield* this.affected(on, this.#insertSession(), { ...session })) > 0;
   }
 
-  /** What is inserted for a session: a row, or none where its id has runs. */
+  /** The row to insert for a session, or none if its id has runs. */
   protected newSession(): SQL {
     const { sessions, runs } = this.dialect.tables;
     const columns: Record<string, Column> = getTableColumns(sessions);
@@ -98,7 +100,7 @@ export class SessionWrites extends StatementSet {
     return this.write(sql`update ${sessions} set ${list(assignments)} where ${sessions.sessionId} = ${value("id")}`);
   });
 
-  /** Changes a session that is locked. */
+  /** Changes a locked session. */
   *updateSession(on: SqlConnection, sessionId: string, columns: Partial<SessionRow<string>>): Steps<void> {
     const statement = this.#updateSession(Object.keys(columns) as (keyof SessionRow)[]);
     if ((yield* this.affected(on, statement, { ...columns, id: sessionId })) !== 1) {
@@ -113,18 +115,18 @@ export class SessionWrites extends StatementSet {
   });
 
   /**
-   * Adds or replaces a run. A run that is stored keeps its place and, unless `keepsTime`, its creation time; a new one
-   * without `runIndex` goes after the last. False when nothing was written, most likely since the run id belongs to another
+   * Adds or replaces a run. A stored run keeps its place and, unless `keepsTime`, its creation time; a new one without
+   * `runIndex` goes after the last. False if nothing was written, most likely because the run id belongs to another
    * session.
    */
   *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
     return (yield* this.affected(on, this.#putRun({ keepsTime }), { ...run })) > 0;
   }
 
-  /** The index given to a run, or the one after the session's last. */
+  /** The given index of a run, or the one after the session's last. */
   protected placeOfRun(): SQL {
     const { runs } = this.dialect.tables;
-    // A whole number that can be read, whatever another program has stored as the last place.
+    // A readable whole number, whatever another program has stored as the last place.
     const last = sql`max(${runs.runIndex})`;
     const most = sql.raw(String(Number.MAX_SAFE_INTEGER));
     const next = sql`case when ${last} >= ${most} then ${most} else coalesce(cast(${last} as bigint) + 1, 0) end`;
@@ -132,7 +134,7 @@ export class SessionWrites extends StatementSet {
       select ${next} from ${runs} where ${runs.sessionId} = ${value("sessionId")}))`;
   }
 
-  /** What an insert does with a run that is stored: replaces it in its place, unless it is in another session. */
+  /** Used by an insert whose run is stored: replaces it in its place, unless it is in another session. */
   protected replaceRun(keepsTime = false): SQL {
     const { runs } = this.dialect.tables;
     const assignments = [
@@ -143,7 +145,7 @@ export class SessionWrites extends StatementSet {
       where ${runs.sessionId} = excluded.${bare(runs.sessionId)}`;
   }
 
-  /** The columns that a run which is stored takes over from the one written. */
+  /** The columns that a stored run takes over from the written one. */
   protected replacedColumns(keepsTime: boolean): Column[] {
     const kept = ["runId", "sessionId", "runIndex", ...(keepsTime ? [] : ["createdAt"])];
     return Object.entries<Column>(getTableColumns(this.dialect.tables.runs)).flatMap(([name, column]) =>
@@ -156,7 +158,7 @@ export class SessionWrites extends StatementSet {
     return this.write(sql`delete from ${sessions} where ${inArray(sessions.sessionId, idPlaceholders(count))}`);
   });
 
-  /** Deletes sessions with the rows of other tables that go with them, also where no foreign key does it. */
+  /** Deletes sessions and their rows in other tables, even where no foreign key does so. */
   *deleteSessions(on: SqlConnection, sessionIds: readonly string[], deletion: Deletion): Steps<number> {
     const { before, after } = yield* deletion.clearing(on);
     let deleted = 0;
@@ -215,7 +217,7 @@ export class SessionWrites extends StatementSet {
     }
   }
 
-  /** Puts each run that is not in its place there. `ranked` are the runs of the session, with their places. */
+  /** Moves each misplaced run to its place. `ranked` are the session's runs with their places. */
   protected renumbering(ranked: SQL): SQL {
     const { runs } = this.dialect.tables;
     return sql`update ${runs} set ${bare(runs.runIndex)} = ranked.place

@@ -10,7 +10,7 @@ export interface StatementResult {
   readonly affected: number;
 }
 
-/** Where statements run: a pool, a client, or a transaction. */
+/** A place to run statements: a pool, a client, or a transaction. */
 export interface SqlConnection {
   execute(statement: Statement<never>, values: unknown[]): Awaitable<StatementResult>;
 }
@@ -21,27 +21,27 @@ export type Work<Result> = (connection: SqlConnection) => Steps<Result>;
 /**
  * One database behind one driver. Nothing is opened before the first call.
  *
- * Work with a signal that aborts rejects with `signal.reason`, and what it wrote is undone; once its commit is under way
- * it runs to its end.
+ * If its signal aborts, work rejects with `signal.reason` and its writes are undone; once its commit is under way, it
+ * runs to its end.
  */
 export interface SqlDriver {
-  /** Runs statements that only read; on one snapshot where that costs no round trip. */
+  /** Runs statements that only read, in one snapshot where that costs no round trip. */
   read<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
   /**
-   * Runs one statement that writes, and commits as it runs: its signal counts until it is sent. For dialects whose
-   * `appendRun` is one statement, so that it needs no transaction around it.
+   * Runs one statement that writes and commits by itself: its signal counts until it is sent. For dialects whose
+   * `appendRun` is one statement and needs no transaction around it.
    */
   single?<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
-  /** Runs statements in one transaction: all of them happen, or none. */
+  /** Runs statements in one transaction: all of them take effect, or none. */
   write<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
-  /** What there is of the tables of these names. */
+  /** Returns the parts of the named tables that exist. */
   inspect(tables: readonly string[]): Promise<FoundSchema>;
   /**
-   * Runs what `plan` says of the schema found, under a lock that lets one process at a time through. Never called in a
-   * transaction of the caller's.
+   * Runs the statements that `plan` returns for the schema found, under a lock that admits one process at a time. Never
+   * called in the caller's transaction.
    */
   migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void>;
-  /** Whether a transaction of the caller's is open around the statements, which may still undo what they do. */
+  /** Whether the statements run in an open transaction of the caller, who may still undo them. */
   inCallersTransaction?(): boolean;
   classify(error: unknown): ClassifiedError;
   /** How long to retry transient failures, in milliseconds. */

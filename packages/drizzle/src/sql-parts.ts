@@ -13,16 +13,16 @@ import { and, asc, desc, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { Selection } from "./statement.ts";
 
-/** A session as the driver returns it, its JSON columns not parsed yet. */
+/** A session as returned by the driver, its JSON columns not parsed yet. */
 export type RawSession = SessionRow<unknown>;
 
-/** A session of a list, which may have had its runs counted. */
+/** A session of a list, possibly with a count of its runs. */
 export type ListedRow = RawSession & { readonly runCount?: number };
 
-/** What is read of a run: enough to decode it and to go on after it. Its JSON is not parsed yet. */
+/** The columns read of a run: enough to decode it and to continue after it. Its JSON is not parsed yet. */
 export type StoredRun = Omit<RunRow<unknown>, "agentId" | "teamId" | "workflowId" | "updatedAt">;
 
-/** The session of a raw row. One that is locked to be changed is read with `parseSource`. */
+/** Parses a raw session in place. A session that is locked to be changed is read with `parseSource`. */
 export function parseSession(raw: ListedRow, table: string, read: typeof parseJson = parseJson): SessionRow {
   const parse = (stored: unknown, column: string): JsonValue => read(stored, `${table}.${column}`, raw.sessionId);
   raw.sessionData = parse(raw.sessionData, "session_data");
@@ -35,13 +35,13 @@ export function parseSession(raw: ListedRow, table: string, read: typeof parseJs
   return raw as SessionRow;
 }
 
-/** The run of a raw row. */
+/** Parses the raw row of a run. */
 export function parseRun(raw: StoredRun, table: string): Run {
   raw.runData = parseRunData(raw, table);
   return decodeRun(raw as StoredRun & Pick<RunRow, "runData">);
 }
 
-/** The document of a run, which is an object; `parseSession` for runs. */
+/** Parses the document of a run, which is an object; `parseSession` for runs. */
 export function parseRunData(
   { runId, runData }: Pick<StoredRun, "runId" | "runData">,
   table: string,
@@ -55,7 +55,7 @@ export function parseRunData(
   return json;
 }
 
-/** The place of a run that Agno gave no index: before all that have one. */
+/** The place of a run that Agno stored without an index: before all that have one. */
 export const noIndex = -1;
 
 /** The place of a run in a list. */
@@ -69,7 +69,7 @@ export function positionOf({
 
 const inOrder = compareRuns({ sessionId: "", sortOrder: "asc" });
 
-/** The order of the runs of one session, as `runOrder` has it. */
+/** Compares runs of one session in the order of `runOrder`. */
 export function byPosition(
   a: Pick<StoredRun, "runIndex" | "createdAt" | "runId">,
   b: Pick<StoredRun, "runIndex" | "createdAt" | "runId">,
@@ -77,12 +77,12 @@ export function byPosition(
   return inOrder(positionOf(a), positionOf(b));
 }
 
-/** Whether two runs beside each other have the same index, or none: then which come first is not told by it alone. */
+/** Whether two neighbouring runs have the same index, or none, so that the index alone does not decide their order. */
 export function tie(runs: readonly Pick<StoredRun, "runIndex">[]): boolean {
   return runs.some(({ runIndex }, place) => runIndex === runs[place + 1]?.runIndex);
 }
 
-/** Whether a run is one that history uses, as `isHistoryRun` says. */
+/** Whether history uses a run, by the rule of `isHistoryRun`. */
 export function isHistoryRow({ parentRunId, status }: SqlDialect["tables"]["runs"]): SQL {
   const skipped = sql.raw(skippedHistoryStatuses.map((each) => `'${each}'`).join(", "));
   return sql`${parentRunId} is null and (${status} is null or ${status} not in (${skipped}))`;
@@ -94,14 +94,14 @@ const idsPerStatement = 500;
 /** A named placeholder, bound to the property of that name. */
 export const value = (name: string): SQL => sql`${sql.placeholder(name)}`;
 
-/** Parts with commas between them. */
+/** Parts separated by commas. */
 export const list = (parts: readonly unknown[]): SQL =>
   sql.join(
     parts.map((part) => sql`${part}`),
     sql`, `,
   );
 
-/** A column without its table, as lists of columns to write want it. */
+/** A column without its table, for lists of columns to write. */
 export const bare = ({ name }: { readonly name: string }): SQL => sql`${sql.identifier(name)}`;
 
 export function sessionSelection(sessions: SqlDialect["tables"]["sessions"]): Selection<RawSession> {
@@ -130,7 +130,7 @@ export function runSelection(runs: SqlDialect["tables"]["runs"]): Selection<Stor
   return { runId, sessionId, runType, userId, parentRunId, status, runIndex, runData, createdAt };
 }
 
-/** A column of ids as it is ordered on every database: by its bytes. */
+/** Orders a column of ids by its bytes, as every database must. */
 export function byBytes(dialect: Pick<SqlDialect, "byBytes">, ids: Column | SQL): SQL {
   return dialect.byBytes?.(ids) ?? sql`${ids}`;
 }
@@ -157,7 +157,7 @@ export function whereOf(...conditions: (SQL | null | undefined)[]): SQL {
   return where === undefined ? sql`` : sql` where ${where}`;
 }
 
-/** `(a, b) values (:a, :b)`; an expression given for a column takes the place of its placeholder. */
+/** `(a, b) values (:a, :b)`; an expression given for a column replaces its placeholder. */
 export function insertValues(
   columns: Readonly<Record<string, Column>>,
   expressions: Readonly<Record<string, SQL>> = {},
@@ -181,7 +181,10 @@ export interface SessionChunk {
   readonly values: Record<string, string | null>;
 }
 
-/** In few sizes, so that few statements are prepared; what is left over is null, which no session is named. */
+/**
+ * Splits sessions into chunks of few sizes, so that few statements are prepared. The rest is padded with null, which is
+ * no session's id.
+ */
 export function sessionChunks(sessions: readonly { readonly sessionId: string }[]): SessionChunk[] {
   return chunks(sessions, sessionsPerStatement).map((chunk) => {
     const size = 2 ** Math.ceil(Math.log2(chunk.length));
@@ -189,7 +192,7 @@ export function sessionChunks(sessions: readonly { readonly sessionId: string }[
   });
 }
 
-/** Placeholders for so many ids. */
+/** Placeholders for this many ids. */
 export function idPlaceholders(size: number): SQL[] {
   return Array.from({ length: size }, (_, place) => value(`id${place}`));
 }

@@ -4,13 +4,13 @@ import type { SqlConnection } from "./sql-driver.ts";
 import { Statement, type Selection } from "./statement.ts";
 import { step, type Steps } from "./steps.ts";
 
-/** A statement that is rendered at its first use, and then kept. */
+/** Returns a statement that is rendered at its first use and then kept. */
 export function once<Row>(render: () => Statement<Row>): () => Statement<Row> {
   let statement: Statement<Row> | null = null;
   return () => (statement ??= render());
 }
 
-/** Statements that are rendered from a shape, plain data, at the first use of each, and then kept. */
+/** Returns statements that are rendered from a shape, plain data, each at its first use and then kept. */
 export function byShape<Shape, Row>(render: (shape: Shape) => Statement<Row>): (shape: Shape) => Statement<Row> {
   const rendered = new Map<string, Statement<Row>>();
   return (shape) => {
@@ -21,7 +21,7 @@ export function byShape<Shape, Row>(render: (shape: Shape) => Statement<Row>): (
   };
 }
 
-/** Statements of one dialect: those that do not change as fields, and how they are run. */
+/** Statements of one dialect: the constant ones as fields, and the methods that run them. */
 export abstract class StatementSet {
   protected readonly dialect: SqlDialect;
 
@@ -48,12 +48,12 @@ export abstract class StatementSet {
     return (yield* this.raw(on, statement, values)).map((row) => statement.decode(row));
   }
 
-  /** Rows of a list: one that cannot be read is among them, see `readable`. */
+  /** Rows of a list, including those that cannot be read, see `readable`. */
   protected *listed<Row>(on: SqlConnection, statement: Statement<Row>, values: Record<string, unknown>): Steps<Row[]> {
     return (yield* this.raw(on, statement, values)).map((row) => statement.decodeListed(row));
   }
 
-  /** Rows as the driver gives them, for a statement whose rows are of several kinds. */
+  /** Rows as returned by the driver, for a statement whose rows are of several kinds. */
   protected *raw<Row>(
     on: SqlConnection,
     statement: Statement<Row>,

@@ -3,24 +3,24 @@ import { SessionReads } from "./session-reads.ts";
 import { SessionWrites } from "./session-writes.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 
-/** The statements that flows are made of. */
+/** The statements that flows consist of. */
 export interface StatementSets {
   readonly reads: SessionReads;
   readonly writes: SessionWrites;
   readonly names: TableNames;
 }
 
-/** Where a dialect spells statements of its own. */
+/** The classes of a dialect's own statements. */
 export interface StatementClasses {
   readonly Reads?: new (dialect: SqlDialect) => SessionReads;
   readonly Writes?: new (dialect: SqlDialect) => SessionWrites;
 }
 
-// Rendering a statement takes longer than running it, so the SQLite stores of one dialect share theirs: a file for each
+// Rendering a statement takes longer than running it, so the SQLite stores of one dialect share theirs: one file per
 // agent is common.
 const made = new WeakMap<SqlDialect, StatementSets>();
 
-/** The statements of a dialect, made once. */
+/** Returns the statements of a dialect, made once. */
 export function statementsOf(
   dialect: SqlDialect,
   { Reads = SessionReads, Writes = SessionWrites }: StatementClasses,

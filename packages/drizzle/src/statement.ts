@@ -2,10 +2,10 @@ import { CorruptDataError } from "@sessiondb/core";
 import { Column, getTableName, is, Param, Placeholder, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 
-/** What a SELECT gives for each property of a row. */
+/** The expressions that a SELECT returns for each property of a row. */
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
 
-/** Properties that are whole numbers. Some drivers give them as text, since a BIGINT may be beyond what a number holds. */
+/** Properties that are whole numbers. Some drivers return them as text, since a BIGINT may not fit into a number. */
 const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex", "runCount"]);
 
 /** A parameter of the text: a constant, or the value of that name as the column encodes it. */
@@ -15,12 +15,12 @@ interface Slot {
   readonly encode: ((value: unknown) => unknown) | null;
 }
 
-/** SQL rendered once, to be run many times. A driver may keep its prepared form beside it, by identity. */
+/** SQL rendered once, to be run many times. A driver may cache its prepared form, by identity. */
 export class Statement<Row> {
   readonly text: string;
   readonly #slots: readonly Slot[];
   readonly #names: readonly string[];
-  /** For each name the column of a whole number, or null. */
+  /** For each name the column, if it is a whole number, else null. */
   readonly #numbers: readonly (string | null)[];
 
   constructor(dialect: Pick<SqlDialect, "render">, query: SQL, selection: Selection<Row> | null = null) {
@@ -43,9 +43,9 @@ export class Statement<Row> {
   }
 
   /**
-   * A row as the driver gives it: JSON columns are left for `parseJson`.
+   * Decodes a row as returned by the driver: JSON columns are left for `parseJson`.
    *
-   * @throws CorruptDataError for a number that is none.
+   * @throws CorruptDataError for an invalid number.
    */
   decode(values: readonly unknown[]): Row {
     const { row, fault } = this.#decoded(values);
@@ -55,7 +55,7 @@ export class Statement<Row> {
     return row;
   }
 
-  /** A row of a list, which goes on past one that cannot be read: `readable` throws its fault. */
+  /** Decodes a row of a list, which continues past an unreadable row: `readable` throws its error. */
   decodeListed(values: readonly unknown[]): Row {
     const { row, fault } = this.#decoded(values);
     if (fault !== null) {
@@ -80,13 +80,13 @@ export class Statement<Row> {
   }
 }
 
-/** What stands against reading rows of lists. */
+/** The errors of rows of lists that cannot be read. */
 const faults = new WeakMap<object, CorruptDataError>();
 
 /**
- * A row of a list.
+ * Returns a row of a list.
  *
- * @throws CorruptDataError when one of its numbers is none.
+ * @throws CorruptDataError if one of its numbers is invalid.
  */
 export function readable<Row extends object>(row: Row): Row {
   const fault = faults.get(row);
@@ -103,7 +103,10 @@ export function isReadable(row: object): boolean {
 
 const notWhole = Symbol("not a whole number");
 
-/** A column of SQLite holds what it was given, whatever it is declared as. A cursor of it would lead in circles. */
+/**
+ * Parses a whole number. A column of SQLite holds any value, whatever its declared type, and a cursor made from it
+ * would loop.
+ */
 function wholeNumber(value: unknown): unknown {
   if (value === null || value === undefined) {
     return value;

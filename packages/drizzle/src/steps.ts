@@ -5,7 +5,7 @@ export type Awaitable<Value> = Value | Promise<Value>;
 
 /**
  * The body of a transaction, written once for both kinds of driver: a generator that yields what its statements return.
- * better-sqlite3 runs it to its end without giving up the thread, so nothing else can slip into the transaction.
+ * better-sqlite3 runs it to its end without yielding the thread, so nothing else can slip into the transaction.
  */
 export type Steps<Result> = Generator<Awaitable<unknown>, Result, unknown>;
 
@@ -14,7 +14,7 @@ export function* step<Value>(statement: Awaitable<Value>): Generator<Awaitable<u
   return (yield statement) as Value;
 }
 
-/** Runs steps whose statements return values at once. */
+/** Runs steps whose statements return values synchronously. */
 export function runSync<Result>(steps: Steps<Result>): Result {
   let next = steps.next();
   while (next.done !== true) {

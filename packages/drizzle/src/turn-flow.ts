@@ -24,14 +24,14 @@ import { noIndex, parseSession, type RawSession } from "./sql-parts.ts";
 import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
-/** What becomes of a turn. */
+/** The decision about a turn. */
 interface Decision {
-  /** Whether it was looked at what the session holds. */
+  /** Whether it depends on the contents of the session. */
   readonly isConditional: boolean;
   readonly unmet: Extract<UpsertRunResult, { stored: false }>["unmet"] | null;
   /** The ids of the runs that it deletes. */
   readonly deleted: readonly string[];
-  /** The place that the stored run moves to, since runs before it are deleted. */
+  /** The new place of the stored run, if runs before it are deleted. */
   readonly movesTo: number | null;
 }
 
@@ -52,7 +52,7 @@ export class TurnFlow {
     this.#table = sets.names.sessions;
   }
 
-  /** Whether a turn may be stored without a look at what there is. */
+  /** Whether a turn may be stored without looking at the stored data. */
   appends(write: RunWrite): boolean {
     return isAppend(write) && this.#runs.areAllRows;
   }
@@ -61,7 +61,7 @@ export class TurnFlow {
     return namingArguments(this.#writes.appendRun(on, session, run), () => "run");
   }
 
-  /** The turn. `hasTried` says that a statement of its own has found that it is no plain append. */
+  /** Writes a turn. `hasTried` says that an append was tried before and stored nothing. */
   *writeRun(on: SqlConnection, { write, hasTried }: { write: RunWrite; hasTried: boolean }): Steps<UpsertRunResult> {
     const { session, run, keptTimes } = write;
     if (this.appends(write) && !hasTried) {
@@ -74,7 +74,7 @@ export class TurnFlow {
       }
     }
     const claims = claimsOf(write);
-    // A session that no append found is most likely missing: it is inserted without a look.
+    // If no append found the session, it is most likely missing: insert it without looking.
     const isFirst = this.appends(write) && write.conditions === null;
     const found = new Map<string, RawSession>();
     for (const claim of isFirst ? [] : claims) {
@@ -83,7 +83,7 @@ export class TurnFlow {
         found.set(claim.session.sessionId, stored);
       }
     }
-    // Of several refusals the turn's own session comes first.
+    // Refusals of the turn's own session come first.
     const locked = new Map<string, SessionRow>();
     for (const each of [session, ...write.also.map((further) => further.session)]) {
       const stored = admitted(found.get(each.sessionId) ?? null, each);
@@ -93,7 +93,7 @@ export class TurnFlow {
     }
     let decision = yield* this.#decide(on, { write, sessionExists: locked.has(session.sessionId) });
     if (decision.isConditional && decision.unmet === null && !locked.has(session.sessionId)) {
-      // What was decided of a missing session must still hold: whoever creates it first may give it runs.
+      // A decision about a missing session must still hold: whoever creates it first may give it runs.
       const claim = claims.find((each) => each.session === session) as Claim;
       const { row, isNew } = yield* this.#claims.create(on, claim);
       locked.set(session.sessionId, row);
@@ -118,7 +118,7 @@ export class TurnFlow {
     return { stored: true, deletedRuns: deleted.length };
   }
 
-  /** Whether a turn is written, and what it deletes, as its session is now. */
+  /** Decides whether a turn is written and what it deletes, given its session's current state. */
   *#decide(on: SqlConnection, { write, sessionExists }: { write: RunWrite; sessionExists: boolean }): Steps<Decision> {
     const { run, conditions, deleteAfter } = write;
     if (conditions === null && deleteAfter === null) {
@@ -126,7 +126,7 @@ export class TurnFlow {
     }
     const known = yield* this.#runs.turnRuns(on, write);
     checkRun(known.find(({ runId }) => runId === run.runId) ?? null, run);
-    // A run that is named may be in another session, where it does not count.
+    // A named run may be in another session, where it does not count.
     const runs = known.filter(({ sessionId }) => sessionId === run.sessionId);
     const state = { sessionExists, runs };
     const unmet = unmetCondition(write, state);
@@ -141,7 +141,7 @@ export class TurnFlow {
   }
 }
 
-/** Whether a turn does no more than put a run into a session that is there. */
+/** Whether a turn only puts a run into an existing session. */
 export function isAppend({ change, conditions, deleteAfter, also, keptTimes }: RunWrite): boolean {
   const plain = conditions === null || (conditions.exists === "session" && !conditions.statuses && !conditions.newest);
   return plain && change === null && deleteAfter === null && also.length === 0 && keptTimes === null;
@@ -165,7 +165,7 @@ function claimsOf({ session, change, also, keptTimes }: RunWrite): Claim[] {
   return [turn, ...further].toSorted(bySessionId);
 }
 
-/** What a stored session lacks is filled in before the caller's function sees it. */
+/** The changed columns. What the stored session lacks is filled in before the caller's function sees it. */
 function changedColumns(
   row: SessionRow,
   {

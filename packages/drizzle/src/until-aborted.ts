@@ -1,11 +1,13 @@
 import type { Signal } from "@sessiondb/core/adapter";
 
-/** What to do when a signal aborts: one listener a signal, since Node warns of more than ten, and calls may share one. */
+/**
+ * The callbacks of each signal. A signal gets one listener, since Node warns of more than ten and calls may share one.
+ */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * The promise's value, unless the signal aborts first: then it rejects with the reason at once, and `abandon` gives up
- * what the promise was about. What becomes of the promise afterwards no longer counts.
+ * Returns the promise's value, unless the signal aborts first: then it rejects with the reason at once, and `abandon`
+ * gives up the promise's work. The promise's later outcome is ignored.
  */
 export async function untilAborted<Value>(
   promise: Promise<Value>,
@@ -35,7 +37,7 @@ export async function untilAborted<Value>(
   }
 }
 
-/** Calls back once when the signal aborts. Returns what ends that. */
+/** Calls back once when the signal aborts. Returns a function that cancels this. */
 function onAbort(signal: AbortSignal, callback: () => void): () => void {
   const callbacks = waiting.get(signal) ?? new Set();
   if (callbacks.size === 0) {

@@ -1,20 +1,20 @@
 import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
 
-/** Which parts of a URL's query are options of the store. */
+/** The parts of a URL's query that are options of the store. */
 export interface UrlOptionNames {
   /** The options that a URL may hold. */
   readonly own: readonly string[];
   /** All options of the constructor. */
   readonly elsewhere: readonly string[];
-  /** What other tools call one of `own`. */
+  /** Other tools' names for the options in `own`. */
   readonly otherNames: Readonly<Record<string, string>>;
-  /** What the driver understands, and is left to it though it looks like an option of the store. */
+  /** Names left to the driver, which understands them, though they look like options of the store. */
   readonly foreign: readonly string[];
 }
 
 /**
- * Takes the store's own options out of the query of a connection string, and leaves the driver's. An option that is spelt in another
- * way would be passed over by both, and the store would open other tables than it was told to.
+ * Takes the store's own options out of the query of a connection string, and leaves the driver's. Refuses other
+ * spellings of an option: both would ignore them, and the store would open other tables than intended.
  */
 export function optionsOfUrl(
   url: string,
@@ -74,7 +74,7 @@ export function withUrlOption(
   return parsed.href;
 }
 
-/** One spelling for `sessionTable`, `session_table` and `SESSIONTABLE`. */
+/** Folds `sessionTable`, `session_table` and `SESSIONTABLE` into one spelling. */
 function folded(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z]/g, "");
 }

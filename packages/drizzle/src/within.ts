@@ -1,4 +1,4 @@
-/** The promise's value, or what `late` returns once that takes longer than so many milliseconds. */
+/** Returns the promise's value, or what `late` returns if it takes longer than this many milliseconds. */
 export async function within<Value, Late>(
   promise: Promise<Value>,
   milliseconds: number,
