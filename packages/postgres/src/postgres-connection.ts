@@ -10,33 +10,33 @@ import {
 import type { ClientBase, QueryArrayConfig, QueryArrayResult } from "pg";
 import { isConnectionLost, PostgresFailure } from "./postgres-errors.ts";
 
-/** What is the same for all connections of a store. */
+/** The options shared by all connections of a store. */
 export interface PostgresConnectionOptions {
-  /** Whether all happens in a transaction that the caller began, and ends. */
+  /** Whether all work happens in a transaction that the caller began and will end. */
   readonly inTransaction: boolean;
   /** Host and database, for messages. */
   readonly place: string;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
-  /** Milliseconds. */
+  /** How long to wait for one statement's answer, in milliseconds. */
   readonly statementTimeout: number;
 }
 
-// READ COMMITTED, whatever the database's default: each statement sees what was committed before it.
+// READ COMMITTED, regardless of the database's default: each statement sees what was committed before it.
 const own = { begin: "begin isolation level read committed", commit: "commit", rollback: "rollback" };
 
-/** Postgres refuses messages of 1 GiB, and all values of a statement travel in one. */
+/** Postgres refuses messages of 1 GiB, and one message holds all values of a statement. */
 const longestMessage = { what: "All JSON of one row together", limit: 1_000_000_000, advice: "" };
 
-/** Values come as text and are decoded by their columns, whatever parsers the application has set. */
+/** Values arrive as text and are decoded by their columns, regardless of the application's parsers. */
 const asText = { getTypeParser: () => (text: string) => text };
 
-/** What a statement takes beside its text. */
+/** The options of a statement. */
 interface QueryOptions {
   readonly values?: unknown[];
-  /** Milliseconds; zero would be the client's own time. */
+  /** In milliseconds; zero would mean the client's own timeout. */
   readonly timeout?: number;
-  /** Whether it is a statement of a plan, which errors may quote. */
+  /** Whether the statement belongs to a plan, so that errors may quote it. */
   readonly isPlanned?: boolean;
 }
 
@@ -70,7 +70,7 @@ export class PostgresConnection implements ServerConnection {
   async commit(): Promise<void> {
     const { command } = await this.query(this.#words.commit);
     if (!this.#words.commit.startsWith(command.toLowerCase())) {
-      // Of a transaction in which a statement failed, COMMIT undoes all, and answers so without an error.
+      // If a statement of the transaction failed, COMMIT undoes everything and reports that without an error.
       throw new DatabaseError(
         `${this.#options.place} answered ${command} to a commit: a statement had failed, and nothing was stored.`,
       );
@@ -83,13 +83,13 @@ export class PostgresConnection implements ServerConnection {
     } catch (failure) {
       this.broken = true;
       if (error instanceof PostgresFailure && !(error.cause instanceof DriverError)) {
-        // The connection was lost, of which pg says many things.
+        // The connection was lost; pg has many messages for that.
         throw failure;
       }
     }
   }
 
-  /** Without a name: a prepared statement with one belongs to one server connection, and a pooler changes them. */
+  /** Unnamed: a named prepared statement belongs to one server connection, and a pooler switches them. */
   async query<Row extends unknown[] = unknown[]>(
     text: string,
     { values = [], timeout = this.#options.statementTimeout, isPlanned = false }: QueryOptions = {},

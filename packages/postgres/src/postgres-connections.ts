@@ -5,7 +5,7 @@ import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-c
 
 const ignore = (): void => {};
 
-/** The pools that are listened to. One listener serves all stores of a pool: Node warns of more than ten. */
+/** The pools with a listener. One listener serves all stores of a pool: Node warns of more than ten. */
 const watched = new WeakSet<Pool>();
 
 interface PoolConnectionsOptions {
@@ -15,7 +15,7 @@ interface PoolConnectionsOptions {
   readonly timeout: number;
 }
 
-/** The clients of a pool. One that was opened here is closed here. */
+/** The clients of a pool. A pool opened here is closed here. */
 export class PoolConnections implements ServerConnections<PostgresConnection> {
   readonly inTransaction = false;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
@@ -47,7 +47,7 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
       this.#pool = this.#options.open();
       if (!watched.has(this.#pool)) {
         watched.add(this.#pool);
-        // Idle clients that the server cuts off report it here, and the pool replaces them.
+        // Idle clients that the server disconnects are reported here, and the pool replaces them.
         this.#pool.on("error", ignore);
       }
     }
@@ -71,7 +71,7 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
   }
 }
 
-/** One client of the caller's own, used by one operation after the other. */
+/** The caller's own client, used by one operation after another. */
 export class SingleConnection implements ServerConnections<PostgresConnection> {
   readonly inTransaction: boolean;
   readonly wait = null;
@@ -92,7 +92,7 @@ export class SingleConnection implements ServerConnections<PostgresConnection> {
   async close(): Promise<void> {}
 }
 
-/** A connection cut between two statements is reported by an event; the next statement reports it too. */
+/** Leases a client. A connection cut between two statements emits an event; the next statement reports it too. */
 function leaseOf(
   connection: PostgresConnection,
   release: (connection: PostgresConnection) => void,

@@ -13,27 +13,27 @@ import { sql, type Column, type SQL } from "drizzle-orm";
 import { getTableConfig, PgDialect, type PgTable } from "drizzle-orm/pg-core";
 import { sessionTables, type PostgresTableOptions } from "./schema.ts";
 
-/** What Postgres finds of the tables, and of the schema that they are in. */
+/** The tables that Postgres finds, and whether their schema exists. */
 export interface FoundPostgresSchema extends FoundSchema {
   /** Whether the schema of the tables exists. */
   readonly schemaExists: boolean;
 }
 
-/** Types that can stand in for each other. Any other type must be as wanted. */
+/** Types that can replace each other. Any other type must be the wanted one. */
 const families = [/^jsonb?$/, /^(bigint|integer|bigserial|serial)$/, /^(text|varchar|character varying)/];
 
-/** Types in which times and places are kept, and ordered, as numbers. */
+/** Types that store times and places, and order them, as numbers. */
 const numbers = /^(bigint|integer|smallint|numeric|double precision)\b/;
 
-/** Types and collations for which two ids are one: they ignore case or trailing spaces, or cut what is too long. */
+/** Types and collations that can make two ids equal: they ignore case or trailing spaces, or truncate long values. */
 const mixing = /^(citext|character(\(|$)|bpchar|name$|"char")|\(nondeterministic collation\)$/;
 
-/** What Postgres spells in its own way. */
+/** Postgres's own spelling. */
 export class PostgresDialect implements SqlDialect {
   readonly name = "postgres";
   readonly tables: ReturnType<typeof sessionTables>;
   readonly names: SqlDialect["names"];
-  /** Where the tables are; null for wherever the search path leads. */
+  /** The schema of the tables; null to follow the search path. */
   readonly schema: string | null;
   // Not plain FOR UPDATE: a run that Agno inserts holds a key-share lock on its session, and need not wait.
   readonly lockRows = sql`for no key update`;
@@ -55,7 +55,8 @@ export class PostgresDialect implements SqlDialect {
   }
 
   nameContains(sessionData: Column, { folded, variants, letters }: FoldedSearch): SQL {
-    // Not lower(): by the collation it folds other letters, or ASCII alone. Byte by byte, whatever the database's collation.
+    // Not lower(), which depends on the collation and may fold other letters, or only ASCII. Compares bytes, regardless
+    // of the database's collation.
     const translated = sql`translate(${nameOf(sessionData)} collate "C", ${variants}, ${letters})`;
     return sql`strpos(replace(${translated}, ${dottedI}, ${"i"}), ${folded}) > 0`;
   }
@@ -98,10 +99,10 @@ export class PostgresDialect implements SqlDialect {
       quote,
       indexName,
       text: literal,
-      // Of an index, so columns are named without their table.
+      // For an index, so columns are named without their table.
       inline: (expression) => this.#dialect.sqlToQuery(expression.inlineParams(), "indexes").sql,
     });
-    // Not IF NOT EXISTS, which needs the right to create schemas even where there is nothing to create.
+    // Not IF NOT EXISTS, which needs the right to create schemas even if there is nothing to create.
     return this.schema === null || found.schemaExists || statements.length === 0
       ? statements
       : [`CREATE SCHEMA ${quote(this.schema)}`, ...statements];
@@ -109,19 +110,19 @@ export class PostgresDialect implements SqlDialect {
 }
 
 /**
- * The text of a JSON string named `session_name` in JSON text. It is found without parsing the text, which would
- * fail the whole query where it is no JSON; escapes that `jsonb` refuses are no part of a name.
+ * Matches the text of a JSON string named `session_name` in JSON text. The text is not parsed, since invalid JSON would
+ * fail the whole query; escapes that `jsonb` refuses are not part of a name.
  */
 const namePattern = String.raw`"session_name"\s*:\s*"((?:[^"\\]|\\["\\/bfnrt]|\\u(?!0000|[dD][89abcdefABCDEF])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*)"`;
 const encodedName = literal(namePattern);
 
-/** A text literal that means the same whatever `standard_conforming_strings` says. */
+/** A text literal that means the same regardless of `standard_conforming_strings`. */
 function literal(text: string): string {
   const quoted = `'${text.replaceAll("'", "''")}'`;
   return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
 }
 
-/** The name in a column of either JSON type, also where the document was encoded twice. Null when it is no string. */
+/** The name in a column of either JSON type, even if the document was encoded twice. Null if it is not a string. */
 function nameOf(sessionData: Column): SQL {
   const name = sql`${sessionData} -> 'session_name'`;
   const plain = sql`case when jsonb_typeof((${name})::jsonb) = 'string' then ${sessionData} ->> 'session_name' end`;

@@ -21,13 +21,13 @@ export interface PostgresDriverOptions {
   readonly place: string;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
-  /** Milliseconds. */
+  /** How long to retry transient failures, in milliseconds. */
   readonly retryTimeout: number;
   /** The largest JSON document, in bytes. */
   readonly payloadBytes: number;
 }
 
-/** DDL, and the wait for another process that migrates, may take as long as they need, whatever the client allows. */
+/** For DDL and for the wait for another process's migration, which may take longer than the client allows. */
 const unlimited = { timeout: longestTime };
 
 export class PostgresDriver extends ServerDriver<PostgresConnection> {
@@ -43,7 +43,7 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
     this.#searchPath = schema === null ? new SearchPath(Object.values(names)) : null;
   }
 
-  /** In the caller's transaction a read that fails must not spoil it either. */
+  /** In the caller's transaction, even a failed read must not break it. */
   override read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
     return this.inCallersTransaction() ? this.write(work, signal) : super.read(work, signal);
   }
@@ -63,8 +63,8 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
         await this.#runPlan(tables, plan);
         return;
       } catch (error) {
-        // Another process made it a moment before, without this library's lock: then one more look finds it done. What
-        // is in the way a second time has come to stay.
+        // Another process created it a moment ago, without this library's lock: one more look finds it done. A second
+        // conflict is permanent.
         const statement = error instanceof PostgresFailure && isTaken(error.code) ? error.ddl : null;
         if (statement === null || taken.has(statement)) {
           throw error;
@@ -77,12 +77,13 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
   async #runPlan(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
     const { schema, names } = this.#options.dialect;
     await this.transaction(async (on) => {
-      // Defaults of further tables are literals in the spelling of the standard.
+      // Defaults of further tables are literals in standard spelling.
       await on.query("set local standard_conforming_strings = on", unlimited);
-      // CREATE TABLE IF NOT EXISTS fails when two run at once. A lock of the transaction also works behind a pooler.
+      // CREATE TABLE IF NOT EXISTS fails if two run at once. A transaction-level lock also works behind a pooler.
       const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
       await on.query(lock, { ...unlimited, values: [`${schema ?? ""}.${names.sessions}`] });
-      // Looked at under the lock: of processes that start together, the first creates and the others find it done.
+      // Inspected under the lock: of processes that start together, the first creates the tables and the others find
+      // them.
       for (const statement of plan(await inspectSchema(on, tables, schema))) {
         await on.query(statement, { ...unlimited, isPlanned: true });
       }
@@ -102,7 +103,7 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
   }
 }
 
-/** Refuses a client whose transaction is not as it was said. Older versions of pg do not tell. */
+/** Refuses a client whose transaction state is not as expected. Older versions of pg do not report it. */
 function checkTransaction(client: ClientBase, { isOpen }: { readonly isOpen: boolean }): void {
   const status: unknown =
     "getTransactionStatus" in client && typeof client.getTransactionStatus === "function"

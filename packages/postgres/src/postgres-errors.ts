@@ -12,19 +12,19 @@ import {
 } from "@sessiondb/core";
 import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
 
-/** The statement that failed, as far as it is known. */
+/** The failed statement, as far as it is known. */
 interface FailedStatement {
   readonly text?: string;
   readonly values?: readonly unknown[];
-  /** Whether it is a statement of a plan, which has no values. */
+  /** Whether the statement belongs to a plan and has no values. */
   readonly isPlanned?: boolean;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
 }
 
-/** What pg threw. The server's own words are left out of what can be seen, for they quote values. */
+/** An error of pg. Its visible parts leave out the server's own words, which quote values. */
 export class PostgresFailure extends Error {
-  /** The statement refused, when it is one of the plan. */
+  /** The refused statement, if it belongs to the plan. */
   readonly ddl: string | null;
   readonly isDelete: boolean;
   readonly #values: readonly unknown[];
@@ -38,12 +38,12 @@ export class PostgresFailure extends Error {
     this.#serverMessage = isFromServer(cause) ? cause.message : "";
   }
 
-  /** The server's words about a statement of the plan. What it says of rows found is left out. */
+  /** The server's words about a statement of the plan, without those about rows. */
   get ddlMessage(): string {
     return this.ddl === null || /^2[23]|^P0/.test(this.code) ? "" : this.#serverMessage;
   }
 
-  /** The length of the column that a value was too long for, in characters, as far as the server says it. */
+  /** The length of the column that a value was too long for, in characters, if the server reports it. */
   get columnLength(): string | null {
     return /character varying\((\d{1,9})\)/.exec(this.#serverMessage)?.[1] ?? null;
   }
@@ -54,7 +54,7 @@ export class PostgresFailure extends Error {
     return Math.max(0, ...sizes);
   }
 
-  /** The SQLSTATE, or the code of Node; empty without one. */
+  /** The SQLSTATE, or Node's code; empty if there is none. */
   get code(): string {
     return codeOf(this.cause);
   }
@@ -68,16 +68,16 @@ export interface Circumstances {
   /** Host and database. */
   readonly place: string;
   readonly payloadBytes: number;
-  /** Whether the server was reached before, so that it is likely to come back. */
+  /** Whether the server was reached before, so that it is likely to return. */
   readonly reached: boolean;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
 }
 
-/** Serialization failure, deadlock, lock not available; shutdown, crash, start-up; and a session timed out. */
+/** Serialization failure, deadlock, lock not available; shutdown, crash, start-up; session timeouts. */
 const transientCodes = /^(40001|40P01|40003|55P03|57P0[1235]|25P0[34]|53300|08...)$/;
 
-/** Translates what pg throws. */
+/** Translates errors thrown by pg. */
 export function classifyPostgresError(error: unknown, circumstances: Circumstances): ClassifiedError {
   const failure = error instanceof PostgresFailure ? error : new PostgresFailure(error, circumstances);
   if (SessionDbError.isInstance(failure.cause)) {
@@ -138,7 +138,7 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
         options,
       );
     case "23503":
-      // Of a delete the server names the table that holds the row; of any other statement the one that was written to.
+      // For a delete, the server names the table that holds the row; for any other statement, the table written to.
       return failure.isDelete
         ? new InUseError((cause instanceof DriverError && cause.table) || null, options)
         : new DatabaseError(otherFailure(failure, place), options);
@@ -161,7 +161,7 @@ function otherFailure({ code, cause, ddl, ddlMessage }: PostgresFailure, place: 
   return `${place} refused a statement (${code})${aboutTables(cause)}. ${reason === "" ? "" : `${reason}. `}Nothing was stored.`;
 }
 
-/** The tables and columns of the store that the server named. */
+/** The store's tables and columns that the server named. */
 function aboutTables(cause: unknown): string {
   return cause instanceof DriverError ? cause.about : "";
 }
@@ -170,7 +170,7 @@ function lengthOf({ columnLength }: PostgresFailure): string {
   return columnLength === null ? "" : `, which holds ${columnLength} characters`;
 }
 
-/** Errors of the server have a severity; those of the network and of pg itself have none. */
+/** Whether an error comes from the server: those have a severity, those of the network and of pg itself have none. */
 function isFromServer(cause: unknown): cause is Error & { readonly severity: unknown } {
   return cause instanceof Error && "severity" in cause && cause.severity !== undefined;
 }
@@ -191,10 +191,13 @@ const lostCodes = new Set([
   "ECONNREFUSED",
 ]);
 const lostMessages = /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
-/** How pg says that no answer came in time. The statement may still be running, so the connection is given up. */
+/**
+ * pg's message for an answer that did not come in time. The statement may still be running, so the connection is given
+ * up.
+ */
 const timedOut = "Query read timeout";
 
-/** Whether the connection is of no more use. */
+/** Whether the connection can no longer be used. */
 export function isConnectionLost(error: unknown): boolean {
   const cause = error instanceof PostgresFailure ? error.cause : error;
   const code = codeOf(cause);
@@ -206,22 +209,22 @@ export function isConnectionLost(error: unknown): boolean {
   );
 }
 
-/** Whether a statement of DDL found its schema, table, type or index there. */
+/** Whether a DDL statement found that its schema, table, type or index already exists. */
 export function isTaken(code: string): boolean {
   return /^(42P06|42P07|42710|23505)$/.test(code);
 }
 
-/** Whether pg gave up waiting for the answer to a statement. */
+/** Whether pg gave up waiting for a statement's answer. */
 function isTimedOut(error: unknown): boolean {
   return ownMessage(error instanceof PostgresFailure ? error.cause : error) === timedOut;
 }
 
-/** The message of an error of pg itself. What a server says may be anything, and in any language. */
+/** The message of an error of pg itself. A server's message may say anything, in any language. */
 function ownMessage(cause: unknown): string {
   return cause instanceof Error && !isFromServer(cause) && !(cause instanceof DriverError) ? cause.message : "";
 }
 
-/** Where a refusal comes from that no table of this library's making leads to. */
+/** The reasons for refusals by code, none of which a table created by this library can cause. */
 const reasons: Readonly<Record<string, string>> = {
   "23502": "A column that this library does not fill must not be NULL: give it a default",
   "23503": "A foreign key that this library did not make stands against it",
@@ -235,7 +238,7 @@ const reasons: Readonly<Record<string, string>> = {
   P0001: "A trigger refused it",
 };
 
-/** By the first two characters of the code. */
+/** Reasons by the first two characters of the code. */
 const kinds: Readonly<Record<string, string>> = {
   "0A": "A view, a rule, a partition or a foreign table is in place of a table that this library can write",
   "22": "A trigger or the type of a column cannot hold what was to be stored",
@@ -244,7 +247,7 @@ const kinds: Readonly<Record<string, string>> = {
   P0: "A trigger or a function refused it",
 };
 
-/** Why the server refused a statement, as far as its code tells, and which table, column or constraint it named. */
+/** Why the server refused a statement, as far as its code tells, and the table, column or constraint it named. */
 function reasonOf(code: string, error: DriverError | null): string {
   const reason = reasons[code] ?? kinds[code.slice(0, 2)];
   const { table, column, constraint } = error ?? {};

@@ -3,8 +3,9 @@ import type { ClientBase } from "pg";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import type { FoundPostgresSchema } from "./postgres-dialect.ts";
 
-// One statement, so one round trip: a process that finds all in order pays no more at its start. The catalog is open to
-// every role. Kinds of relations: tables, partitioned tables, views and foreign tables. A domain is the type that it is of.
+// One statement, so one round trip: a process that finds everything in order pays no more at its start. Every role may
+// read the catalog. Kinds of relations: tables, partitioned tables, views and foreign tables. A domain counts as its
+// base type.
 const inspection = `
   with found as (
     select c.oid, c.relname from pg_catalog.pg_class c
@@ -52,11 +53,11 @@ export async function inspectSchema(
   return { tables, indexes, schemaExists };
 }
 
-/** What a connection was found to be set to, for stores that name no schema. */
+/** The settings found on a connection, for stores that name no schema. */
 interface ConnectionSettings {
-  /** The schemas in which a table without schema is looked for. */
+  /** The schemas searched for a table without a schema. */
   readonly searchPath: readonly string[];
-  /** The temporary tables of the connection, which hide tables of the same name. */
+  /** The connection's temporary tables, which hide tables of the same name. */
   readonly temporary: readonly string[];
 }
 
@@ -69,7 +70,7 @@ const question = `
 const found = new WeakMap<ClientBase, ConnectionSettings>();
 
 /**
- * Asks a connection once for the settings under which text would be stored or read as something else.
+ * Reads a connection's settings once, and refuses those that would alter text when it is stored or read.
  *
  * @throws InvalidArgumentError that names the setting.
  */
@@ -99,7 +100,7 @@ function namesIn(json: string | null | undefined): string[] {
   return JSON.parse(json ?? "[]") as string[];
 }
 
-/** Where a store finds tables that it names without a schema: in the same place on each of its connections. */
+/** Makes sure that a store finds tables without a schema in the same place on each of its connections. */
 export class SearchPath {
   readonly #tables: readonly string[];
   #first: string | null = null;

@@ -32,12 +32,12 @@ const readers = {
 
 export type PostgresOptions = OptionsRead<typeof readers>;
 
-/** The client of a transaction of the caller's. */
+/** Checks the client of a caller's transaction. */
 export function checkClient(client: unknown): ClientBase {
   return readers.client(client ?? null, "client") as ClientBase;
 }
 
-/** What other tools and drivers call the store's options in a connection string. */
+/** Other tools' and drivers' names for the store's options in a connection string. */
 const otherNames = {
   schemaName: "schema",
   dbSchema: "schema",
@@ -48,7 +48,7 @@ const otherNames = {
   runTable: "runsTable",
 } as const;
 
-/** Reads the options of the constructor, those in the query of `url` among them. */
+/** Reads the constructor's options, including those in the query of `url`. */
 export function readPostgresOptions(given: unknown): PostgresOptions {
   const options = readOptions(given, readers);
   const { url, pool, client } = options;
@@ -68,7 +68,7 @@ export function readPostgresOptions(given: unknown): PostgresOptions {
     own: ["schema", "sessionTable", "runsTable"],
     elsewhere: Object.keys(readers),
     otherNames,
-    // Those of pg that are spelt like an option of the store.
+    // Options of pg that are spelt like an option of the store.
     foreign: ["statement_timeout"],
   });
   return { ...readOptions({ ...(given as object), ...found }, readers), url: rest };

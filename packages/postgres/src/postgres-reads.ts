@@ -25,9 +25,9 @@ import {
 } from "@sessiondb/drizzle";
 import { sql, type SQL } from "drizzle-orm";
 
-/** The reads for which Postgres sorts a NULL `run_index` last, not first. */
+/** The reads of Postgres, which sorts a NULL `run_index` last, not first. */
 export class PostgresReads extends ServerReads {
-  /** By run_index alone, whose index needs no sort. Runs that tie with the last come too. */
+  /** Orders by run_index alone, whose index needs no sort. Includes runs that tie with the last. */
   protected override get newest(): SQL {
     const { runs } = this.dialect.tables;
     return sql`${isHistoryRow(runs)}
@@ -57,7 +57,7 @@ export class PostgresReads extends ServerReads {
     { sessionId, wanted }: WantedRuns,
   ): Steps<StoredRun[]> {
     if (wanted !== "all" && runs.some(({ runIndex }) => runIndex === null)) {
-      // Those without index came first, and may have kept out newer ones.
+      // Runs without an index came first, and may have displaced newer ones.
       return yield* this.newestRuns(on, sessionId, wanted);
     }
     runs.sort(byPosition);
@@ -95,7 +95,7 @@ export class PostgresReads extends ServerReads {
     );
   });
 
-  /** Of one session: runs without index, then those with one, each read in the order of an index. */
+  /** Reads the runs of one session: those without an index, then the others, each in the order of an index. */
   override *runs(on: SqlConnection, query: RunListQuery): Steps<StoredRun[]> {
     return yield* query.sessionId === null
       ? super.runs(on, query)

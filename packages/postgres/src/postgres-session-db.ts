@@ -13,28 +13,30 @@ import type { PostgresTableOptions } from "./schema.ts";
 
 export interface PostgresSessionDbOptions extends PostgresTableOptions {
   /**
-   * `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. `schema`,
-   * `sessionTable` and `runsTable` may stand in its query.
+   * `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. The query
+   * may contain `schema`, `sessionTable` and `runsTable`.
    */
   url?: string;
   /** How many connections the pool of `url` has. Default 10. */
   poolSize?: number;
-  /** A pool of your own, in place of `url`. It is never closed. */
+  /** Your own pool, instead of `url`. It is never closed. */
   pool?: Pool;
   /**
-   * One connected client of your own, in place of `url`: operations take turns on it, in transactions of the store's own.
-   * It is never closed. While a transaction of yours is open on it, use `withTransaction`.
+   * Your own connected client, instead of `url`: operations take turns on it, in the store's own transactions. It is
+   * never closed. While you have a transaction open on it, use `withTransaction`.
    */
   client?: ClientBase;
-  /** Whether the first operation creates missing tables. Default true; false issues no DDL, ever. */
+  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
   autoMigrate?: boolean;
   /** How long to wait for a connection, in milliseconds. Default 10,000. */
   connectionTimeout?: number;
   /** How long to wait for one statement's answer, in milliseconds. Default 60,000. */
   statementTimeout?: number;
-  /** How long to retry what fails in passing: deadlocks, a restart of the server. In milliseconds. Default 15,000. */
+  /** How long to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
   retryTimeout?: number;
-  /** The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` ends at 255 MiB of its own encoding. */
+  /**
+   * The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` is limited to 255 MiB in its own encoding.
+   */
   maxPayloadBytes?: number;
 }
 
@@ -60,8 +62,9 @@ export class PostgresSessionDb extends DrizzleSessionDb {
   }
 
   /**
-   * The same store in a transaction that you began on `client`, and end. Each operation is a savepoint, so one that fails
-   * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
+   * Returns the same store in a transaction that you began on `client` and will end. Each operation is a savepoint, so
+   * a failed one leaves the transaction usable. Nothing is retried, and the tables must exist. Closing it closes
+   * nothing.
    */
   withTransaction(client: ClientBase): SessionDb {
     const own = { url: undefined, pool: undefined, client: checkClient(client) };
@@ -69,7 +72,7 @@ export class PostgresSessionDb extends DrizzleSessionDb {
   }
 }
 
-/** `postgres://…`, as `openSessionDb` gets it. `?schema=ai` says where the tables are. */
+/** Opens `postgres://…`, as `openSessionDb` receives it. `?schema=ai` sets the schema of the tables. */
 export function fromUrl(url: string): PostgresSessionDb {
   return new PostgresSessionDb({ url });
 }

@@ -13,13 +13,13 @@ import {
 } from "@sessiondb/drizzle";
 import { getTableColumns, sql, type Column } from "drizzle-orm";
 
-/** The turn in one round trip. */
+/** The writes of Postgres, with a turn in one round trip. */
 export class PostgresWrites extends SessionWrites {
   readonly #append = byShape((shape: TouchShape) => {
     const { sessions, runs } = this.dialect.tables;
     const columns: Record<string, Column> = getTableColumns(runs);
     const values = Object.keys(columns).map((name) => (name === "runIndex" ? this.placeOfRun() : value(name)));
-    // A run id that is taken refuses the turn, and then the session must not look used.
+    // A taken run id refuses the turn, and then the session must not look used.
     return this.write(
       sql`with touched as (
           update ${sessions} set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")})
@@ -34,13 +34,13 @@ export class PostgresWrites extends SessionWrites {
   });
 
   /**
-   * One statement. Two that run at once may give their runs one index, since each sees what was committed when it began;
-   * one that begins after the other was acknowledged sorts after it.
+   * Uses one statement. Two that run at once may give their runs the same index, since each sees what was committed
+   * when it began; one that begins after the other was acknowledged sorts after it.
    */
   override *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     const { sessionId, sessionType, userId: ownerId } = session;
     const values = { ...run, sessionId, sessionType, ownerId, now: unixSeconds() };
-    // Which of the two was refused, the transaction that follows finds out.
+    // The transaction that follows finds out which of the two was refused.
     return (yield* this.affected(on, this.#append(touchShape(session)), values)) > 0 ? "stored" : "session refused";
   }
 }

@@ -5,18 +5,16 @@ import { sql } from "drizzle-orm";
 import { bigint, customType, foreignKey, index, PgSchema, pgTable, varchar, type PgColumn } from "drizzle-orm/pg-core";
 
 export interface PostgresTableOptions extends TableOptions {
-  /** The schema of the tables, created if missing. Default: what the connection's `search_path` says. Agno's is `ai`. */
+  /** The schema of the tables, created if missing. Default: as the connection's `search_path` says. Agno uses `ai`. */
   schema?: string;
 }
 
 const time = (name: string) => bigint(name, { mode: "number" });
 
-/** Ids are ordered by their bytes, whatever the language of the database. */
+/** Orders ids by their bytes, regardless of the database's language. */
 const bytes = (column: PgColumn) => sql`${column} collate "C"`;
 
-/**
- * The Drizzle tables of the store, column for column those of Agno 3, for queries of your own or your drizzle-kit schema.
- */
+/** The Drizzle tables of the store, column for column those of Agno 3, for your own queries or drizzle-kit schema. */
 export function sessionTables(options: PostgresTableOptions = {}) {
   const names = tableNames(options);
   const makeTable = tableMaker(options.schema);
@@ -88,11 +86,11 @@ export function sessionTables(options: PostgresTableOptions = {}) {
           .on(userId, sessionId)
           .where(sql`${userId} is not null`),
         runIndex("created_at_run_id").on(createdAt, bytes(table.runId)),
-        // Nearly all runs end as completed: an index of the others costs a turn nothing.
+        // Nearly all runs end as completed, so an index of the others costs a turn nothing.
         runIndex("status_created_at")
           .on(status, createdAt, bytes(table.runId), sessionId)
           .where(sql`${status} <> 'COMPLETED'`),
-        // A run names one component, and is in the index of that one alone.
+        // A run names one component, and is only in that one's index.
         ...[agentId, teamId, workflowId].map((column) =>
           runIndex(`${column.name}_created_at`)
             .on(column, createdAt, bytes(table.runId))

@@ -2,15 +2,13 @@ import { jsonColumn, tableNames, type JsonColumn, type TableOptions } from "@ses
 import { sql } from "drizzle-orm";
 import { customType, foreignKey, index, sqliteTable, type SQLiteColumn } from "drizzle-orm/sqlite-core";
 
-// Declared types matter: Agno binds by them, and reads a JSON column only when it is declared JSON.
+// Declared types matter: Agno binds by them, and reads a column as JSON only if it is declared JSON.
 const varchar = customType<{ data: string; driverData: string }>({ dataType: () => "VARCHAR" });
 const bigint = customType<{ data: number; driverData: number }>({ dataType: () => "BIGINT", fromDriver: Number });
 
 export type SqliteTableOptions = TableOptions;
 
-/**
- * The Drizzle tables of the store, column for column those of Agno 3, for queries of your own or your drizzle-kit schema.
- */
+/** The Drizzle tables of the store, column for column those of Agno 3, for your own queries or drizzle-kit schema. */
 export function sessionTables(options: SqliteTableOptions = {}) {
   const names = tableNames(options);
   const agno = options.indexes === "agno";
@@ -83,12 +81,12 @@ export function sessionTables(options: SqliteTableOptions = {}) {
           .on(userId, sessionId)
           .where(sql`${userId} is not null`),
         runIndex("created_at_run_id").on(createdAt, table.runId),
-        // Nearly all runs end as completed: an index of the others costs a turn nothing. It ends with the session, so that
-        // a list of sessions reads no run.
+        // Nearly all runs end as completed, so an index of the others costs a turn nothing. It ends with the session,
+        // so that a list of sessions reads no run.
         runIndex("status_created_at")
           .on(status, createdAt, table.runId, sessionId)
           .where(sql`${status} <> 'COMPLETED'`),
-        // A run names one component, and is in the index of that one alone.
+        // A run names one component, and is only in that one's index.
         ...[agentId, teamId, workflowId].map((column) =>
           runIndex(`${column.name}_created_at`)
             .on(column, createdAt, table.runId)

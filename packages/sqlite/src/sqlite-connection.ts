@@ -13,7 +13,7 @@ import { nameContains, nameFunction } from "./sqlite-dialect.ts";
 import { HeldRowError, RefusedStatementError } from "./sqlite-errors.ts";
 import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection.ts";
 
-/** Settings with which a write cannot be undone, or does not tell what it did, or ids have another order. */
+/** Settings that prevent undoing a write, hide its result, or change the order of ids. */
 const refusedSettings = [
   { pragma: "journal_mode", refuses: "off", expected: "with a journal: without it no write can be undone" },
   { pragma: "count_changes", refuses: 1, expected: "with count_changes off, as it is by default" },
@@ -24,8 +24,8 @@ const refusedSettings = [
 /** One connection of better-sqlite3 with the statements prepared on it. */
 export class SqliteConnection implements SqlConnection {
   readonly client: Database;
-  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions. By
-  // text, since a package may make its statements anew for each request.
+  // Held for the life of the connection: finalising a statement during garbage collection crashes some Node versions.
+  // Keyed by text, since a package may make its statements anew for each request.
   readonly #prepared = new Map<string, PreparedStatement>();
   readonly #transaction: Transaction<(work: Work<unknown>) => unknown>;
 
@@ -50,7 +50,7 @@ export class SqliteConnection implements SqlConnection {
     return this.#transaction.deferred(work) as Result;
   }
 
-  /** In a transaction that the caller began, this is a savepoint of it. */
+  /** In a transaction that the caller began, this is a savepoint. */
   write<Result>(work: Work<Result>): Result {
     return this.#transaction.immediate(work) as Result;
   }
@@ -63,7 +63,8 @@ export class SqliteConnection implements SqlConnection {
   migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): void {
     this.client
       .transaction(() => {
-        // Looked at under the lock: of processes that start together, the first creates and the others find it done.
+        // Inspected under the lock: of processes that start together, the first creates the tables and the others find
+        // them.
         for (const statement of plan(this.inspect(tables))) {
           refusable(() => this.client.exec(statement));
         }
@@ -71,7 +72,7 @@ export class SqliteConnection implements SqlConnection {
       .immediate();
   }
 
-  /** Refuses settings that break what the store promises. `argument` is where the connection comes from. */
+  /** Refuses settings that break the store's promises. `argument` names the connection's source. */
   checkSettings(argument: "client" | "file"): void {
     for (const { pragma, refuses, expected } of refusedSettings) {
       const [row] = this.#prepare(`pragma ${pragma}`).all() as unknown[][];
@@ -84,7 +85,7 @@ export class SqliteConnection implements SqlConnection {
   #prepare(text: string): PreparedStatement {
     let prepared = this.#prepared.get(text);
     if (prepared === undefined) {
-      // A client may be set to give every integer as a bigint; the rows here have none that large.
+      // A client may be set to return every integer as a bigint; no integer here is that large.
       prepared = refusable(() => this.client.prepare(text)).safeIntegers(false);
       if (prepared.reader) {
         prepared.raw();
@@ -95,7 +96,7 @@ export class SqliteConnection implements SqlConnection {
   }
 }
 
-/** Runs what has no bound values yet, so that SQLite's words about it quote nothing that is stored. */
+/** Runs an operation without bound values, so that SQLite's message about it quotes no stored data. */
 function refusable<Result>(run: () => Result): Result {
   try {
     return run();
@@ -104,7 +105,7 @@ function refusable<Result>(run: () => Result): Result {
   }
 }
 
-/** A database file, and how it is opened. */
+/** A database file, and how to open it. */
 export interface SqliteFile {
   /** A path, or `:memory:`. */
   readonly file: string;
@@ -112,22 +113,25 @@ export interface SqliteFile {
   readonly synchronous: "full" | "normal";
 }
 
-/** SQLite's own waiting for a lock blocks the thread, once for each call under way. All waiting is in `withRetry`, which does not. */
+/**
+ * SQLite waits for a lock by blocking the thread, once for each running call. `withRetry` does all waiting without
+ * blocking.
+ */
 const blockingTimeout = 0;
 
-/** A connection of the caller's. */
+/** Uses a connection of the caller. */
 export function connectionOf(client: Database): SqliteConnection {
   const connection = new SqliteConnection(client);
   connection.checkSettings("client");
   return connection;
 }
 
-/** A connection of the store's own. */
+/** Opens a connection of the store's own. */
 export function openFile({ file, readonly, synchronous }: SqliteFile): SqliteConnection {
   checkVersions();
   const client = new BetterSqlite3(file, { readonly, timeout: blockingTimeout });
   try {
-    // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits to a power cut.
+    // better-sqlite3 is built with NORMAL for WAL, which can lose acknowledged commits in a power cut.
     client.exec(`pragma synchronous = ${synchronous}; pragma foreign_keys = on`);
     const connection = new SqliteConnection(client);
     connection.checkSettings("file");
@@ -138,22 +142,20 @@ export function openFile({ file, readonly, synchronous }: SqliteFile): SqliteCon
   }
 }
 
-/** What decides whether better-sqlite3 can be used. */
+/** The versions that decide whether better-sqlite3 can be used. */
 interface Versions {
-  /** Of better-sqlite3; null where it is not known, as in a bundle. */
+  /** The version of better-sqlite3; null if unknown, as in a bundle. */
   readonly driver: string | null;
-  /** Of Node. */
+  /** The version of Node. */
   readonly node: string;
-  /** Of Node-API. */
+  /** The version of Node-API. */
   readonly napi: string | undefined;
 }
 
-/** The Node-API that better-sqlite3 13 is built for: it is in Node 22.14 and newer. */
+/** The Node-API version that better-sqlite3 13 is built for, available in Node 22.14 and newer. */
 const neededNapi = 10;
 
-/**
- * What to do about versions that end the process without an error, or null for those that work together.
- */
+/** Returns advice for versions that end the process without an error, or null for those that work together. */
 export function problemOfVersions({ driver, node, napi }: Versions): string | null {
   const major = Number(driver?.split(".")[0] ?? Number.NaN);
   if (major >= 13 && Number(napi) < neededNapi) {
@@ -165,7 +167,7 @@ export function problemOfVersions({ driver, node, napi }: Versions): string | nu
   return null;
 }
 
-/** Node 24.19 finalises the objects of a module that is not built for Node-API when their environment is gone. */
+/** Node 24.19 finalises the objects of a module not built for Node-API after their environment is gone. */
 function abortsWithCompiledModules(node: string): boolean {
   const [major = 0, minor = 0] = node.split(".").map(Number);
   return major === 24 && minor >= 19;
@@ -188,7 +190,7 @@ function checkVersions(): void {
 
 function installedDriver(): string | null {
   try {
-    // By the default export, since webpack tries to follow `createRequire` when it is imported by name.
+    // Uses the default export, since webpack tries to follow `createRequire` if it is imported by name.
     const manifest: unknown = nodeModule.createRequire(import.meta.url)("better-sqlite3/package.json");
     return (manifest as { version?: string }).version ?? null;
   } catch {

@@ -7,23 +7,23 @@ import { sessionTables, type SqliteTableOptions } from "./schema.ts";
 /** The SQL function that name search calls; every connection has it. */
 export const nameFunction = "sessiondb_name_contains";
 
-/** SQLite folds ASCII letters only, cannot look into doubly encoded JSON, and stops at a NaN: so names are compared here. */
+/** Compares names here: SQLite folds only ASCII letters, cannot look into doubly encoded JSON, and stops at a NaN. */
 export function nameContains(sessionData: unknown, folded: unknown): 0 | 1 {
   try {
     const data = parseJson(sessionData, "session_data", null);
     const name = typeof data === "object" && data !== null && !Array.isArray(data) ? data["session_name"] : null;
     return typeof name === "string" && foldName(name).includes(String(folded)) ? 1 : 0;
   } catch {
-    // An unreadable row has no name to find it by.
+    // An unreadable row has no name to search.
     return 0;
   }
 }
 
-/** The dialects made last, so that a table for each tenant does not fill the memory. */
+/** The most recently made dialects only, so that one table per tenant does not fill the memory. */
 const dialects = new Map<string, SqlDialect>();
 const mostDialects = 100;
 
-/** What SQLite spells in its own way. The same names give the same dialect, and with it its rendered statements. */
+/** SQLite's own spelling. The same names return the same dialect, and with it its rendered statements. */
 export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
   const { sessions, runs } = tableNames(options);
   const key = JSON.stringify([sessions, runs, options.indexes]);
@@ -47,13 +47,14 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     render: (query) => dialect.sqlToQuery(query),
     // BEGIN IMMEDIATE holds the database's only write lock.
     lockRows: sql``,
-    // SQLite prepares a statement anew whenever a parameter is bound that its planner looks at, as that of a bare LIMIT.
+    // SQLite prepares a statement anew whenever a parameter is bound that its planner examines, such as that of a bare
+    // LIMIT.
     limit: (placeholder) => sql`${placeholder} + 0`,
     passOver: (column) => sql`+${column}`,
     nameContains: (sessionData: Column, { folded }: FoldedSearch) =>
       sql`${sql.raw(nameFunction)}(${sessionData}, ${folded}) = 1`,
     accepts,
-    // Not a temporary one of the same name.
+    // Not a temporary table of the same name.
     outside: ({ name }) => sql`main.${sql.identifier(name)}`,
     findTables: (sought) =>
       sql`select name, null from main.sqlite_master
@@ -72,7 +73,7 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
 
 const affinities = [/INT/, /CHAR|CLOB|TEXT/];
 
-/** By the rules of type affinity; JSON columns must be declared so, or Agno cannot write to them. */
+/** Compares by the rules of type affinity; JSON columns must be declared so, or Agno cannot write to them. */
 function accepts(wanted: Column, foundType: string): boolean {
   const type = foundType.toUpperCase();
   const wantedType = wanted.getSQLType().toUpperCase();

@@ -8,17 +8,17 @@ import { classifySqliteError } from "./sqlite-errors.ts";
 export interface SqliteDriverOptions extends SqliteFile {
   /** The caller's own connection, in place of `file`. It is never closed. */
   readonly client: Database | null;
-  /** Whether all happens in a transaction that the caller began on `client`, and ends. */
+  /** Whether all work happens in a transaction that the caller began on `client` and will end. */
   readonly inTransaction: boolean;
-  /** Milliseconds. */
+  /** How long to wait for locks, in milliseconds. */
   readonly busyTimeout: number;
   /** The names of the tables, for errors. */
   readonly names: readonly string[];
 }
 
 /**
- * One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does, so a
- * signal can abort between two of them alone.
+ * One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does,
+ * so a signal can abort only between two of them.
  */
 export class SqliteDriver implements SqlDriver {
   readonly patience: number;
@@ -28,7 +28,7 @@ export class SqliteDriver implements SqlDriver {
 
   constructor(options: SqliteDriverOptions) {
     this.#options = options;
-    // Waiting for a lock in the caller's transaction would only hold its own locks for longer.
+    // In the caller's transaction, waiting for a lock would only hold its own locks longer.
     this.patience = options.inTransaction ? 0 : options.busyTimeout;
   }
 
@@ -79,7 +79,7 @@ export class SqliteDriver implements SqlDriver {
     return this.#connection;
   }
 
-  /** The file keeps its journal mode, so a store that only reads must not set it. */
+  /** Opens the file for writing. The file keeps its journal mode, so a store that only reads must not set it. */
   #openForWriting(): SqliteConnection {
     const connection = this.#open();
     if (!this.#isWal && this.#options.client === null && !this.#options.readonly) {

@@ -11,7 +11,7 @@ import {
 } from "@sessiondb/core";
 import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
 
-/** A statement that SQLite did not even prepare, so with none of its values bound. */
+/** A statement that SQLite did not even prepare, so none of its values were bound. */
 export class RefusedStatementError extends Error {
   constructor(cause: unknown) {
     super("SQLite refused a statement", { cause });
@@ -22,7 +22,7 @@ export class RefusedStatementError extends Error {
   }
 }
 
-/** A foreign key of another table that stands against a delete. SQLite does not say which. */
+/** A foreign key of another table prevents a delete. SQLite does not say which. */
 export class HeldRowError extends Error {
   constructor(cause: unknown) {
     super("A foreign key refused a delete", { cause });
@@ -32,7 +32,7 @@ export class HeldRowError extends Error {
     return "HeldRowError";
   }
 
-  /** What a statement threw, as this error if it is one. */
+  /** Returns a statement's error, wrapped in this class if a foreign key refused a delete. */
   static of(cause: unknown, text: string): unknown {
     const isHeld = partsOf(cause).code === "SQLITE_CONSTRAINT_FOREIGNKEY" && text.startsWith("delete ");
     return isHeld ? new HeldRowError(cause) : cause;
@@ -43,11 +43,11 @@ export interface ErrorPlace {
   readonly file: string;
   /** Whether the connection is the caller's own. */
   readonly isClient: boolean;
-  /** The tables. */
+  /** The names of the tables. */
   readonly names: readonly string[];
 }
 
-/** Translates what better-sqlite3 throws. Extended codes begin with their primary code: SQLITE_BUSY_RECOVERY. */
+/** Translates errors thrown by better-sqlite3. Extended codes begin with their primary code: SQLITE_BUSY_RECOVERY. */
 export function classifySqliteError(thrown: unknown, place: ErrorPlace): ClassifiedError {
   const isRefused = thrown instanceof RefusedStatementError;
   const isHeld = thrown instanceof HeldRowError;
@@ -62,7 +62,7 @@ export function classifySqliteError(thrown: unknown, place: ErrorPlace): Classif
     return final(new InUseError(null, options));
   }
   if (code === "SQLITE_BUSY_SNAPSHOT") {
-    // Only a transaction that the caller began for reading can meet this, and waiting does not renew its snapshot.
+    // Only a transaction that the caller began for reading can get here, and waiting does not renew its snapshot.
     const advice = "Roll it back and begin again, with BEGIN IMMEDIATE.";
     return final(new DatabaseBusyError(`${file} has changed since the open transaction began. ${advice}`, options));
   }
@@ -95,13 +95,16 @@ function partsOf(error: unknown): { code: string; message: string } {
   return { code: String(code), message: String(message) };
 }
 
-/** SQLite's error without its words, which may be those of a trigger. */
+/** SQLite's error without its message, which may come from a trigger. */
 function wordless(error: unknown, parts: { code: string; message: string }, names: readonly string[]): DriverError {
   const cause = typeof error === "object" && error !== null ? error : parts;
   return new DriverError({ ...cause, ...parts, ...columnOf(parts.code, parts.message) }, { server: "SQLite", names });
 }
 
-/** The column that a constraint of SQLite's own names, as `table.column`. What RAISE says has a code of its own. */
+/**
+ * The column that SQLite's own constraint message names, as `table.column`. Messages from RAISE have a code of their
+ * own.
+ */
 function columnOf(code: string, message: string): { table?: string; column?: string } {
   const isOwn = /^SQLITE_CONSTRAINT_(?:UNIQUE|PRIMARYKEY|NOTNULL|DATATYPE)$/.test(code);
   const named = isOwn ? /([^\s.]+)\.([^\s.]+)$/.exec(message) : null;
@@ -136,7 +139,7 @@ function adviceFor(code: string, message: string, file: string): string | null {
   }
 }
 
-/** What may not be written, or not be opened. */
+/** Translates errors about files that may not be written or opened. */
 function ofAccess(code: string, { file, isClient }: ErrorPlace, options: ErrorOptions): SessionDbError {
   if (code !== "SQLITE_READONLY" && isWal(file)) {
     const ways =
@@ -160,7 +163,7 @@ function ofAccess(code: string, { file, isClient }: ErrorPlace, options: ErrorOp
   );
 }
 
-/** Whether a file is a database that was put in WAL mode, as its header says. */
+/** Whether a file's header marks it as a database in WAL mode. */
 function isWal(file: string): boolean {
   try {
     const opened = openSync(file, "r");
@@ -175,7 +178,7 @@ function isWal(file: string): boolean {
   }
 }
 
-/** What better-sqlite3 itself refuses, and what keeps it from being loaded. */
+/** Translates errors of better-sqlite3 itself, and those of loading it. */
 function ofDriver(cause: unknown, message: string, { file, isClient }: ErrorPlace): ClassifiedError {
   const { code } = partsOf(cause);
   if (message.includes("busy executing a query")) {

@@ -1,10 +1,13 @@
 import { SchemaMismatchError } from "@sessiondb/core";
 import type { FoundSchema } from "@sessiondb/drizzle";
 
-/** What `inspection` selects, for each column of a table or view, each index, and each temporary table. */
+/** A row of `inspection`, for each column of a table or view, each index, and each temporary table. */
 export type InspectionRow = [table: string, kind: "column" | "index" | "temporary", name: string, type: string];
 
-/** The query of `foundSchema`, with three times so many names as values. A view can stand in for a table that is read. */
+/**
+ * The query of `foundSchema`, which takes this many names three times as values. A view can replace a table that is
+ * read.
+ */
 export function inspection(names: number): string {
   const marks = Array.from({ length: names }, () => "?").join(", ");
   return `
@@ -31,7 +34,7 @@ export function foundSchema(rows: readonly InspectionRow[], names: readonly stri
     }
     const wanted = names.find((each) => folded(each) === folded(table));
     if (wanted !== undefined && wanted !== table) {
-      // Whoever gives each tenant a table of its own would have two of them share one.
+      // An application that gives each tenant its own table would otherwise have two tenants share one.
       throw new SchemaMismatchError(
         [{ table: wanted, column: null, wanted: "a table of this name", found: `one named ${table}` }],
         "To SQLite names that differ in case alone are the same. Name the table as it is stored, or use another name.",
@@ -47,7 +50,7 @@ export function foundSchema(rows: readonly InspectionRow[], names: readonly stri
   return { tables, indexes };
 }
 
-/** Names as SQLite compares them: letters of ASCII without their case. */
+/** Folds a name as SQLite compares it: regardless of the case of ASCII letters. */
 function folded(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -32,13 +32,13 @@ const readers = {
   maxPayloadBytes: count({ from: 1, otherwise: 256 * 1024 * 1024 }),
 } satisfies OptionReaders<SqliteSessionDbOptions>;
 
-/** The options but for those of the tables, with their defaults. */
+/** The options with their defaults, except those of the tables. */
 interface SqliteOptions extends Required<Omit<SqliteSessionDbOptions, keyof SqliteTableOptions | "file" | "client">> {
   readonly file: string | undefined;
   readonly client: Database | undefined;
 }
 
-/** The connection of a transaction of the caller's. */
+/** Checks the connection of a caller's transaction. */
 export function checkClient(client: unknown): Database {
   return readClient(client, "client");
 }
@@ -59,14 +59,14 @@ export function readSqliteOptions(given: object): SqliteOptions {
   return options;
 }
 
-// Which file a name means. better-sqlite3 cuts white space off, takes a blank name for a database that it throws away, and
-// SQLite has names of its own; so what would be another file than the one written, or none, is refused.
+// Resolves a file name. better-sqlite3 trims white space and takes a blank name for a temporary database, and SQLite
+// has special names; so a name that would open another file than the one written, or none, is refused.
 
 const memory = ":memory:";
 
 type Platform = Pick<NodeJS.Process, "platform">["platform"];
 
-/** What must be written in place of a name, or null for one that means itself. */
+/** Returns the name to write instead, or null for a name that means itself. */
 function problemOf(name: string, platform: Platform): string | null {
   if (name === memory) {
     return null;
@@ -104,7 +104,7 @@ function checkFileName(name: unknown, argument: string): string {
   return name;
 }
 
-/** The file of a connection string: `sqlite:` and a path, a URL as SQLAlchemy writes it, or a `file:` URL. */
+/** Returns the file of a connection string: `sqlite:` and a path, a URL as SQLAlchemy writes it, or a `file:` URL. */
 export function fileOfUrl(url: string, platform: Platform = process.platform): string {
   const parts = /^(?<scheme>[a-z0-9+]+):(?<path>.*)$/is.exec(url)?.groups;
   const scheme = parts?.["scheme"]?.toLowerCase();
@@ -154,8 +154,8 @@ function pathOfSqlite(path: string): string {
 }
 
 /**
- * After three slashes a path is relative, as in SQLAlchemy. Whoever means an absolute one shall not get a second, empty
- * database instead.
+ * Refuses a path that looks absolute: after three slashes it is relative, as in SQLAlchemy, and would silently open a
+ * second, empty database.
  */
 function checkIsRelative(path: string): void {
   const absolute = `/${path}`;
@@ -183,14 +183,14 @@ function pathOfFile(url: string, path: string): string {
     throw unusable("What follows two slashes is a host. Write file:agent.db, or file:/// and an absolute path.");
   }
   try {
-    // A file: URL is what tools make of a path, with its spaces and accents escaped.
+    // Tools make a file: URL from a path, with its spaces and accents escaped.
     return fileURLToPath(url);
   } catch (cause) {
     throw unusable("It is no file: URL that means a file on this system.", cause);
   }
 }
 
-/** Some tools escape a path and some do not: what may be either is refused. */
+/** Refuses a path that may or may not be escaped, since some tools escape paths and some do not. */
 function unescaped(path: string): string {
   if (/%[0-9a-f]{2}/i.test(path)) {
     throw unusable(

@@ -18,7 +18,7 @@ import {
 } from "@sessiondb/drizzle";
 import { desc, sql } from "drizzle-orm";
 
-/** Reads the runs of a whole page with one statement, or one for each chunk of it, on the snapshot of the page. */
+/** Reads the runs of a whole page with one statement, or one per chunk of it, in the page's snapshot. */
 export class SqliteReads extends SessionReads {
   override *withRuns(
     on: SqlConnection,
@@ -28,7 +28,7 @@ export class SqliteReads extends SessionReads {
     const runsOf = new Map(page.map(({ sessionId }): [string, StoredRun[]] => [sessionId, []]));
     for (const { size, values } of sessionChunks(page)) {
       const statement = wanted === "all" ? this.#allRunsOf(size) : this.#newestRunsOf(size);
-      // One run more than wanted shows whether the last one ties with the next.
+      // One extra run shows whether the last one ties with the next.
       for (const run of yield* this.rows(on, statement, { ...values, limit: wanted === "all" ? null : wanted + 1 })) {
         runsOf.get(run.sessionId)?.push(run);
       }
@@ -51,7 +51,7 @@ export class SqliteReads extends SessionReads {
     return this.select(runSelection(runs), sql`${runs} where ${runs.sessionId} in (${list(idPlaceholders(size))})`);
   });
 
-  /** Each session is read by the index on its own runs, from their end, where those without index are last. */
+  /** Reads each session by the index on its runs, from the end, where those without an index are last. */
   readonly #newestRunsOf = byShape((size: number) => {
     const { runs } = this.dialect.tables;
     const selection = runSelection(runs);

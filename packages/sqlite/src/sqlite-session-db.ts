@@ -11,18 +11,18 @@ export interface SqliteSessionDbOptions extends SqliteTableOptions {
   /** The path of the database file, created if missing, or `:memory:`. */
   file?: string;
   /**
-   * A better-sqlite3 connection of your own, in place of `file`. It is used as it is set up (journal mode, synchronous,
-   * busy timeout), with transactions of the store's own, and never closed. While a transaction of yours is open on it, use
+   * Your own better-sqlite3 connection, instead of `file`. It is used as configured (journal mode, synchronous, busy
+   * timeout), with the store's own transactions, and never closed. While you have a transaction open on it, use
    * `withTransaction`.
    */
   client?: Database;
-  /** Whether the first operation creates missing tables. Default true; false issues no DDL, ever. */
+  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
   autoMigrate?: boolean;
-  /** Opens the file for reading alone. Default false. */
+  /** Opens the file read-only. Default false. */
   readonly?: boolean;
   /**
-   * `"full"` makes every acknowledged write survive a power cut. `"normal"` is faster and survives a crash of the process
-   * but may lose the last writes to a power cut. Default `"full"`.
+   * `"full"` makes every acknowledged write survive a power cut. `"normal"` is faster and survives a crash of the
+   * process, but a power cut may lose the last writes. Default `"full"`.
    */
   synchronous?: "full" | "normal";
   /** How long to wait for other connections' locks, in milliseconds. Default 10,000. */
@@ -58,8 +58,9 @@ export class SqliteSessionDb extends DrizzleSessionDb {
   }
 
   /**
-   * The same store in a transaction that you began on `client`, and end. Each operation is a savepoint, so one that fails
-   * leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
+   * Returns the same store in a transaction that you began on `client` and will end. Each operation is a savepoint, so
+   * a failed one leaves the transaction usable. Nothing is retried, and the tables must exist. Closing it closes
+   * nothing.
    */
   withTransaction(client: Database): SessionDb {
     return this.inTransaction(
@@ -76,7 +77,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
   }
 }
 
-/** `sqlite:agent.db`, `sqlite:/var/lib/agent.db`, `sqlite:///agent.db`, `file:agent.db` or `sqlite::memory:`. */
+/** Opens `sqlite:agent.db`, `sqlite:/var/lib/agent.db`, `sqlite:///agent.db`, `file:agent.db` or `sqlite::memory:`. */
 export function fromUrl(url: string): SqliteSessionDb {
   return new SqliteSessionDb({ file: fileOfUrl(url) });
 }

@@ -6,7 +6,7 @@ import type { StatementSets } from "../statement-sets.ts";
 import type { Steps } from "../steps.ts";
 import type { LegacyRuns, LegacySessionRuns } from "./legacy-runs.ts";
 
-/** Beside a column of Agno 2 whose runs are all in the runs table too: what is deleted there goes here as well. */
+/** The flows for a column of Agno 2 whose runs are all in the runs table too: deletes apply to both. */
 export class CopiedRunFlows extends RunFlows {
   protected readonly legacy: LegacyRuns;
 
@@ -41,8 +41,8 @@ export class CopiedRunFlows extends RunFlows {
   }
 
   /**
-   * The sessions whose column holds any of the runs, by their ids. A run of the column has a row too, so just the sessions
-   * of the rows found are looked at; those of other users are refused without being read.
+   * The sessions whose column holds any of the runs, by id. Each run of the column has a row too, so only the sessions
+   * of the rows found are read; those of other users are refused unread.
    */
   protected *columnsWith(
     on: SqlConnection,

@@ -9,7 +9,7 @@ interface CopyOptions extends MigrateLegacyRunsOptions {
   readonly write: <Result>(work: Work<Result>) => Promise<Result>;
 }
 
-/** Copies the runs of Agno 2's column into rows, a batch of sessions after the other. */
+/** Copies the runs of Agno 2's column into rows, one batch of sessions after another. */
 export async function copyRuns(
   legacy: LegacyRuns,
   { batchSize, onProgress, write }: CopyOptions,
@@ -30,7 +30,7 @@ export async function copyRuns(
     onProgress?.(progress);
     after = batch.lastSessionId;
   } while (after !== null);
-  // With a run left out the column must go on being read, or that run would be lost from sight.
+  // If a run was left out, the column must still be read, or that run would be lost from sight.
   if (progress.skipped === 0) {
     await write((on) => legacy.markCopied(on));
   }

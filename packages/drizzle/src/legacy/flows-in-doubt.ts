@@ -7,15 +7,15 @@ import { untilAborted } from "../until-aborted.ts";
 export interface DoubtOptions<Result> {
   readonly signal: Signal;
   /**
-   * Whether runs are missing in a result, so that nothing was written either. They may have gone back to the column of
-   * Agno 2, together with the runs table, which somebody has made anew.
+   * Whether a result lacks runs, so that nothing was written either. They may be back in the column of Agno 2 because
+   * somebody has recreated the runs table.
    */
   readonly inDoubt?: (result: Result) => boolean;
 }
 
 /**
- * Does work on the tables as they were found. Where they may be other ones by now, since a statement failed or runs are
- * missing, they are looked at again; and if they are, the work is done once more.
+ * Does work on the tables as they were found. If a statement failed or runs are missing, the tables may have changed:
+ * looks at them again and, if they have, repeats the work once.
  */
 export async function withFlows<Result>(
   schema: SchemaManager,

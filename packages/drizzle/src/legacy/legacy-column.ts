@@ -8,18 +8,18 @@ import {
   type SessionRow,
 } from "@sessiondb/core/adapter";
 
-/** A row of a sessions table that Agno 2 made; `runs` is as the driver gives it. */
+/** A row of a sessions table that Agno 2 made; `runs` is as returned by the driver. */
 export type LegacyRow = Pick<SessionRow, "sessionId" | "sessionType" | "userId" | "createdAt"> & {
   readonly runs: unknown;
 };
 
-/** One run of a `runs` column, with its own JSON text: numbers beyond a double's precision live in the text alone. */
+/** One run of a `runs` column, with its own JSON text, since numbers beyond a double's precision survive only there. */
 export interface LegacyRun {
   readonly run: Run;
   readonly text: string;
 }
 
-/** The runs of the column; of several with one id the last, in the place of the first. */
+/** The runs of the column. Of several with one id, the last is kept, in the place of the first. */
 export function legacyRuns(row: LegacyRow, location: string): LegacyRun[] {
   const runs = new Map<string, LegacyRun>();
   for (const { json, text } of entriesOf(row, location)) {
@@ -31,7 +31,7 @@ export function legacyRuns(row: LegacyRow, location: string): LegacyRun[] {
   return [...runs.values()];
 }
 
-/** The column without some runs; all other entries as they were, those that are no runs included. */
+/** The column without some runs. All other entries stay as they were, including those that are not runs. */
 export function withoutRuns(row: LegacyRow, location: string, runIds: ReadonlySet<string>): string {
   const kept = entriesOf(row, location).filter(({ json }) => {
     const [run] = decodeLegacyRuns([json], row);
@@ -40,7 +40,7 @@ export function withoutRuns(row: LegacyRow, location: string, runIds: ReadonlySe
   return `[${kept.map(({ text }) => text).join(",")}]`;
 }
 
-/** The row of a run that is copied, its JSON untouched. */
+/** The row of a copied run, its JSON unchanged. */
 export function rowOfLegacyRun({ run, text }: LegacyRun, row: LegacyRow, runIndex: number): RunRow<string> {
   const createdAt = Math.floor(run.createdAt ?? row.createdAt);
   return {
@@ -77,7 +77,7 @@ function entriesOf({ runs, sessionId }: LegacyRow, location: string): Entry[] {
   });
 }
 
-/** The text of the list, unwrapped from the strings it was encoded into; empty where the driver parsed it. */
+/** The text of the list, unwrapped from the strings it was encoded into; empty if the driver parsed it. */
 function textOf(stored: unknown): string {
   let text = stored instanceof Uint8Array ? new TextDecoder().decode(stored) : stored;
   while (typeof text === "string" && text.trimStart().startsWith('"')) {

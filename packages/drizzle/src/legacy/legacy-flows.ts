@@ -10,7 +10,7 @@ import { CopiedRunFlows } from "./copied-run-flows.ts";
 import type { LegacyRuns } from "./legacy-runs.ts";
 import { MergedRunFlows } from "./merged-run-flows.ts";
 
-/** Chooses the flows by whether Agno 2 made the sessions table, with a `runs` column. */
+/** Chooses the flows by whether the sessions table has a `runs` column, made by Agno 2. */
 export class LegacyFlows implements FlowChoice {
   readonly #driver: SqlDriver;
   readonly #names: StatementSets["names"];
@@ -31,7 +31,7 @@ export class LegacyFlows implements FlowChoice {
     this.#columnAlone = makeFlows(sets, alone, { isWritable: false });
   }
 
-  /** Whether only the runs table is missing from what Agno 2 wrote. */
+  /** Whether only the runs table is missing from a database of Agno 2. */
   canRead(absent: readonly SchemaProblem[], found: FoundSchema): boolean {
     return this.#hasColumn(found) && absent.every(({ table, column }) => table === this.#names.runs && column === null);
   }

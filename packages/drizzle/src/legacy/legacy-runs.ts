@@ -13,7 +13,7 @@ import type { Steps } from "../steps.ts";
 
 export type LegacySession = Omit<LegacyRow, "runs">;
 
-/** A session with what its column holds, as stored and decoded. */
+/** A session with the runs of its column, as stored and decoded. */
 export interface LegacySessionRuns {
   readonly session: LegacyRow;
   readonly runs: readonly Run[];
@@ -22,20 +22,20 @@ export interface LegacySessionRuns {
 export interface CopiedBatch {
   readonly sessions: number;
   readonly runs: number;
-  /** Runs left alone because their id is already taken in another session. */
+  /** How many runs were left alone because another session already has their id. */
   readonly skipped: number;
-  /** Where the next batch starts; null after the last. */
+  /** The start of the next batch; null after the last. */
   readonly lastSessionId: string | null;
 }
 
 /**
- * The `runs` column of a sessions table that Agno 2 made: one JSON list per session. It is merged into what is read until
+ * The `runs` column of a sessions table that Agno 2 made: one JSON list per session. Reads merge it until
  * `migrateLegacyRuns` has copied all of it, which a row in the schema versions table records.
  */
 export class LegacyRuns extends StatementSet {
   readonly #reads: SessionReads;
   readonly #writes: SessionWrites;
-  /** The column's name, and that of its row in the schema versions table once it is copied. */
+  /** The column's name, also used for its row in the schema versions table once it is copied. */
   readonly #location: string;
 
   constructor(dialect: SqlDialect, { reads, writes }: { reads: SessionReads; writes: SessionWrites }) {
@@ -45,13 +45,13 @@ export class LegacyRuns extends StatementSet {
     this.#location = `${dialect.names.sessions}.runs`;
   }
 
-  /** Whether all that the column holds is in the runs table too: in the one of today, not one that was dropped since. */
+  /** Whether the runs table also holds everything in the column: the current runs table, not one dropped since. */
   *isCopied(on: SqlConnection): Steps<boolean> {
     const [marker] = yield* this.#versionsOf(on, this.#location);
     return marker !== undefined && marker.madeAt === (yield* this.#runsTableOf(on));
   }
 
-  /** When the runs table was made, as whoever made it has noted; null without a note. */
+  /** The recorded creation time of the runs table; null if none is recorded. */
   *#runsTableOf(on: SqlConnection): Steps<string | null> {
     const [note] = yield* this.#versionsOf(on, this.dialect.names.runs);
     return note?.madeAt ?? null;
@@ -96,7 +96,7 @@ export class LegacyRuns extends StatementSet {
     return { ...session, runs: row?.runs ?? null };
   }
 
-  /** A run to be written with its place: in the place and of the time of the column's, or after all runs of both kinds. */
+  /** Gives a run to be written its place: the place and time of the column's run, or after all runs of both kinds. */
   *place(on: SqlConnection, run: RunRow<string>): Steps<RunRow<string>> {
     const session = yield* this.#reads.session(on, run.sessionId);
     const legacy = session === null ? [] : yield* this.runsOf(on, session);
@@ -120,11 +120,11 @@ export class LegacyRuns extends StatementSet {
   readonly #sessionsLike = once(() => this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`));
 
   /**
-   * The session whose column holds a run of this id, with all runs of the column. A column that cannot be read stops no
-   * search; where the run is in no other, it is an error for whoever may read that session.
+   * The session whose column holds a run with this id, with all runs of the column. An unreadable column does not stop
+   * the search; if no other column has the run, it is an error for users who may read that session.
    */
   *sessionOfRun(on: SqlConnection, { runId, userId }: RunQuery): Steps<LegacySessionRuns | null> {
-    // An id of plain characters is in the text as it is; others may be escaped there, so every list is looked at.
+    // An id of plain characters appears in the text unchanged; others may be escaped there, so every list is searched.
     const pattern = /^[\w-]+$/.test(runId) ? `%${runId.replaceAll("_", "!_")}%` : "%";
     let fault: CorruptDataError | null = null;
     for (const row of yield* this.rows(on, this.#sessionsLike(), { pattern })) {
@@ -151,13 +151,13 @@ export class LegacyRuns extends StatementSet {
     return this.#selectLegacy(sql`${sessionId} = ${value("sessionId")} and ${this.#present}`);
   });
 
-  /** A session with what its column holds, or null when that is nothing. */
+  /** A session with the runs of its column, or null if it has none. */
   *sessionWithRuns(on: SqlConnection, sessionId: string): Steps<LegacySessionRuns | null> {
     const [row] = yield* this.rows(on, this.#sessionWithRuns(), { sessionId });
     return row === undefined ? null : { session: row, runs: this.#decode(row) };
   }
 
-  /** The row that a run of the column would have, or null when the run is in no column. */
+  /** The row that a run of the column would have, or null if the run is in no column. */
   *rowOfRun(on: SqlConnection, query: RunQuery): Steps<RunRow | null> {
     const found = yield* this.sessionOfRun(on, query);
     const runs = found === null ? [] : legacyRuns(found.session, this.#location);
@@ -174,7 +174,7 @@ export class LegacyRuns extends StatementSet {
     );
   });
 
-  /** Takes runs out of the column of a locked session for good. */
+  /** Removes runs from the column of a locked session permanently. */
   *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
     const json = withoutRuns(yield* this.#rowOf(on, session), this.#location, runIds);
     const { sessionId } = session;
@@ -199,7 +199,7 @@ export class LegacyRuns extends StatementSet {
     let copied = 0;
     let skipped = 0;
     for (const { sessionId } of batch) {
-      // Read under the lock: a run deleted meanwhile must not come back.
+      // Read under the lock: a run deleted meanwhile must not reappear.
       const session = yield* this.#reads.lockSession(on, sessionId);
       if (session !== null) {
         const outcome = yield* this.#copySession(on, yield* this.#rowOf(on, session));
@@ -217,7 +217,7 @@ export class LegacyRuns extends StatementSet {
     const placeOf = new Map(stored.map(({ runId, runIndex }) => [runId, runIndex]));
     const found = yield* this.#reads.runsById(on, [...legacy.keys()]);
     const elsewhere = new Set(found.filter(({ sessionId }) => sessionId !== row.sessionId).map(({ runId }) => runId));
-    // In the merged order: that of the column, then the rows that are not in it.
+    // In the merged order: first the column's, then the rows that are not in it.
     const merged = new Set([...legacy.keys(), ...placeOf.keys()].filter((runId) => !elsewhere.has(runId)));
     let copied = 0;
     for (const [place, runId] of [...merged].entries()) {
@@ -230,7 +230,7 @@ export class LegacyRuns extends StatementSet {
         if (yield* this.#writes.putRun(on, rowOfLegacyRun(copy, row, place))) {
           copied += 1;
         } else if ((yield* this.#reads.runsById(on, [runId])).length > 0) {
-          // Another session has taken the id since the look above.
+          // Another session has taken the id since the check above.
           elsewhere.add(runId);
         } else {
           throw notWritten(`Run ${JSON.stringify(runId)} was not copied out of ${this.#location}.`);
@@ -247,7 +247,7 @@ export class LegacyRuns extends StatementSet {
     return this.write(sql`insert into ${versions} ${row} ${this.#writes.replaceStored(tableName, updatedAt)}`);
   });
 
-  /** Notes that all is copied, into the runs table of this making. */
+  /** Records that everything is copied into this instance of the runs table. */
   *markCopied(on: SqlConnection): Steps<void> {
     yield* this.affected(on, this.#markCopied(), {
       tableName: this.#location,

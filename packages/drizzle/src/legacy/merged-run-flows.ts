@@ -19,10 +19,10 @@ import { CopiedRunFlows } from "./copied-run-flows.ts";
 import type { LegacyRuns, LegacySession, LegacySessionRuns } from "./legacy-runs.ts";
 import { mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
 
-/** Merges what the column of Agno 2 alone holds into all that is read. */
+/** Merges runs that only the column of Agno 2 holds into everything that is read. */
 export class MergedRunFlows extends CopiedRunFlows {
   override readonly areAllRows = false;
-  /** False for a database that Agno 2 made and that nobody may change: its runs are all in the column. */
+  /** False for a database of Agno 2 that may not be changed: all its runs are in the column. */
   readonly #hasRows: boolean;
 
   constructor(sets: StatementSets, legacy: LegacyRuns, { hasRows }: { readonly hasRows: boolean }) {
@@ -47,7 +47,7 @@ export class MergedRunFlows extends CopiedRunFlows {
     return whole;
   }
 
-  /** The runs wanted of a session. The fault of one that cannot be read comes when they are asked for. */
+  /** The wanted runs of a session. The error of an unreadable one is thrown when they are requested. */
   *#runsOrFault(on: SqlConnection, session: LegacySession, wanted: RunsWanted): Steps<() => Run[]> {
     try {
       const runs = yield* this.#runsOf(on, session, wanted);
@@ -87,7 +87,7 @@ export class MergedRunFlows extends CopiedRunFlows {
     if (legacy === null) {
       return rows;
     }
-    // In the merged order: that of the column, each replaced by its row, then the other rows.
+    // In the merged order: first the column's, each replaced by its row if there is one, then the other rows.
     const merged = new Map<string, TurnRun>();
     for (const [runIndex, { runId, parentRunId = null, status = null, createdAt }] of legacy.runs.entries()) {
       const { sessionId } = run;
@@ -135,7 +135,7 @@ export class MergedRunFlows extends CopiedRunFlows {
     return pageOfRuns(legacy, this.#hasRows ? yield* this.#listedRows(on, session.sessionId) : [], query);
   }
 
-  /** The rows of a session, those that cannot be read among them. */
+  /** The rows of a session, including unreadable ones. */
   *#listedRows(on: SqlConnection, sessionId: string): Steps<ListedRun[]> {
     const listed: ListedRun[] = [];
     for (const row of yield* this.reads.allRuns(on, sessionId)) {
@@ -162,7 +162,7 @@ export class MergedRunFlows extends CopiedRunFlows {
     }
   }
 
-  /** A run that has no row may be in the column of any session. */
+  /** Overridden because a run without a row may be in the column of any session. */
   protected override *columnsWith(
     on: SqlConnection,
     selection: RunSelection,

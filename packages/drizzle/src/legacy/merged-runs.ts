@@ -14,19 +14,19 @@ import {
   type RunsWanted,
 } from "@sessiondb/core/adapter";
 
-/** The runs wanted of a session whose runs come from both places. */
+/** The wanted runs of a session whose runs come from both places. */
 export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted: Exclude<RunsWanted, "none">): Run[] {
   const runs = mergeRuns(legacy, rows);
   return wanted === "all" ? runs : runs.filter(isHistoryRun).slice(-wanted);
 }
 
-/** What a list looks at in a run. */
+/** The columns of a run that a list examines. */
 type ListedColumns = Pick<
   RunRow<unknown>,
   "runId" | "userId" | "status" | "parentRunId" | "agentId" | "teamId" | "workflowId" | "createdAt"
 >;
 
-/** A run of a list, or the columns of one that cannot be read, with the reason. */
+/** A run of a list, or the columns of an unreadable one, with the reason. */
 export type ListedRun = Run | { readonly columns: ListedColumns; readonly error: CorruptDataError };
 
 const columnsOf = (listed: ListedRun): ListedColumns => {
