@@ -17,53 +17,53 @@ import {
 } from "./mysql-errors.ts";
 
 export interface MysqlResult extends StatementResult {
-  /** Whether an insert met a row that it had to leave as it was; see `MysqlWrites`. */
+  /** Whether an insert met a row that it had to leave unchanged; see `MysqlWrites`. */
   readonly kept: boolean;
 }
 
-/** What a server says of itself, once it was asked. */
+/** The limits that a server reports when asked. */
 export interface ServerLimits {
-  /** The most bytes that a statement may have with its parameters. */
+  /** The most bytes that a statement may have, including its parameters. */
   packetBytes: number;
 }
 
-/** How many bytes of a packet are kept free for the statement's small parameters and the protocol. */
+/** How many bytes of a packet to keep free for the statement's small parameters and the protocol. */
 export const packetReserve = 64 * 1024;
 
-/** What to do about documents that are too large for the server. */
+/** The advice for documents that are too large for the server. */
 export const packetAdvice = "or raise the server's max_allowed_packet";
 
 export interface MysqlConnectionOptions {
-  /** The option that the connection comes from; `connection` is that of a transaction of the caller's. */
+  /** The option that the connection comes from; `connection` means a transaction of the caller's. */
   readonly origin: "url" | "pool" | "connection";
-  /** Whether the pool resets what the connection is set to when it is given back. */
+  /** Whether the pool resets the connection's settings when it is returned. */
   readonly isReset: boolean;
   /** How long to wait for the answer to one statement, in milliseconds. */
   readonly timeout: number;
   readonly limits: ServerLimits;
 }
 
-/** Results as the store decodes them. */
+/** The result format that the store decodes. */
 const plainResults = { rowsAsArray: true, nestTables: false } as const;
-/** The same where the application casts values in a way of its own; a function costs a call for each value. */
+/** The same if the application casts values in its own way; a function costs a call per value. */
 const uncastResults = { ...plainResults, typeCast: (_field: unknown, next: () => unknown) => next() };
 
-/** Numbers are text where the application has mysql2 give large ones so. */
+/** The result of a write. Numbers are text if the application has mysql2 return large ones so. */
 interface WriteAnswer {
   readonly affectedRows: number | string;
   readonly insertId: number | string;
   readonly serverStatus: number;
 }
 
-/** What mysql2 keeps beneath a connection that promises. */
+/** mysql2's inner connection, beneath the one with promises. */
 interface InnerConnection {
   readonly clientEncoding?: string;
 }
 
-/** What a server says of a connection with its answer to a statement without rows. */
+/** Flags of a connection in the server's answer to a statement without rows. */
 const status = { inTransaction: 1, autocommit: 2 } as const;
 
-/** Runs statements on one connection of mysql2, as prepared ones: nothing is ever spliced into SQL text. */
+/** Runs statements on one mysql2 connection, as prepared ones: nothing is ever spliced into SQL text. */
 export class MysqlConnection implements ServerConnection {
   readonly connection: Connection;
   readonly options: MysqlConnectionOptions;
@@ -85,12 +85,12 @@ export class MysqlConnection implements ServerConnection {
     this.#left.catch(() => {});
   }
 
-  /** What stays the same each time that a pool hands the connection out. */
+  /** An object that stays the same each time that a pool hands out the connection. */
   get identity(): object {
     return this.#inner ?? this.connection;
   }
 
-  /** How mysql2 encodes text that it sends, where it says so. */
+  /** The encoding in which mysql2 sends text, if it reports one. */
   get encoding(): string | undefined {
     return this.#inner?.clientEncoding;
   }
@@ -110,7 +110,7 @@ export class MysqlConnection implements ServerConnection {
   }
 
   async query(sql: string, values: unknown[] = [], timeout = this.options.timeout): Promise<MysqlResult> {
-    // A packet over the limit makes the server close the connection, which would look like a failure that passes.
+    // A packet over the limit makes the server close the connection, which would look like a transient failure.
     const limit = this.options.limits.packetBytes - packetReserve;
     checkSize(values, { what: "What one statement writes", limit, advice: packetAdvice });
     const send = () => this.connection.execute({ ...this.#results, sql, values });
@@ -132,7 +132,7 @@ export class MysqlConnection implements ServerConnection {
     return (result as Partial<ResultSetHeader>).serverStatus ?? 0;
   }
 
-  /** Begins a transaction. Until it ends, each write whose answer says that it is gone is an error. */
+  /** Begins a transaction. Until it ends, a write whose answer reports the transaction as lost is an error. */
   async begin(): Promise<void> {
     const { origin } = this.options;
     if (origin === "connection") {
@@ -140,7 +140,7 @@ export class MysqlConnection implements ServerConnection {
       return;
     }
     if (origin === "pool") {
-      // Connections of this store are set to it. Under a stricter level writers to neighbouring sessions deadlock.
+      // The store's own connections already use it. At a stricter level, writers to neighbouring sessions deadlock.
       await this.command("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
     }
     const flags = await this.command("START TRANSACTION");
@@ -157,12 +157,12 @@ export class MysqlConnection implements ServerConnection {
     }
   }
 
-  /** After a deadlock there is no savepoint any more, and a broken connection is not used again. */
+  /** Ignores failures: after a deadlock there is no savepoint any more, and a broken connection is not used again. */
   async rollback(): Promise<void> {
     await this.#end({ own: "ROLLBACK", inCallers: savepoint.rollback }).catch(() => {});
   }
 
-  /** Refuses a connection outside a transaction, where there are no savepoints: each statement would commit by itself. */
+  /** Refuses a connection outside a transaction, which has no savepoints: each statement would commit by itself. */
   async checkTransaction(): Promise<void> {
     checkOpen(await this.command("DO 0"));
   }
@@ -179,7 +179,7 @@ export class MysqlConnection implements ServerConnection {
     }
   }
 
-  /** A server that restarted behind a proxy, or a proxy itself, may have lost a transaction without an error. */
+  /** Checks that the transaction still exists: a proxy, or a server restarted behind one, may lose it silently. */
   #checkTransaction(flags: number, about: { readonly afterWrite: boolean }): void {
     if (this.#inTransaction && (flags & status.inTransaction) === 0) {
       this.broken = true;
@@ -187,7 +187,7 @@ export class MysqlConnection implements ServerConnection {
     }
   }
 
-  /** mysql2's own timeout does not cover the preparing of a statement. */
+  /** Waits for an answer. mysql2's own timeout does not cover preparing a statement. */
   async #answer<Answer>(send: () => Promise<Answer>, timeout: number): Promise<Answer> {
     try {
       return await within(Promise.race([send(), this.#left]), timeout, () => {

@@ -3,13 +3,13 @@ import { takeTurn, within, type Lease, type ServerConnections } from "@sessiondb
 import type { Connection, Pool } from "mysql2/promise";
 import { MysqlConnection, type MysqlConnectionOptions } from "./mysql-connection.ts";
 
-/** How long closing waits for the server to take leave. */
+/** How long `close` waits for the server to say goodbye, in milliseconds. */
 const closeTimeout = 2000;
 
 interface PoolConnectionsOptions {
   /** Called once, at the first use. */
   readonly open: () => Pool;
-  /** For error messages: host and database. */
+  /** Host and database, for error messages. */
   readonly server: string;
   /** How long to wait for a connection, in milliseconds. */
   readonly timeout: number;
@@ -17,15 +17,15 @@ interface PoolConnectionsOptions {
 }
 
 /**
- * The connections of a pool. When one was given up, the server is told to end it: so what its transaction did is undone,
- * and its locks are free. A pool that was opened here is closed here.
+ * The connections of a pool. The server is told to end one that was given up, which undoes its transaction and releases
+ * its locks. A pool opened here is closed here.
  */
 export class PoolConnections implements ServerConnections<MysqlConnection> {
   readonly inTransaction = false;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #options: PoolConnectionsOptions;
   #pool: Pool | null = null;
-  /** The ends of connections that were given up. */
+  /** The pending ends of connections that were given up. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(options: PoolConnectionsOptions) {
@@ -67,7 +67,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
     }
   }
 
-  /** Ends a connection at the server, in the background. If that fails, it ends once its statement does. */
+  /** Ends a connection at the server, in the background. If that fails, it ends when its statement does. */
   #end(thread: MysqlThread): void {
     const ending = this.#killThread(thread)
       .catch(() => {})
@@ -76,13 +76,13 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
   }
 
   /**
-   * A server that waits for a lock does not see that its client has left, and would hold what the transaction has locked for
-   * as long as it waits.
+   * Tells the server to end a connection. A server that waits for a lock does not notice that its client has left, and
+   * would keep the transaction's locks while it waits.
    */
   async #killThread({ id, port }: MysqlThread): Promise<void> {
     const lease = await this.acquire();
     try {
-      // Behind a balancer this may be another server, where the number is that of somebody else's connection.
+      // Behind a balancer this may be another server, where the number belongs to somebody else's connection.
       const { rows } = await lease.connection.query(
         "select id from information_schema.processlist where id = ? and substring_index(host, ':', -1) = ?",
         [id, port],
@@ -96,7 +96,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
   }
 }
 
-/** The connection of a transaction of the caller's, used by one operation after the other. */
+/** The connection of a caller's transaction, used by one operation after another. */
 export class SingleConnection implements ServerConnections<MysqlConnection> {
   readonly inTransaction = true;
   readonly wait = null;
@@ -116,10 +116,10 @@ export class SingleConnection implements ServerConnections<MysqlConnection> {
   async close(): Promise<void> {}
 }
 
-/** A connection as its server knows it. */
+/** A connection as its server identifies it. */
 interface MysqlThread {
   readonly id: number;
-  /** The port on the client's side; "localhost" for a socket of the machine. */
+  /** The client's port; "localhost" for a socket of the machine. */
   readonly port: string;
 }
 
@@ -128,8 +128,8 @@ function threadOf(connection: Connection): MysqlThread {
 }
 
 /**
- * Closes a connection at once. The driver's own destroy() closes its half of the socket alone: it would still read the
- * server's farewell and print a warning about it on the console.
+ * Closes a connection at once. The driver's own destroy() closes only its half of the socket: it would still read the
+ * server's farewell and print a warning about it to the console.
  */
 function cutOff(connection: Connection): void {
   connection.destroy();
@@ -141,7 +141,7 @@ interface Socket {
   destroy?(): void;
 }
 
-/** The socket beneath a connection, or beneath one of a pool. */
+/** The socket beneath a connection, including one from a pool. */
 function socketOf(connection: Connection): Socket | undefined {
   return (connection as { readonly connection?: { readonly stream?: Socket } }).connection?.stream;
 }

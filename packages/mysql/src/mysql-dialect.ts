@@ -14,16 +14,16 @@ import { sql, type Column, type SQL } from "drizzle-orm";
 import { getTableConfig, MySqlDialect, type MySqlTable } from "drizzle-orm/mysql-core";
 import { sessionTables, type MySqlTableOptions } from "./schema.ts";
 
-/** What is found of the tables here, and of the server that has them. */
+/** The tables found, and the properties of their server. */
 export interface FoundMysqlSchema extends FoundSchema {
   readonly mariadb: boolean;
-  /** False for a database that nobody has created yet. */
+  /** False for a database that does not exist yet. */
   readonly database: boolean;
-  /** How the tables found compare session ids; null without tables. */
+  /** The collation of session ids in the tables found; null without tables. */
   readonly collation: string | null;
 }
 
-/** What MySQL and MariaDB spell in their own way, apart from the statements in `MysqlReads` and `MysqlWrites`. */
+/** The spelling of MySQL and MariaDB, apart from the statements in `MysqlReads` and `MysqlWrites`. */
 export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
   const dialect = new MySqlDialect();
   const tables = sessionTables(options);
@@ -35,15 +35,15 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     render: (query) => dialect.sqlToQuery(query),
     lockRows: sql`for update`,
     following,
-    // MariaDB would collect the sessions of all runs first, to read the few of a page.
+    // MariaDB would collect the sessions of all runs first to read the few of a page.
     exists: (subquery) => sql`(${subquery} limit 1) = 1`,
     nameContains: (sessionData: Column, { folded, pairs }: FoldedSearch) => {
-      // Text in the place of an object is a document that was encoded twice.
+      // Text in place of an object is a document that was encoded twice.
       const inner = sql`json_unquote(${sessionData})`;
       const isTwice = sql`json_type(${sessionData}) = 'STRING' and json_valid(${inner})`;
       const data = sql`case when ${isTwice} then ${inner} else ${sessionData} end`;
       const name = sql`json_extract(${data}, '$.session_name')`;
-      // lower() folds ASCII alike on every server, and each further letter only on some. A binary collation lets accents count.
+      // lower() folds ASCII alike on every server, other letters only on some. A binary collation makes accents count.
       const lowered = sql`lower(json_unquote(${name}))`;
       const replaced = [...pairs, { variant: sql`${dottedI}`, letter: sql`${"i"}` }].reduce(
         (stored, { variant, letter }) => sql`replace(${stored}, ${variant}, ${letter})`,
@@ -55,7 +55,7 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     spoils,
     outside: ({ name }) =>
       database === undefined ? sql`${sql.identifier(name)}` : sql`${sql.identifier(database)}.${sql.identifier(name)}`,
-    // Of grants made by way of a role the catalogue does not tell.
+    // The catalogue does not list grants made through a role.
     findTables: (sought) =>
       sql`select table_name, null from information_schema.tables
         where table_schema = ${database ?? sql`database()`}
@@ -86,7 +86,7 @@ export function quote(identifier: string): string {
   return `\`${identifier.replaceAll("`", "``")}\``;
 }
 
-/** `a >= :a and (a > :a or b > :b)`: MySQL finds no range of an index in a comparison of rows. */
+/** `a >= :a and (a > :a or b > :b)`: MySQL cannot use an index range for a comparison of rows. */
 export function following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
   const [column, ...moreColumns] = columns;
   const [name = "", ...moreNames] = names;
@@ -98,7 +98,7 @@ export function following(columns: readonly SQL[], names: readonly string[], ord
   return sql`${column} ${than}= ${value(name)} and (${column} ${than} ${value(name)} or (${next}))`;
 }
 
-/** Refuses names that the servers refuse, with the option's name. */
+/** Refuses names that the servers refuse, under the option's name. */
 function checkedNames(options: MySqlTableOptions): SqlDialect["names"] {
   const names = tableNames(options);
   const { sessions: sessionTable, runs: runsTable } = names;
@@ -116,12 +116,12 @@ function columnType(column: Column, { mariadb }: FoundMysqlSchema): string {
   return mariadb && type === "json" ? "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" : type;
 }
 
-/** Both tables compare ids alike, or no foreign key can connect them: a new table follows the one that is there. */
+/** A foreign key requires both tables to compare ids alike, so a new table follows the existing one. */
 function collation({ mariadb, collation: found }: FoundMysqlSchema): string {
   return found ?? (mariadb ? "utf8mb4_nopad_bin" : "utf8mb4_0900_bin");
 }
 
-/** A collation's name begins with its character set. */
+/** The character set, which begins a collation's name. */
 function charset(found: FoundMysqlSchema): string {
   return collation(found).split("_")[0] ?? "utf8mb4";
 }
@@ -133,7 +133,7 @@ function text(content: string): string {
     : `'${content.replaceAll("'", "''")}'`;
 }
 
-/** Types that can stand in for each other. Any other type must be as wanted. */
+/** Types that can replace each other. Any other type must be the wanted one. */
 const families = [/^json/, /int|bool|serial/, /char|text/, /blob|binary/];
 
 function accepts(wanted: Column, foundType: string): boolean {
@@ -142,7 +142,7 @@ function accepts(wanted: Column, foundType: string): boolean {
   return family === undefined ? foundType.toLowerCase() === type : family.test(foundType.toLowerCase());
 }
 
-/** Text sorts by its characters where numbers are ordered, and a number takes `007` for `7` where text is told apart. */
+/** Text would order numbers by their characters, and a number would treat `007` and `7` as equal ids. */
 function spoils(wanted: Column, foundType: string): boolean {
   const type = wanted.getSQLType().toLowerCase();
   const isNumber = /int|decimal|numeric|float|double|bit/.test(foundType.toLowerCase());

@@ -10,11 +10,11 @@ export interface MysqlDriverOptions {
   readonly connections: ServerConnections<MysqlConnection>;
   /** The tables of the store. */
   readonly location: MysqlLocation;
-  /** For error messages: host and database. */
+  /** Host and database, for error messages. */
   readonly server: string;
   /** How long to wait for locks and to retry, in milliseconds. */
   readonly retryTimeout: number;
-  /** Set once the server was asked. */
+  /** Filled in once the server was asked. */
   readonly limits: ServerLimits;
 }
 
@@ -46,8 +46,8 @@ export class MysqlDriver extends ServerDriver<MysqlConnection> {
   }
 
   /**
-   * Runs what `plan` says of the schema found, one process at a time. DDL commits as it goes, so a lock of the connection
-   * stands in for a transaction; it ends with the connection.
+   * Runs the statements that `plan` returns for the schema found, one process at a time. DDL commits as it goes, so a
+   * lock of the connection replaces a transaction; it ends with the connection.
    */
   migrate(tables: readonly string[], plan: (found: FoundMysqlSchema) => string[]): Promise<void> {
     const location = { ...this.#options.location, tables };
@@ -88,11 +88,11 @@ function wholeSeconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1000));
 }
 
-/** The name of the lock: the same for whatever tables are created beside those sessions, by whichever process. */
+/** The name of the lock: the same for all tables created beside those sessions, in every process. */
 async function lockOf(on: MysqlConnection, { database, sessionTable }: MysqlLocation): Promise<string> {
   const [current] = database === null ? (await on.query("select database()")).rows : [[database]];
   const name = JSON.stringify([current?.[0], sessionTable]);
-  // The servers take names of up to 64 characters, which are those of the whole server.
+  // The servers take names of up to 64 characters, shared by the whole server.
   return `sessiondb ${createHash("sha1").update(name).digest("hex")}`;
 }
 

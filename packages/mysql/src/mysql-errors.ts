@@ -10,14 +10,14 @@ import {
 } from "@sessiondb/core";
 import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
 
-/** A statement was not answered in time: the connection may still be at it, and cannot be used again. */
+/** A statement was not answered in time. The connection may still be running it, and cannot be used again. */
 export class NoAnswerError extends Error {
   override get name(): string {
     return "NoAnswerError";
   }
 }
 
-/** The server's answer says that a transaction is gone, or was never begun. */
+/** The server's answer shows that a transaction was lost, or never begun. */
 export class LostTransactionError extends Error {
   /** Whether a statement that writes may have been committed by itself. */
   readonly afterWrite: boolean;
@@ -32,7 +32,7 @@ export class LostTransactionError extends Error {
   }
 }
 
-/** A statement that reads was answered as if it had written. */
+/** A statement that reads got an answer as if it had written. */
 export class UnexpectedAnswerError extends Error {
   constructor() {
     super("The answer is not one to the statement");
@@ -43,15 +43,17 @@ export class UnexpectedAnswerError extends Error {
   }
 }
 
-/** Where an error comes from, as far as messages may name it. */
+/** The source of an error, as far as messages may name it. */
 export interface MysqlPlace {
   /** Host and database. */
   readonly server: string;
-  /** Of the tables, their columns and indexes. */
+  /** The names of the tables, their columns and indexes. */
   readonly names: readonly string[];
 }
 
-/** An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 itself a `code` alone. */
+/**
+ * An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 itself only a `code`.
+ */
 interface ErrorParts {
   readonly errno: number;
   readonly code: string;
@@ -60,20 +62,20 @@ interface ErrorParts {
 
 type Kind = "busy" | "denied" | "full" | "held" | "invalid" | "lost" | "readOnly" | "tooLarge" | "unreachable";
 
-/** Error numbers of the server by what they mean here; MariaDB's are the same but for those from 1900 and 4000. */
+/** The server's error numbers by their meaning here; MariaDB's are the same except from 1900 and from 4000. */
 const numbers: Readonly<Record<Kind, readonly number[]>> = {
   // Lock waits and deadlocks; another process that created the same table, index or column at the same moment; a schema
   // or a row that changed under a statement; interrupted statements; a Galera node that is not ready.
   busy: [1205, 1213, 3572, 1050, 1060, 1061, 1412, 1615, 1020, 1317, 1969, 3024, 1047, 1040, 1203, 1226],
-  // The server is going down, or has closed the connection.
+  // The server is shutting down, or has closed the connection.
   lost: [1053, 1077, 1079, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2055, 3169, 4031],
   denied: [1044, 1045, 1142, 1143, 1227, 1370, 1698, 3118, 3955],
   readOnly: [1290, 1836, 1792, 3100],
   full: [1021, 1114, 1041, 3019],
-  // A foreign key of another table stands against a delete; the second is said to those who may not see that table.
+  // A foreign key of another table prevents a delete; the second is for users who may not see that table.
   held: [1451, 1217],
   unreachable: [1129, 1130, 2002, 2003, 2005],
-  // A value that is too long, of another type, out of range, or none of the words of an ENUM.
+  // A value that is too long, of another type, out of range, or not among the words of an ENUM.
   invalid: [1406, 1366, 1264, 1265, 1292],
   tooLarge: [1153],
 };
@@ -95,10 +97,10 @@ const codes: Readonly<Record<string, Kind>> = {
   HANDSHAKE_NO_SSL_SUPPORT: "unreachable",
 };
 
-/** MySQL's number for what it has no other for. */
+/** MySQL's number for errors without a number of their own. */
 const unknownError = 1105;
 
-/** What Vitess says by numbers that mean something else, or nothing, elsewhere; null is what passes for no kind. */
+/** Vitess's errors with numbers that have another meaning, or none, elsewhere; null for those of no kind. */
 const vitess: readonly { readonly says: RegExp; readonly kind: Kind | null }[] = [
   { says: /no healthy tablet available|primary is not serving/i, kind: "busy" },
   { says: /row count exceeded|multi-db transaction attempted/i, kind: null },
@@ -110,7 +112,7 @@ const notWritable = "The table is a view that cannot be written: name the table 
 const generated = "The table generates a column that is written: name another table.";
 const check = "A CHECK constraint of the table stands against the row.";
 
-/** What is wrong with the tables, by the server's number for it. */
+/** Advice on problems of the tables, by the server's error number. */
 const advice: Readonly<Record<number, string>> = {
   1048: "A column that is null here does not take null.",
   1062: "A unique key stands against the row: drop the one that was added to the table, or write what fits it.",
@@ -129,8 +131,8 @@ const advice: Readonly<Record<number, string>> = {
 };
 
 /**
- * Translates what mysql2 throws. A server's own words are never repeated: a trigger says what it likes, a duplicate is
- * quoted, and a proxy adds the values of the statement.
+ * Translates errors thrown by mysql2. A server's own words are never repeated: a trigger says what it likes, a
+ * duplicate is quoted, and a proxy adds the values of the statement.
  */
 export function classifyMysqlError(cause: unknown, place: MysqlPlace): ClassifiedError {
   const { server } = place;
@@ -184,23 +186,23 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
   }
 }
 
-/** An error of the server without its words; any other as it is. */
+/** Returns a server's error without its words; any other unchanged. */
 export function wordless(cause: unknown, { names }: Pick<MysqlPlace, "names">): unknown {
   return errorNumber(cause) > 0 ? new DriverError(cause as object, { server: "The server", names }) : cause;
 }
 
-/** Whether a commit that gave this error may have been made all the same. */
+/** Whether a commit that failed with this error may have succeeded. */
 export function leavesCommitOpen(cause: unknown): boolean {
   return errorNumber(cause) === unknownError;
 }
 
-/** Whether a connection that gave this error must not be used again. */
+/** Whether a connection must not be used again after this error. */
 export function endsConnection(cause: unknown): boolean {
   const kind = kindOf(cause);
   return (
     kind === "lost" ||
     kind === "unreachable" ||
-    // After a failover the pool must find the new primary.
+    // After a failover, the pool must find the new primary.
     kind === "readOnly" ||
     cause instanceof NoAnswerError ||
     (typeof cause === "object" && cause !== null && "fatal" in cause && cause.fatal === true)
@@ -225,7 +227,7 @@ function kindOf(cause: unknown): Kind | null {
   if (errno > 0) {
     return null;
   }
-  // What mysql2 says of a connection that was cut while nobody used it, and of a pool that lets nobody wait.
+  // mysql2's words for a connection that was cut while idle, and for a pool whose queue is full.
   const inWords = /in closed state|enqueue .* after fatal error/i.test(message)
     ? "lost"
     : /^(?:no connections available|queue limit reached)/i.test(message)
@@ -243,18 +245,18 @@ function read(cause: unknown): ErrorParts {
   };
 }
 
-/** The column that a message is about, which is one of the tables', or it is not named. */
+/** The column that a message is about, if it is one of the tables'; other names are not repeated. */
 function columnOf(message: string, { names }: MysqlPlace): string {
   const named = /column (?:[`'][^`']+[`']\.)*[`'](?:[^`']+\.)?([^`'.]+)[`'] at row \d+/.exec(message)?.[1];
   return named !== undefined && names.includes(named) ? named : "a value";
 }
 
-/** The table whose foreign key stands against a delete, as the server quotes it. */
+/** The table whose foreign key prevents a delete, as the server quotes it. */
 function holderOf(message: string): string | null {
   return /\(`(?:[^`]|``)+`\.`((?:[^`]|``)+)`, CONSTRAINT /.exec(message)?.[1]?.replaceAll("``", "`") ?? null;
 }
 
-/** What an error is about, as far as that may be said. */
+/** The subject of an error, as far as it may be repeated. */
 function about(cause: unknown, label: string): string {
   return cause instanceof DriverError ? `${cause.code ?? "an error"}${cause.about}` : label;
 }

@@ -3,15 +3,15 @@ import type { MysqlConnection } from "./mysql-connection.ts";
 import { quote, type FoundMysqlSchema } from "./mysql-dialect.ts";
 import { errorNumber } from "./mysql-errors.ts";
 
-/** Which tables, and in which database: null for the one that the connection is set to. */
+/** Tables and their database: null for the connection's own. */
 export interface MysqlLocation {
   readonly tables: readonly string[];
   readonly database: string | null;
-  /** Of the tables, that of sessions: the others compare ids as it does. */
+  /** The sessions table: the other tables compare ids as it does. */
   readonly sessionTable: string;
 }
 
-/** A column; or the engine of a table, in the place of a type, if it knows no transactions. */
+/** A column; or, in place of the type, the engine of a table without transactions. */
 type FoundColumn = [table: string, column: string | null, type: string, collation: string | null];
 
 interface Inspection {
@@ -19,7 +19,7 @@ interface Inspection {
   readonly packetBytes: number;
 }
 
-/** Looks at the tables, and at the server while it is there. */
+/** Inspects the tables, and the server in passing. */
 export async function inspect(
   on: MysqlConnection,
   { tables: wanted, database, sessionTable }: MysqlLocation,
@@ -32,7 +32,7 @@ export async function inspect(
   const [version, packetBytes, lowerCase, databases] = server as [string, unknown, unknown, unknown];
   const mariadb = version.includes("MariaDB");
   const marks = wanted.map(() => "?").join(", ");
-  // Some systems keep table names in lower case, whatever CREATE TABLE said.
+  // Some systems store table names in lower case, regardless of CREATE TABLE.
   const asked = (name: string): string =>
     Number(lowerCase) === 0 ? name : (wanted.find((each) => each.toLowerCase() === name.toLowerCase()) ?? name);
   const columns = await on.query(
@@ -60,7 +60,7 @@ export async function inspect(
     }
     const type = dataType.toLowerCase();
     const found = tables.get(name) ?? new Map<string, string>();
-    // JSON is another word for LONGTEXT on MariaDB.
+    // On MariaDB, JSON is an alias of LONGTEXT.
     tables.set(name, found.set(column, mariadb && type === "longtext" ? "json" : type));
     if (column === "session_id" && (name === sessionTable || collation === null)) {
       collation = collationName;
@@ -79,20 +79,20 @@ export async function inspect(
   };
 }
 
-/** What error messages may name of the tables found. */
+/** The names among the tables found that error messages may repeat. */
 export function namesOf({ tables, indexes }: FoundMysqlSchema): string[] {
   const columns = [...tables].flatMap(([table, found]) => [table, ...found.keys()]);
   return [...new Set([...columns, ...indexes])];
 }
 
-// What a session of the server is set to decides what statements mean, and most of it can be set for a whole server.
+// A session's settings decide the meaning of statements, and most can be set for a whole server.
 
-/** Connections that were looked at, or set up, already. */
+/** Connections that were already checked or set up. */
 const fit = new WeakSet<object>();
 
 /**
- * Sets up a connection of the store's own, once, whatever the server or the URL say: text is UTF-8, nothing is cut off or
- * left out, writers wait for a row and never for the gap beside it, and no wait is longer than the store's patience.
+ * Sets up a connection of the store's own, once, regardless of the server and the URL: text is UTF-8, nothing is cut
+ * off or left out, writers wait for a row and never for the gap beside it, and no wait exceeds the store's patience.
  */
 export async function setUp(on: MysqlConnection, seconds: number): Promise<void> {
   if (fit.has(on.identity)) {
@@ -105,7 +105,8 @@ export async function setUp(on: MysqlConnection, seconds: number): Promise<void>
     innodb_lock_wait_timeout: String(seconds),
     lock_wait_timeout: String(seconds),
     sql_big_selects: "1",
-    // A list, not an addition to the server's own, which may make NULL of empty text, or another language of SQL.
+    // A full list, not an addition to the server's own, which may turn empty text into NULL or select another dialect
+    // of SQL.
     sql_mode: "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
     sql_safe_updates: "0",
     sql_select_limit: "18446744073709551615",
@@ -116,15 +117,15 @@ export async function setUp(on: MysqlConnection, seconds: number): Promise<void>
   fit.add(on.identity);
 }
 
-/** `mysql2` decides by this flag whether rows that a statement found count, or those that it changed. */
+/** With this flag, `mysql2` counts the rows that a statement found, otherwise those that it changed. */
 const foundRows = 2;
 
-/** How a connection of the caller's must be set up, and whether it is. */
+/** The required settings of a caller's connection, and whether it has them. */
 const rules: readonly { readonly wanted: string; readonly fits: (settings: Settings) => boolean }[] = [
   { wanted: "sql_safe_updates off", fits: ({ safeUpdates }) => Number(safeUpdates) === 0 },
   {
     wanted: "the default sql_select_limit",
-    // A limit of 0 would leave the answer to this question empty; Vitess says so where there is none.
+    // A limit of 0 would leave the answer to this question empty; Vitess reports 0 for no limit.
     fits: ({ selectLimit }) => Number(selectLimit) === 0 || Number(selectLimit) > Number.MAX_SAFE_INTEGER,
   },
   { wanted: "sql_big_selects on", fits: ({ bigSelects }) => Number(bigSelects) === 1 },
@@ -133,13 +134,13 @@ const rules: readonly { readonly wanted: string; readonly fits: (settings: Setti
     fits: ({ sent, compared, answered }) => [sent, compared, answered].every((each) => each === "utf8mb4"),
   },
   { wanted: "a sql_mode with STRICT_TRANS_TABLES or STRICT_ALL_TABLES", fits: ({ mode }) => /STRICT_/.test(mode) },
-  // It makes NULL of empty text, also of a bound one.
+  // It turns empty text into NULL, including bound text.
   { wanted: "a sql_mode without EMPTY_STRING_IS_NULL", fits: ({ mode }) => !mode.includes("EMPTY_STRING_IS_NULL") },
 ];
 
-/** Of the connections of a pool, on which the store begins and ends transactions of its own. */
+/** Rules for the connections of a pool, on which the store begins and ends its own transactions. */
 const poolRules: typeof rules = [
-  // Without it each read begins a transaction that never ends, and the next ones see what was there then.
+  // Without it, each read begins a transaction that never ends, and later reads see its old snapshot.
   { wanted: "autocommit on", fits: ({ autocommit }) => Number(autocommit) === 1 },
   { wanted: "completion_type NO_CHAIN", fits: ({ completion }) => /^(?:NO_CHAIN|0)$/.test(completion) },
   { wanted: "a transaction isolation above READ UNCOMMITTED", fits: ({ isolation }) => !isolation.includes("UNCOM") },
@@ -161,12 +162,12 @@ interface Settings {
 const question =
   "select @@autocommit, @@sql_safe_updates, @@sql_select_limit, @@sql_big_selects, @@character_set_client, " +
   "@@character_set_connection, @@character_set_results, @@sql_mode, @@completion_type, " +
-  // Each server has its own name for it.
+  // Each server has its own name for this setting.
   "/*!80000 @@transaction_isolation */ /*M! @@tx_isolation */";
 
 /**
- * Refuses a connection of the caller's that is set up so that the store would read what is old, lose text, or be refused
- * later; one statement for each connection, or for each use where the pool resets it (`isReset`).
+ * Refuses a connection of the caller's with settings such that the store would read stale data, lose text, or fail
+ * later. Takes one statement per connection, or per use if the pool resets it (`isReset`).
  *
  * @throws InvalidArgumentError which names the settings.
  */
@@ -202,17 +203,17 @@ function clientFaults({ connection: { config }, encoding }: MysqlConnection): st
   const { clientFlags = foundRows } = config as { readonly clientFlags?: number };
   return [
     ...((clientFlags & foundRows) === 0 ? ["the flag FOUND_ROWS"] : []),
-    // SET NAMES tells the server alone: the driver would go on sending the other character set.
+    // SET NAMES tells only the server: the driver would continue to send the other character set.
     ...(encoding === undefined || encoding === "utf8" ? [] : ["mysql2's charset utf8mb4"]),
   ];
 }
 
-/** The tables that were looked for on a connection already, by their quoted names. */
+/** The tables already looked for on a connection, by their quoted names. */
 const seen = new WeakMap<object, Set<string>>();
 
 /**
- * Refuses a connection with a temporary table that hides one of the store's: what is written there is gone with the
- * connection, and nobody else sees it. Each connection is looked at once.
+ * Refuses a connection with a temporary table that hides one of the store's: data written there disappears with the
+ * connection, and nobody else sees it. Each connection is checked once.
  *
  * @throws InvalidArgumentError which names the table.
  */
@@ -228,13 +229,13 @@ export async function checkTemporary(on: MysqlConnection, { database, tables }: 
   }
 }
 
-/** No catalogue names temporary tables, on either server. */
+/** Whether a table is temporary. Neither server lists temporary tables in a catalogue. */
 async function isTemporary(on: MysqlConnection, name: string): Promise<boolean> {
   try {
     const [row] = (await on.query(`show create table ${name}`)).rows;
     return /^create temporary\b/i.test(String(row?.[1]));
   } catch (error) {
-    // There is no such table yet, or the role may not see it: a temporary one may be seen by whoever made it.
+    // The table does not exist yet, or the role may not see it; a temporary one is visible to its creator.
     if (errorNumber(error) > 0) {
       return false;
     }

@@ -19,7 +19,7 @@ const readers = {
   ...tableOptionReaders,
   database: optional(checkDatabase),
   url: optional(checkUrl),
-  // A pool of mysql2 itself has the same methods, and takes callbacks.
+  // A pool of mysql2 itself has the same methods, but takes callbacks.
   pool: optional(objectWith<Pool>(["getConnection", "pool"], 'a pool of "mysql2/promise"')),
   poolSize: count({ from: 1, otherwise: 10 }),
   autoMigrate: flag(true),
@@ -33,12 +33,12 @@ export type MysqlOptions = OptionsRead<typeof readers>;
 
 const checkPromised = objectWith<Connection>(["execute", "connection"], 'a connection of "mysql2/promise"');
 
-/** The connection of a transaction of the caller's. */
+/** Checks the connection of a caller's transaction. */
 export function checkConnection(connection: unknown): Connection {
   return checkPromised(connection, "connection");
 }
 
-/** What other tools and drivers call the store's options in a connection string. */
+/** Other tools' and drivers' names for the store's options in a connection string. */
 const otherNames = {
   db: "database",
   dbName: "database",
@@ -50,7 +50,7 @@ const otherNames = {
   runTable: "runsTable",
 } as const;
 
-/** Reads the options of the constructor, those in the query of `url` among them. */
+/** Reads the constructor's options, including those in the query of `url`. */
 export function readMysqlOptions(given: unknown): MysqlOptions {
   const options = readOptions(given, readers);
   const { url, pool } = options;
@@ -86,7 +86,7 @@ function checkUrl(url: unknown): string {
   return url;
 }
 
-/** Quoted where it is used, so only what no server can hold is refused. */
+/** Checks the name of a database. It is quoted where it is used, so only names that no server can hold are refused. */
 function checkDatabase(name: unknown, argument: string): string {
   if (typeof name !== "string" || name === "" || !isStorable(name) || name.length > 64) {
     throw new InvalidArgumentError(argument, "the name of a database, of 1 to 64 characters");

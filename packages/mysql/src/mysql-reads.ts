@@ -37,8 +37,8 @@ export class MysqlReads extends ServerReads {
   }
 
   /**
-   * MariaDB has no index on an expression. So the sessions with and those without `updated_at` are two ordered lists, each
-   * served by an index, of which the ids are merged before any row is read.
+   * MariaDB has no index on an expression. So the sessions with and without `updated_at` are two ordered lists, each
+   * served by an index, and their ids are merged before any row is read.
    */
   readonly #sessionsByUpdate = byShape((shape: SessionListShape) => {
     const { sessions } = this.dialect.tables;
@@ -67,13 +67,13 @@ export class MysqlReads extends ServerReads {
     );
   });
 
-  /** One more than wanted shows whether they tie. */
+  /** One extra run shows whether they tie. */
   protected override get newest(): SQL {
     const { runs } = this.dialect.tables;
     return sql`${isHistoryRow(runs)} order by ${desc(runs.runIndex)} limit ${value("oneMore")}`;
   }
 
-  /** Each session's runs are read by their index, from its end, and no further than wanted. */
+  /** Reads each session's runs by their index, from its end, and no further than wanted. */
   readonly #chunk = byShape(({ size, isAll }: { size: number; isAll: boolean }) => {
     const { sessions, runs } = this.dialect.tables;
     const ids = idPlaceholders(size);
@@ -99,7 +99,7 @@ export class MysqlReads extends ServerReads {
     );
   });
 
-  /** In total order only where runs tie: the index of Agno's own tables ends at `run_index`. Those without sort last. */
+  /** Uses the total order only if runs tie: the index of Agno's own tables ends at `run_index`. NULL sorts last. */
   override *newestRuns(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
     const rows = yield* this.rows(on, this.#historyRuns({ order: "index" }), { sessionId, limit: limit + 1 });
     if (tie(rows)) {
@@ -117,7 +117,7 @@ export class MysqlReads extends ServerReads {
     if (wanted === "all") {
       return runs;
     }
-    // Which of the oldest runs belong to the newest n is open where they tie.
+    // If the oldest runs tie, it is open which of them belong to the newest n.
     return tie(runs) ? yield* this.newestRuns(on, sessionId, wanted) : runs.slice(-wanted);
   }
 }

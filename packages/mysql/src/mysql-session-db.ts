@@ -12,13 +12,13 @@ import type { MySqlTableOptions } from "./schema.ts";
 
 export interface MySqlSessionDbOptions extends MySqlTableOptions {
   /**
-   * `mysql://user:password@host:3306/database`, or `mariadb://…`. `database`, `sessionTable` and `runsTable` may stand in
-   * its query, and options of mysql2, such as `ssl`.
+   * `mysql://user:password@host:3306/database`, or `mariadb://…`. The query may contain `database`, `sessionTable`,
+   * `runsTable`, and options of mysql2, such as `ssl`.
    */
   url?: string;
-  /** A mysql2 pool of your own (`mysql2/promise`), in place of `url`. It is used as it is set up and never closed. */
+  /** Your own mysql2 pool (`mysql2/promise`), instead of `url`. It is used as configured and never closed. */
   pool?: Pool;
-  /** Whether the first operation creates missing tables. Default true; false issues no DDL, ever. */
+  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
   autoMigrate?: boolean;
   /** How many connections the pool of `url` has. Default 10. */
   poolSize?: number;
@@ -26,10 +26,13 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
   connectionTimeout?: number;
   /** How long to wait for one statement's answer, in milliseconds. Default 60,000. */
   statementTimeout?: number;
-  /** How long to wait for locks and to retry what fails in passing: deadlocks, lost connections. In milliseconds. Default 15,000. */
+  /**
+   * How long to wait for locks and to retry transient failures, such as deadlocks or lost connections, in milliseconds.
+   * Default 15,000.
+   */
   retryTimeout?: number;
   /**
-   * The largest JSON document, in bytes of UTF-8. Default 15 MiB, or what the server's `max_allowed_packet` leaves if
+   * The largest JSON document, in bytes of UTF-8. Default 15 MiB, or what the server's `max_allowed_packet` allows if
    * that is less; MariaDB's default is 16 MiB, MySQL's 64.
    */
   maxPayloadBytes?: number;
@@ -55,8 +58,9 @@ export class MySqlSessionDb extends DrizzleSessionDb {
   }
 
   /**
-   * The same store in a transaction that you began on `connection`, and end. Each operation that writes is a savepoint, so
-   * one that fails leaves the transaction sound. Nothing is retried, and the tables must exist. Closing it closes nothing.
+   * Returns the same store in a transaction that you began on `connection` and will end. Each operation that writes is
+   * a savepoint, so a failed one leaves the transaction usable. Nothing is retried, and the tables must exist. Closing
+   * it closes nothing.
    */
   withTransaction(connection: Connection): SessionDb {
     const { options, limits } = this.#parts;
@@ -66,7 +70,9 @@ export class MySqlSessionDb extends DrizzleSessionDb {
   }
 }
 
-/** `mysql://…` or `mariadb://…`, as `openSessionDb` gets it. `?database=ai` says where the tables are. */
+/**
+ * Opens `mysql://…` or `mariadb://…`, as `openSessionDb` receives it. `?database=ai` sets the database of the tables.
+ */
 export function fromUrl(url: string): MySqlSessionDb {
   return new MySqlSessionDb({ url });
 }
@@ -76,7 +82,7 @@ export function ownStorageUrl(url: string, name: string): string {
   return withUrlOption(url, "database", (given, path) => `${given ?? path}_${name}`);
 }
 
-/** What all drivers of a store have in common. */
+/** The parts that all drivers of a store share. */
 interface MysqlParts {
   readonly options: MysqlOptions;
   readonly dialect: SqlDialect;
@@ -142,13 +148,15 @@ function openPool({ url, poolSize, connectionTimeout }: MysqlOptions): Pool {
     maxPreparedStatements: 200,
   });
   pool.on("connection", (connection) => {
-    // A connection that is cut while it rests tells so by an event, which would end the process if nobody listened.
+    // A connection cut while idle emits an event, which would end the process without a listener.
     (connection as unknown as NodeJS.EventEmitter).on("error", () => null);
   });
   return pool;
 }
 
-/** The URL for mysql2, without what would make the store lose text, settings, or count of what it has written. */
+/**
+ * The URL for mysql2, without options that would make the store lose text, its settings, or the count of found rows.
+ */
 function driverUrl(url: string): string {
   const parsed = new URL(url.replace(/^mariadb:/i, "mysql:"));
   const { searchParams } = parsed;

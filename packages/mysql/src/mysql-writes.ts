@@ -18,8 +18,9 @@ import { packetAdvice, type MysqlResult } from "./mysql-connection.ts";
 import { errorNumber, wordless } from "./mysql-errors.ts";
 
 /**
- * `ON DUPLICATE KEY UPDATE` has no condition, and the number of rows affected does not tell an inserted row from one left
- * as it was. So a statement that meets a row which must stay says so by `last_insert_id`: the answer to it carries that.
+ * `ON DUPLICATE KEY UPDATE` has no condition, and the number of affected rows does not distinguish an inserted row from
+ * one left unchanged. So a statement that meets a row which must stay signals it through `last_insert_id`, which the
+ * answer carries.
  */
 const kept = sql`last_insert_id(1) = 1`;
 
@@ -47,8 +48,8 @@ export class MysqlWrites extends SessionWrites {
   }
 
   /**
-   * An INSERT of a SELECT, not of VALUES: in that the servers would read the last index with locks that reach into the
-   * next session's runs, and writers to different sessions would wait for each other.
+   * Uses an INSERT of a SELECT, not of VALUES, with which the servers would read the last index under locks that reach
+   * into the next session's runs, and writers to different sessions would wait for each other.
    */
   readonly #putRun = byShape(({ keepsTime }: { keepsTime: boolean }) => {
     const { runs } = this.dialect.tables;
@@ -71,7 +72,7 @@ export class MysqlWrites extends SessionWrites {
 
   protected override replaceRun(keepsTime = false): SQL {
     const { runId, sessionId, runIndex } = this.dialect.tables.runs;
-    // Any unique key leads here, also one that an application has added: the row found may be another run.
+    // Any unique key leads here, including one that an application added: the row found may be another run.
     const sameRun = sql`${runId} = values(${bare(runId)}) and ${sessionId} = values(${bare(sessionId)})`;
     const index = sql`coalesce(${runIndex}, values(${bare(runIndex)}))`;
     const assignments = [
@@ -92,21 +93,21 @@ export class MysqlWrites extends SessionWrites {
 
   *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {
     const { kept: isKept, affected } = (yield* step(on.execute(statement, statement.bind(values)))) as MysqlResult;
-    // A sharding proxy that drops the row answers that nothing was affected.
+    // A sharding proxy that drops the row reports zero affected rows.
     return !isKept && affected > 0;
   }
 }
 
 const tooDeep = 3157;
 const keyTooLong = 3151;
-/** MariaDB's check of a column that it created as JSON. */
+/** A failed CHECK, such as MariaDB's on a column created as JSON. */
 const checkFailed = 4025;
 
 type Refusal = (argument: string, column: string) => SessionDbError;
 
 /**
- * Runs a write of a row, and says which of its documents is more than the server holds. The server is asked rather than the
- * JSON searched: so only what is refused costs a look at the text.
+ * Runs a write of a row, and names the document that exceeds the server's limits. The server decides, so that only the
+ * text of refused documents is examined.
  */
 function* refusing<Result>(steps: Steps<Result>, row: object): Steps<Result> {
   try {
@@ -149,7 +150,7 @@ function refusalOf(cause: unknown, documents: [string, string][]): RefusedDocume
   }
   const limit = number === tooDeep ? 100 : 31;
   const depth = Math.max(...documents.map(([, json]) => depthOf(json)));
-  // A CHECK of the application's own may fail as well.
+  // A CHECK of the application's own may also fail.
   return depth <= limit
     ? null
     : refused(documents, depthOf, (argument, column) => {
@@ -158,12 +159,12 @@ function refusalOf(cause: unknown, documents: [string, string][]): RefusedDocume
       });
 }
 
-/** The document of a run is all of it. */
+/** The path of a document; that of a run is the whole run. */
 function pathOf(argument: string, column: string): string {
   return column === "runData" ? argument : `${argument}.${column}`;
 }
 
-/** Refuses the document that has most of something. */
+/** Refuses the document with the highest measure. */
 function refused(documents: [string, string][], measure: (json: string) => number, refusal: Refusal): RefusedDocument {
   const [column] = documents.toSorted(([, a], [, b]) => measure(b) - measure(a))[0] ?? ["document"];
   return new RefusedDocument(column, (argument) => refusal(argument, column));

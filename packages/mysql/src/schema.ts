@@ -6,19 +6,17 @@ const kind = (name: string) => varchar(name, { length: 20 });
 const seconds = (name: string) => bigint(name, { mode: "number" });
 
 export interface MySqlTableOptions extends TableOptions {
-  /** The database of the tables. Default: the one that the connection is set to. */
+  /** The database of the tables. Default: the connection's current one. */
   database?: string;
 }
 
-/**
- * The Drizzle tables of the store, column for column those of Agno 3, for queries of your own or your drizzle-kit schema.
- */
+/** The Drizzle tables of the store, column for column those of Agno 3, for your own queries or drizzle-kit schema. */
 export function sessionTables(options: MySqlTableOptions = {}) {
   const names = tableNames(options);
   const agno = options.indexes === "agno";
   const sessionJson = (name: string) => customType<JsonColumn>(jsonColumn("json", names.sessions, name))(name);
   const runJson = (name: string) => customType<JsonColumn>(jsonColumn("json", names.runs, name))(name);
-  // The same builder, but for a type that says whether there is a database's name.
+  // Both builders are the same, except for a type that says whether a database is named.
   const table =
     options.database === undefined ? mysqlTable : (mysqlSchema(options.database).table as unknown as typeof mysqlTable);
 
@@ -41,7 +39,7 @@ export function sessionTables(options: MySqlTableOptions = {}) {
       updatedAt: seconds("updated_at"),
     },
     ({ sessionId, sessionType, userId, agentId, teamId, workflowId, createdAt, updatedAt }) => [
-      // An index name belongs to its table and has 64 characters at most, so these leave the table's name out.
+      // An index name belongs to its table and has at most 64 characters, so these leave out the table's name.
       index("idx_sessions_user_id_created_at").on(userId, createdAt, sessionId),
       index("idx_sessions_user_id_updated_at").on(userId, updatedAt, sessionId),
       index("idx_sessions_agent_id_created_at").on(agentId, createdAt, sessionId),
@@ -52,7 +50,7 @@ export function sessionTables(options: MySqlTableOptions = {}) {
       ...(agno
         ? [
             index(indexName(`idx_${names.sessions}_session_type`)).on(sessionType),
-            // In a table of this name, the one above has Agno's name for it, and serves what it serves.
+            // In a table of this name, the index above already has the name and purpose of Agno's.
             ...(names.sessions === "sessions"
               ? []
               : [index(indexName(`idx_${names.sessions}_created_at`)).on(createdAt)]),
@@ -81,12 +79,12 @@ export function sessionTables(options: MySqlTableOptions = {}) {
     ({ runId, sessionId, runType, agentId, teamId, workflowId, userId, status, runIndex, createdAt }) => {
       return [
         foreignKey({ columns: [sessionId], foreignColumns: [sessions.sessionId] }).onDelete("cascade"),
-        // All of the runs' order: MySQL would sort the whole session for what an index leaves open. Never unique: Agno
-        // numbers concurrent runs alike, and here would overwrite one with the other.
+        // Covers the runs' whole order: MySQL would sort the entire session otherwise. Never unique: Agno numbers
+        // concurrent runs alike, and would overwrite one with the other here.
         index("idx_runs_session_id_run_index").on(sessionId, runIndex, createdAt, runId),
         index("idx_runs_user_id_session_id").on(userId, sessionId),
         index("idx_runs_created_at").on(createdAt, runId),
-        // No index here can leave rows out, so these cost every turn a little: `status` that of COMPLETED too.
+        // MySQL has no partial indexes, so these cost every turn a little: `status` that of COMPLETED too.
         index("idx_runs_status_created_at").on(status, createdAt, runId),
         index("idx_runs_agent_id_created_at").on(agentId, createdAt, runId),
         index("idx_runs_team_id_created_at").on(teamId, createdAt, runId),

@@ -1,33 +1,33 @@
 import type { ManagedSchema, SessionDb } from "@sessiondb/core";
 import { expect, test } from "vitest";
 
-// The tables in which Agno keeps parts of a session beside the two of the store, and what a delete leaves in them: one
-// matrix for every database. The statements are in the SQL that all of them understand.
+// The tables in which Agno keeps parts of a session besides the store's two, and the rows that a delete leaves in them:
+// one matrix for every database. The statements use the SQL that all databases understand.
 
-/** A database in which tables of Agno are made. */
+/** A database in which Agno's tables are created. */
 export interface AgnoSite {
   readonly query: (sql: string) => Promise<Record<string, unknown>[]>;
-  /** How statements name a table of Agno. */
+  /** Returns the name of a table of Agno for use in statements. */
   readonly tableName: (table: AgnoTableName) => string;
 }
 
-/** One that is empty, for the deletes of a store. */
+/** An empty site, for the deletes of a store. */
 export interface DeleteSite extends AgnoSite {
   readonly open: () => SessionDb & ManagedSchema & AsyncDisposable;
-  /** Runs some work in a transaction of the caller's, which is committed after it. */
+  /** Runs work in a transaction of the caller's, which is then committed. */
   readonly inTransaction: (db: SessionDb, work: (within: SessionDb) => Promise<unknown>) => Promise<unknown>;
 }
 
 const id = "varchar(100) not null";
 
-/** As Agno 3.1.10 creates them, as far as they name a session. */
+/** The tables as Agno 3.1.10 creates them, if they name a session. */
 const columns = {
   agno_tool_results: `result_id ${id} primary key, namespace ${id}, path ${id}, session_id ${id}, unique (namespace, path)`,
   agno_fs: `namespace ${id}, user_id varchar(100) default '' not null, path ${id}, content text not null, primary key (namespace, user_id, path)`,
   agno_transcripts: `framework ${id}, session_id ${id}, position bigint not null, entry text not null, agno_session_id ${id}, primary key (framework, session_id, position)`,
   agno_compactions: `compaction_id ${id} primary key, session_id ${id}, archived_messages text`,
   agno_learnings: `learning_id ${id} primary key, session_id ${id}, learning_type ${id}, content text`,
-  // What Agno's own delete leaves is left.
+  // Agno's own delete leaves these rows, and so does the store's.
   agno_approvals: `approval_id ${id} primary key, session_id ${id}`,
 } as const;
 
@@ -41,7 +41,7 @@ export async function createAgnoTables(site: AgnoSite, tables: readonly AgnoTabl
   }
 }
 
-/** What Agno stores of a session, in each of the tables. */
+/** Fills each of the tables with Agno's rows of a session. */
 export async function fillAgnoTables(
   site: AgnoSite,
   tables: readonly AgnoTableName[],
@@ -54,13 +54,13 @@ export async function fillAgnoTables(
       `'results/${sessionId}', '', 'one', 'a long result'`,
       `'results/${sessionId}', '', 'of the agent', 'a file'`,
     ],
-    // The id that the other program gave its own session is that of another of ours.
+    // The id that the other program gave its own session equals that of another of ours.
     agno_transcripts: [
       `'claude', 'theirs of ${sessionId}', 0, 'said', '${sessionId}'`,
       `'codex', '${sessionId}', 0, 'said', 'other'`,
     ],
     agno_compactions: [`'first ${sessionId}', '${sessionId}', 'said'`, `'second ${sessionId}', '${sessionId}', 'said'`],
-    // Of the session, and one that an agent learnt in it.
+    // A learning of the session, and one that an agent learnt in it.
     agno_learnings: [
       `'context ${sessionId}', '${sessionId}', 'session_context', 'said'`,
       `'decision ${sessionId}', '${sessionId}', 'decision_log', 'decided'`,
@@ -79,7 +79,7 @@ async function contentOf(site: DeleteSite, table: AgnoTableName): Promise<string
   return rows.map((row) => JSON.stringify(Object.values(row))).toSorted();
 }
 
-/** Whether a row is one that a delete of session `a` takes away. */
+/** Whether a delete of session `a` removes a row. */
 function isOfA(table: AgnoTableName, row: string, tables: readonly AgnoTableName[]): boolean {
   const sessionId = "a";
   const values = JSON.parse(row) as unknown[];
@@ -99,7 +99,7 @@ function isOfA(table: AgnoTableName, row: string, tables: readonly AgnoTableName
 
 const userId = "ada";
 
-/** Every way to delete session `a`, and no other. */
+/** Every way to delete session `a` and no other. */
 const deletes: Readonly<Record<string, (db: SessionDb, site: DeleteSite) => Promise<unknown>>> = {
   deleteSession: (db) => db.deleteSession({ sessionId: "a" }),
   "deleteSession of a user": (db) => db.deleteSession({ sessionId: "a", userId }),
@@ -113,13 +113,13 @@ const deletes: Readonly<Record<string, (db: SessionDb, site: DeleteSite) => Prom
 
 const all = Object.keys(columns) as AgnoTableName[];
 
-/** Which of the tables a database has: those at the ends, and those in between. */
+/** The sets of tables that a database may have: the smallest and the largest, and those in between. */
 export const agnoTableSets: Readonly<Record<"usual" | "further", readonly (readonly AgnoTableName[])[]>> = {
   usual: [[], ["agno_tool_results", "agno_fs"], all],
   further: [["agno_compactions"], ["agno_transcripts"], ["agno_learnings"], ["agno_tool_results"], ["agno_fs"]],
 };
 
-/** When the tables come and go, seen from the store: the tables that are there at the delete. */
+/** When tables appear and disappear, as the store sees it. Each returns the tables that exist at the delete. */
 const histories: Readonly<
   Record<
     string,
@@ -216,6 +216,6 @@ async function clears(
   }
   expect((await db.getSessions()).sessions.map(({ sessionId }) => sessionId).toSorted()).toEqual(["A", "b"]);
   expect((await db.getRuns()).runs.map(({ runId }) => runId).toSorted()).toEqual(["run A", "run b"]);
-  // What is not there is nothing to do.
+  // A delete of missing sessions does nothing.
   expect(Number(await remove(db, site))).toBe(0);
 }

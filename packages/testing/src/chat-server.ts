@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A request as the chat-completions protocol has it. */
+/** A request of the chat-completions protocol. */
 export interface ChatRequest {
   readonly stream?: boolean;
   readonly messages: readonly {
@@ -20,9 +20,9 @@ export type Reply =
       readonly text: string;
       /** Milliseconds between the pieces of a stream. */
       readonly chunkDelay?: number;
-      /** How many pieces a stream has. */
+      /** The number of pieces of a stream. */
       readonly chunks?: number;
-      /** After how many pieces the connection is cut. */
+      /** The number of pieces after which the connection is cut. */
       readonly cutAfter?: number;
     }
   | { readonly calls: readonly { readonly name: string; readonly input: object }[] }
@@ -32,12 +32,12 @@ export type Reply =
 export type ChatScript = readonly Reply[] | ((request: ChatRequest, index: number) => Reply);
 
 export interface ChatServer extends AsyncDisposable {
-  /** What a provider is given as its base URL. */
+  /** The base URL to configure in a provider. */
   readonly url: string;
   readonly requests: ChatRequest[];
 }
 
-/** A server of the chat-completions protocol on the loopback that answers by a script. */
+/** Starts a chat-completions server on the loopback that answers by a script. */
 export async function startChatServer(script: ChatScript): Promise<ChatServer> {
   const requests: ChatRequest[] = [];
   const server = createServer((incoming, response) => {

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /**
- * Databases for the tests of one file that are emptied and used again: to make one with its tables takes longer than most
- * tests do. One whose test has failed, or that was taken outside of `run`, is not used again.
+ * Databases for the tests of one file that are emptied and reused: creating one with its tables takes longer than most
+ * tests. A database is not reused if its test failed, or if it was taken outside `run`.
  */
 export class EmptiedDatabases {
   readonly #make: () => Promise<string> | string;
@@ -15,7 +15,7 @@ export class EmptiedDatabases {
     this.#empty = empty;
   }
 
-  /** An empty database, for the test that `run` runs. */
+  /** Returns an empty database for the test that `run` runs. */
   async take(): Promise<string> {
     const database = this.#free.pop() ?? (await this.#make());
     this.#taken.getStore()?.push(database);

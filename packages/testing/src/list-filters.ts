@@ -1,6 +1,6 @@
 import type { SessionFilter, UserScope } from "@sessiondb/core";
 
-/** The conditions of a list, alone and together, of which each database shows its plans. */
+/** The conditions of a list, alone and combined; each database shows their query plans. */
 export const listFilters = {
   nothing: {},
   user: { userId: "u1" },

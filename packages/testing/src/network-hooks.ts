@@ -3,22 +3,22 @@ import type { SessionDb } from "@sessiondb/core";
 import { afterAll } from "vitest";
 import { NetworkProxy, type Verdict } from "./network-proxy.ts";
 
-/** What the bytes of one connection say. */
+/** The meaning of the bytes of one connection. */
 export interface Protocol {
-  /** Whether they ask for something, and wait for the answer. */
+  /** Whether the bytes are a request that expects an answer. */
   readonly isRequest: (bytes: Buffer) => boolean;
-  /** Whether they commit. Called with all that the client sends. */
+  /** Whether they commit. Called with everything that the client sends. */
   readonly commits: (bytes: Buffer) => boolean;
 }
 
 export interface NetworkHooksOptions {
-  /** The URL of a database for one store. */
+  /** Returns the URL of a database for one store. */
   readonly target: () => Promise<string> | string;
   readonly open: (url: string, options: { retryTimeout?: number }) => SessionDb;
   readonly protocol: () => Protocol;
 }
 
-/** What the suite asks of a store that a network lies before: each is reached through a proxy of its own. */
+/** The suite's hooks for a store behind a network: each store is reached through its own proxy. */
 export function networkHooks({ target, open, protocol }: NetworkHooksOptions): {
   openCounted: OpenCounted;
   openCut: OpenCut;
@@ -63,7 +63,7 @@ export function networkHooks({ target, open, protocol }: NetworkHooksOptions): {
   };
 }
 
-/** Cuts the connection of a proxy once, at a moment. */
+/** Cuts the connection of a proxy once, at a chosen moment. */
 class Cutter {
   readonly #protocol: Protocol;
   #moment: CutMoment | null = null;

@@ -1,20 +1,23 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** What becomes of a piece of traffic: it is passed on, the connection is cut, or nothing happens. */
+/** The fate of a piece of traffic: pass it on, cut the connection, or do nothing. */
 export type Verdict = "pass" | "cut" | "hold";
 
 /** A server between clients and a database, which a test can watch and break. */
 export class NetworkProxy implements AsyncDisposable {
   /** The URL of the same database through this proxy. */
   readonly url: string;
-  /** Called with what a client sends. Bytes are the answer to it, which the database does not see. */
+  /**
+   * Called with the bytes that a client sends. Returned bytes are the answer, and the database does not see the
+   * request.
+   */
   onRequest: (bytes: Buffer) => Verdict | Buffer = () => "pass";
-  /** Called with what the database answers. Bytes take its place. */
+  /** Called with the bytes that the database answers. Returned bytes replace them. */
   onAnswer: (bytes: Buffer) => Verdict | Buffer = () => "pass";
-  /** Accepts no connection when false; those that are open stay. */
+  /** Accepts no connection if false; open ones stay. */
   reachable = true;
-  /** How many replies `loseReplyTo` has made clients miss. */
+  /** How many replies `loseReplyTo` has kept from clients. */
   lostReplies = 0;
   #losing: string | null = null;
   readonly #server: Server;
@@ -34,7 +37,7 @@ export class NetworkProxy implements AsyncDisposable {
     return new NetworkProxy(server, new URL(target));
   }
 
-  /** Cuts the connection on which the next request with this text is sent, once the database has answered it. */
+  /** Cuts the connection that sends the next request with this text, once the database has answered it. */
   loseReplyTo(text: string): void {
     this.#losing = text;
   }

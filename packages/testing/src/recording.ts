@@ -6,7 +6,7 @@ export interface RecordedStatement {
 
 type Given = string | { readonly text?: string; readonly sql?: string; readonly values?: unknown[] };
 
-/** A client, or a pool with its connections, that notes each statement as it is sent. */
+/** Wraps a client, or a pool with its connections, and records each statement as it is sent. */
 export function recording<Target extends object>(target: Target, note: (sent: RecordedStatement) => void): Target {
   return new Proxy(target, {
     get(_, name) {

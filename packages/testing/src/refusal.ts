@@ -1,7 +1,7 @@
 import { SessionDbError, type SessionDbErrorCode } from "@sessiondb/core";
 import { expect } from "vitest";
 
-/** What a promise rejects with, which must be an error of the library with this code. */
+/** Returns the error that a promise rejects with, which must be one of the library's with this code. */
 export async function refusal(promise: Promise<unknown>, code: SessionDbErrorCode): Promise<SessionDbError> {
   const outcome: unknown = await promise.then(
     () => "resolved",

@@ -1,7 +1,7 @@
 import type { LanguageModelV3CallOptions, LanguageModelV3Content, LanguageModelV3StreamPart } from "@ai-sdk/provider";
 import { MockLanguageModelV3 } from "ai/test";
 
-/** What a scripted model answers: text, calls of tools, or an error. */
+/** The answer of a scripted model: text, tool calls, or an error. */
 export type Answer =
   | string
   | {
@@ -9,7 +9,7 @@ export type Answer =
       readonly text?: string;
     }
   | Error
-  /** Text that stops in the middle until the call is aborted. */
+  /** Text that stalls in the middle until the call is aborted. */
   | { readonly stuckAfter: string };
 
 export type Script =
@@ -21,7 +21,7 @@ const usage = {
   outputTokens: { total: 5, text: 5, reasoning: undefined },
 };
 
-/** A model that answers by a script, streaming or not. `prompts` has what it was asked. */
+/** A model that answers by a script, streaming or not. `prompts` records its input. */
 export function scriptedModel(
   script: Script,
 ): MockLanguageModelV3 & { readonly prompts: LanguageModelV3CallOptions["prompt"][] } {
@@ -59,7 +59,7 @@ export function scriptedModel(
   return Object.assign(model, { prompts });
 }
 
-/** The text of each message that a model was shown, after its role. */
+/** The text of each message shown to a model, after its role. */
 export function shown(prompt: LanguageModelV3CallOptions["prompt"]): string[] {
   return prompt.map(({ role, content }) => {
     const parts =
@@ -131,7 +131,7 @@ function stuck(text: string): ReadableStream<LanguageModelV3StreamPart> {
       if (part !== undefined) {
         controller.enqueue(part);
       }
-      // Nothing more ever comes.
+      // Nothing more ever arrives.
     },
   });
 }

@@ -3,31 +3,31 @@ import { EventEmitter, once } from "node:events";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A program in a process of its own. */
+/** A program in its own process. */
 export interface Worker extends AsyncDisposable {
-  /** The lines that it has printed so far, each of them whole. */
+  /** The complete lines that it has printed so far. */
   readonly lines: readonly string[];
-  /** Resolves with all that it printed; rejects unless it ends with 0 or by `kill`. */
+  /** Resolves with everything that it printed; rejects unless it ends with 0 or by `kill`. */
   readonly ended: Promise<string>;
   hasEnded(): boolean;
-  /** What it has printed of errors. */
+  /** Returns its error output so far. */
   errors(): string;
   /** Writes a line to its standard input. */
   tell(line: string): void;
   /** Resolves once it has printed that line. */
   said(line: string): Promise<void>;
-  /** The next line that it prints, or has printed since it was last asked. */
+  /** Returns the next line that it prints, or has printed since the last call. */
   next(): Promise<string>;
-  /** Ends it with SIGKILL; rejects when it had ended before. */
+  /** Ends it with SIGKILL; rejects if it had already ended. */
   kill(): Promise<void>;
 }
 
-/** Starts a TypeScript program from its source, in the folder named or in its own. */
+/** Starts a TypeScript program from its source, in the given folder or in its own. */
 export function startWorker(program: URL, values: readonly (string | number)[], folder?: string): Worker {
   const file = fileURLToPath(program);
   const name = basename(file, ".ts");
   const flags = ["-C", "@sessiondb/source", "--import", import.meta.resolve("tsx"), file];
-  // Package managers put the packages of the workspace on NODE_PATH, which a user's process does not have.
+  // Package managers put the packages of the workspace on NODE_PATH, which is not set in a user's process.
   const env = { ...process.env, NODE_PATH: "" };
   const child = spawn(process.execPath, [...flags, ...values.map(String)], { cwd: folder ?? dirname(file), env });
   const lines: string[] = [];
@@ -41,7 +41,7 @@ export function startWorker(program: URL, values: readonly (string | number)[], 
     printing.emit("lines");
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  // It may end before it has read all.
+  // It may end before it has read everything.
   child.stdin.on("error", () => {});
   const ended = (async () => {
     const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
@@ -83,7 +83,7 @@ export function startWorker(program: URL, values: readonly (string | number)[], 
   };
 }
 
-/** Runs a program to its end, and resolves with what it printed. */
+/** Runs a program to its end, and resolves with its output. */
 export function runWorker(program: URL, values: readonly (string | number)[], folder?: string): Promise<string> {
   return startWorker(program, values, folder).ended;
 }
