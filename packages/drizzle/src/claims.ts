@@ -6,7 +6,7 @@ import { parseSession } from "./sql-parts.ts";
 import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
-/** How many times to try a session that can be neither inserted nor locked. */
+/** The number of times to try a session that can be neither inserted nor locked. */
 export const mostClaims = 5;
 
 /** A session that a write creates or changes, and the change. */

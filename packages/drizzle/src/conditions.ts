@@ -47,7 +47,7 @@ export function sessionShape(
     hasParticipant: participantId !== null,
     statuses: statusShape(runStatuses),
     hasComponent: componentId !== null,
-    /** How many pairs of letters the name search has. */
+    /** The number of letter pairs of the name search. */
     namePairs: sessionName === null || sessionName === "" ? null : pairsIn(sessionName),
     hasStart: query.startTimestamp !== null,
     hasEnd: query.endTimestamp !== null,

@@ -58,7 +58,7 @@ function paddedPairs(search: string): Pair[] {
   return [...pairs, ...Array.from({ length: length - pairs.length }, () => ({ variant: "", letter: "" }))];
 }
 
-/** How many pairs the search for a name has; its spelling depends on nothing else. */
+/** The number of letter pairs of a name search; its spelling depends on nothing else. */
 export function pairsIn(search: string): number {
   return paddedPairs(search).length;
 }

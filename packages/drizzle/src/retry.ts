@@ -29,7 +29,7 @@ export interface WorkOptions {
 
 export interface RetryOptions {
   readonly classify: (error: unknown) => ClassifiedError;
-  /** How long to keep trying, in milliseconds. */
+  /** The time to keep trying, in milliseconds. */
   readonly patience: number;
 }
 

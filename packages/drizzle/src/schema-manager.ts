@@ -64,7 +64,7 @@ const columnAdvice =
   "Add what is missing, change what is of another type, or name another table with sessionTable and runsTable.";
 const unfitAdvice = "Change these tables, or name others with sessionTable and runsTable. Nothing was read or written.";
 
-/** How long to wait, in milliseconds, before looking again at tables that lack something. */
+/** The time, in milliseconds, before looking again at tables that lack something. */
 const trustedFor = 100;
 
 /** Creates, checks and describes the tables. The first operation of a store goes through `ready`. */
@@ -115,7 +115,7 @@ export class SchemaManager {
     return performance.now() - this.#lookedAt > trustedFor;
   }
 
-  /** How often missing tables were created. */
+  /** The number of times that missing tables were created. */
   get timesMade(): number {
     return this.#timesMade;
   }

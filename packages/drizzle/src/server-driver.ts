@@ -29,7 +29,7 @@ export interface Lease<Connection> {
 export interface ServerConnections<Connection> {
   /** Whether all work happens in a transaction that the caller began and will end. */
   readonly inTransaction: boolean;
-  /** How long `acquire` may take; null if operations wait for their turn. */
+  /** The longest time that `acquire` may take; null if operations wait for their turn. */
   readonly wait: { readonly milliseconds: number; readonly expired: () => never } | null;
   acquire(): Promise<Lease<Connection>>;
   close(): Promise<void>;

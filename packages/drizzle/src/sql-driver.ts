@@ -44,7 +44,7 @@ export interface SqlDriver {
   /** Whether the statements run in an open transaction of the caller, who may still undo them. */
   inCallersTransaction?(): boolean;
   classify(error: unknown): ClassifiedError;
-  /** How long to retry transient failures, in milliseconds. */
+  /** The time to retry transient failures, in milliseconds. */
   readonly patience: number;
   close(): Promise<void>;
 }

@@ -93,7 +93,7 @@ export class TurnFlow {
     }
     let decision = yield* this.#decide(on, { write, sessionExists: locked.has(session.sessionId) });
     if (decision.isConditional && decision.unmet === null && !locked.has(session.sessionId)) {
-      // A decision about a missing session must still hold: whoever creates it first may give it runs.
+      // A decision about a missing session must still hold: its first creator may give it runs.
       const claim = claims.find((each) => each.session === session) as Claim;
       const { row, isNew } = yield* this.#claims.create(on, claim);
       locked.set(session.sessionId, row);

@@ -27,7 +27,7 @@ export interface ServerLimits {
   packetBytes: number;
 }
 
-/** How many bytes of a packet to keep free for the statement's small parameters and the protocol. */
+/** The bytes of a packet to keep free for the statement's small parameters and the protocol. */
 export const packetReserve = 64 * 1024;
 
 /** The advice for documents that are too large for the server. */
@@ -38,7 +38,7 @@ export interface MysqlConnectionOptions {
   readonly origin: "url" | "pool" | "connection";
   /** Whether the pool resets the connection's settings when it is returned. */
   readonly isReset: boolean;
-  /** How long to wait for the answer to one statement, in milliseconds. */
+  /** The time to wait for the answer to one statement, in milliseconds. */
   readonly timeout: number;
   readonly limits: ServerLimits;
 }

@@ -3,7 +3,7 @@ import { takeTurn, within, type Lease, type ServerConnections } from "@sessiondb
 import type { Connection, Pool } from "mysql2/promise";
 import { MysqlConnection, type MysqlConnectionOptions } from "./mysql-connection.ts";
 
-/** How long `close` waits for the server to say goodbye, in milliseconds. */
+/** The time that `close` waits for the server to say goodbye, in milliseconds. */
 const closeTimeout = 2000;
 
 interface PoolConnectionsOptions {
@@ -11,7 +11,7 @@ interface PoolConnectionsOptions {
   readonly open: () => Pool;
   /** Host and database, for error messages. */
   readonly server: string;
-  /** How long to wait for a connection, in milliseconds. */
+  /** The time to wait for a connection, in milliseconds. */
   readonly timeout: number;
   readonly each: MysqlConnectionOptions;
 }

@@ -12,7 +12,7 @@ export interface MysqlDriverOptions {
   readonly location: MysqlLocation;
   /** Host and database, for error messages. */
   readonly server: string;
-  /** How long to wait for locks and to retry, in milliseconds. */
+  /** The time to wait for locks and to retry, in milliseconds. */
   readonly retryTimeout: number;
   /** Filled in once the server was asked. */
   readonly limits: ServerLimits;
@@ -88,7 +88,7 @@ function wholeSeconds(milliseconds: number): number {
   return Math.max(1, Math.ceil(milliseconds / 1000));
 }
 
-/** The name of the lock: the same for all tables created beside those sessions, in every process. */
+/** The lock name: the same for all tables created beside those sessions, in every process. */
 async function lockOf(on: MysqlConnection, { database, sessionTable }: MysqlLocation): Promise<string> {
   const [current] = database === null ? (await on.query("select database()")).rows : [[database]];
   const name = JSON.stringify([current?.[0], sessionTable]);

@@ -20,14 +20,14 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
   pool?: Pool;
   /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
   autoMigrate?: boolean;
-  /** How many connections the pool of `url` has. Default 10. */
+  /** The number of connections in the pool of `url`. Default 10. */
   poolSize?: number;
-  /** How long to wait for a connection, in milliseconds. Default 10,000. */
+  /** The time to wait for a connection, in milliseconds. Default 10,000. */
   connectionTimeout?: number;
-  /** How long to wait for one statement's answer, in milliseconds. Default 60,000. */
+  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
   statementTimeout?: number;
   /**
-   * How long to wait for locks and to retry transient failures, such as deadlocks or lost connections, in milliseconds.
+   * The time to wait for locks and to retry transient failures, such as deadlocks or lost connections, in milliseconds.
    * Default 15,000.
    */
   retryTimeout?: number;

@@ -175,7 +175,7 @@ function longestKey(json: string): number {
   return keys.reduce((longest, length) => Math.max(longest, length), 0);
 }
 
-/** How many levels of arrays and objects a JSON text has. */
+/** Returns the levels of arrays and objects of a JSON text. */
 function depthOf(json: string): number {
   let depth = 0;
   let deepest = 0;

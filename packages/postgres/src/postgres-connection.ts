@@ -18,7 +18,7 @@ export interface PostgresConnectionOptions {
   readonly place: string;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
-  /** How long to wait for one statement's answer, in milliseconds. */
+  /** The time to wait for one statement's answer, in milliseconds. */
   readonly statementTimeout: number;
 }
 

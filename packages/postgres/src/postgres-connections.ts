@@ -11,7 +11,7 @@ const watched = new WeakSet<Pool>();
 interface PoolConnectionsOptions {
   readonly open: () => Pool;
   readonly owned: boolean;
-  /** How long to wait for a connection, in milliseconds. */
+  /** The time to wait for a connection, in milliseconds. */
   readonly timeout: number;
 }
 

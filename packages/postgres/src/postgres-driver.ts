@@ -21,7 +21,7 @@ export interface PostgresDriverOptions {
   readonly place: string;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
-  /** How long to retry transient failures, in milliseconds. */
+  /** The time to retry transient failures, in milliseconds. */
   readonly retryTimeout: number;
   /** The largest JSON document, in bytes. */
   readonly payloadBytes: number;

@@ -247,7 +247,7 @@ const kinds: Readonly<Record<string, string>> = {
   P0: "A trigger or a function refused it",
 };
 
-/** Why the server refused a statement, as far as its code tells, and the table, column or constraint it named. */
+/** The reason for a refused statement, as far as its code tells, and the table, column or constraint it named. */
 function reasonOf(code: string, error: DriverError | null): string {
   const reason = reasons[code] ?? kinds[code.slice(0, 2)];
   const { table, column, constraint } = error ?? {};

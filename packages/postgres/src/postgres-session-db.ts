@@ -17,7 +17,7 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
    * may contain `schema`, `sessionTable` and `runsTable`.
    */
   url?: string;
-  /** How many connections the pool of `url` has. Default 10. */
+  /** The number of connections in the pool of `url`. Default 10. */
   poolSize?: number;
   /** Your own pool, instead of `url`. It is never closed. */
   pool?: Pool;
@@ -28,11 +28,11 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
   client?: ClientBase;
   /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
   autoMigrate?: boolean;
-  /** How long to wait for a connection, in milliseconds. Default 10,000. */
+  /** The time to wait for a connection, in milliseconds. Default 10,000. */
   connectionTimeout?: number;
-  /** How long to wait for one statement's answer, in milliseconds. Default 60,000. */
+  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
   statementTimeout?: number;
-  /** How long to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
+  /** The time to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
   retryTimeout?: number;
   /**
    * The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` is limited to 255 MiB in its own encoding.

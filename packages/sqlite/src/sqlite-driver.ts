@@ -10,7 +10,7 @@ export interface SqliteDriverOptions extends SqliteFile {
   readonly client: Database | null;
   /** Whether all work happens in a transaction that the caller began on `client` and will end. */
   readonly inTransaction: boolean;
-  /** How long to wait for locks, in milliseconds. */
+  /** The time to wait for locks, in milliseconds. */
   readonly busyTimeout: number;
   /** The names of the tables, for errors. */
   readonly names: readonly string[];

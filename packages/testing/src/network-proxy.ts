@@ -17,7 +17,7 @@ export class NetworkProxy implements AsyncDisposable {
   onAnswer: (bytes: Buffer) => Verdict | Buffer = () => "pass";
   /** Accepts no connection if false; open ones stay. */
   reachable = true;
-  /** How many replies `loseReplyTo` has kept from clients. */
+  /** The number of replies that `loseReplyTo` has kept from clients. */
   lostReplies = 0;
   #losing: string | null = null;
   readonly #server: Server;

@@ -22,7 +22,7 @@ export interface LegacySessionRuns {
 export interface CopiedBatch {
   readonly sessions: number;
   readonly runs: number;
-  /** How many runs were left alone because another session already has their id. */
+  /** The number of runs left alone because another session already has their id. */
   readonly skipped: number;
   /** The start of the next batch; null after the last. */
   readonly lastSessionId: string | null;
