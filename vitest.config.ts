@@ -6,8 +6,8 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
 // Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `fast`: those of them that need no
-// server and no further process; `more`: second drivers, poolers and what takes long; `agno`: with the real Agno, in Python; `slow`: rounds of
-// kills.
+// server and no further process; `more`: second drivers, poolers and what takes long; `agno`: with the real Agno, in
+// Python; `slow`: rounds of kills.
 const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
 const usual = { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] };
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
@@ -19,13 +19,14 @@ const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> 
 };
 const { include, exclude } = tiers[tier] ?? usual;
 
-/** What is not fast, in each project: it needs a server, or starts programs, each of which takes a second to start. */
+/** What is not fast, in each project: it needs a server, starts programs, or tries much that others have tried. */
 const slower: Readonly<Record<string, string[]>> = {
   postgres: ["**"],
   mysql: ["**"],
   docs: ["test/grants.test.ts"],
   examples: ["**"],
-  sqlite: ["test/{crashes,file-names,open,processes}.test.ts"],
+  sqlite: ["test/{conformance-long,crashes,file-names,open,processes}.test.ts"],
+  conformance: ["test/{broken-stores,faults}.test.ts"],
 };
 
 // Databases in files write much and keep nothing: they are in memory on a machine that has room for them.
@@ -54,7 +55,7 @@ const packages = readdirSync("packages").filter((name) => existsSync(`packages/$
 const longest = [
   /mysql.*conformance/,
   /postgres.*conformance/,
-  /conformance\.test/,
+  /conformance(-long)?\.test/,
   /agno-deletes|query-plans|faults|pauses/,
 ];
 

@@ -60,10 +60,10 @@ export function testConformance(server: TestedServer, isWanted: (group: string) 
     ({ group }) => isWanted(group) && ![...longGroups, ...freshGroups].includes(group),
   );
   for (const each of emptiedCases) {
-    test.concurrent(each.name, { timeout: 60_000 }, () => databases.run(each.run));
+    test.concurrent(each.name, { timeout: 120_000 }, () => databases.run(each.run));
   }
   for (const each of cases.filter(({ group }) => isWanted(group) && freshGroups.includes(group))) {
-    test.concurrent(each.name, { timeout: 60_000 }, each.run);
+    test.concurrent(each.name, { timeout: 120_000 }, each.run);
   }
 
   test("only names that the server does not take, and what needs hooks, are left out", () => {

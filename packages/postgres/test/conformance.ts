@@ -35,10 +35,10 @@ export function testConformance(database: Database): void {
     const cheaper = conformanceCases(openOneEmptied, { openShared: openEmptied, openNamed: opener, openLegacy });
     const emptiedCases = cheaper.filter(({ group }) => ![...longGroups, ...freshGroups].includes(group));
     for (const each of emptiedCases) {
-      test.concurrent(each.name, { timeout: 60_000 }, () => emptied.run(each.run));
+      test.concurrent(each.name, { timeout: 120_000 }, () => emptied.run(each.run));
     }
     for (const each of cases.filter(({ group }) => freshGroups.includes(group))) {
-      test.concurrent(each.name, { timeout: 60_000 }, each.run);
+      test.concurrent(each.name, { timeout: 120_000 }, each.run);
     }
 
     test("only names that Postgres does not take, and what needs hooks, are left out", () => {
