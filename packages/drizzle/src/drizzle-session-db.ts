@@ -118,8 +118,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   /**
-   * Keeps another package's tables beside the store's, on its connections: see `furtherTables`, which also accepts the
-   * handle of a user.
+   * Keeps another package's tables beside the store's: see `furtherTables`, which also accepts the handle of a user.
    */
   furtherTables(options: FurtherTablesOptions): FurtherTables {
     const tables = new FurtherTables(options, {

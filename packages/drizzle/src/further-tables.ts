@@ -24,10 +24,7 @@ export interface FurtherTablesOptions {
    * columns are not.
    */
   readonly tables: (dialect: DialectName, sessions: SqlDialect["tables"]["sessions"]) => readonly Table[];
-  /**
-   * Returns the columns that name a session without a foreign key: their rows are deleted when the store deletes the
-   * session.
-   */
+  /** Returns the columns that name a session without a foreign key: their rows are deleted with the session. */
   readonly clearedWithSession?: (tables: readonly Table[]) => readonly Column[];
 }
 

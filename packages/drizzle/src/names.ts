@@ -7,10 +7,7 @@ export interface TableOptions {
   sessionTable?: string;
   /** The runs table. Default `agno_runs`, or `<sessionTable>_runs` for a sessions table of another name, as in Agno. */
   runsTable?: string;
-  /**
-   * The indexes that the tables get: those that a query of this library needs, or with `"agno"` also all that Agno
-   * creates. Default `"needed"`.
-   */
+  /** The indexes to create: those that this library needs, or with `"agno"` also all of Agno's. Default `"needed"`. */
   indexes?: "needed" | "agno";
 }
 

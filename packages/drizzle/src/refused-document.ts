@@ -1,10 +1,7 @@
 import type { SessionDbError } from "@sessiondb/core";
 import type { Steps } from "./steps.ts";
 
-/**
- * A JSON document that the database cannot hold. An adapter knows only its column; the flow that writes it knows the
- * caller's name for it.
- */
+/** A JSON document that the database cannot hold. Only the flow that writes it knows the caller's name for it. */
 export class RefusedDocument extends Error {
   /** The property of the row, such as `sessionData`. */
   readonly column: string;

@@ -52,10 +52,7 @@ export function callOut<Result>(call: () => Result): Result {
   }
 }
 
-/**
- * Wraps the caller's work within `withRetry`: its own errors, as opposed to its statements', reach the caller
- * unchanged.
- */
+/** Wraps the caller's work within `withRetry`: its own errors, but not its statements', reach the caller unchanged. */
 export function callOutWork<Result>(work: Work<Result>): Work<Result> {
   return function* guarded(on) {
     const faults = new Set<unknown>();

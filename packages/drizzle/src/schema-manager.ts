@@ -90,8 +90,7 @@ export class SchemaManager {
   ready(): Promise<Flows> {
     this.#flows ??= this.#prepare().then(
       (flows) => {
-        // Missing things may be created at any time, so their absence is not remembered; nor are tables that the caller
-        // may still roll back.
+        // Not remembered: missing things, which may be created at any time, and tables that the caller may roll back.
         if (!flows.isWritable || this.#driver.inCallersTransaction?.() === true) {
           this.#flows = null;
         }

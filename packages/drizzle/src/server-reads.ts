@@ -26,10 +26,7 @@ export interface WantedRuns {
  * for each session, and one for each run with the session's columns empty, so that nothing is repeated.
  */
 export abstract class ServerReads extends SessionReads {
-  /**
-   * Selects the newest runs, to follow a condition on their session: `limit` of them, and enough to show whether more
-   * tie.
-   */
+  /** Selects the newest runs, after a condition on their session: `limit` of them, and enough to show if more tie. */
   protected abstract get newest(): SQL;
 
   /** The wanted runs among those read, in the session's order. */

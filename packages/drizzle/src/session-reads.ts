@@ -223,10 +223,7 @@ export class SessionReads extends StatementSet {
     return this.select<SessionIdentity>({ sessionId, userId }, sql`${sessions}${where}`);
   });
 
-  /**
-   * The locked sessions that meet the conditions on their runs now. The statement that locked them read the runs before
-   * it waited.
-   */
+  /** The locked sessions that still meet the conditions on their runs, which were read before the wait for the lock. */
   stillMatching(
     on: SqlConnection,
     conditions: SessionConditions,
@@ -314,10 +311,7 @@ export class SessionReads extends StatementSet {
     return yield* this.listed(on, this.#runs(runListShape(query)), runListValues(query));
   }
 
-  /**
-   * Reads across sessions: each column that may name the component has an index in the list's order, so these are
-   * merged.
-   */
+  /** Reads across sessions: each column that may name the component has an index in the list's order; merges these. */
   #runsOfComponent({ where, order }: RunListShape, rest: SQL | null): Statement<StoredRun> {
     const { runs } = this.dialect.tables;
     const selection = runSelection(runs);

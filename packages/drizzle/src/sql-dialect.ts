@@ -26,10 +26,7 @@ interface VersionRow {
 /** The kind of Drizzle tables that a dialect has: MariaDB's are those of MySQL. */
 export type DialectName = "sqlite" | "postgres" | "mysql";
 
-/**
- * The parts that a dialect spells in its own way. Everything else is written once, in `SessionReads` and
- * `SessionWrites`.
- */
+/** The parts that a dialect spells in its own way. The rest is written once, in `SessionReads` and `SessionWrites`. */
 export interface SqlDialect {
   readonly name: DialectName;
   readonly tables: SessionTables;

@@ -181,10 +181,7 @@ export interface SessionChunk {
   readonly values: Record<string, string | null>;
 }
 
-/**
- * Splits sessions into chunks of few sizes, so that few statements are prepared. The rest is padded with null, which is
- * no session's id.
- */
+/** Splits sessions into chunks of few sizes, so that few statements are prepared; pads with null, no session's id. */
 export function sessionChunks(sessions: readonly { readonly sessionId: string }[]): SessionChunk[] {
   return chunks(sessions, sessionsPerStatement).map((chunk) => {
     const size = 2 ** Math.ceil(Math.log2(chunk.length));

@@ -16,8 +16,7 @@ export interface StatementClasses {
   readonly Writes?: new (dialect: SqlDialect) => SessionWrites;
 }
 
-// Rendering a statement takes longer than running it, so the SQLite stores of one dialect share theirs: one file per
-// agent is common.
+// Rendering a statement takes longer than running it, and one file per agent is common: SQLite stores share theirs.
 const made = new WeakMap<SqlDialect, StatementSets>();
 
 /** Returns the statements of a dialect, made once. */

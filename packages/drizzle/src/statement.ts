@@ -103,10 +103,7 @@ export function isReadable(row: object): boolean {
 
 const notWhole = Symbol("not a whole number");
 
-/**
- * Parses a whole number. A column of SQLite holds any value, whatever its declared type, and a cursor made from it
- * would loop.
- */
+/** Parses a whole number. A column of SQLite may hold anything, and a cursor made from that would loop. */
 function wholeNumber(value: unknown): unknown {
   if (value === null || value === undefined) {
     return value;

@@ -105,8 +105,7 @@ export async function setUp(on: MysqlConnection, seconds: number): Promise<void>
     innodb_lock_wait_timeout: String(seconds),
     lock_wait_timeout: String(seconds),
     sql_big_selects: "1",
-    // A full list, not an addition to the server's own, which may turn empty text into NULL or select another dialect
-    // of SQL.
+    // The full list: the server's own may turn empty text into NULL or select another dialect of SQL.
     sql_mode: "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
     sql_safe_updates: "0",
     sql_select_limit: "18446744073709551615",

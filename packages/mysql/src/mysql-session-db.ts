@@ -27,8 +27,7 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
   /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
   statementTimeout?: number;
   /**
-   * The time to wait for locks and to retry transient failures, such as deadlocks or lost connections, in milliseconds.
-   * Default 15,000.
+   * The time to wait for locks and to retry deadlocks, lost connections and the like, in milliseconds. Default 15,000.
    */
   retryTimeout?: number;
   /**

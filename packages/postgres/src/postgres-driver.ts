@@ -82,8 +82,7 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
       // CREATE TABLE IF NOT EXISTS fails if two run at once. A transaction-level lock also works behind a pooler.
       const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
       await on.query(lock, { ...unlimited, values: [`${schema ?? ""}.${names.sessions}`] });
-      // Inspected under the lock: of processes that start together, the first creates the tables and the others find
-      // them.
+      // Inspected under the lock: of processes that start together, the first creates and the others find it done.
       for (const statement of plan(await inspectSchema(on, tables, schema))) {
         await on.query(statement, { ...unlimited, isPlanned: true });
       }

@@ -191,10 +191,7 @@ const lostCodes = new Set([
   "ECONNREFUSED",
 ]);
 const lostMessages = /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
-/**
- * pg's message for an answer that did not come in time. The statement may still be running, so the connection is given
- * up.
- */
+/** pg's message for an answer that came too late. The statement may still be running: the connection is given up. */
 const timedOut = "Query read timeout";
 
 /** Whether the connection can no longer be used. */

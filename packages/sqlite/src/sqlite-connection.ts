@@ -63,8 +63,7 @@ export class SqliteConnection implements SqlConnection {
   migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): void {
     this.client
       .transaction(() => {
-        // Inspected under the lock: of processes that start together, the first creates the tables and the others find
-        // them.
+        // Inspected under the lock: of processes that start together, the first creates and the others find it done.
         for (const statement of plan(this.inspect(tables))) {
           refusable(() => this.client.exec(statement));
         }
@@ -113,10 +112,7 @@ export interface SqliteFile {
   readonly synchronous: "full" | "normal";
 }
 
-/**
- * SQLite waits for a lock by blocking the thread, once for each running call. `withRetry` does all waiting without
- * blocking.
- */
+/** SQLite waits for a lock by blocking the thread, once per running call. `withRetry` waits without blocking. */
 const blockingTimeout = 0;
 
 /** Uses a connection of the caller. */

@@ -47,8 +47,7 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     render: (query) => dialect.sqlToQuery(query),
     // BEGIN IMMEDIATE holds the database's only write lock.
     lockRows: sql``,
-    // SQLite prepares a statement anew whenever a parameter is bound that its planner examines, such as that of a bare
-    // LIMIT.
+    // SQLite prepares a statement anew when a parameter that its planner examines is bound, like that of a bare LIMIT.
     limit: (placeholder) => sql`${placeholder} + 0`,
     passOver: (column) => sql`+${column}`,
     nameContains: (sessionData: Column, { folded }: FoldedSearch) =>

@@ -101,10 +101,7 @@ function wordless(error: unknown, parts: { code: string; message: string }, name
   return new DriverError({ ...cause, ...parts, ...columnOf(parts.code, parts.message) }, { server: "SQLite", names });
 }
 
-/**
- * The column that SQLite's own constraint message names, as `table.column`. Messages from RAISE have a code of their
- * own.
- */
+/** The column that SQLite's own constraint message names, as `table.column`. Messages from RAISE have another code. */
 function columnOf(code: string, message: string): { table?: string; column?: string } {
   const isOwn = /^SQLITE_CONSTRAINT_(?:UNIQUE|PRIMARYKEY|NOTNULL|DATATYPE)$/.test(code);
   const named = isOwn ? /([^\s.]+)\.([^\s.]+)$/.exec(message) : null;

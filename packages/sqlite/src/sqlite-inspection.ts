@@ -4,10 +4,7 @@ import type { FoundSchema } from "@sessiondb/drizzle";
 /** A row of `inspection`, for each column of a table or view, each index, and each temporary table. */
 export type InspectionRow = [table: string, kind: "column" | "index" | "temporary", name: string, type: string];
 
-/**
- * The query of `foundSchema`, which takes this many names three times as values. A view can replace a table that is
- * read.
- */
+/** The query of `foundSchema`, with three times this many names as values. A view can replace a table that is read. */
 export function inspection(names: number): string {
   const marks = Array.from({ length: names }, () => "?").join(", ");
   return `

@@ -153,10 +153,7 @@ function pathOfSqlite(path: string): string {
   return written.slice(3);
 }
 
-/**
- * Refuses a path that looks absolute: after three slashes it is relative, as in SQLAlchemy, and would silently open a
- * second, empty database.
- */
+/** Refuses what looks absolute: after three slashes a path is relative, as in SQLAlchemy; another file would open. */
 function checkIsRelative(path: string): void {
   const absolute = `/${path}`;
   const isElsewhere =

@@ -8,10 +8,7 @@ export type Verdict = "pass" | "cut" | "hold";
 export class NetworkProxy implements AsyncDisposable {
   /** The URL of the same database through this proxy. */
   readonly url: string;
-  /**
-   * Called with the bytes that a client sends. Returned bytes are the answer, and the database does not see the
-   * request.
-   */
+  /** Called with the bytes that a client sends. Returned bytes are the answer, and the request is not passed on. */
   onRequest: (bytes: Buffer) => Verdict | Buffer = () => "pass";
   /** Called with the bytes that the database answers. Returned bytes replace them. */
   onAnswer: (bytes: Buffer) => Verdict | Buffer = () => "pass";
