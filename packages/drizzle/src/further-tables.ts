@@ -19,9 +19,9 @@ import { untilAborted } from "./until-aborted.ts";
 export interface FurtherTablesOptions {
   /**
    * Makes the tables, in an order in which they can be created. `sessions` is the store's own table, for a foreign key:
-   * rows that belong to a session reference it with `onDelete("cascade")`, or are cleared by `clearedWithSession`.
-   * Columns with their defaults, keys, unique constraints, foreign keys and indexes are created; checks and generated
-   * columns are not.
+   * rows of a session reference it with `onDelete("cascade")`, or are cleared by `clearedWithSession`. Columns with
+   * their defaults, keys, unique constraints, foreign keys and indexes are created; checks and generated columns are
+   * not.
    */
   readonly tables: (dialect: DialectName, sessions: SqlDialect["tables"]["sessions"]) => readonly Table[];
   /** Returns the columns that name a session without a foreign key: their rows are deleted with the session. */

@@ -4,8 +4,8 @@ import { value } from "./sql-parts.ts";
 
 /**
  * A search text folded by `foldName`, and the letter replacements that fold a stored name as far as the search can
- * tell. Databases fold letters by their own version of Unicode, or by their configured language, so they are told which
- * letters to replace.
+ * tell. Databases fold letters by their own version of Unicode, or by a language, so they are told which letters to
+ * replace.
  */
 export interface FoldedSearch {
   readonly folded: SQL;
@@ -19,9 +19,7 @@ export interface FoldedSearch {
   readonly pairs: readonly { readonly variant: SQL; readonly letter: SQL }[];
 }
 
-/**
- * JavaScript's lower case of a capital I with a dot. In a stored name it becomes an `i` once the letters are replaced.
- */
+/** JavaScript's lower case of a capital I with a dot. In a stored name it becomes `i` once the letters are replaced. */
 export const dottedI = "i\u0307";
 
 interface Pair {

@@ -21,9 +21,7 @@ const defaultSessions = "agno_sessions";
 
 /** The longest name of a table. Names of indexes are made by adding to it. */
 const longestTableName = 48;
-/**
- * The longest name of anything: Postgres truncates longer names, and MySQL refuses those of more than 64 characters.
- */
+/** The longest name of anything: Postgres truncates longer names, and MySQL refuses more than 64 characters. */
 export const longestName = 63;
 
 export function tableNames({ sessionTable = defaultSessions, runsTable }: TableOptions = {}): TableNames {

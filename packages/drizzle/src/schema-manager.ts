@@ -84,9 +84,7 @@ export class SchemaManager {
     this.#autoMigrate = autoMigrate;
   }
 
-  /**
-   * Returns the flows for the tables, after creating what is missing if allowed. Runs no DDL if the schema is right.
-   */
+  /** Returns the flows for the tables, after creating what is missing if allowed. A correct schema needs no DDL. */
   ready(): Promise<Flows> {
     this.#flows ??= this.#prepare().then(
       (flows) => {

@@ -272,9 +272,7 @@ export class SessionReads extends StatementSet {
     return newest.toReversed();
   }
 
-  /**
-   * Orders by `run_index` alone, which its index provides without a sort; the other keys are needed only if runs tie.
-   */
+  /** Orders by `run_index` alone, which its index provides without a sort; the other keys matter only if runs tie. */
   *#newest(on: SqlConnection, sessionId: string, limit: number): Steps<StoredRun[]> {
     const byIndex = this.#historyRuns({ index: "not null", order: "index" });
     const rows = yield* this.rows(on, byIndex, { sessionId, limit: limit + 1 });
@@ -378,9 +376,8 @@ export class SessionReads extends StatementSet {
   });
 
   /**
-   * The runs that a turn's conditions examine, in the session's order: the run with that id and those named, in
-   * whatever session they are, and all others of the session from the first named run on; with `any`, also one run of
-   * the session.
+   * The runs that a turn's conditions examine, in the session's order: the run with that id and those named, in any
+   * session, and all others of the session from the first named run on; with `any`, also one run of the session.
    */
   *turnRuns(
     on: SqlConnection,

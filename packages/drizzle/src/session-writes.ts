@@ -23,9 +23,7 @@ export interface TouchShape {
 
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
 export class SessionWrites extends StatementSet {
-  /**
-   * Stores a turn of a session that exists and may be written: touches it and puts the run. Otherwise writes nothing.
-   */
+  /** Stores a turn of a session that exists and may be written: touches it and puts the run. Else writes nothing. */
   *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     if (!(yield* this.touchSession(on, session, unixSeconds()))) {
       return "session refused";

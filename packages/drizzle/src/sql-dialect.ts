@@ -43,9 +43,7 @@ export interface SqlDialect {
   readonly textType?: SQL;
   /** Wraps the placeholder of a LIMIT, if the bare one has a cost. */
   readonly limit?: (placeholder: SQL) => SQL;
-  /**
-   * Wraps a column in a condition so that no index is used for it, if the planner lacks the statistics to know better.
-   */
+  /** Wraps a column in a condition so that no index is used for it, if the planner lacks statistics to know better. */
   readonly passOver?: (column: Column) => SQL;
   /** EXISTS, if the planner would turn it into a join that reads everything; default `exists (…)`. */
   readonly exists?: (subquery: SQL) => SQL;

@@ -1,8 +1,6 @@
 import type { Signal } from "@sessiondb/core/adapter";
 
-/**
- * The callbacks of each signal. A signal gets one listener, since Node warns of more than ten and calls may share one.
- */
+/** The callbacks of each signal, which gets one listener: Node warns of more than ten, and calls may share a signal. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**

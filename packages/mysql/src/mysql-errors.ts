@@ -51,9 +51,7 @@ export interface MysqlPlace {
   readonly names: readonly string[];
 }
 
-/**
- * An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 itself only a `code`.
- */
+/** An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 only a `code`. */
 interface ErrorParts {
   readonly errno: number;
   readonly code: string;

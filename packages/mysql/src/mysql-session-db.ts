@@ -26,9 +26,7 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
   connectionTimeout?: number;
   /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
   statementTimeout?: number;
-  /**
-   * The time to wait for locks and to retry deadlocks, lost connections and the like, in milliseconds. Default 15,000.
-   */
+  /** The time to wait for locks and to retry deadlocks and lost connections, in milliseconds. Default 15,000. */
   retryTimeout?: number;
   /**
    * The largest JSON document, in bytes of UTF-8. Default 15 MiB, or what the server's `max_allowed_packet` allows if
@@ -57,9 +55,9 @@ export class MySqlSessionDb extends DrizzleSessionDb {
   }
 
   /**
-   * Returns the same store in a transaction that you began on `connection` and will end. Each operation that writes is
-   * a savepoint, so a failed one leaves the transaction usable. Nothing is retried, and the tables must exist. Closing
-   * it closes nothing.
+   * Returns the same store in a transaction that you began on `connection` and will end. Each write operation is a
+   * savepoint, so a failed one leaves it usable. Nothing is retried, and the tables must exist. Closing it closes
+   * nothing.
    */
   withTransaction(connection: Connection): SessionDb {
     const { options, limits } = this.#parts;
@@ -69,9 +67,7 @@ export class MySqlSessionDb extends DrizzleSessionDb {
   }
 }
 
-/**
- * Opens `mysql://…` or `mariadb://…`, as `openSessionDb` receives it. `?database=ai` sets the database of the tables.
- */
+/** Opens `mysql://…` or `mariadb://…`, as `openSessionDb` receives it. `?database=ai` sets the tables' database. */
 export function fromUrl(url: string): MySqlSessionDb {
   return new MySqlSessionDb({ url });
 }
@@ -153,9 +149,7 @@ function openPool({ url, poolSize, connectionTimeout }: MysqlOptions): Pool {
   return pool;
 }
 
-/**
- * The URL for mysql2, without options that would make the store lose text, its settings, or the count of found rows.
- */
+/** The URL for mysql2, without options that would make the store lose text, settings, or the count of found rows. */
 function driverUrl(url: string): string {
   const parsed = new URL(url.replace(/^mariadb:/i, "mysql:"));
   const { searchParams } = parsed;

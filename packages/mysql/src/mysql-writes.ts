@@ -19,8 +19,7 @@ import { errorNumber, wordless } from "./mysql-errors.ts";
 
 /**
  * `ON DUPLICATE KEY UPDATE` has no condition, and the number of affected rows does not distinguish an inserted row from
- * one left unchanged. So a statement that meets a row which must stay signals it through `last_insert_id`, which the
- * answer carries.
+ * one left unchanged. So a statement that meets a row which must stay reports it through `last_insert_id`.
  */
 const kept = sql`last_insert_id(1) = 1`;
 

@@ -55,8 +55,7 @@ export class PostgresDialect implements SqlDialect {
   }
 
   nameContains(sessionData: Column, { folded, variants, letters }: FoldedSearch): SQL {
-    // Not lower(), which depends on the collation and may fold other letters, or only ASCII. Compares bytes, regardless
-    // of the database's collation.
+    // Not lower(), which folds other letters or only ASCII, depending on the collation. Compares bytes in any database.
     const translated = sql`translate(${nameOf(sessionData)} collate "C", ${variants}, ${letters})`;
     return sql`strpos(replace(${translated}, ${dottedI}, ${"i"}), ${folded}) > 0`;
   }

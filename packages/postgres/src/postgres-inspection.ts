@@ -3,9 +3,8 @@ import type { ClientBase } from "pg";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import type { FoundPostgresSchema } from "./postgres-dialect.ts";
 
-// One statement, so one round trip: a process that finds everything in order pays no more at its start. Every role may
-// read the catalog. Kinds of relations: tables, partitioned tables, views and foreign tables. A domain is its base
-// type.
+// One statement, so one round trip: a process that finds all in order pays no more at its start. Every role may read
+// the catalog. Kinds of relations: tables, partitioned tables, views and foreign tables. A domain is its base type.
 const inspection = `
   with found as (
     select c.oid, c.relname from pg_catalog.pg_class c

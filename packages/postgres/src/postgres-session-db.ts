@@ -34,9 +34,7 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
   statementTimeout?: number;
   /** The time to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
   retryTimeout?: number;
-  /**
-   * The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` is limited to 255 MiB in its own encoding.
-   */
+  /** The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` allows 255 MiB in its own encoding. */
   maxPayloadBytes?: number;
 }
 
@@ -63,8 +61,7 @@ export class PostgresSessionDb extends DrizzleSessionDb {
 
   /**
    * Returns the same store in a transaction that you began on `client` and will end. Each operation is a savepoint, so
-   * a failed one leaves the transaction usable. Nothing is retried, and the tables must exist. Closing it closes
-   * nothing.
+   * a failed one leaves it usable. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: ClientBase): SessionDb {
     const own = { url: undefined, pool: undefined, client: checkClient(client) };

@@ -59,8 +59,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
 
   /**
    * Returns the same store in a transaction that you began on `client` and will end. Each operation is a savepoint, so
-   * a failed one leaves the transaction usable. Nothing is retried, and the tables must exist. Closing it closes
-   * nothing.
+   * a failed one leaves it usable. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: Database): SessionDb {
     return this.inTransaction(
