@@ -246,6 +246,6 @@ test("the tables are there for queries of one's own", () => {
 test.each([
   ["mysql://u:p@h:3306/app", "mysql://u:p@h:3306/app?database=app_bot"],
   ["mariadb://h/app?database=ai", "mariadb://h/app?database=ai_bot"],
-])("own storage beside %s is a database", (url, own) => {
-  expect(ownStorageUrl(url, "bot")).toBe(own);
+])("own storage beside %s is a database", (shared, own) => {
+  expect(ownStorageUrl(shared, "bot")).toBe(own);
 });

@@ -169,8 +169,8 @@ describe.skipIf(inject("postgres") === null)("options of a connection string", (
 test.each([
   ["postgres://h/app?sslmode=require", "postgres://h/app?sslmode=require&schema=bot"],
   ["postgres://u:p@h:5432/app?schema=ai", "postgres://u:p@h:5432/app?schema=ai_bot"],
-])("own storage beside %s is a schema", (url, own) => {
-  expect(ownStorageUrl(url, "bot")).toBe(own);
+])("own storage beside %s is a schema", (shared, own) => {
+  expect(ownStorageUrl(shared, "bot")).toBe(own);
 });
 
 test("own storage beside no URL is refused", () => {
