@@ -102,7 +102,9 @@ describe("the options", () => {
   });
 
   test("have no other names", async () => {
-    await expect(open({ adapter: {} })).rejects.toThrow(invalid("options.adapter", /accepts only adapters, ownStorageOf$/));
+    await expect(open({ adapter: {} })).rejects.toThrow(
+      invalid("options.adapter", /accepts only adapters, ownStorageOf$/),
+    );
   });
 
   test.each([null, "redis", [], 1, () => adapter()])("have no adapters such as %j", async (adapters) => {
