@@ -173,6 +173,15 @@ describe("encodeSession", () => {
     });
   });
 
+  test.each([
+    ["updatedAt", { updatedAt: "zz" }],
+    ["updatedAt", { extra: { updated_at: 7 } }],
+    ["topics", { extra: { topics: 7 } }],
+  ])("a value that Agno cannot read is refused by its name: %s of %j", (name, given) => {
+    const error = expect.objectContaining({ code: "INVALID_ARGUMENT", argument: `summary.${name}` });
+    expect(() => encodeSummary({ summary: "x", ...given })).toThrow(error);
+  });
+
   test("a summary is exactly its three keys", () => {
     const summary = { summary: "x", topics: null, updatedAt: null };
     expect(encodeSession({ sessionId: "s", sessionType: "agent", summary }, { now: 7 }).summary).toBe(

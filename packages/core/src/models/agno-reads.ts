@@ -529,9 +529,13 @@ const nestedRun: Reads = (value) => {
   return value["workflow_name"] === undefined ? readsKeys(value, agentRunKeys) : readsKeys(value, workflowRunKeys);
 };
 
-const summaryKeys: ReadsByKey = { summary: text, topics: maybe(listOf(text)), updated_at: maybe(isoTime) };
+export const summaryKeys = {
+  summary: text,
+  topics: maybe(listOf(text)),
+  updated_at: maybe(isoTime),
+} satisfies ReadsByKey;
 
 /** Whether Agno reads the summary of a session, but for keys that it does not know. */
-export function readsSummary(summary: JsonObject): boolean {
+function readsSummary(summary: JsonObject): boolean {
   return summary["summary"] !== undefined && readsKeys(summary, summaryKeys);
 }

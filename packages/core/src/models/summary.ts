@@ -1,5 +1,5 @@
 import type { JsonObject } from "../json.ts";
-import { readsSummary } from "./agno-reads.ts";
+import { isRead, summaryKeys } from "./agno-reads.ts";
 import { refusal, Shape } from "./shape.ts";
 
 /** A short summary of a session so far. */
@@ -17,6 +17,11 @@ export const summaryShape = new Shape<SessionSummary>(
   { required: "summary" },
 );
 
+const optional = [
+  { key: "topics", name: "topics", expected: "a list of texts" },
+  { key: "updated_at", name: "updatedAt", expected: "a time in ISO 8601, such as 2026-01-31T12:00:00" },
+] as const;
+
 /**
  * Returns the JSON of the `summary` column.
  *
@@ -25,14 +30,17 @@ export const summaryShape = new Shape<SessionSummary>(
 export function encodeSummary(summary: SessionSummary, argument = "summary"): JsonObject {
   const json = summaryShape.encode(summary, [argument]);
   // Agno writes no null keys here.
-  for (const key of ["topics", "updated_at"]) {
+  for (const { key } of optional) {
     if (json[key] === null) {
       delete json[key];
     }
   }
   // Agno refuses further keys in a summary, so nothing can be set aside in it.
-  if (!readsSummary(json)) {
-    throw refusal([argument, "updatedAt"], "a time in ISO 8601, such as 2026-01-31T12:00:00");
+  for (const { key, name, expected } of optional) {
+    const value = json[key];
+    if (value !== undefined && !isRead(summaryKeys[key], value)) {
+      throw refusal([argument, name], expected);
+    }
   }
   return json;
 }
