@@ -1,6 +1,5 @@
 import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution } from "@sessiondb/core";
-import { named, present } from "@sessiondb/core/adapter";
-import { unlessAborted } from "@sessiondb/turns";
+import { named, present, untilAborted } from "@sessiondb/core/adapter";
 import {
   generateText,
   type Output,
@@ -219,7 +218,7 @@ export async function generate(request: GenerationRequest): Promise<GenerationOu
   try {
     // The AI SDK would still run approved tools.
     request.signal.throwIfAborted();
-    const result = await unlessAborted(generateText(generation.options), request.signal);
+    const result = await untilAborted(generateText(generation.options), request.signal);
     return generation.completed(request.settings.output === undefined ? undefined : result.output);
   } catch (error) {
     return generation.failed(error);

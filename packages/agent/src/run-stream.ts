@@ -1,4 +1,4 @@
-import { unlessAborted } from "@sessiondb/turns";
+import { untilAborted, within } from "@sessiondb/core/adapter";
 import {
   createUIMessageStreamResponse,
   streamText,
@@ -172,13 +172,8 @@ async function consume(
 ): Promise<void> {
   const ended = Promise.resolve(stream.consumeStream({ onError }));
   try {
-    await unlessAborted(ended, signal);
+    await untilAborted(ended, signal);
   } catch {
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, abortGrace);
-    });
-    await Promise.race([ended, grace]);
-    clearTimeout(timer);
+    await within(ended, abortGrace, () => {});
   }
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
-import { mayTakePart, ownRuns, type Component, type RunContext } from "@sessiondb/turns";
+import { mayTakePart, ownRuns, textOf, type Component, type RunContext } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
 
 /** The tools with which a model reads sessions, or changes the state of its own. */
@@ -150,7 +150,7 @@ function searchSessions({ component, context }: Place, userId: string): ToolSet[
           created_at: new Date(session.createdAt * 1000).toISOString(),
           messages: messagesOf(session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
             role,
-            content: textOf(content).slice(0, previewLength),
+            content: textOf(content ?? "").slice(0, previewLength),
           })),
         }));
     },
@@ -201,8 +201,4 @@ function countOf(asked: number): number {
 
 function messagesOf(session: Session, options: { skipRoles: string[] }): Message[] {
   return session.sessionType === "workflow" ? [] : session.getMessages(options);
-}
-
-function textOf(content: Message["content"]): string {
-  return typeof content === "string" ? content : JSON.stringify(content ?? "");
 }

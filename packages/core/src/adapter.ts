@@ -38,3 +38,5 @@ export type { RunRow, SessionRow } from "./rows.ts";
 export { storeOf } from "./scoped-session-db.ts";
 export type { SessionCalls } from "./session-db.ts";
 export * from "./session-rules.ts";
+export { untilAborted } from "./until-aborted.ts";
+export { within } from "./within.ts";

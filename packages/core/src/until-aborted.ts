@@ -1,4 +1,4 @@
-import type { Signal } from "@sessiondb/core/adapter";
+import type { Signal } from "./base-session-db.ts";
 
 /** The callbacks of each signal, which gets one listener: Node warns of more than ten, and calls may share a signal. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();

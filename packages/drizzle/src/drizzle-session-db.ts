@@ -16,6 +16,7 @@ import {
   BaseSessionDb,
   checkCount,
   checkKeys,
+  untilAborted,
   type PageOf,
   type RunChangeFunction,
   type RunListQuery,
@@ -47,7 +48,6 @@ import type { SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
 import { statementsOf, type StatementClasses } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 import { isAppend } from "./turn-flow.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /** Options of a store. Each dialect has one set of statements, shared by its stores. */
 export interface DrizzleSessionDbOptions extends StatementClasses {

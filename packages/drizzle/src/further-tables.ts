@@ -6,14 +6,13 @@ import {
   type SessionDb,
   type UserSessionDb,
 } from "@sessiondb/core";
-import { checkFlag, checkKeys, storeOf, type Signal } from "@sessiondb/core/adapter";
+import { checkFlag, checkKeys, storeOf, untilAborted, type Signal } from "@sessiondb/core/adapter";
 import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
 import { longestName } from "./names.ts";
 import { callOutWork, withRetry } from "./retry.ts";
 import { applyPlan, schemaProblems, tableAdvice } from "./schema-manager.ts";
 import type { DialectName, FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver, Work } from "./sql-driver.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /** Drizzle tables of another package, made for a store's dialect. */
 export interface FurtherTablesOptions {

@@ -58,6 +58,4 @@ export {
 export { byShape, once } from "./statement-set.ts";
 export { Statement } from "./statement.ts";
 export { runAsync, runSync, step, type Steps } from "./steps.ts";
-export { untilAborted } from "./until-aborted.ts";
 export { optionsOfUrl, withUrlOption } from "./url-options.ts";
-export { within } from "./within.ts";

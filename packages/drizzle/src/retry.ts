@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
-import type { Signal } from "@sessiondb/core/adapter";
+import { untilAborted, type Signal } from "@sessiondb/core/adapter";
 import { RefusedDocument } from "./refused-document.ts";
 import type { Work } from "./sql-driver.ts";
 import type { Awaitable } from "./steps.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /** A driver's error, translated. */
 export interface ClassifiedError {

@@ -1,11 +1,9 @@
 import { PayloadTooLargeError } from "@sessiondb/core";
-import type { Signal } from "@sessiondb/core/adapter";
+import { untilAborted, within, type Signal } from "@sessiondb/core/adapter";
 import type { ClassifiedError } from "./retry.ts";
 import type { FoundSchema } from "./sql-dialect.ts";
 import type { SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
 import { runAsync } from "./steps.ts";
-import { untilAborted } from "./until-aborted.ts";
-import { within } from "./within.ts";
 
 /** A connection to a server during one operation. */
 export interface ServerConnection extends SqlConnection {

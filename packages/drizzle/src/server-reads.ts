@@ -109,7 +109,7 @@ export abstract class ServerReads extends SessionReads {
   );
 
   #split(statement: Statement<RawSession>, rows: readonly unknown[][]): { sessions: RawSession[]; runs: StoredRun[] } {
-    const width = Object.keys(sessionSelection(this.dialect.tables.sessions)).length;
+    const { width } = statement;
     const run = this.#runOfRow();
     return {
       sessions: rows.filter((row) => row[width] === null).map((row) => statement.decode(row)),

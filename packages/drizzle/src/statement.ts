@@ -34,6 +34,11 @@ export class Statement<Row> {
     });
   }
 
+  /** The number of its columns. */
+  get width(): number {
+    return this.#names.length;
+  }
+
   /** The parameters in the order of the text. */
   bind(values: Readonly<Record<string, unknown>>): unknown[] {
     return this.#slots.map(({ name, constant, encode }) => {

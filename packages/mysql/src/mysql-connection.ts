@@ -1,12 +1,6 @@
 import { InvalidArgumentError } from "@sessiondb/core";
-import {
-  checkSize,
-  savepoint,
-  within,
-  type ServerConnection,
-  type Statement,
-  type StatementResult,
-} from "@sessiondb/drizzle";
+import { within } from "@sessiondb/core/adapter";
+import { checkSize, savepoint, type ServerConnection, type Statement, type StatementResult } from "@sessiondb/drizzle";
 import type { Connection, ResultSetHeader } from "mysql2/promise";
 import {
   endsConnection,

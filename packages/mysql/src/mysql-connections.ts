@@ -1,5 +1,6 @@
 import { DatabaseBusyError } from "@sessiondb/core";
-import { takeTurn, within, type Lease, type ServerConnections } from "@sessiondb/drizzle";
+import { within } from "@sessiondb/core/adapter";
+import { takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { Connection, Pool } from "mysql2/promise";
 import { MysqlConnection, type MysqlConnectionOptions } from "./mysql-connection.ts";
 

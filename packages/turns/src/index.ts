@@ -18,7 +18,6 @@ export { StepResult, type StepFunction, type StepInput } from "./steps/step-inpu
 export type { StepNode } from "./steps/step-node.ts";
 export { condition, loop, parallel, router, sequence, step } from "./steps/steps.ts";
 export type { RunEnd, Turn } from "./turn.ts";
-export { unlessAborted } from "./unless-aborted.ts";
 export { Workflow } from "./workflow.ts";
 export type { WorkflowEvent, WorkflowOptions, WorkflowRunResult } from "./workflow-options.ts";
 export type { WorkflowStream } from "./workflow-stream.ts";

@@ -1,8 +1,7 @@
 import { SessionDbError } from "@sessiondb/core";
-import type { Signal } from "@sessiondb/core/adapter";
+import { untilAborted, type Signal } from "@sessiondb/core/adapter";
 import type { Flows } from "../flows.ts";
 import type { SchemaManager } from "../schema-manager.ts";
-import { untilAborted } from "../until-aborted.ts";
 
 export interface DoubtOptions<Result> {
   readonly signal: Signal;

@@ -7,10 +7,10 @@ import {
   nonEmptyText,
   optional,
   readOptions,
+  untilAborted,
   type OptionReaders,
 } from "@sessiondb/core/adapter";
 import { runContext, type RunContext } from "../run-scope.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 import { nodesOf, type WorkflowStep } from "./nodes.ts";
 import { contentOf, runInOrder, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
 
@@ -26,10 +26,9 @@ function decisionOf({ workflow, previous, outputs }: StepPlace): StepDecision {
   return { ...runContext(workflow.scope), input: workflow.input, previous, outputs };
 }
 
-/** Steps that run in order, as one step. */
-export class Sequence extends StepNode {
+/** Several steps as one. */
+abstract class NamedSteps extends StepNode {
   readonly name: string;
-  readonly type = "Steps";
   readonly nodes: readonly StepNode[];
 
   constructor(name: string, steps: readonly WorkflowStep[]) {
@@ -37,6 +36,11 @@ export class Sequence extends StepNode {
     this.name = nonEmptyText(name, "name");
     this.nodes = nodesOf(steps, "steps");
   }
+}
+
+/** Steps that run in order, as one step. */
+export class Sequence extends NamedSteps {
+  readonly type = "Steps";
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const inside = await runInOrder(this.nodes, place);
@@ -45,16 +49,8 @@ export class Sequence extends StepNode {
 }
 
 /** Steps that run concurrently, as one step. Its content lists theirs in order. A step that fails aborts the others. */
-export class ParallelSteps extends StepNode {
-  readonly name: string;
+export class ParallelSteps extends NamedSteps {
   readonly type = "Parallel";
-  readonly nodes: readonly StepNode[];
-
-  constructor(name: string, steps: readonly WorkflowStep[]) {
-    super();
-    this.name = nonEmptyText(name, "name");
-    this.nodes = nodesOf(steps, "steps");
-  }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const controller = new AbortController();
@@ -113,7 +109,7 @@ export class ConditionStep extends StepNode {
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const holds = await unlessAborted((async () => this.#when(decisionOf(place)))(), place.signal);
+    const holds = await untilAborted((async () => this.#when(decisionOf(place)))(), place.signal);
     const inside = await runInOrder(holds ? this.#then : this.#otherwise, place);
     return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
   }
@@ -160,7 +156,7 @@ export class LoopStep extends StepNode {
         break;
       }
       const outputs = round.map(({ output }) => output);
-      if ((await unlessAborted((async () => this.#until?.(outputs, iteration))(), place.signal)) === true) {
+      if ((await untilAborted((async () => this.#until?.(outputs, iteration))(), place.signal)) === true) {
         break;
       }
     }
@@ -208,7 +204,7 @@ export class RouterStep extends StepNode {
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const chosen = await unlessAborted((async () => this.#choose(decisionOf(place)))(), place.signal);
+    const chosen = await untilAborted((async () => this.#choose(decisionOf(place)))(), place.signal);
     const nodes = [chosen].flat().flatMap((route) => {
       const found = this.#routes.get(route);
       if (found === undefined) {

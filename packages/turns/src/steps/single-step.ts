@@ -6,13 +6,13 @@ import {
   nonEmptyText,
   optional,
   readOptions,
+  untilAborted,
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
 import type { EmbeddedResult, Executor } from "../executor.ts";
 import { textOf } from "../outside-values.ts";
 import { insideOf, runContext } from "../run-scope.ts";
-import { unlessAborted } from "../unless-aborted.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
 import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
 
@@ -101,7 +101,7 @@ export class SingleStep extends StepNode {
       history: { value: this.#history(place), enumerable: true },
       signal: { value: signal, enumerable: true },
     }) as StepInput;
-    const returned = await unlessAborted((async () => run(input))(), signal);
+    const returned = await untilAborted((async () => run(input))(), signal);
     const { content, stop } = returned instanceof StepResult ? returned : new StepResult({ content: returned ?? null });
     const output = this.output({ content, stop, executorType: "function", executorName: this.name });
     return { output, stop, failure: null };
@@ -116,7 +116,7 @@ export class SingleStep extends StepNode {
       history: [],
       scope: insideOf(workflow.scope, { stepId: this.name, signal, store }),
     });
-    const { run, content } = await unlessAborted(work, signal);
+    const { run, content } = await untilAborted(work, signal);
     const about = {
       executorType: executor.sessionType,
       executorName: executor.name ?? executor.id,
