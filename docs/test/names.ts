@@ -29,7 +29,8 @@ const files = ["packages", "examples", "benchmarks", "scripts", "agno", "docs", 
         .replaceAll("\\", "/")
         .replace(/^[./]+/, ""),
     )
-    .filter((file) => !/(^|\/)(node_modules|dist|\.snippets|\.turbo)\//.test(file)),
+    // Without what commands make here.
+    .filter((file) => !/(^|\/)((node_modules|dist|\.snippets|\.turbo)\/|results\.json$)/.test(file)),
 );
 
 const sources: readonly Source[] = files
