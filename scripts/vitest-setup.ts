@@ -1,5 +1,8 @@
 // Runs before every test file: a test that writes to the console fails.
-import { afterAll, afterEach } from "vitest";
+import { afterAll, afterEach, vi } from "vitest";
+
+// Files share a process, and so the packages from node_modules; the modules of this repository are each file's own.
+vi.resetModules();
 
 const methods = ["debug", "error", "info", "log", "trace", "warn"] as const;
 const logged: string[] = [];
