@@ -19,14 +19,16 @@ const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> 
 };
 const { include, exclude } = tiers[tier] ?? usual;
 
-/** What is not fast, in each project: it needs a server, starts programs, or tries much that others have tried. */
+/** What is not fast, in each project: it needs a server, starts programs, waits, or tries very much. */
 const slower: Readonly<Record<string, string[]>> = {
   postgres: ["**"],
   mysql: ["**"],
   docs: ["test/grants.test.ts"],
   examples: ["**"],
-  sqlite: ["test/{conformance-long,crashes,file-names,open,processes}.test.ts"],
+  core: ["test/conformance-long.test.ts"],
+  sqlite: ["test/{conformance-long,crashes,file-names,locks,open,processes,query-plans,refusals}.test.ts"],
   conformance: ["test/{broken-stores,faults}.test.ts"],
+  agent: ["test/{pauses,scopes}.test.ts"],
 };
 
 // Databases in files write much and keep nothing: they are in memory on a machine that has room for them.
