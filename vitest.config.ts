@@ -84,6 +84,8 @@ export default defineConfig({
     setupFiles: [new URL("scripts/vitest-setup.ts", import.meta.url).pathname],
     // Much of the time goes into waiting for servers and processes.
     maxWorkers: Math.max(2, availableParallelism()),
+    // What was transformed once is read back, under node_modules.
+    experimental: { fsModuleCache: true },
     // A process for each file would load its packages again: a third of all work. See scripts/vitest-setup.ts.
     isolate: false,
     sequence: { sequencer: LongestFirst },
