@@ -1,6 +1,6 @@
-import { isCommon, testConformance } from "./conformance.ts";
+import { isOfSecondTier, testConformance } from "./conformance.ts";
 import { onEachServer } from "./support.ts";
 
 onEachServer((server) => {
-  testConformance(server, (group) => server.name === "mysql" || !isCommon(group));
+  testConformance(server, (group) => !isOfSecondTier(server, group));
 });

@@ -15,33 +15,35 @@ const freshGroups = ["close", "schema", "signals", "table names"];
 /** What takes longest, and what needs a hook: in conformance-long.slow.test.ts. */
 const longGroups = ["caches", "connections", "cost", "indexes", "numbers", "random", "unreadable rows"];
 
-/** What all stores have in common decides, or statements that are the same on both servers. */
+/** What is decided before any statement, by what all stores have in common. */
+const earlyGroups = ["arguments", "type mismatch", "user handles", "values from outside", "walks"];
+
+/** What is decided so, or by statements that are the same on both servers. */
 const commonGroups = [
+  ...earlyGroups,
   "also",
-  "arguments",
   "close",
   "component data",
   "conditions",
   "cursors",
   "headers",
+  "injection",
   "keep times",
+  "lists",
   "ownership",
   "pages",
   "paging",
   "payloads",
   "replace end",
+  "run lists",
   "signals",
   "timestamps",
   "touches",
-  "type mismatch",
-  "user handles",
-  "values from outside",
-  "walks",
 ];
 
-/** Two servers of one dialect: what they have in common is asked of MariaDB in the second tier. */
-export function isCommon(group: string): boolean {
-  return commonGroups.includes(group);
+/** What the second tier asks of a server: of MySQL what no server decides, of MariaDB all that MySQL was asked. */
+export function isOfSecondTier({ name }: TestedServer, group: string): boolean {
+  return (name === "mysql" ? earlyGroups : commonGroups).includes(group);
 }
 
 /** The promises of the contract on a server, but for those of `longGroups`: of the groups that are wanted. */
