@@ -1,6 +1,6 @@
 // Installs the dependencies; when that fails it says why. Quick when there is nothing to do.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -60,6 +60,17 @@ async function run(...args) {
   }
 }
 
+/** Whether pnpm has looked since the lockfile, the settings or a package.json changed: starting it takes seconds. */
+function isInstalled() {
+  const folders = readFileSync(`${root}/pnpm-workspace.yaml`, "utf8").matchAll(/^  - ([\w-]+)(\/\*)?$/gm);
+  const packages = [...folders].flatMap(([, folder, all]) =>
+    all ? readdirSync(`${root}/${folder}`).map((name) => `${folder}/${name}`) : [folder],
+  );
+  const changedAt = (file) => statSync(`${root}/${file}`, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = ["pnpm-lock.yaml", "pnpm-workspace.yaml", ...["", ...packages].map((path) => `${path}/package.json`)];
+  return Math.max(...sources.map(changedAt)) < changedAt("node_modules/.pnpm-workspace-state-v1.json");
+}
+
 /** Whether SQLite's compiled half is there and was made for this version of Node. */
 function loadsSqlite() {
   const program = `new (require("better-sqlite3"))(":memory:").close()`;
@@ -73,11 +84,13 @@ if (major < wantedMajor || (major === wantedMajor && minor < wantedMinor)) {
 }
 
 const started = Date.now();
-const first = existsSync(`${root}/node_modules/.modules.yaml`)
-  ? ""
-  : " (the first time compiles SQLite, a minute or two)";
-console.log(`Installing dependencies with ${packageManager.replace("@", " ")}${first} …`);
-await run("install");
+if (!isInstalled()) {
+  const first = existsSync(`${root}/node_modules/.modules.yaml`)
+    ? ""
+    : " (the first time compiles SQLite, a minute or two)";
+  console.log(`Installing dependencies with ${packageManager.replace("@", " ")}${first} …`);
+  await run("install");
+}
 if (!loadsSqlite()) {
   console.log(`Compiling SQLite for Node ${process.version}, a minute or two …`);
   await run("rebuild", "better-sqlite3");
