@@ -6,10 +6,10 @@ export { DriverError, type KnownNames } from "./driver-error.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 export { jsonColumn, type JsonColumn } from "./json-column.ts";
-export { dottedI, type FoldedSearch } from "./name-folding.ts";
+export { dottedI } from "./name-folding.ts";
 export { indexName, tableNames, tableOptionReaders, type TableOptions } from "./names.ts";
 export { RefusedDocument } from "./refused-document.ts";
-export { final, type ClassifiedError } from "./retry.ts";
+export { final } from "./retry.ts";
 export {
   listValues,
   runListShape,
@@ -31,8 +31,8 @@ export {
 } from "./server-driver.ts";
 export { ServerReads, type WantedRuns } from "./server-reads.ts";
 export { SessionWrites, touchShape, type AppendOutcome, type TouchShape } from "./session-writes.ts";
-export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
-export type { SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
+export type { DialectName, FoldedSearch, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
+export type { ClassifiedError, SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
 export {
   bare,
   byBytes,

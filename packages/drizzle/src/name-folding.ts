@@ -1,23 +1,6 @@
 import { foldName } from "@sessiondb/core/adapter";
-import type { SQL } from "drizzle-orm";
+import type { FoldedSearch } from "./sql-dialect.ts";
 import { value } from "./sql-parts.ts";
-
-/**
- * A search text folded by `foldName`, and the letter replacements that fold a stored name as far as the search can
- * tell. Databases fold letters by their own version of Unicode, or by a language, so they are told which letters to
- * replace.
- */
-export interface FoldedSearch {
-  readonly folded: SQL;
-  /** The letters to replace in a stored name as one text, and their replacements in the same order. */
-  readonly variants: SQL;
-  readonly letters: SQL;
-  /**
-   * The same as pairs, without ASCII letters, which `lower()` folds alike everywhere. Some are pairs of empty texts:
-   * the number of pairs is part of a statement's text, so few numbers make few statements.
-   */
-  readonly pairs: readonly { readonly variant: SQL; readonly letter: SQL }[];
-}
 
 /** JavaScript's lower case of a capital I with a dot. In a stored name it becomes `i` once the letters are replaced. */
 export const dottedI = "i\u0307";

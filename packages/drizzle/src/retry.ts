@@ -2,17 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
 import { untilAborted, type Signal } from "@sessiondb/core/adapter";
 import { RefusedDocument } from "./refused-document.ts";
-import type { Work } from "./sql-driver.ts";
+import type { ClassifiedError, Work } from "./sql-driver.ts";
 import type { Awaitable } from "./steps.ts";
-
-/** A driver's error, translated. */
-export interface ClassifiedError {
-  readonly error: SessionDbError;
-  /** Whether the same work may succeed in a moment: a lock, a deadlock, a lost connection. */
-  readonly transient: boolean;
-  /** Whether the work may have been committed nevertheless, since the connection was lost meanwhile. */
-  readonly outcomeUnknown?: boolean;
-}
 
 /** An error that a retry would meet again. */
 export function final(error: SessionDbError): ClassifiedError {

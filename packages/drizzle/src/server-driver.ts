@@ -1,8 +1,8 @@
 import { PayloadTooLargeError } from "@sessiondb/core";
 import { untilAborted, within, type Signal } from "@sessiondb/core/adapter";
-import type { ClassifiedError } from "./retry.ts";
+
 import type { FoundSchema } from "./sql-dialect.ts";
-import type { SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
+import type { ClassifiedError, SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
 import { runAsync } from "./steps.ts";
 
 /** A connection to a server during one operation. */

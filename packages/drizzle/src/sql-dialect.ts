@@ -2,8 +2,8 @@ import type { SchemaProblem } from "@sessiondb/core";
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import type { Column, SQL, Table } from "drizzle-orm";
 import type { OutsideTable } from "./agno-tables.ts";
-import type { FoldedSearch } from "./name-folding.ts";
 import type { TableNames } from "./names.ts";
+import type { SqlRenderer } from "./statement.ts";
 
 /** A Drizzle table of any dialect with one column for each property of a row. */
 type TableOf<Row> = Table & { readonly [Name in keyof Row]-?: Column };
@@ -27,12 +27,10 @@ interface VersionRow {
 export type DialectName = "sqlite" | "postgres" | "mysql";
 
 /** The parts that a dialect spells in its own way. The rest is written once, in `SessionReads` and `SessionWrites`. */
-export interface SqlDialect {
+export interface SqlDialect extends SqlRenderer {
   readonly name: DialectName;
   readonly tables: SessionTables;
   readonly names: TableNames;
-  /** Renders SQL with this dialect's quotes and placeholders. */
-  render(query: SQL): { sql: string; params: unknown[] };
   /** Makes a SELECT in a transaction lock its rows; empty if the transaction holds the only write lock. */
   readonly lockRows: SQL;
   /** Orders a column of ids by its bytes, if the column itself is ordered otherwise. */
@@ -62,6 +60,23 @@ export interface SqlDialect {
   findTables(tables: readonly OutsideTable[]): SQL;
   /** The statements that create what is missing, in order. */
   plan(found: FoundSchema, options: PlanChoice): string[];
+}
+
+/**
+ * A search text folded by `foldName`, and the letter replacements that fold a stored name as far as the search can
+ * tell. Databases fold letters by their own version of Unicode, or by a language, so they are told which letters to
+ * replace.
+ */
+export interface FoldedSearch {
+  readonly folded: SQL;
+  /** The letters to replace in a stored name as one text, and their replacements in the same order. */
+  readonly variants: SQL;
+  readonly letters: SQL;
+  /**
+   * The same as pairs, without ASCII letters, which `lower()` folds alike everywhere. Some are pairs of empty texts:
+   * the number of pairs is part of a statement's text, so few numbers make few statements.
+   */
+  readonly pairs: readonly { readonly variant: SQL; readonly letter: SQL }[];
 }
 
 /** The choice of what to plan. */

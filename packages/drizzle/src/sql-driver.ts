@@ -1,5 +1,5 @@
+import type { SessionDbError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
-import type { ClassifiedError } from "./retry.ts";
 import type { FoundSchema } from "./sql-dialect.ts";
 import type { Statement } from "./statement.ts";
 import type { Awaitable, Steps } from "./steps.ts";
@@ -17,6 +17,15 @@ export interface SqlConnection {
 
 /** Statements to run on one connection. */
 export type Work<Result> = (connection: SqlConnection) => Steps<Result>;
+
+/** A driver's error, translated. */
+export interface ClassifiedError {
+  readonly error: SessionDbError;
+  /** Whether the same work may succeed in a moment: a lock, a deadlock, a lost connection. */
+  readonly transient: boolean;
+  /** Whether the work may have been committed nevertheless, since the connection was lost meanwhile. */
+  readonly outcomeUnknown?: boolean;
+}
 
 /**
  * One database behind one driver. Nothing is opened before the first call.

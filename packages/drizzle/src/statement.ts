@@ -1,6 +1,5 @@
 import { CorruptDataError } from "@sessiondb/core";
 import { Column, getTableName, is, Param, Placeholder, type SQL } from "drizzle-orm";
-import type { SqlDialect } from "./sql-dialect.ts";
 
 /** The expressions that a SELECT returns for each property of a row. */
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
@@ -15,6 +14,11 @@ interface Slot {
   readonly encode: ((value: unknown) => unknown) | null;
 }
 
+/** Renders SQL with a dialect's quotes and placeholders. */
+export interface SqlRenderer {
+  render(query: SQL): { sql: string; params: unknown[] };
+}
+
 /** SQL rendered once, to be run many times. A driver may cache its prepared form, by identity. */
 export class Statement<Row> {
   readonly text: string;
@@ -23,7 +27,7 @@ export class Statement<Row> {
   /** For each name the column, if it is a whole number, else null. */
   readonly #numbers: readonly (string | null)[];
 
-  constructor(dialect: Pick<SqlDialect, "render">, query: SQL, selection: Selection<Row> | null = null) {
+  constructor(dialect: SqlRenderer, query: SQL, selection: Selection<Row> | null = null) {
     const { sql, params } = dialect.render(query);
     this.text = sql;
     this.#slots = params.map(slotOf);

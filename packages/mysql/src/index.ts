@@ -1,2 +1,3 @@
 export { sessionTables, type MySqlTableOptions } from "./schema.ts";
-export { fromUrl, ownStorageUrl, MySqlSessionDb, type MySqlSessionDbOptions } from "./mysql-session-db.ts";
+export type { MySqlSessionDbOptions } from "./mysql-options.ts";
+export { fromUrl, ownStorageUrl, MySqlSessionDb } from "./mysql-session-db.ts";

@@ -13,7 +13,32 @@ import {
 } from "@sessiondb/core/adapter";
 import { optionsOfUrl, tableOptionReaders } from "@sessiondb/drizzle";
 import type { Connection, Pool } from "mysql2/promise";
-import type { MySqlSessionDbOptions } from "./mysql-session-db.ts";
+import type { MySqlTableOptions } from "./schema.ts";
+
+export interface MySqlSessionDbOptions extends MySqlTableOptions {
+  /**
+   * `mysql://user:password@host:3306/database`, or `mariadb://…`. The query may contain `database`, `sessionTable`,
+   * `runsTable`, and options of mysql2, such as `ssl`.
+   */
+  url?: string;
+  /** Your own mysql2 pool (`mysql2/promise`), instead of `url`. It is used as configured and never closed. */
+  pool?: Pool;
+  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
+  autoMigrate?: boolean;
+  /** The number of connections in the pool of `url`. Default 10. */
+  poolSize?: number;
+  /** The time to wait for a connection, in milliseconds. Default 10,000. */
+  connectionTimeout?: number;
+  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
+  statementTimeout?: number;
+  /** The time to wait for locks and to retry deadlocks and lost connections, in milliseconds. Default 15,000. */
+  retryTimeout?: number;
+  /**
+   * The largest JSON document, in bytes of UTF-8. Default 15 MiB, or what the server's `max_allowed_packet` allows if
+   * that is less; MariaDB's default is 16 MiB, MySQL's 64.
+   */
+  maxPayloadBytes?: number;
+}
 
 const readers = {
   ...tableOptionReaders,

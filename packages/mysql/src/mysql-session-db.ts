@@ -5,35 +5,16 @@ import { packetAdvice, packetReserve, type MysqlConnection, type ServerLimits } 
 import { PoolConnections, SingleConnection } from "./mysql-connections.ts";
 import { mysqlDialect } from "./mysql-dialect.ts";
 import { MysqlDriver } from "./mysql-driver.ts";
-import { checkConnection, readMysqlOptions, serverOf, type MysqlOptions } from "./mysql-options.ts";
+import {
+  checkConnection,
+  readMysqlOptions,
+  serverOf,
+  type MysqlOptions,
+  type MySqlSessionDbOptions,
+} from "./mysql-options.ts";
 import { MysqlReads } from "./mysql-reads.ts";
 import { MysqlWrites } from "./mysql-writes.ts";
 import type { MySqlTableOptions } from "./schema.ts";
-
-export interface MySqlSessionDbOptions extends MySqlTableOptions {
-  /**
-   * `mysql://user:password@host:3306/database`, or `mariadb://…`. The query may contain `database`, `sessionTable`,
-   * `runsTable`, and options of mysql2, such as `ssl`.
-   */
-  url?: string;
-  /** Your own mysql2 pool (`mysql2/promise`), instead of `url`. It is used as configured and never closed. */
-  pool?: Pool;
-  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
-  autoMigrate?: boolean;
-  /** The number of connections in the pool of `url`. Default 10. */
-  poolSize?: number;
-  /** The time to wait for a connection, in milliseconds. Default 10,000. */
-  connectionTimeout?: number;
-  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
-  statementTimeout?: number;
-  /** The time to wait for locks and to retry deadlocks and lost connections, in milliseconds. Default 15,000. */
-  retryTimeout?: number;
-  /**
-   * The largest JSON document, in bytes of UTF-8. Default 15 MiB, or what the server's `max_allowed_packet` allows if
-   * that is less; MariaDB's default is 16 MiB, MySQL's 64.
-   */
-  maxPayloadBytes?: number;
-}
 
 /** Session storage in MySQL (8.0.17 or later) or MariaDB (10.6 or later), shared safely by any number of processes. */
 export class MySqlSessionDb extends DrizzleSessionDb {

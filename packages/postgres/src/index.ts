@@ -1,2 +1,3 @@
-export { fromUrl, ownStorageUrl, PostgresSessionDb, type PostgresSessionDbOptions } from "./postgres-session-db.ts";
+export type { PostgresSessionDbOptions } from "./postgres-options.ts";
+export { fromUrl, ownStorageUrl, PostgresSessionDb } from "./postgres-session-db.ts";
 export { sessionTables, type PostgresTableOptions } from "./schema.ts";

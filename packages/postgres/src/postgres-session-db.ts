@@ -6,37 +6,16 @@ import type { PostgresConnection, PostgresConnectionOptions } from "./postgres-c
 import { PoolConnections, SingleConnection } from "./postgres-connections.ts";
 import { PostgresDialect } from "./postgres-dialect.ts";
 import { PostgresDriver } from "./postgres-driver.ts";
-import { checkClient, placeOf, readPostgresOptions, type PostgresOptions } from "./postgres-options.ts";
+import {
+  checkClient,
+  placeOf,
+  readPostgresOptions,
+  type PostgresOptions,
+  type PostgresSessionDbOptions,
+} from "./postgres-options.ts";
 import { PostgresReads } from "./postgres-reads.ts";
 import { PostgresWrites } from "./postgres-writes.ts";
 import type { PostgresTableOptions } from "./schema.ts";
-
-export interface PostgresSessionDbOptions extends PostgresTableOptions {
-  /**
-   * `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. The query
-   * may contain `schema`, `sessionTable` and `runsTable`.
-   */
-  url?: string;
-  /** The number of connections in the pool of `url`. Default 10. */
-  poolSize?: number;
-  /** Your own pool, instead of `url`. It is never closed. */
-  pool?: Pool;
-  /**
-   * Your own connected client, instead of `url`: operations take turns on it, in the store's own transactions. It is
-   * never closed. While you have a transaction open on it, use `withTransaction`.
-   */
-  client?: ClientBase;
-  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
-  autoMigrate?: boolean;
-  /** The time to wait for a connection, in milliseconds. Default 10,000. */
-  connectionTimeout?: number;
-  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
-  statementTimeout?: number;
-  /** The time to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
-  retryTimeout?: number;
-  /** The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` allows 255 MiB in its own encoding. */
-  maxPayloadBytes?: number;
-}
 
 /** Session storage in PostgreSQL, shared safely by any number of processes. */
 export class PostgresSessionDb extends DrizzleSessionDb {

@@ -1,2 +1,3 @@
 export { sessionTables, type SqliteTableOptions } from "./schema.ts";
-export { fromUrl, ownStorageUrl, SqliteSessionDb, type SqliteSessionDbOptions } from "./sqlite-session-db.ts";
+export type { SqliteSessionDbOptions } from "./sqlite-options.ts";
+export { fromUrl, ownStorageUrl, SqliteSessionDb } from "./sqlite-session-db.ts";

@@ -17,7 +17,30 @@ import {
 import { tableOptionReaders } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
 import type { SqliteTableOptions } from "./schema.ts";
-import type { SqliteSessionDbOptions } from "./sqlite-session-db.ts";
+
+export interface SqliteSessionDbOptions extends SqliteTableOptions {
+  /** The path of the database file, created if missing, or `:memory:`. */
+  file?: string;
+  /**
+   * Your own better-sqlite3 connection, instead of `file`. It is used as configured (journal mode, synchronous, busy
+   * timeout), with the store's own transactions, and never closed. While you have a transaction open on it, use
+   * `withTransaction`.
+   */
+  client?: Database;
+  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
+  autoMigrate?: boolean;
+  /** Opens the file read-only. Default false. */
+  readonly?: boolean;
+  /**
+   * `"full"` makes every acknowledged write survive a power cut. `"normal"` is faster and survives a crash of the
+   * process, but a power cut may lose the last writes. Default `"full"`.
+   */
+  synchronous?: "full" | "normal";
+  /** The time to wait for other connections' locks, in milliseconds. Default 10,000. */
+  busyTimeout?: number;
+  /** The largest JSON document, in bytes of UTF-8. Default 256 MiB. */
+  maxPayloadBytes?: number;
+}
 
 const readClient = objectWith<Database>(["prepare", "inTransaction"], "a connection of better-sqlite3");
 

@@ -1,35 +1,10 @@
 import type { SessionDb } from "@sessiondb/core";
 import { DrizzleSessionDb, type SqlDialect } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
-import type { SqliteTableOptions } from "./schema.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
 import { SqliteDriver } from "./sqlite-driver.ts";
-import { checkClient, fileOfUrl, readSqliteOptions } from "./sqlite-options.ts";
+import { checkClient, fileOfUrl, readSqliteOptions, type SqliteSessionDbOptions } from "./sqlite-options.ts";
 import { SqliteReads } from "./sqlite-reads.ts";
-
-export interface SqliteSessionDbOptions extends SqliteTableOptions {
-  /** The path of the database file, created if missing, or `:memory:`. */
-  file?: string;
-  /**
-   * Your own better-sqlite3 connection, instead of `file`. It is used as configured (journal mode, synchronous, busy
-   * timeout), with the store's own transactions, and never closed. While you have a transaction open on it, use
-   * `withTransaction`.
-   */
-  client?: Database;
-  /** Whether the first operation creates missing tables. Default true; false never issues DDL. */
-  autoMigrate?: boolean;
-  /** Opens the file read-only. Default false. */
-  readonly?: boolean;
-  /**
-   * `"full"` makes every acknowledged write survive a power cut. `"normal"` is faster and survives a crash of the
-   * process, but a power cut may lose the last writes. Default `"full"`.
-   */
-  synchronous?: "full" | "normal";
-  /** The time to wait for other connections' locks, in milliseconds. Default 10,000. */
-  busyTimeout?: number;
-  /** The largest JSON document, in bytes of UTF-8. Default 256 MiB. */
-  maxPayloadBytes?: number;
-}
 
 /** Session storage in one SQLite file, shared safely by any number of processes on one machine. */
 export class SqliteSessionDb extends DrizzleSessionDb {
