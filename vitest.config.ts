@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
@@ -81,7 +82,7 @@ export default defineConfig({
       ...packages.map((name) => project(`packages/${name}`, name)),
       ...["examples", "docs", "agno"].map((name) => project(name, name)),
     ],
-    setupFiles: [new URL("scripts/vitest-setup.ts", import.meta.url).pathname],
+    setupFiles: [fileURLToPath(new URL("scripts/vitest-setup.ts", import.meta.url))],
     // Much of the time goes into waiting for servers and processes.
     maxWorkers: Math.max(2, availableParallelism()),
     // What was transformed once is read back, under node_modules.

@@ -1,16 +1,22 @@
-import { InMemorySessionDb } from "@sessiondb/core";
+import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Agent, Team, Workflow, type ComponentOptions } from "@sessiondb/agent";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
 const ada = { sessionId: "s", userId: "ada" };
 
-/** A component that does something to the store in the middle of each run, when its first row is long there. */
-function meddler(kind: "agent" | "team" | "workflow", options: ComponentOptions, meddle: () => Promise<unknown>) {
+/** A component that does something to the store in the middle of each run, once the run's first row is stored. */
+function meddler(
+  kind: "agent" | "team" | "workflow",
+  options: ComponentOptions & { readonly db: SessionDb },
+  meddle: () => Promise<unknown>,
+) {
   const work = async (): Promise<string> => {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await vi.waitFor(async () => {
+      expect((await options.db.getRuns({ status: "RUNNING" })).runs).toHaveLength(1);
+    });
     await meddle();
     return "Late";
   };
@@ -114,10 +120,10 @@ describe("a session that is deleted", () => {
 
 describe("a session that is new", () => {
   test("is stored by the last row when the first could not be written", async () => {
-    const { db, failing } = watched(new InMemorySessionDb());
+    const { db, calls, failing } = watched(new InMemorySessionDb());
     failing.add("upsertRun");
     const model = scriptedModel(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await vi.waitFor(() => expect(calls).toContain("upsertRun"));
       failing.clear();
       return "Hello";
     });

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { refusal } from "@sessiondb/testing/refusal";
 import { runWorker } from "@sessiondb/testing/worker";
 import Database from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
-import { program, query, temporaryFile } from "./support.ts";
+import { program, query, temporaryFile, temporaryFolder } from "./support.ts";
 
 const session = agentSession("s");
 
@@ -123,7 +124,7 @@ describe("closing", () => {
   });
 
   test("after a first call that failed is possible", async () => {
-    const db = new SqliteSessionDb({ file: "/nowhere/at/all.db" });
+    const db = new SqliteSessionDb({ file: join(temporaryFolder(), "missing", "sessions.db") });
     await refusal(db.getSessions(), "DATABASE_UNREACHABLE");
     await db.close();
   });

@@ -15,8 +15,11 @@ afterEach(() => {
   }
 });
 
-/** A small disk in memory, or null where mounting is not allowed. */
+/** A small disk in memory, or null where mounting one is not allowed, or not possible as on Windows. */
 function mountDisk(options: string): string | null {
+  if (process.platform !== "linux") {
+    return null;
+  }
   const folder = temporaryFolder();
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder], { stdio: "ignore" });

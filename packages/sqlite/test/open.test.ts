@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
-import { pathToFileURL } from "node:url";
+import { relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { fromUrl } from "@sessiondb/sqlite";
 import { agentSession } from "@sessiondb/testing/models";
 import { runWorker } from "@sessiondb/testing/worker";
@@ -14,7 +14,7 @@ describe("fromUrl", () => {
     ["file: and a path", (file: string) => `file:${file}`],
     ["a file URL", (file: string) => pathToFileURL(file).href],
     ["a scheme in capitals", (file: string) => `SQLite:${file}`],
-    ["a relative path", (file: string) => `sqlite:${join("..", "..", "..", "..", "..", "..", "..", file)}`],
+    ["a relative path", (file: string) => `sqlite:${relative(process.cwd(), file)}`],
   ])("takes %s", async (_, urlOf) => {
     const file = temporaryFile("agent sessions.db");
     await using db = fromUrl(urlOf(file));
@@ -81,7 +81,7 @@ describe("openSessionDb", { timeout: 60_000 }, () => {
 
   test("takes a path relative to the working directory", async () => {
     const file = temporaryFile("here.db");
-    const projectFolder = dirname(dirname(new URL(import.meta.url).pathname));
+    const projectFolder = fileURLToPath(new URL("..", import.meta.url));
     expect(await open(`sqlite:${relative(projectFolder, file)}`, projectFolder)).toEqual({
       store: "SqliteSessionDb",
       found: 1,
