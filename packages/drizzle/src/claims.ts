@@ -57,15 +57,15 @@ export class Claims {
       }
       if (yield* this.#sets.reads.hasRuns(on, sessionId)) {
         throw new DatabaseError(
-          `${this.#sets.names.runs} holds runs of session ${JSON.stringify(sessionId)}, which is not in ` +
-            `${this.#sets.names.sessions}, or hidden by a row-level security policy: they may be another user's. Use another ` +
-            "session id. If the session was deleted without them, restore its row or delete theirs, with SQL.",
+          `${this.#sets.names.runs} holds runs of session ${JSON.stringify(sessionId)}, but its row in ` +
+            `${this.#sets.names.sessions} is missing or hidden by a row-level security policy: the runs may be another user's. ` +
+            "Use another session id. If the session was deleted without its runs, restore its row or delete the runs with SQL.",
         );
       }
     }
     throw new DatabaseError(
       `Session ${JSON.stringify(sessionId)} can neither be created nor read in ${this.#sets.names.sessions}. Look for ` +
-        "a further unique key, a trigger, or row-level security that hides the row.",
+        "an additional unique key, a trigger, or a row-level security policy that hides the row.",
     );
   }
 }

@@ -103,9 +103,9 @@ export class ClearedTables {
     if (table === null || table === this.#runs.tables[0].name) {
       return error;
     }
-    const why = `${table} holds rows that go with their session, which was left whole.`;
+    const why = `Nothing was deleted, because rows in ${table} must be deleted with their session.`;
     if (error instanceof PermissionDeniedError) {
-      return new PermissionDeniedError(`${error.message} ${why} Grant SELECT and DELETE on it.`, {
+      return new PermissionDeniedError(`${error.message} ${why} Grant SELECT and DELETE on ${table}.`, {
         cause: error.cause,
       });
     }

@@ -87,7 +87,7 @@ function defaultOf(column: Column, { inline }: DdlSpelling): string {
 
 function nameOf({ name = "" }: IndexConfig, table: TableConfig, { indexName }: DdlSpelling): string {
   if (name === "") {
-    throw new InvalidArgumentError("options.tables", `tables whose indexes have names, unlike one of ${table.name}`);
+    throw new InvalidArgumentError("options.tables", `tables whose indexes have names, unlike "${table.name}"`);
   }
   return indexName(name);
 }

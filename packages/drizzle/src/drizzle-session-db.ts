@@ -251,7 +251,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     if (!isWritable) {
       throw new SchemaMismatchError(
         [{ table: this.#dialect.names.runs, column: null, wanted: "a table", found: "nothing" }],
-        "Nothing can be written before migrate() has created it.",
+        "Call migrate() to create it; until then, nothing can be written.",
       );
     }
   }

@@ -177,14 +177,14 @@ function checkNames(tables: readonly Table[], own: readonly string[]): void {
       if (each === "" || Buffer.byteLength(each) > longestName) {
         throw new InvalidArgumentError(
           "options.tables",
-          `tables and columns with names of 1 to ${longestName} bytes, unlike ${JSON.stringify(each)}`,
+          `tables and columns with names of 1 to ${longestName} bytes, not ${JSON.stringify(each)}`,
         );
       }
     }
     if (taken.has(name.toLowerCase())) {
       throw new InvalidArgumentError(
         "options.tables",
-        `tables of different names, and none of the store's own, unlike ${JSON.stringify(name)}`,
+        `tables with names that no other table of the store has, not ${JSON.stringify(name)}`,
       );
     }
     taken.add(name.toLowerCase());
@@ -208,7 +208,7 @@ export function furtherTables(
 ): { readonly tables: FurtherTables; readonly userId: string | null } {
   const { db: store, userId } = storeOf(db);
   if (!("furtherTables" in store) || typeof store.furtherTables !== "function") {
-    throw new InvalidArgumentError("db", "a store of an SQL database, or the handle of one for a user");
+    throw new InvalidArgumentError("db", "the store of an SQL database, or a user's handle to one");
   }
   return { tables: (store as unknown as TablesKeeper).furtherTables(options), userId };
 }

@@ -32,7 +32,7 @@ export function tableNames({ sessionTable = defaultSessions, runsTable }: TableO
   if (new Set(Object.values(names).map((name) => name.toLowerCase())).size < 3) {
     throw new InvalidArgumentError(
       "runsTable",
-      "another name than those of the sessions and schema versions tables, not in case alone",
+      "a name that differs from those of the sessions and schema versions tables in more than case",
     );
   }
   return names;

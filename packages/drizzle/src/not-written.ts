@@ -6,6 +6,6 @@ import { DatabaseError } from "@sessiondb/core";
  */
 export function notWritten(what: string): DatabaseError {
   return new DatabaseError(
-    `${what} Nothing was stored. Look for a further unique key, a trigger, a rule, a view or a row-level security policy that prevents it.`,
+    `${what} Nothing was stored. Look for an additional unique key, a trigger, a rule, a view or a row-level security policy that prevents it.`,
   );
 }

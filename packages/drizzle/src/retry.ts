@@ -99,7 +99,7 @@ export async function withRetry<Result>(
       const { error, transient, outcomeUnknown = false } = options.classify(cause);
       if (outcomeUnknown && !repeatable) {
         throw new DatabaseUnreachableError(
-          `${error.message} Whether the change was made is not known: read it before making it again.`,
+          `${error.message} The outcome of the change is unknown: read before you write again.`,
           { cause: error.cause },
         );
       }

@@ -162,7 +162,7 @@ export class RunFlows {
   *listRuns(on: SqlConnection, query: RunListQuery): Steps<PageOf<Run, RunPosition>> {
     const { sessionId, start } = query;
     if (sessionId === null) {
-      yield* this.requireRows(on, "Runs can be listed across sessions");
+      yield* this.requireRows(on, "list runs across sessions");
     }
     const resumed = start && { ...start, position: yield* this.#currentPlace(on, query, start.position) };
     const rows = yield* this.reads.runs(on, { ...query, start: resumed, limit: query.limit + 1 });

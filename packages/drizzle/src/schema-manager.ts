@@ -61,7 +61,7 @@ const nothing = "nothing";
 export const tableAdvice =
   "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
 const columnAdvice =
-  "Add what is missing, change what is of another type, or name another table with sessionTable and runsTable.";
+  "Add what is missing, correct the types that differ, or name other tables with sessionTable and runsTable.";
 const unfitAdvice = "Change these tables, or name others with sessionTable and runsTable. Nothing was read or written.";
 
 /** The time, in milliseconds, before looking again at tables that lack something. */

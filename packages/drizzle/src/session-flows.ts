@@ -66,7 +66,7 @@ export class SessionFlows {
 
   *listSessions(on: SqlConnection, query: SessionListQuery): Steps<SessionPageOf<Session | SessionHeader>> {
     if (query.participantId !== null || query.runStatuses !== null || query.includeRunCount) {
-      yield* this.#runs.requireRows(on, "Sessions can be listed by their runs, and runs be counted,");
+      yield* this.#runs.requireRows(on, "list sessions by their runs, or to count runs");
     }
     // One extra row shows whether the list continues.
     const rows = yield* this.#reads.sessions(on, { ...query, limit: query.limit + 1 });
@@ -183,7 +183,7 @@ export class SessionFlows {
   ): Steps<string[]> {
     const byRuns = conditions.participantId !== null || conditions.runStatuses !== null;
     if (byRuns) {
-      yield* this.#runs.requireRows(on, "Sessions can be deleted by their runs");
+      yield* this.#runs.requireRows(on, "delete sessions by their runs");
     }
     for (let tries = 0; tries < mostClaims; tries += 1) {
       const locked = yield* this.#reads.lockSessions(on, conditions, limit);

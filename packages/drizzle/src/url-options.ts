@@ -36,17 +36,17 @@ export function optionsOfUrl(
     }
     if (!own.includes(meant)) {
       throw new ConnectionStringError(
-        `${JSON.stringify(name)} in the query of the connection string does nothing. Give the store the option ${meant}.`,
+        `The parameter ${JSON.stringify(name)} of the connection string has no effect. Pass the option ${meant} to the store.`,
       );
     }
     if (name !== meant) {
       throw new ConnectionStringError(
-        `${JSON.stringify(name)} in the query of the connection string does nothing. Write ?${meant}=…`,
+        `The parameter ${JSON.stringify(name)} of the connection string has no effect. Write ?${meant}=…`,
       );
     }
     const before = found[meant] ?? (given as Readonly<Record<string, unknown>>)[meant];
     if (before !== undefined && before !== value) {
-      throw new InvalidArgumentError(meant, "given once: the query of the connection string says another one");
+      throw new InvalidArgumentError(meant, "given once: the connection string has another value");
     }
     found[meant] = value;
   }

@@ -106,7 +106,7 @@ export class MysqlConnection implements ServerConnection {
   async query(sql: string, values: unknown[] = [], timeout = this.options.timeout): Promise<MysqlResult> {
     // A packet over the limit makes the server close the connection, which would look like a transient failure.
     const limit = this.options.limits.packetBytes - packetReserve;
-    checkSize(values, { what: "What one statement writes", limit, advice: packetAdvice });
+    checkSize(values, { what: "The data of one statement", limit, advice: packetAdvice });
     const send = () => this.connection.execute({ ...this.#results, sql, values });
     const [result] = await this.#answer(send, timeout);
     if (Array.isArray(result)) {

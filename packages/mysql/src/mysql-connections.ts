@@ -34,7 +34,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
     const { server, timeout } = options;
     const expired = (): never => {
       throw new DatabaseBusyError(
-        `No connection to ${server} became free within ${timeout} ms: the pool's are all in use.`,
+        `The pool for ${server} is exhausted: no connection within ${timeout} ms. Make the pool larger.`,
       );
     };
     this.wait = { milliseconds: timeout, expired };

@@ -104,7 +104,7 @@ function checkedNames(options: MySqlTableOptions): SqlDialect["names"] {
   const { sessions: sessionTable, runs: runsTable } = names;
   for (const [option, name] of Object.entries({ sessionTable, runsTable, database: options.database ?? "" })) {
     if (/\s$|[\u{10000}-\u{10ffff}]/u.test(name)) {
-      throw new InvalidArgumentError(option, "a name without space at its end and without characters beyond U+FFFF");
+      throw new InvalidArgumentError(option, "a name without trailing spaces or characters beyond U+FFFF");
     }
   }
   return names;

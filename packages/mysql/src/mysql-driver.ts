@@ -105,7 +105,7 @@ async function runStatement(on: MysqlConnection, statement: string, place: Mysql
       throw cause;
     }
     throw new PermissionDeniedError(
-      `${error.message} Refused was: ${statement}. Run the statements of planMigration() with a role that may create tables; this role needs no more than SELECT, INSERT, UPDATE and DELETE on them.`,
+      `${error.message} The statement was: ${statement}. Run the statements of planMigration() with a role that may create tables; this role needs only SELECT, INSERT, UPDATE and DELETE on them.`,
       { cause: error.cause },
     );
   }

@@ -35,7 +35,7 @@ export class LostTransactionError extends Error {
 /** A statement that reads got an answer as if it had written. */
 export class UnexpectedAnswerError extends Error {
   constructor() {
-    super("The answer is not one to the statement");
+    super("The answer does not belong to the statement");
   }
 
   override get name(): string {
@@ -106,22 +106,22 @@ const vitess: readonly { readonly says: RegExp; readonly kind: Kind | null }[] =
 ];
 const vitessNumbers: readonly number[] = [unknownError, 1317, 1203];
 
-const notWritable = "The table is a view that cannot be written: name the table itself.";
-const generated = "The table generates a column that is written: name another table.";
-const check = "A CHECK constraint of the table stands against the row.";
+const notWritable = "The table is a view that cannot be written: name the table behind it.";
+const generated = "A column that the store writes is a generated column: name another table.";
+const check = "A CHECK constraint of the table refused the row.";
 
 /** Advice on problems of the tables, by the server's error number. */
 const advice: Readonly<Record<number, string>> = {
-  1048: "A column that is null here does not take null.",
-  1062: "A unique key stands against the row: drop the one that was added to the table, or write what fits it.",
-  1136: "The table has other columns than it had.",
+  1048: "A column does not accept the null that the store writes.",
+  1062: "A unique key refused the row: drop the key that was added to the table, or write a row that it accepts.",
+  1136: "The columns of the table have changed.",
   1288: notWritable,
   1348: notWritable,
-  1364: "A column that was added to the table has no default: give it one, or let it be null.",
+  1364: "A column that was added to the table has no default: give it one, or make it nullable.",
   1471: notWritable,
-  1644: "A trigger has refused what was written.",
-  1452: "A foreign key stands against the row.",
-  1526: "No partition of the table takes the row.",
+  1644: "A trigger refused the statement.",
+  1452: "A foreign key refused the row.",
+  1526: "No partition of the table accepts the row.",
   1906: generated,
   3105: generated,
   3819: check,
@@ -140,8 +140,8 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
     return final(new DatabaseUnreachableError(`${server} did not answer in time.`, options));
   }
   if (cause instanceof LostTransactionError) {
-    const lost = `${server} has lost the transaction before it was committed.`;
-    const open = " What of the change was made is not known: read it before making it again.";
+    const lost = `${server} lost the transaction before it was committed.`;
+    const open = " Part of the change may have been made: read before you write again.";
     const error = new DatabaseUnreachableError(cause.afterWrite ? lost + open : lost, options);
     return { error, transient: !cause.afterWrite };
   }
@@ -154,28 +154,28 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
     case "unreachable":
       return final(
         new DatabaseUnreachableError(
-          `${server} cannot be reached (${label}): check its address and that it runs.`,
+          `${server} cannot be reached (${label}): check its address, and that it is running.`,
           options,
         ),
       );
     case "denied":
       return final(
         new PermissionDeniedError(
-          `${server} refused for lack of rights (${about(options.cause, label)}): check the user, its password and its grants.`,
+          `${server} denied access (${about(options.cause, label)}): check the user, its password and its grants.`,
           options,
         ),
       );
     case "readOnly":
-      return final(new DatabaseReadOnlyError(`${server} can only be read: is it a replica?`, options));
+      return final(new DatabaseReadOnlyError(`${server} is read-only: it may be a replica.`, options));
     case "full":
       return final(new DatabaseFullError(`${server} has no space left. The write was undone.`, options));
     case "invalid":
       return final(
-        new InvalidArgumentError(columnOf(message, place), "what its column in the database can hold", options),
+        new InvalidArgumentError(columnOf(message, place), "a value that its column in the database can hold", options),
       );
     case "tooLarge":
       return final(
-        new DatabaseError(`${server} takes no statement or answer this large: raise its max_allowed_packet.`, options),
+        new DatabaseError(`A statement or answer is too large for ${server}: raise its max_allowed_packet.`, options),
       );
     case "held":
       return final(new InUseError(holderOf(message), options));

@@ -55,7 +55,7 @@ export async function inspect(
   for (const [table, column, dataType, collationName] of columns.rows as FoundColumn[]) {
     const name = asked(table);
     if (column === null) {
-      unfit.push({ table: name, column, wanted: "an engine with transactions, as InnoDB is", found: dataType });
+      unfit.push({ table: name, column, wanted: "an engine with transactions, such as InnoDB", found: dataType });
       continue;
     }
     const type = dataType.toLowerCase();

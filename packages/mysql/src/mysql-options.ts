@@ -95,7 +95,7 @@ export function readMysqlOptions(given: unknown): MysqlOptions {
   const all = { ...readOptions({ ...(given as object), ...found }, readers), url: rest };
   if (new URL(rest).pathname.length < 2 && all.database === undefined) {
     throw new ConnectionStringError(
-      "The connection string names no database: mysql://user:password@host:3306/database",
+      "The connection string names no database. It looks like mysql://user:password@host:3306/database",
     );
   }
   return all;
@@ -105,7 +105,7 @@ function checkUrl(url: unknown): string {
   const fits = typeof url === "string" && /^(?:mysql|mariadb):\/\//i.test(url) && URL.canParse(url);
   if (!fits || new URL(url).hostname === "") {
     throw new ConnectionStringError(
-      "A MySQL connection string is mysql://user:password@host:3306/database, with special characters of the password percent-encoded",
+      "A MySQL connection string looks like mysql://user:password@host:3306/database, with special characters in the password percent-encoded",
     );
   }
   return url;

@@ -137,7 +137,7 @@ function refusalOf(cause: unknown, documents: [string, string][]): RefusedDocume
   const number = errorNumber(cause);
   const options = { cause: wordless(cause, { names: [] }) };
   if (number === keyTooLong) {
-    const expected = "free of keys of more than 65,535 bytes, which MySQL cannot hold";
+    const expected = "free of keys longer than 65,535 bytes, which MySQL cannot hold";
     return refused(
       documents,
       longestKey,

@@ -15,7 +15,7 @@ async function runIds(db: MySqlSessionDb, sessionId = "s"): Promise<string[]> {
 }
 
 onEachServer((server) => {
-  test("connections that were cut while they rested are replaced", { timeout }, async () => {
+  test("connections cut while idle are replaced", { timeout }, async () => {
     await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
     await using db = new MySqlSessionDb({ url: proxy.url });
     await Promise.all(
@@ -26,7 +26,7 @@ onEachServer((server) => {
     expect(await runIds(db)).toHaveLength(5);
   });
 
-  test("connections that the server killed while they rested are replaced", { timeout }, async () => {
+  test("connections that the server killed while idle are replaced", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
@@ -43,7 +43,7 @@ onEachServer((server) => {
     expect(await runIds(db)).toEqual(["a", "b"]);
   });
 
-  test("a connection cut in the middle of a transaction makes the turn start over", { timeout }, async () => {
+  test("a turn starts over when its connection is cut in the middle of the transaction", { timeout }, async () => {
     await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
     await using db = new MySqlSessionDb({ url: proxy.url });
     await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
@@ -81,29 +81,32 @@ onEachServer((server) => {
     const change = db.updateSession({ sessionId: "s" }, ({ sessionState }) => ({
       sessionState: { count: Number(sessionState["count"] ?? 0) + 1 },
     }));
-    expect((await refusal(change, "DATABASE_UNREACHABLE")).message).toContain("not known");
+    expect((await refusal(change, "DATABASE_UNREACHABLE")).message).toContain("is unknown");
     expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ count: 1 });
   });
 
-  test.each([1, 3])("a turn whose command %i was only said to be done is not acknowledged before it is", async (at) => {
-    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
-    await using db = new MySqlSessionDb({ url: proxy.url, poolSize: 1 });
-    await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
-    await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
-    let commands = 0;
-    proxy.onRequest = (bytes) => {
-      commands += isCommand(bytes) ? 1 : 0;
-      return isCommand(bytes) && commands === at ? okAnswer({ inTransaction: at > 1 }) : "pass";
-    };
-    const turn = db.upsertRun({ session: agentSession("s"), run: agentRun("c") });
-    const outcome = await turn.then(
-      () => "stored",
-      (error: unknown) => String(error),
-    );
-    expect(outcome).toContain(at === 1 ? "stored" : 'DatabaseError: Run "c" was not written to agno_runs');
-    proxy.onRequest = () => "pass";
-    expect(await runIds(db)).toEqual(at === 1 ? ["a", "b", "c"] : ["a", "b"]);
-  });
+  test.each([1, 3])(
+    "a turn whose command %i was falsely reported as done is acknowledged only if it is stored",
+    async (at) => {
+      await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+      await using db = new MySqlSessionDb({ url: proxy.url, poolSize: 1 });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("b") });
+      let commands = 0;
+      proxy.onRequest = (bytes) => {
+        commands += isCommand(bytes) ? 1 : 0;
+        return isCommand(bytes) && commands === at ? okAnswer({ inTransaction: at > 1 }) : "pass";
+      };
+      const turn = db.upsertRun({ session: agentSession("s"), run: agentRun("c") });
+      const outcome = await turn.then(
+        () => "stored",
+        (error: unknown) => String(error),
+      );
+      expect(outcome).toContain(at === 1 ? "stored" : 'DatabaseError: Run "c" was not written to agno_runs');
+      proxy.onRequest = () => "pass";
+      expect(await runIds(db)).toEqual(at === 1 ? ["a", "b", "c"] : ["a", "b"]);
+    },
+  );
 
   test("an exhausted pool is an error after a bounded wait", { timeout }, async () => {
     const url = await freshDatabase(server.url);
@@ -152,7 +155,7 @@ onEachServer((server) => {
     await db.close();
   });
 
-  test("a transaction that may only read is refused as such", { timeout }, async () => {
+  test("a read-only transaction is reported as such", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     const pool = createPool({ uri: url.replace("mariadb:", "mysql:") });
     pool.on("connection", (connection) => void connection.query("set session transaction read only"));
@@ -167,14 +170,14 @@ onEachServer((server) => {
     }
   });
 
-  test("a database that is not there is named", { timeout }, async () => {
+  test("the error of a missing database names it", { timeout }, async () => {
     const url = Object.assign(new URL(server.url), { pathname: "/none_of_this_name" }).href;
     await using db = new MySqlSessionDb({ url });
     const error = await refusal(db.getSessions(), "DATABASE_ERROR");
     expect(error.message).toContain("none_of_this_name");
   });
 
-  test("a wrong password is refused, and not repeated", { timeout }, async () => {
+  test("a wrong password is refused, and not repeated in the message", { timeout }, async () => {
     const { host } = new URL(server.url);
     await using db = new MySqlSessionDb({ url: `mysql://root:wrong-secret@${host}/test` });
     const error = await refusal(db.getSessions(), "PERMISSION_DENIED");
@@ -183,7 +186,7 @@ onEachServer((server) => {
   });
 });
 
-test("a server that is not there is named, without the password", async () => {
+test("the error of a missing server names it, without the password", async () => {
   await using db = new MySqlSessionDb({ url: "mysql://me:hidden-word@127.0.0.1:1/agents" });
   const error = await refusal(db.getSessions(), "DATABASE_UNREACHABLE");
   expect(error.message).toContain("127.0.0.1:1");

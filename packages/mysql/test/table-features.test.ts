@@ -64,7 +64,7 @@ const refused: Readonly<Record<string, Feature & { readonly code: string; readon
   "a sessions table without transactions": {
     ddl: withoutForeignKey.replace("primary key (session_id))", "primary key (session_id)) engine = MyISAM"),
     code: "SCHEMA_MISMATCH",
-    named: "agno_sessions: wanted an engine with transactions, as InnoDB is, found MyISAM",
+    named: "agno_sessions: wanted an engine with transactions, such as InnoDB, found MyISAM",
   },
   "a runs table without transactions": {
     ddl: withoutForeignKey.replace("primary key (run_id))", "primary key (run_id)) engine = MyISAM"),
@@ -84,12 +84,12 @@ const refused: Readonly<Record<string, Feature & { readonly code: string; readon
   "a trigger that refuses": {
     ddl: `${agno3Tables}; create trigger t before insert on agno_runs for each row signal sqlstate '45000' set message_text = 'no'`,
     code: "DATABASE_ERROR",
-    named: "A trigger has refused what was written",
+    named: "A trigger refused the statement",
   },
   "a CHECK": {
     ddl: `${agno3Tables}; alter table agno_runs add constraint never check (status = 'x')`,
     code: "DATABASE_ERROR",
-    named: "A CHECK constraint of the table stands against the row",
+    named: "A CHECK constraint of the table refused the row",
   },
   "a view that cannot be written": {
     ddl: `${withoutForeignKey.replaceAll(/table agno_runs/g, "table base_runs").replaceAll(/on agno_runs/g, "on base_runs")}; create view agno_runs as select distinct * from base_runs`,
@@ -99,7 +99,7 @@ const refused: Readonly<Record<string, Feature & { readonly code: string; readon
   "a generated column in place of a written one": {
     ddl: `${agno3Tables}; alter table agno_runs drop index idx_agno_runs_status, drop column status; alter table agno_runs add column status varchar(50) as (run_type) virtual`,
     code: "DATABASE_ERROR",
-    named: "The table generates a column that is written",
+    named: "A column that the store writes is a generated column",
   },
   "an ENUM without the word": {
     ddl: `${agno3Tables}; alter table agno_runs modify status enum('PAUSED')`,
@@ -124,7 +124,7 @@ const refused: Readonly<Record<string, Feature & { readonly code: string; readon
 };
 
 onEachServer((server) => {
-  test("tables in another database than the connection's, created with it", async () => {
+  test("tables may be in a database other than the connection's, which is created", async () => {
     const here = await freshDatabase(server.url);
     const there = `${new URL(here).pathname.slice(1)}_there`;
     await using db = new MySqlSessionDb({ url: here, database: there });
@@ -147,14 +147,14 @@ onEachServer((server) => {
   };
 
   for (const [name, { ddl, only = server.name }] of Object.entries(harmless)) {
-    test.skipIf(only !== server.name)(`tables with ${name} serve as any`, async () => {
+    test.skipIf(only !== server.name)(`tables with ${name} work like any others`, async () => {
       await using db = new MySqlSessionDb({ url: await opened(ddl) });
       await exercise(db);
     });
   }
 
   for (const [name, { ddl, code, named }] of Object.entries(refused)) {
-    test(`${name}: a turn is refused, which says so, and nothing is written`, async () => {
+    test(`${name}: a turn is refused with the reason, and nothing is written`, async () => {
       const url = await opened(ddl);
       await using db = new MySqlSessionDb({ url });
       for (const write of [
@@ -170,7 +170,7 @@ onEachServer((server) => {
     });
   }
 
-  test("a table without transactions is named by verifySchema, too", async () => {
+  test("verifySchema also names a table without transactions", async () => {
     await using db = new MySqlSessionDb({ url: await opened(refused["a runs table without transactions"]?.ddl ?? "") });
     expect(await db.verifySchema()).toMatchObject([{ table: "agno_runs", column: null, found: "MyISAM" }]);
   });

@@ -26,7 +26,7 @@ export interface PostgresConnectionOptions {
 const own = { begin: "begin isolation level read committed", commit: "commit", rollback: "rollback" };
 
 /** Postgres refuses messages of 1 GiB, and one message holds all values of a statement. */
-const longestMessage = { what: "All JSON of one row together", limit: 1_000_000_000, advice: "" };
+const longestMessage = { what: "The data of one row", limit: 1_000_000_000, advice: "" };
 
 /** Values arrive as text and are decoded by their columns, regardless of the application's parsers. */
 const asText = { getTypeParser: () => (text: string) => text };

@@ -66,7 +66,7 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
     const { place } = this.#each;
     const late = `no connection within ${this.#options.timeout} ms`;
     throw pool !== null && pool.idleCount === 0 && pool.totalCount >= pool.options.max
-      ? new DatabaseBusyError(`${place}: ${late}, for all of the pool's are in use. Make the pool larger.`, options)
+      ? new DatabaseBusyError(`The pool for ${place} is exhausted: ${late}. Make the pool larger.`, options)
       : new DatabaseUnreachableError(`${place} cannot be reached: ${late}.`, options);
   }
 }

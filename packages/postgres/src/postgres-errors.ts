@@ -98,7 +98,7 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
     const lost = code === "ENOTFOUND" || code === "3D000" ? false : comesBack;
     return {
       error: new DatabaseUnreachableError(
-        `${place} cannot be reached${code === "" ? "" : ` (${code})`}: check that it runs and accepts connections.`,
+        `${place} cannot be reached${code === "" ? "" : ` (${code})`}: check that it is running and accepts connections.`,
         options,
       ),
       transient: lost,
@@ -115,17 +115,17 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
   const options = { cause };
   switch (code) {
     case "25006":
-      return new DatabaseReadOnlyError(`${place} can only be read: it is a standby, or set to read-only.`, options);
+      return new DatabaseReadOnlyError(`${place} is read-only: it may be a standby.`, options);
     case "28000":
     case "28P01":
       return new PermissionDeniedError(`${place} refused the login: check user, password and pg_hba.conf.`, options);
     case "3F000":
-      return new InvalidArgumentError("schema", "given: the search_path of the connection leads to no schema", options);
+      return new InvalidArgumentError("schema", "given: the connection can use no schema of its search_path", options);
     case "42501":
       return new PermissionDeniedError(
         ddl === null
-          ? `${place} refused a statement${aboutTables(cause)}: the role lacks a grant, or a row-level security policy stands against it.`
-          : `${place} refused ${ddl} (${ddlMessage}). Have a role that may run what planMigration() returns.`,
+          ? `${place} refused a statement${aboutTables(cause)}: the role lacks a grant, or a row-level security policy forbids it.`
+          : `${place} refused ${ddl} (${ddlMessage}). Run the statements of planMigration() with a role that may create tables.`,
         options,
       );
     case "53100":
@@ -143,7 +143,7 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
         ? new InUseError((cause instanceof DriverError && cause.table) || null, options)
         : new DatabaseError(otherFailure(failure, place), options);
     case "22001":
-      return new InvalidArgumentError("Every id", `as short as its column${lengthOf(failure)}`, options);
+      return new InvalidArgumentError("Every id", `no longer than its column allows${lengthOf(failure)}`, options);
     default:
       return new DatabaseError(otherFailure(failure, place), options);
   }
@@ -151,7 +151,7 @@ function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circu
 
 function otherFailure({ code, cause, ddl, ddlMessage }: PostgresFailure, place: string): string {
   if (ddl !== null) {
-    const advice = isTaken(code) ? "Something else has that name: give the tables other ones." : "Nothing was created.";
+    const advice = isTaken(code) ? "Something else has that name: choose other table names." : "Nothing was created.";
     return `${place} refused ${ddl} (${ddlMessage === "" ? code : `${code}: ${ddlMessage}`}). ${advice}`;
   }
   if (!(cause instanceof DriverError)) {
@@ -223,24 +223,24 @@ function ownMessage(cause: unknown): string {
 
 /** The reasons for refusals by code, none of which a table created by this library can cause. */
 const reasons: Readonly<Record<string, string>> = {
-  "23502": "A column that this library does not fill must not be NULL: give it a default",
-  "23503": "A foreign key that this library did not make stands against it",
-  "23505": "A further unique key stands against it",
-  "23514": "A check stands against it, or no partition takes the row",
-  "23P01": "An exclusion constraint stands against it",
-  "25P02": "A statement before it had failed, so that the transaction can only be rolled back",
-  "42P01": "A table was dropped or renamed since the store looked at it",
+  "23502": "A column that this library does not fill is NOT NULL: give it a default",
+  "23503": "A foreign key that this library did not create forbids it",
+  "23505": "A unique key that this library did not create forbids it",
+  "23514": "A CHECK constraint forbids it, or no partition accepts the row",
+  "23P01": "An exclusion constraint forbids it",
+  "25P02": "An earlier statement failed, so the transaction can only be rolled back",
+  "42P01": "A table was dropped or renamed after the store examined it",
   "42P10": "The table has no unique key on its id alone",
-  "428C9": "A column that this library fills is generated",
+  "428C9": "A column that this library fills is a generated column",
   P0001: "A trigger refused it",
 };
 
 /** Reasons by the first two characters of the code. */
 const kinds: Readonly<Record<string, string>> = {
-  "0A": "A view, a rule, a partition or a foreign table is in place of a table that this library can write",
-  "22": "A trigger or the type of a column cannot hold what was to be stored",
-  "42": "The tables are not as this library needs them: see verifySchema()",
-  "55": "A view that cannot be written is in place of a table, or an object is in use",
+  "0A": "A view, a rule, a partition or a foreign table is in the place of a table that this library can write",
+  "22": "A trigger or the type of a column does not accept the value",
+  "42": "The tables differ from what this library needs: see verifySchema()",
+  "55": "A view that cannot be written is in the place of a table, or an object is in use",
   P0: "A trigger or a function refused it",
 };
 

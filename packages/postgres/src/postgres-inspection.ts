@@ -87,7 +87,7 @@ export async function settingsOf(on: PostgresConnection): Promise<ConnectionSett
   for (const [setting, value] of Object.entries({ server_encoding: serverEncoding, client_encoding: clientEncoding })) {
     if (value !== "UTF8") {
       const whose = setting === "server_encoding" ? "the database" : "the connection";
-      throw new InvalidArgumentError(setting, `UTF8, or text is damaged: that of ${whose} is ${value}`);
+      throw new InvalidArgumentError(setting, `UTF8, or text would be damaged: ${whose} uses ${value}`);
     }
   }
   const settings = { searchPath: namesIn(searchPath), temporary: namesIn(temporary) };
@@ -114,14 +114,14 @@ export class SearchPath {
       throw new InvalidArgumentError("schema", `given: a temporary table of the connection hides ${hidden}`);
     }
     if (searchPath.length === 0) {
-      throw new InvalidArgumentError("schema", "given: the search_path of the connection leads to no schema");
+      throw new InvalidArgumentError("schema", "given: the connection can use no schema of its search_path");
     }
     const path = searchPath.join(", ");
     this.#first ??= path;
     if (path !== this.#first) {
       throw new InvalidArgumentError(
         "schema",
-        `given: the search_path of one connection leads to ${this.#first}, that of another one to ${path}`,
+        `given: connections differ in their search_path, which leads one to ${this.#first} and another to ${path}`,
       );
     }
   }

@@ -38,7 +38,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
       `select pg_terminate_backend(pid) from pg_stat_activity where query like '%${schema}%' and pid <> pg_backend_pid()`,
     );
 
-  test("idle connections that the server cuts are replaced, without a word", async () => {
+  test("idle connections that the server cuts are silently replaced", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     const numbers = [0, 1, 2, 3, 4];
@@ -50,7 +50,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(15);
   });
 
-  test("a connection cut in the middle of a transaction: it is done again, once", async () => {
+  test("a transaction whose connection is cut in the middle is repeated once", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(session);
@@ -86,7 +86,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await proxy[Symbol.asyncDispose]();
   });
 
-  test("a change whose commit is not acknowledged is never made twice, and the caller is told", async () => {
+  test("a change whose commit is not acknowledged is never made twice, and the error says so", async () => {
     const { db, proxy } = await throughProxy();
     const count = () =>
       db.updateSession({ sessionId: "s" }, ({ sessionState }) => ({
@@ -96,7 +96,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     proxy.loseReplyTo(commit);
     await expect(count()).rejects.toMatchObject({
       code: "DATABASE_UNREACHABLE",
-      message: expect.stringContaining("not known") as string,
+      message: expect.stringContaining("is unknown") as string,
     });
     // This time it was committed; the store goes on with a new connection.
     expect((await count())?.sessionState).toEqual({ count: 3 });
@@ -129,7 +129,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await proxy[Symbol.asyncDispose]();
   });
 
-  test("a server that falls silent is an error in time, and no connection is left in the pool", async () => {
+  test("a server that stops answering is an error after a bounded wait, and no connection stays in the pool", async () => {
     const { db, proxy } = await throughProxy({ statementTimeout: 200, connectionTimeout: 200, retryTimeout: 300 });
     proxy.onRequest = () => "hold";
     await expect(within(2000, db.getSession({ sessionId: "s" }))).rejects.toMatchObject({ code: "DATABASE_BUSY" });
@@ -143,7 +143,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await proxy[Symbol.asyncDispose]();
   });
 
-  test("a lock that is never released is an error in time", async () => {
+  test("a lock that is never released is an error after a bounded wait", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema, statementTimeout: 200 });
     await db.upsertSession(session);
@@ -159,7 +159,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await holder.end();
   });
 
-  test("a pool with nothing free is an error in time, and what waited is not lost to the pool", async () => {
+  test("an exhausted pool is an error after a bounded wait, and loses no connection", async () => {
     const schema = sandbox.schema();
     const pool = new pg.Pool({ connectionString: url, max: 1 });
     const db = new PostgresSessionDb({ pool, schema, connectionTimeout: 100 });
@@ -178,7 +178,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await pool.end();
   });
 
-  test("a server that is not there is named, without password", async () => {
+  test("the error of a missing server names it, without the password", async () => {
     const proxy = await NetworkProxy.to(url);
     await proxy[Symbol.asyncDispose]();
     const { host } = new URL(proxy.url);
@@ -193,7 +193,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await expect(missing.getSession({ sessionId: "s" })).rejects.toMatchObject({ code: "DATABASE_UNREACHABLE" });
   });
 
-  test("a database that is read-only is read, and says so to writers", async () => {
+  test("a read-only database can be read, and its writes are refused as such", async () => {
     const schema = sandbox.schema();
     await using writer = new PostgresSessionDb({ url, schema });
     await writer.upsertSession(session);
@@ -208,7 +208,7 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     }
   });
 
-  test("connections that run out are waited for", async () => {
+  test("the store waits when the server has no connections left", async () => {
     const schema = sandbox.schema();
     const role = `sessiondb_few_${randomBytes(4).toString("hex")}`;
     await sandbox.query(`create role ${role} login superuser connection limit 1`, `alter role ${role} nosuperuser`);

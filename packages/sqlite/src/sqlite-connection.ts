@@ -15,10 +15,10 @@ import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection
 
 /** Settings that prevent undoing a write, hide its result, or change the order of ids. */
 const refusedSettings = [
-  { pragma: "journal_mode", refuses: "off", expected: "with a journal: without it no write can be undone" },
+  { pragma: "journal_mode", refuses: "off", expected: "with a journal: without one, no write can be undone" },
   { pragma: "count_changes", refuses: 1, expected: "with count_changes off, as it is by default" },
-  { pragma: "encoding", refuses: "UTF-16le", expected: "in UTF-8: ids are ordered by its bytes" },
-  { pragma: "encoding", refuses: "UTF-16be", expected: "in UTF-8: ids are ordered by its bytes" },
+  { pragma: "encoding", refuses: "UTF-16le", expected: "in UTF-8: ids are sorted by their UTF-8 bytes" },
+  { pragma: "encoding", refuses: "UTF-16be", expected: "in UTF-8: ids are sorted by their UTF-8 bytes" },
 ] as const;
 
 /** One connection of better-sqlite3 with the statements prepared on it. */

@@ -63,7 +63,7 @@ export function classifySqliteError(thrown: unknown, place: ErrorPlace): Classif
   }
   if (code === "SQLITE_BUSY_SNAPSHOT") {
     // Only a transaction that the caller began for reading can get here, and waiting does not renew its snapshot.
-    const advice = "Roll it back and begin again, with BEGIN IMMEDIATE.";
+    const advice = "Roll it back and start again with BEGIN IMMEDIATE.";
     return final(new DatabaseBusyError(`${file} has changed since the open transaction began. ${advice}`, options));
   }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
@@ -113,22 +113,22 @@ function adviceFor(code: string, message: string, file: string): string | null {
   const where = table === undefined ? "a table of the store" : `${table}.${column}`;
   switch (code) {
     case "SQLITE_NOTADB":
-      return `${file} is no SQLite database, or is encrypted. Name another file, or decrypt it.`;
+      return `${file} is not an SQLite database, or it is encrypted. Use another file, or decrypt it.`;
     case "SQLITE_CONSTRAINT_TRIGGER":
-      return "A trigger refused the statement. What it says is left out, since it may quote what is stored.";
+      return "A trigger refused the statement. Its message is left out, because it may quote stored content.";
     case "SQLITE_CONSTRAINT_NOTNULL":
-      return `${where} must not be null, and the store does not fill it. Give it a default.`;
+      return `${where} is NOT NULL, but the store does not fill it. Give it a default.`;
     case "SQLITE_CONSTRAINT_UNIQUE":
     case "SQLITE_CONSTRAINT_PRIMARYKEY":
-      return `A unique key that is not the store's allows no second row of the kind: ${where}.`;
+      return `A unique key that the store did not create refused the row: ${where}.`;
     case "SQLITE_CONSTRAINT_CHECK":
       return "A CHECK constraint refused the row.";
     case "SQLITE_CONSTRAINT_FOREIGNKEY":
-      return "A foreign key refused the statement: look for rows of other tables that name the row, or for a row that is missing.";
+      return "A foreign key refused the statement: look for rows that reference the row, or for one that it references and that is missing.";
     case "SQLITE_CONSTRAINT_DATATYPE":
-      return `${where} has a type that does not take what the store writes. Compare it with planMigration().`;
+      return `${where} has a type that cannot hold what the store writes. Compare it with planMigration().`;
     case "SQLITE_TOOBIG":
-      return "A value is larger than SQLite holds. Lower maxPayloadBytes.";
+      return "A value is larger than SQLite can hold. Lower maxPayloadBytes.";
     default:
       return code.startsWith("SQLITE_CORRUPT")
         ? `${file} is damaged. Restore it from a backup, or try SQLite's .recover.`
@@ -140,22 +140,22 @@ function adviceFor(code: string, message: string, file: string): string | null {
 function ofAccess(code: string, { file, isClient }: ErrorPlace, options: ErrorOptions): SessionDbError {
   if (code !== "SQLITE_READONLY" && isWal(file)) {
     const ways =
-      "Let the folder be written; or, where it may be, make a copy by VACUUM INTO or set journal_mode to delete.";
+      "Make the folder writable; or, where it is writable, make a copy with VACUUM INTO or set journal_mode to delete.";
     return new DatabaseReadOnlyError(
-      `${file} is in WAL mode, so that SQLite keeps two files beside it, also for reading, and its folder cannot be written. ${ways}`,
+      `${file} is in WAL mode, where SQLite needs to write two files beside it even to read, but its folder is not writable. ${ways}`,
       options,
     );
   }
   if (code.startsWith("SQLITE_READONLY")) {
-    const also = isClient ? ", and the client's readonly and query_only" : "";
-    const message = `${file} can only be read: check the rights on the file and its folder${also}.`;
+    const also = isClient ? ", and the client's readonly and query_only settings" : "";
+    const message = `${file} is read-only: check the permissions of the file and its folder${also}.`;
     return new DatabaseReadOnlyError(message, options);
   }
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
     return new DatabaseUnreachableError(`${file} cannot be opened: it is a folder. Name a file in it.`, options);
   }
   return new DatabaseUnreachableError(
-    `${file} cannot be opened: check that it exists, or that its folder exists and may be written.`,
+    `${file} cannot be opened: check that it exists, or that its folder exists and is writable.`,
     options,
   );
 }
@@ -184,17 +184,17 @@ function ofDriver(cause: unknown, message: string, { file, isClient }: ErrorPlac
     return { error, transient: true };
   }
   if (isClient && message.includes("connection is not open")) {
-    const advice = "Open another one, and make a store of it.";
+    const advice = "Open another, and pass it to a new store.";
     return final(new DatabaseError(`The client of ${file} is closed. ${advice}`, { cause }));
   }
   if (message.includes("directory does not exist")) {
-    const advice = "check that it exists, or that its folder exists and may be written.";
+    const advice = "check that it exists, or that its folder exists and is writable.";
     return final(new DatabaseUnreachableError(`${file} cannot be opened: ${advice}`, { cause }));
   }
   const isMissing = code === "MODULE_NOT_FOUND" && message.includes("better_sqlite3.node");
   if (code === "ERR_DLOPEN_FAILED" || isMissing || message.includes("locate the bindings file")) {
     const here = `Node ${process.versions.node} on ${process.platform}-${process.arch}`;
-    const advice = "Run: npm rebuild better-sqlite3. Allow its install script, if your package manager asks.";
+    const advice = "Run: npm rebuild better-sqlite3. Allow its install script if your package manager asks.";
     return final(new DatabaseError(`better-sqlite3 has no native module that ${here} can load. ${advice}`, { cause }));
   }
   return final(new DatabaseError(`SQLite failed on ${file}.`, { cause }));

@@ -25,8 +25,8 @@ export function foundSchema(rows: readonly InspectionRow[], names: readonly stri
   for (const [table, kind, name, type] of rows) {
     if (kind === "temporary") {
       throw new SchemaMismatchError(
-        [{ table, column: null, wanted: "a table of the file", found: "a temporary one of the same name" }],
-        "It hides the file's own table, and goes with its connection. Drop it, or give the store another client.",
+        [{ table, column: null, wanted: "a table in the file", found: "a temporary table of the same name" }],
+        "It hides the file's own table, and disappears with its connection. Drop it, or pass another client to the store.",
       );
     }
     const wanted = names.find((each) => folded(each) === folded(table));
@@ -34,7 +34,7 @@ export function foundSchema(rows: readonly InspectionRow[], names: readonly stri
       // An application that gives each tenant its own table would otherwise have two tenants share one.
       throw new SchemaMismatchError(
         [{ table: wanted, column: null, wanted: "a table of this name", found: `one named ${table}` }],
-        "To SQLite names that differ in case alone are the same. Name the table as it is stored, or use another name.",
+        "SQLite treats names that differ only in case as the same. Spell the name as it is stored, or use another name.",
       );
     }
     if (kind === "index") {

@@ -77,7 +77,7 @@ export function readSqliteOptions(given: object): SqliteOptions {
     checkLeftOut(given, ["readonly", "synchronous"], "client");
   }
   if (file === memory && readonly) {
-    throw new InvalidArgumentError("readonly", `false beside "${memory}", which is empty at first`);
+    throw new InvalidArgumentError("readonly", `false with "${memory}", which starts empty`);
   }
   return options;
 }
@@ -98,19 +98,19 @@ function problemOf(name: string, platform: Platform): string | null {
     return `a path that is not blank, or "${memory}"`;
   }
   if (name.trim() !== name) {
-    return "a path without white space around it";
+    return "a path without leading or trailing white space";
   }
   if (!isStorable(name)) {
     return "a path of well-formed text without NUL characters";
   }
   if (name.startsWith(":")) {
-    return `a path, or "${memory}" in small letters. For a file of this name, begin with ./`;
+    return `a path, or "${memory}" in lower case. For a file of this name, start with ./`;
   }
   if (/^(?:(?:file|sqlite(?:\+\w+)?):|[a-z][a-z0-9+.-]*:\/\/)/i.test(name)) {
-    return "a path, not a connection string. Pass that to openSessionDb, or begin with ./ for a file of this name";
+    return "a path, not a connection string, which openSessionDb takes. For a file of this name, start with ./";
   }
   if (platform !== "win32" && /^[a-z]:[\\/]/i.test(name)) {
-    return "a path of this system: that of a drive means a file on Windows alone. Begin with ./ for a file of this name";
+    return "a path of this system: only Windows has drives. For a file of this name, start with ./";
   }
   return null;
 }
@@ -134,25 +134,25 @@ export function fileOfUrl(url: string, platform: Platform = process.platform): s
   const path = parts?.["path"];
   if (path === undefined || (scheme !== "sqlite" && scheme !== "file")) {
     throw unusable(
-      scheme?.startsWith("sqlite+") === true ? "Leave out the driver of Python: write sqlite: before the path." : "",
+      scheme?.startsWith("sqlite+") === true ? "Leave out the Python driver: write sqlite: before the path." : "",
     );
   }
   if (/[?#]/.test(path)) {
     throw unusable(
-      "Parameters are not taken. A file whose name holds ? or # is opened by new SqliteSessionDb({ file }).",
+      "Parameters are not supported. To open a file whose name contains ? or #, use new SqliteSessionDb({ file }).",
     );
   }
   const isFileUrl = scheme === "file";
   const file = isFileUrl ? pathOfFile(url, path) : pathOfSqlite(path);
   if (file === "") {
-    throw unusable(`It names no file. For a store in memory, write sqlite:${memory}.`);
+    throw unusable(`This one names no file. For a store in memory, write sqlite:${memory}.`);
   }
   const problem = problemOf(file, platform);
   if (problem !== null) {
     throw unusable(`The path must be ${problem}.`);
   }
   if (/[/\\]$/.test(file)) {
-    throw unusable("It names a folder: add the name of a file.");
+    throw unusable("This one names a folder: add a file name.");
   }
   if (!isFileUrl && path.startsWith("///")) {
     checkIsRelative(file);
@@ -170,7 +170,7 @@ function pathOfSqlite(path: string): string {
   }
   if (!written.startsWith("///")) {
     throw unusable(
-      "What follows two slashes is a host. Write sqlite:agent.db or sqlite:///agent.db for a file beside the program.",
+      "Two slashes are followed by a host. For a file in the working directory, write sqlite:agent.db or sqlite:///agent.db.",
     );
   }
   return written.slice(3);
@@ -186,8 +186,8 @@ function checkIsRelative(path: string): void {
     (existsSync(absolute) || (!existsSync(dirname(path)) && existsSync(dirname(absolute))));
   if (isElsewhere) {
     throw unusable(
-      "After sqlite:/// a path is relative to the working directory, as in SQLAlchemy, and this one is not there, but at the root. " +
-        "Write four slashes, or sqlite:/ and the path, for an absolute one.",
+      "After sqlite:/// a path is relative to the working directory, as in SQLAlchemy, but this one looks absolute. " +
+        "For an absolute path, write four slashes, or sqlite:/ and the path.",
     );
   }
 }
@@ -200,13 +200,13 @@ function pathOfFile(url: string, path: string): string {
     return unescaped(path);
   }
   if (path.startsWith("//") && !/^\/\/(?:localhost)?\//i.test(path)) {
-    throw unusable("What follows two slashes is a host. Write file:agent.db, or file:/// and an absolute path.");
+    throw unusable("Two slashes are followed by a host. Write file:agent.db, or file:/// and an absolute path.");
   }
   try {
     // Tools make a file: URL from a path, with its spaces and accents escaped.
     return fileURLToPath(url);
   } catch (cause) {
-    throw unusable("It is no file: URL that means a file on this system.", cause);
+    throw unusable("This file: URL names no file on this system.", cause);
   }
 }
 
@@ -214,7 +214,7 @@ function pathOfFile(url: string, path: string): string {
 function unescaped(path: string): string {
   if (/%[0-9a-f]{2}/i.test(path)) {
     throw unusable(
-      "Write the characters of the path themselves in place of % and their codes. A file whose name holds % is opened by new SqliteSessionDb({ file }).",
+      "Write the characters of the path as they are, not as % and a code. To open a file whose name contains %, use new SqliteSessionDb({ file }).",
     );
   }
   return path;
@@ -222,6 +222,6 @@ function unescaped(path: string): string {
 
 function unusable(advice: string, cause?: unknown): ConnectionStringError {
   const message =
-    "An SQLite connection string is sqlite: and a path, for example sqlite:agent.db or sqlite:/var/lib/agent.db.";
+    "An SQLite connection string is sqlite: followed by a path, for example sqlite:agent.db or sqlite:/var/lib/agent.db.";
   return new ConnectionStringError(`${message}${advice === "" ? "" : ` ${advice}`}`, { cause });
 }

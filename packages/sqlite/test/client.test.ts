@@ -7,8 +7,8 @@ import { temporaryFile } from "./support.ts";
 
 const turn = (runId: string) => ({ session: agentSession("s", { userId: "u" }), run: agentRun(runId) });
 
-describe("a client that was handed in", () => {
-  test("is never closed, and none of its settings is changed", async () => {
+describe("a client passed by the caller", () => {
+  test("is never closed, and its settings are not changed", async () => {
     const client = new Database(temporaryFile(), { timeout: 1234 });
     client.pragma("synchronous = off");
     client.pragma("foreign_keys = off");
@@ -33,7 +33,7 @@ describe("a client that was handed in", () => {
     client.close();
   });
 
-  test("can be used for other things between and beside the store's calls", async () => {
+  test("can be used for other work between and during the store's calls", async () => {
     const client = new Database(temporaryFile());
     client.exec("create table theirs (a)");
     await using db = new SqliteSessionDb({ client });
@@ -45,7 +45,7 @@ describe("a client that was handed in", () => {
     client.close();
   });
 
-  test("that gives every integer as a bigint is read as any other", async () => {
+  test("may return every integer as a bigint", async () => {
     const client = new Database(temporaryFile());
     client.defaultSafeIntegers(true);
     await using db = new SqliteSessionDb({ client });
@@ -63,19 +63,19 @@ describe("a client that was handed in", () => {
     client.close();
   });
 
-  test("that its owner closed is told as an error of the database", async () => {
+  test("is an error of the database once its owner closed it", async () => {
     const client = new Database(temporaryFile());
     await using db = new SqliteSessionDb({ client });
     await db.upsertRun(turn("r"));
     client.close();
     for (const call of [() => db.getSession({ sessionId: "s" }), () => db.upsertRun(turn("r2")), () => db.migrate()]) {
-      expect((await refusal(call(), "DATABASE_ERROR")).message).toContain("is closed. Open another one");
+      expect((await refusal(call(), "DATABASE_ERROR")).message).toContain("is closed. Open another");
     }
     await using never = new SqliteSessionDb({ client });
     expect((await refusal(never.getSessions(), "DATABASE_ERROR")).message).toContain("is closed");
   });
 
-  test("carries two stores with tables of their own", async () => {
+  test("may serve two stores with separate tables", async () => {
     const client = new Database(temporaryFile());
     await using one = new SqliteSessionDb({ client, sessionTable: "one" });
     await using two = new SqliteSessionDb({ client, sessionTable: "two" });

@@ -40,8 +40,8 @@ async function withOneRun(): Promise<string> {
   return file;
 }
 
-describe("a database that may only be read", () => {
-  test("is read, and refuses every write, with the readonly option", async () => {
+describe("a read-only database", () => {
+  test("can be read, and refuses every write, with the readonly option", async () => {
     const file = await withOneRun();
     const before = hashOf(file);
     await using db = new SqliteSessionDb({ file, readonly: true });
@@ -68,7 +68,7 @@ describe("a database that may only be read", () => {
     client.close();
   });
 
-  test("because of its disk is read all the same", async ({ skip }) => {
+  test("can be read if its disk is read-only", async ({ skip }) => {
     const disk = mountDisk("size=3m");
     skip(disk === null, "Needs the right to mount a disk");
     const file = join(disk ?? "", "sessions.db");
@@ -81,10 +81,10 @@ describe("a database that may only be read", () => {
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
     await refusal(db.upsertRun(turn("second")), "DATABASE_READ_ONLY");
     await using elsewhere = new SqliteSessionDb({ file: join(disk ?? "", "new.db") });
-    expect((await refusal(elsewhere.upsertRun(turn("r")), "DATABASE_UNREACHABLE")).message).toContain("may be written");
+    expect((await refusal(elsewhere.upsertRun(turn("r")), "DATABASE_UNREACHABLE")).message).toContain("is writable");
   });
 
-  test("without tables is refused rather than taken for empty", async () => {
+  test("without tables is refused rather than treated as empty", async () => {
     const file = temporaryFile();
     query(file, "create table theirs (a)");
     await using db = new SqliteSessionDb({ file, readonly: true });
@@ -103,8 +103,8 @@ describe("a database that may only be read", () => {
   });
 });
 
-describe("a path that is no database", () => {
-  test("in a folder that does not exist", async () => {
+describe("a path that is not a database", () => {
+  test("is refused if its folder does not exist", async () => {
     const file = join(temporaryFolder(), "missing", "sessions.db");
     await using db = new SqliteSessionDb({ file });
     const error = await refusal(db.getSession({ sessionId: "s" }), "DATABASE_UNREACHABLE");
@@ -114,22 +114,22 @@ describe("a path that is no database", () => {
     await db.upsertRun(turn("first"));
   });
 
-  test("because it is a folder", async () => {
+  test("is refused if it is a folder", async () => {
     const folder = temporaryFolder();
     await using db = new SqliteSessionDb({ file: folder });
     expect((await refusal(db.upsertRun(turn("r")), "DATABASE_UNREACHABLE")).message).toContain(folder);
   });
 
-  test("because it holds something else, which is left alone", async () => {
+  test("is refused if the file holds something else, which is left unchanged", async () => {
     const file = temporaryFile();
     const text = "Dear diary, ".repeat(1000);
     writeFileSync(file, text);
     await using db = new SqliteSessionDb({ file });
-    expect((await refusal(db.upsertRun(turn("r")), "DATABASE_ERROR")).message).toContain("no SQLite database");
+    expect((await refusal(db.upsertRun(turn("r")), "DATABASE_ERROR")).message).toContain("not an SQLite database");
     expect(readFileSync(file, "utf8")).toBe(text);
   });
 
-  test("because it is damaged", async () => {
+  test("is refused if the file is damaged", async () => {
     const file = await withOneRun();
     const bytes = readFileSync(file);
     bytes.fill(0xa5, 4096, 20_480);
@@ -139,7 +139,7 @@ describe("a path that is no database", () => {
   });
 });
 
-describe("a database that is full", () => {
+describe("a full database", () => {
   const big = "x".repeat(200_000);
 
   /** Writes until nothing fits any more. */
@@ -169,7 +169,7 @@ describe("a database that is full", () => {
     expect(await ids()).toEqual([...stored.slice(2), "after"]);
   }
 
-  test("by its own limit keeps what it has and can be used after", async () => {
+  test("keeps its data and stays usable at its own limit", async () => {
     const file = await withOneRun();
     const client = new Database(file);
     client.pragma("max_page_count = 400");
@@ -181,7 +181,7 @@ describe("a database that is full", () => {
     client.close();
   });
 
-  test("by its disk keeps what it has and can be used after", async ({ skip }) => {
+  test("keeps its data and stays usable on a full disk", async ({ skip }) => {
     const disk = mountDisk("size=3m");
     skip(disk === null, "Needs the right to mount a disk");
     const file = join(disk ?? "", "sessions.db");

@@ -77,12 +77,12 @@ const isWindows = process.platform === "win32";
 
 // Each of these starts a process.
 describe("the option file", { timeout: 60_000 }, () => {
-  test.skipIf(isWindows)("means the file of that name", async () => {
+  test.skipIf(isWindows)("opens the file of that name", async () => {
     const opened = await openAll("file", [...harmless, ...odd]);
     expect(opened).toEqual([...harmless, ...odd].map((given) => ({ given, made: [fileOf(given)] })));
   });
 
-  test.skipIf(isWindows)("is refused where another file, or none, would be made", async () => {
+  test.skipIf(isWindows)("is refused if it would open another file, or none", async () => {
     const names = [...blank, ...memory, ...padded, ...schemes, ...drives, ...others];
     for (const { given, code, message, made } of await openAll("file", names)) {
       expect({ given, code, made }).toEqual({ given, code: "INVALID_ARGUMENT", made: [] });
@@ -90,7 +90,7 @@ describe("the option file", { timeout: 60_000 }, () => {
     }
   });
 
-  test("in memory makes no file", async () => {
+  test("creates no file for :memory:", async () => {
     expect(await openAll("file", [":memory:"])).toEqual([{ given: ":memory:", made: [] }]);
   });
 });
@@ -98,7 +98,7 @@ describe("the option file", { timeout: 60_000 }, () => {
 describe("a connection string", { timeout: 60_000 }, () => {
   const plain = harmless.filter((name) => !/%|[\t]/.test(name));
 
-  test.skipIf(isWindows)("means the file that it names, in each of its forms", async () => {
+  test.skipIf(isWindows)("opens the file that it names, in each of its forms", async () => {
     const cwd = temporaryFolder();
     const forms: [string, string][] = plain.flatMap((name) => {
       const absolute = `${cwd}/${name}`;
@@ -123,14 +123,14 @@ describe("a connection string", { timeout: 60_000 }, () => {
     ).toEqual(forms.map(([given, file]) => ({ given, made: [file] })));
   });
 
-  test.skipIf(isWindows)("of a file: URL means also a file whose name must be escaped", async () => {
+  test.skipIf(isWindows)("that is a file: URL opens a file whose name must be escaped", async () => {
     const cwd = temporaryFolder();
     const names = ["a?b.db", "a#b.db", "a%20b.db", "100%.db", "file:a.db"];
     const urls = names.map((name) => pathToFileURL(`${cwd}/${name}`).href);
     expect(await openAll("url", urls, cwd)).toEqual(urls.map((given, index) => ({ given, made: [names[index]] })));
   });
 
-  test("is in memory only where that is plainly asked for", async () => {
+  test("opens a store in memory if it names :memory:", async () => {
     const urls = ["sqlite::memory:", "sqlite:///:memory:", "sqlite://:memory:", "SQLite::memory:", "file::memory:"];
     expect(await openAll("url", urls)).toEqual(urls.map((given) => ({ given, made: [] })));
   });
@@ -160,14 +160,14 @@ describe("a connection string", { timeout: 60_000 }, () => {
         "sqlite:a?b.db",
       ],
     ],
-    ["in place of %", ["sqlite:a%20b.db", "sqlite:///a%20b.db", "file:a%3Fb.db", "sqlite:%2Ftmp%2Fa.db"]],
+    ["not as %", ["sqlite:a%20b.db", "sqlite:///a%20b.db", "file:a%3Fb.db", "sqlite:%2Ftmp%2Fa.db"]],
     ["a host", ["sqlite://a.db", "sqlite://sub/a.db", "sqlite://localhost/a.db", "file://a.db", "file://host/a.db"]],
     ["a folder", ["sqlite:sub/", "sqlite:///sub/", "sqlite:/", "sqlite:////"]],
-    ["no file: URL", ["file:///%zz.db", "file:///a%2Fb.db"]],
-    ["driver of Python", ["sqlite+pysqlite:///a.db", "sqlite+aiosqlite:///a.db"]],
+    ["file: URL names no file", ["file:///%zz.db", "file:///a%2Fb.db"]],
+    ["Python driver", ["sqlite+pysqlite:///a.db", "sqlite+aiosqlite:///a.db"]],
   ] as const;
 
-  test.skipIf(isWindows)("is refused with advice where it means none, or may mean two", async () => {
+  test.skipIf(isWindows)("is refused with advice if it names no file, or is ambiguous", async () => {
     const cells = refusals.flatMap(([advice, urls]) => urls.map((url) => ({ advice, url })));
     const opened = await openAll(
       "url",
@@ -180,25 +180,20 @@ describe("a connection string", { timeout: 60_000 }, () => {
     }
   });
 
-  test.skipIf(isWindows)(
-    "with three slashes is refused where only the absolute file, or its folder, exists",
-    async () => {
-      const folder = temporaryFolder();
-      const file = `${folder}/a.db`;
-      const [inFolder] = await openAll("url", [`sqlite://${file}`]);
-      expect(inFolder).toMatchObject({ code: "INVALID_CONNECTION_STRING", made: [] });
-      expect(inFolder?.message).toContain("four slashes");
-      query(file, "create table t (a)");
-      const [existing] = await openAll("url", [`sqlite://${file}`]);
-      expect(existing).toMatchObject({ code: "INVALID_CONNECTION_STRING", made: [] });
-      expect(readdirSync(folder)).toEqual(["a.db"]);
-      expect(await openAll("url", ["sqlite:///sub/a.db"])).toEqual([
-        { given: "sqlite:///sub/a.db", made: ["sub/a.db"] },
-      ]);
-    },
-  );
+  test.skipIf(isWindows)("with three slashes is refused if only the absolute file, or its folder, exists", async () => {
+    const folder = temporaryFolder();
+    const file = `${folder}/a.db`;
+    const [inFolder] = await openAll("url", [`sqlite://${file}`]);
+    expect(inFolder).toMatchObject({ code: "INVALID_CONNECTION_STRING", made: [] });
+    expect(inFolder?.message).toContain("four slashes");
+    query(file, "create table t (a)");
+    const [existing] = await openAll("url", [`sqlite://${file}`]);
+    expect(existing).toMatchObject({ code: "INVALID_CONNECTION_STRING", made: [] });
+    expect(readdirSync(folder)).toEqual(["a.db"]);
+    expect(await openAll("url", ["sqlite:///sub/a.db"])).toEqual([{ given: "sqlite:///sub/a.db", made: ["sub/a.db"] }]);
+  });
 
-  test("of a drive means it on Windows", () => {
+  test("with a drive is accepted on Windows", () => {
     for (const path of ["C:\\x\\y.db", "C:/x/y.db"]) {
       expect(fileOfUrl(`sqlite:///${path}`, "win32")).toBe(path);
       expect(fileOfUrl(`sqlite:${path}`, "win32")).toBe(path);

@@ -21,7 +21,7 @@ async function withOneRun(): Promise<string> {
 }
 
 // On Windows chmod does not keep a folder from being written.
-describe.skipIf(process.platform === "win32")("a file in WAL mode in a folder that may not be written", () => {
+describe.skipIf(process.platform === "win32")("a file in WAL mode in a folder that is not writable", () => {
   const isRoot = process.getuid?.() === 0;
 
   /** What reading and writing come to for a user who may write neither the folder nor the file, as JSON. */
@@ -37,7 +37,7 @@ describe.skipIf(process.platform === "win32")("a file in WAL mode in a folder th
     }
   }
 
-  test("is told for reads as for writes, with the ways out, which work", { timeout: 60_000 }, async () => {
+  test("is reported for reads and writes, with remedies that work", { timeout: 60_000 }, async () => {
     const file = await withOneRun();
     const outcomes = await tried(file);
     expect(outcomes).toHaveLength(4);
@@ -75,7 +75,7 @@ describe("a client that iterates", () => {
     client.close();
   });
 
-  test("for too long is told, with what to do", async () => {
+  test("is reported with advice if it iterates for too long", async () => {
     const { client, rows } = await iterating();
     await using db = new SqliteSessionDb({ client, busyTimeout: 20 });
     for (const call of [() => db.getSessions(), () => db.upsertRun(turn("second")), () => db.migrate()]) {
@@ -89,7 +89,7 @@ describe("a client that iterates", () => {
   });
 });
 
-describe("a path that is no database", () => {
+describe("the error of a path that is not a database", () => {
   test("says that it is a folder", async () => {
     const folder = temporaryFolder();
     await using db = new SqliteSessionDb({ file: folder });
@@ -101,15 +101,15 @@ describe("a path that is no database", () => {
     writeFileSync(file, Buffer.from(Array.from({ length: 8192 }, (_, index) => (index * 7919) % 251)));
     for (const readonly of [true, false]) {
       await using db = new SqliteSessionDb({ file, readonly });
-      expect((await refusal(db.getSessions(), "DATABASE_ERROR")).message).toContain("or is encrypted");
+      expect((await refusal(db.getSessions(), "DATABASE_ERROR")).message).toContain("or it is encrypted");
     }
   });
 });
 
-describe("names that differ in case alone", () => {
+describe("names that differ only in case", () => {
   const spellings = ["Agno_Sessions", "AGNO_SESSIONS", "aGNO_sESSIONS"];
 
-  test.each(spellings)("are refused with the name that is stored: %s", async (sessionTable) => {
+  test.each(spellings)("are refused with the stored name: %s", async (sessionTable) => {
     const file = await withOneRun();
     for (const autoMigrate of [true, false]) {
       await using db = new SqliteSessionDb({ file, sessionTable, runsTable: "other_runs", autoMigrate });
@@ -129,7 +129,7 @@ describe("names that differ in case alone", () => {
     expect((await plain.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
   });
 
-  test("mean the stored columns and indexes, not others", async () => {
+  test("refer to the stored columns and indexes", async () => {
     const file = await withOneRun();
     query(file, "alter table agno_sessions rename column user_id to USER_ID");
     query(file, "drop index idx_agno_runs_created_at_run_id");
@@ -140,7 +140,7 @@ describe("names that differ in case alone", () => {
     expect(await db.forUser("u").getSessions()).toMatchObject({ sessions: [] });
   });
 
-  test("are told apart beyond ASCII, as SQLite does", async () => {
+  test("are distinct beyond ASCII, as in SQLite", async () => {
     const file = temporaryFile();
     for (const sessionTable of ["sitzungen_ä", "sitzungen_Ä"]) {
       await using db = new SqliteSessionDb({ file, sessionTable });
@@ -150,7 +150,7 @@ describe("names that differ in case alone", () => {
   });
 });
 
-test("an index of the name on another table is told by name", async () => {
+test("the error of an index that exists on another table names it", async () => {
   const file = await withOneRun();
   query(file, "alter table agno_runs rename to old_runs");
   await using db = new SqliteSessionDb({ file });
@@ -163,10 +163,13 @@ describe("a native module that cannot be loaded", { timeout: 60_000 }, () => {
   const open = async (kind: string) =>
     JSON.parse(await runWorker(program("native-module"), [kind])) as { code: string; message: string };
 
-  test.each(["foreign", "missing", "missing prebuild"])("is told with the command that builds it: %s", async (kind) => {
-    const { code, message } = await open(kind);
-    expect(code).toBe("DATABASE_ERROR");
-    expect(message).toContain("npm rebuild better-sqlite3");
-    expect(message).toContain(`Node ${process.versions.node}`);
-  });
+  test.each(["foreign", "missing", "missing prebuild"])(
+    "is reported with the command that builds it: %s",
+    async (kind) => {
+      const { code, message } = await open(kind);
+      expect(code).toBe("DATABASE_ERROR");
+      expect(message).toContain("npm rebuild better-sqlite3");
+      expect(message).toContain(`Node ${process.versions.node}`);
+    },
+  );
 });

@@ -29,10 +29,10 @@ const pragma = (text: string) => (client: Database.Database) => void client.prag
 
 describe("a client is refused", () => {
   test.each([
-    ["without a journal, by which a write is undone", "journal_mode = off"],
+    ["without a journal, which undoes writes", "journal_mode = off"],
     ["that counts changes in rows", "count_changes = 1"],
-    ["of UTF-16, little-endian, in which ids have another order", "encoding = 'UTF-16le'"],
-    ["of UTF-16, big-endian", "encoding = 'UTF-16be'"],
+    ["in UTF-16, little-endian, which orders ids differently", "encoding = 'UTF-16le'"],
+    ["in UTF-16, big-endian", "encoding = 'UTF-16be'"],
   ])("%s", async (_, text) => {
     // Without it SQLite does not switch the journal off.
     const client = opened((each) => void each.unsafeMode(true).pragma(text));
@@ -44,7 +44,7 @@ describe("a client is refused", () => {
     expect(query(client.name, "select name from sqlite_master")).toEqual([]);
   });
 
-  test("for writing while query_only is on, by name", async () => {
+  test("for writes while query_only is on, and the error names it", async () => {
     const file = temporaryFile();
     await using writing = new SqliteSessionDb({ file });
     await writing.upsertRun(turn);
@@ -64,14 +64,14 @@ describe("a client is refused", () => {
       const client = opened((each) => void each.exec(`create temp ${kind}`), file);
       await using db = new SqliteSessionDb({ client });
       for (const call of [() => db.getSessions(), () => db.upsertRun(turn), () => db.migrate()]) {
-        expect((await refusal(call(), "SCHEMA_MISMATCH")).message).toContain("temporary one");
+        expect((await refusal(call(), "SCHEMA_MISMATCH")).message).toContain("found a temporary table");
       }
     }
   });
 });
 
-describe("a file that is set up otherwise", () => {
-  test.each(["page_size = 65536", "auto_vacuum = full"])("by %s serves", async (text) => {
+describe("a file with unusual settings", () => {
+  test.each(["page_size = 65536", "auto_vacuum = full"])("such as %s works", async (text) => {
     const file = temporaryFile();
     const client = new Database(file);
     client.pragma(text);
@@ -84,7 +84,7 @@ describe("a file that is set up otherwise", () => {
     expect(await db.deleteSessions({ filter: { sessionName: "istanbul" } })).toBe(1);
   });
 
-  test.each(["UTF-16le", "UTF-16be"])("in %s is refused, and left as it is", async (encoding) => {
+  test.each(["UTF-16le", "UTF-16be"])("such as %s is refused, and left unchanged", async (encoding) => {
     const file = temporaryFile();
     const client = new Database(file);
     client.pragma(`encoding = '${encoding}'`);

@@ -157,7 +157,7 @@ export class MergedRunFlows extends CopiedRunFlows {
       const wanted = "runs copied into their own table";
       throw new SchemaMismatchError(
         [{ table: this.names.sessions, column: "runs", wanted, found: "runs of Agno 2" }],
-        `${what} once migrateLegacyRuns() has copied them.`,
+        `To ${what}, call migrateLegacyRuns() first.`,
       );
     }
   }
