@@ -51,14 +51,14 @@ withAgnoOnEach((name, fresh) => {
     return () => db[Symbol.asyncDispose]();
   }, 120_000);
 
-  test.each(kinds)("%s: session, runs and history are the same for both", async (sessionId, kind) => {
+  test.each(kinds)("%s: both read the same session, runs and history", async (sessionId, kind) => {
     await expectOneSession(sides, sessionId, { kind, writer: "agno" });
     await expectSameRuns(sides, sessionId);
   });
 
-  test.each(filters)("the list of %j is the same for both", (ours, theirs) => expectOneList(sides, ours, theirs));
+  test.each(filters)("both read the same list of %j", (ours, theirs) => expectOneList(sides, ours, theirs));
 
-  describe("a turn of ours in a session of Agno's", () => {
+  describe("our turn in a session of Agno's", () => {
     /** A turn, which resolves with what the model was shown. */
     const turns: Readonly<Record<SessionType, (sessionId: string) => Promise<readonly string[]>>> = {
       agent: async (sessionId) => {

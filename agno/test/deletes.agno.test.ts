@@ -22,7 +22,7 @@ const kept: Readonly<Record<string, string>> = {
 
 withAgnoOnEach((name, fresh) => {
   // On MySQL and MariaDB Agno has none of these tables, nor what they are for.
-  describe.skipIf(name === "mysql" || name === "mariadb")("after a delete of ours", () => {
+  describe.skipIf(name === "mysql" || name === "mariadb")("after our delete", () => {
     const agno = startAgno();
     /** Ada's conversation with one agent, and Eve's with another. */
     const conversations = { s: { user: "ada", agent: "bot" }, t: { user: "eve", agent: "other bot" } } as const;
@@ -104,7 +104,7 @@ withAgnoOnEach((name, fresh) => {
     };
 
     test.each(Object.entries(deletes))(
-      "by %s nothing of the session is left for the next owner of its id",
+      "%s leaves nothing of the session to the next owner of its id",
       { timeout: 60_000 },
       async (_, remove) => {
         const shared = await fresh();
@@ -139,7 +139,7 @@ withAgnoOnEach((name, fresh) => {
     );
 
     test.runIf(name === "postgres")(
-      "the lease of a sandbox goes with its session, and holds its run until then",
+      "a sandbox's lease is deleted with its session, and protects its run until then",
       {
         timeout: 60_000,
       },

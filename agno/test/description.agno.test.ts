@@ -5,11 +5,11 @@ import { pinned } from "../src/environment.ts";
 const python = inject("agno");
 const isPinned = (process.env["SESSIONDB_TEST_AGNO_VERSION"] ?? pinned.newest) === pinned.newest;
 
-test.skipIf(python === null || !isPinned)("description.json is what the newest release stores", async () => {
+test.skipIf(python === null || !isPinned)("description.json matches what the newest release stores", async () => {
   await expect(await describeAgno(python ?? "")).toMatchFileSnapshot(testedDescription);
 });
 
-test("a release that stores something else is told apart", () => {
+test("detects a release that stores something else", () => {
   const description = {
     models: { "message.Message": { role: "list", mood: "str" }, New: { a: "int" } },
     events: { agent: ["RunStarted", "Surprised"] },

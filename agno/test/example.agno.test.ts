@@ -4,7 +4,7 @@ import { runExample } from "../../examples/test/run-example.ts";
 
 const python = inject("agno");
 
-test.skipIf(python === null)("the example prints what its README shows", { timeout: 60_000 }, async () => {
+test.skipIf(python === null)("the example prints the output in its README", { timeout: 60_000 }, async () => {
   const readme = readFileSync(new URL("../../examples/agno-shared-tables/README.md", import.meta.url), "utf8");
   const shown = readme.split("```text\n")[1]?.split("```")[0];
   expect(await runExample("agno-shared-tables", { PYTHON: python ?? "" })).toEqual({

@@ -28,7 +28,7 @@ withAgnoOnEach((name, fresh) => {
       return { db: shared.open(), there, run };
     }
 
-    test("a run that Bob put into Ada's session is not for Ada's model", { timeout: 60_000 }, async () => {
+    test("Ada's model does not see a run that Bob put into her session", { timeout: 60_000 }, async () => {
       const { db, run } = await begun();
       await using store = db;
       await run("bob", "From Bob");
@@ -41,7 +41,7 @@ withAgnoOnEach((name, fresh) => {
     });
 
     test.runIf(name === "sqlite" || name === "postgres")(
-      "after a change of the owner the new one's model is told all",
+      "the new owner's model sees the whole history",
       { timeout: 60_000 },
       async () => {
         const { db, there, run } = await begun();
@@ -57,7 +57,7 @@ withAgnoOnEach((name, fresh) => {
       },
     );
 
-    test("an introduction stays RUNNING, and is told", { timeout: 60_000 }, async () => {
+    test("an introduction stays RUNNING and is part of the history", { timeout: 60_000 }, async () => {
       const { db } = await begun({ introduction: "Welcome!" });
       await using store = db;
       const before = (await store.getRuns({ sessionId: "s" })).runs[0];

@@ -231,7 +231,7 @@ const lives: readonly Step[][] = [
 withAgnoOnEach((name, fresh) => {
   const agno = startAgno();
 
-  test("nothing is lost or misplaced, whoever migrates when", { timeout: 120_000 }, async () => {
+  test("migrations by either side, in any order, lose and misplace nothing", { timeout: 120_000 }, async () => {
     const shared = await fresh();
     for (const [index, sequence] of [...lives, ...sequencesOf(name)].entries()) {
       const table = `t${index}`;
@@ -250,7 +250,7 @@ withAgnoOnEach((name, fresh) => {
     }
   });
 
-  test("places that Agno has given twice are mended by migrateLegacyRuns", { timeout: 60_000 }, async () => {
+  test("migrateLegacyRuns repairs positions that Agno assigned twice", { timeout: 60_000 }, async () => {
     const shared = await fresh();
     await agno2Table(name, shared, "twice");
     const there = await shared.openIn(agno, { session_table: "twice" });

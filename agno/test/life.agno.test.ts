@@ -69,7 +69,7 @@ withAgnoOnEach((name, fresh) => {
   }
 
   describe.each(kinds)("%s", (kind) => {
-    test("runs that one side deletes or replaces are gone for the other, and turns go on at the end", async () => {
+    test("a run deleted or replaced by one side is gone for the other, and new turns follow at the end", async () => {
       const { db, there, theirs, ours, runIds } = await begun(kind);
       await using _ = db;
       for (const turn of ["t0", "t2", "t4"]) {
@@ -95,7 +95,7 @@ withAgnoOnEach((name, fresh) => {
       });
     });
 
-    test("names, and sessions that one side deletes", async () => {
+    test("both sides see renamed and deleted sessions", async () => {
       const { sides, db, there, theirs, ours, runIds } = await begun(kind);
       await using _ = db;
       await theirs("t0");
@@ -120,7 +120,7 @@ withAgnoOnEach((name, fresh) => {
       expect(await runIds()).toEqual(["o2"]);
     });
 
-    test("contents that ours change survive a turn of Agno's, and the other way round", async () => {
+    test("content that one side changes survives a turn of the other", async () => {
       const { sides, db, ours, theirs } = await begun(kind, {
         metadata: { plan: "free" },
         session_state: { theirs: 1 },
@@ -158,7 +158,7 @@ withAgnoOnEach((name, fresh) => {
       expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ ...state, theirs: 3 });
     });
 
-    test("a run in the background is the same for both when it has ended", async () => {
+    test("both read the same background run once it has ended", async () => {
       const { sides, db } = await begun(kind);
       await using _ = db;
       const statuses = await agno.call("background", {
@@ -175,28 +175,25 @@ withAgnoOnEach((name, fresh) => {
       expect(run).toEqual({ ...ours, created_at: run?.["created_at"] });
     });
 
-    test.runIf(name === "sqlite" || name === "postgres")(
-      "a run that waits is cancelled once, by either side",
-      async () => {
-        const { db, there, ours, runIds } = await begun(kind);
-        await using _ = db;
-        const cancel = (runId: string) =>
-          agno.db(there, "cancel_pending_run", { run_id: runId, session_id: "s", reason: "too late", user_id: "ada" });
-        await ours("o0", { run: runOf(kind, "o0", { status: "PENDING" }) });
-        await ours("o1", { run: runOf(kind, "o1", { status: "PENDING" }) });
-        expect(await cancel("o0")).toBe(true);
-        expect(await db.getRun({ runId: "o0" })).toMatchObject({ status: "CANCELLED" });
-        const started = (runId: string) =>
-          ours(runId, { run: runOf(kind, runId, { status: "RUNNING" }), onlyIfStatus: "PENDING" });
-        expect(await started("o0")).toEqual({ stored: false, unmet: "onlyIfStatus" });
-        expect(await started("o1")).toMatchObject({ stored: true });
-        expect(await cancel("o1")).toBe(false);
-        expect(await db.updateRun({ runId: "o1" }, (run) => ({ ...run, status: "CANCELLED" }))).not.toBeNull();
-        expect(await runIds()).toEqual(["o0", "o1"]);
-      },
-    );
+    test.runIf(name === "sqlite" || name === "postgres")("either side can cancel a waiting run, once", async () => {
+      const { db, there, ours, runIds } = await begun(kind);
+      await using _ = db;
+      const cancel = (runId: string) =>
+        agno.db(there, "cancel_pending_run", { run_id: runId, session_id: "s", reason: "too late", user_id: "ada" });
+      await ours("o0", { run: runOf(kind, "o0", { status: "PENDING" }) });
+      await ours("o1", { run: runOf(kind, "o1", { status: "PENDING" }) });
+      expect(await cancel("o0")).toBe(true);
+      expect(await db.getRun({ runId: "o0" })).toMatchObject({ status: "CANCELLED" });
+      const started = (runId: string) =>
+        ours(runId, { run: runOf(kind, runId, { status: "RUNNING" }), onlyIfStatus: "PENDING" });
+      expect(await started("o0")).toEqual({ stored: false, unmet: "onlyIfStatus" });
+      expect(await started("o1")).toMatchObject({ stored: true });
+      expect(await cancel("o1")).toBe(false);
+      expect(await db.updateRun({ runId: "o1" }, (run) => ({ ...run, status: "CANCELLED" }))).not.toBeNull();
+      expect(await runIds()).toEqual(["o0", "o1"]);
+    });
 
-    test.runIf(name === "sqlite" || name === "postgres")("a session whose owner Agno changes", async () => {
+    test.runIf(name === "sqlite" || name === "postgres")("we follow a change of owner that Agno makes", async () => {
       const { sides, db, there, theirs, ours, runIds } = await begun(kind);
       await using _ = db;
       await theirs("t0");
@@ -217,7 +214,7 @@ withAgnoOnEach((name, fresh) => {
     });
   });
 
-  test("an answer that Agno makes anew is the only one that is told", async () => {
+  test("only the regenerated answer is part of the history", async () => {
     const { sides, db, theirs } = await begun("agent");
     await using _ = db;
     await theirs("t0");
@@ -237,7 +234,7 @@ withAgnoOnEach((name, fresh) => {
     ]);
   });
 
-  test("sessions that one side forks are whole for the other", async () => {
+  test("the other side reads forked sessions completely", async () => {
     const { sides, db, theirs } = await begun("agent");
     await using _ = db;
     await theirs("t0");

@@ -31,7 +31,7 @@ const inPython: Readonly<Record<SessionType, object>> = {
 const agno = startAgno();
 
 withAgnoOnEach((_name, fresh) => {
-  describe("what ours wrote", () => {
+  describe("sessions that we wrote", () => {
     let sides: Sides;
     let asynchronous: string | null;
 
@@ -51,14 +51,14 @@ withAgnoOnEach((_name, fresh) => {
       return () => db[Symbol.asyncDispose]();
     }, 120_000);
 
-    test.each(kinds)("%s: session, runs and history are the same for both", async (sessionId, kind) => {
+    test.each(kinds)("%s: both read the same session, runs and history", async (sessionId, kind) => {
       await expectOneSession(sides, sessionId, { kind, writer: isImport(sessionId) ? "an import" : "ours" });
       await expectSameRuns(sides, sessionId);
     });
 
-    test.each(filters)("the list of %j is the same for both", (ours, theirs) => expectOneList(sides, ours, theirs));
+    test.each(filters)("both read the same list of %j", (ours, theirs) => expectOneList(sides, ours, theirs));
 
-    test("Agno's asynchronous adapters read the same", async () => {
+    test("read the same through Agno's asynchronous adapters", async () => {
       if (asynchronous === null) {
         return;
       } // Its driver for MySQL is another library.
@@ -80,7 +80,7 @@ withAgnoOnEach((_name, fresh) => {
     });
 
     test.each(kinds.filter(([sessionId]) => !isImport(sessionId)))(
-      "a turn of Agno's in a session of ours: %s",
+      "Agno's turn in our session: %s",
       async (sessionId, kind) => {
         const session = await sides.db.getSession({ sessionId });
         await agno.call(kind, { name: "bot", db: sides.there, ...inPython[kind] });
@@ -102,8 +102,8 @@ withAgnoOnEach((_name, fresh) => {
     );
   });
 
-  describe.each(["agent", "team", "workflow"] as const)("eight turns, by Agno and by ours in turn: %s", (kind) => {
-    test.each([10, 2])("each is told the last %d", { timeout: 60_000 }, async (window) => {
+  describe.each(["agent", "team", "workflow"] as const)("eight turns, Agno's and ours alternating: %s", (kind) => {
+    test.each([10, 2])("each turn sees the last %d", { timeout: 60_000 }, async (window) => {
       const shared = await fresh();
       await using db = shared.open();
       const there = await shared.openIn(agno);

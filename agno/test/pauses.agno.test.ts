@@ -19,8 +19,8 @@ withAgnoOnEach((name, fresh) => {
 
   // What another release stores is another question.
   const isPinned = (process.env["SESSIONDB_TEST_AGNO_VERSION"] ?? pinned.newest) === pinned.newest;
-  describe.runIf(name === "sqlite" && isPinned)("what Agno stores of its pauses", () => {
-    test("is what the tests of the agents go by", { timeout: 120_000 }, async () => {
+  describe.runIf(name === "sqlite" && isPinned)("the pauses that Agno stores", () => {
+    test("match the fixtures of the agent tests", { timeout: 120_000 }, async () => {
       const shared = await fresh();
       const there = await shared.openIn(agno);
       const rows: Record<string, PauseRow[]> = {};
@@ -39,7 +39,7 @@ withAgnoOnEach((name, fresh) => {
   const decisions = { approve: true, reject: false };
 
   describe.each(Object.keys(pauses).filter((pause) => ours.test(pause) && is(pause)))(
-    "Agno pauses, we go on: %s",
+    "Agno pauses, we continue: %s",
     (pause) => {
       test.each(Object.entries(decisions))("%s", { timeout: 60_000 }, async (_decision, approved) => {
         const { db, runId, sessionId, there, kind } = await paused(pause);
@@ -83,7 +83,7 @@ withAgnoOnEach((name, fresh) => {
   );
 
   describe.each(Object.keys(pauses).filter((pause) => ours.test(pause) && is(pause)))(
-    "Agno pauses, decides, and fails; we go on: %s",
+    "Agno pauses, decides, and fails; we continue: %s",
     (pause) => {
       const isConfirmation = !/user input|external execution|one of each/.test(pause);
       test.each(isConfirmation ? ["approve", "reject"] : ["approve"])("%s", { timeout: 60_000 }, async (decide) => {
@@ -122,7 +122,7 @@ withAgnoOnEach((name, fresh) => {
   describe.each(Object.keys(pauses).filter((pause) => theirs.test(pause) && is(pause)))(
     "we leave to Agno: %s",
     (pause) => {
-      test("it goes on there", { timeout: 60_000 }, async () => {
+      test("continues there", { timeout: 60_000 }, async () => {
         const { db, runId, sessionId, there, kind } = await paused(pause);
         await using store = db;
         const component = componentOf(kind, { db: store, model: scriptedModel([]), ran: [] });
@@ -156,7 +156,7 @@ withAgnoOnEach((name, fresh) => {
     },
   );
 
-  describe.each(["agent", "team"] as const)("we pause, Agno goes on: %s", (kind) => {
+  describe.each(["agent", "team"] as const)("we pause, Agno continues: %s", (kind) => {
     test.each(Object.keys(decisions))("%s", { timeout: 60_000 }, async (decision) => {
       const shared = await fresh();
       await using db = shared.open();
@@ -196,7 +196,7 @@ withAgnoOnEach((name, fresh) => {
     });
 
     test(
-      "what ran here does not run there when the model fails, nor the other way round",
+      "a tool that ran on one side does not run again on the other after the model failed",
       { timeout: 60_000 },
       async () => {
         const shared = await fresh();
@@ -248,7 +248,7 @@ withAgnoOnEach((name, fresh) => {
   });
 
   test.each(Object.keys(pauses).filter((pause) => pause.startsWith("workflow") && is(pause)))(
-    "a run of ours in the session leaves it as it was: %s",
+    "our run in the same session leaves it unchanged: %s",
     { timeout: 60_000 },
     async (pause) => {
       const { db, runId, sessionId } = await paused(pause);

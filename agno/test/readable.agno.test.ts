@@ -286,8 +286,8 @@ withAgnoOnEach((name, fresh) => {
   // Agno's objects read the same JSON from each database, so one database has every cell.
   const every = name === "sqlite" ? 1 : 41;
 
-  describe.each(runTypes)("what a run of type %s holds", (runType) => {
-    test("Agno reads whatever our API accepts, and our API returns it", { timeout: 240_000 }, async () => {
+  describe.each(runTypes)("a run of type %s", (runType) => {
+    test("is read by Agno and returned by us, whatever content our API accepts", { timeout: 240_000 }, async () => {
       const shared = await fresh();
       await using db = shared.open();
       const there = await shared.openIn(agno);

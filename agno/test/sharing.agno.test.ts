@@ -39,7 +39,7 @@ withAgnoOnEach((name, fresh) => {
     }
   }
 
-  test("on our tables alone Agno needs no right but to read and write rows", { timeout: 60_000 }, async () => {
+  test("Agno only needs to read and write rows on our tables", { timeout: 60_000 }, async () => {
     const shared = await fresh();
     await using admin = shared.open();
     await admin.migrate();
@@ -56,7 +56,7 @@ withAgnoOnEach((name, fresh) => {
     expect(await db.verifySchema()).toEqual([]);
   });
 
-  test("beside all tables of Agno ours finds its own", { timeout: 60_000 }, async () => {
+  test("we find our tables among all of Agno's", { timeout: 60_000 }, async () => {
     const shared = await fresh();
     const there = await shared.openIn(agno);
     await agno.db(there, "_create_all_tables", {});
@@ -70,31 +70,38 @@ withAgnoOnEach((name, fresh) => {
     expect(await db.deleteSessions({ filter: {}, userId: "ada" })).toBe(2 * core.length);
   });
 
-  test.runIf(isInstalled("first"))("with Agno 3.0.0, on the tables that it makes", { timeout: 60_000 }, async () => {
-    const shared = await fresh();
-    const there = await shared.openIn(releases.first);
-    // Its first write makes them. On SQLite its JSON of a session is encoded twice.
-    await releases.first.call("agent", { name: "another", db: there });
-    await releases.first.run("another", "Question", { session_id: "first", scripts: { another: [{ text: "Yes." }] } });
-    await using db = (await shared.withoutDdl()).open();
-    const sides = { db, agno: releases.first, there };
-    await agnoWrites(sides);
-    await oursWrites(sides);
-    for (const sessionId of core) {
-      await expectSameRuns(sides, sessionId);
-    }
-    const [row] = await shared.query("select session_data from agno_sessions where session_id = 'first'");
-    expect(String(row?.["session_data"]).startsWith('"')).toBe(name === "sqlite");
-    const model = scriptedModel(["Ours."]);
-    const scope = { sessionId: core[0], userId: "ada" };
-    await new Agent({ id: "bot", db, model }).run("Go on", scope);
-    expect(shown(model.prompts[0] ?? [])).toContain("user: Question 0");
-    const { runs } = (await sessionThere(sides, core[0], "agent")) as { runs: JsonObject[] };
-    expect(runs.at(-1)).toMatchObject({ content: "Ours." });
-  });
+  test.runIf(isInstalled("first"))(
+    "works with Agno 3.0.0 on the tables that it creates",
+    { timeout: 60_000 },
+    async () => {
+      const shared = await fresh();
+      const there = await shared.openIn(releases.first);
+      // Its first write makes them. On SQLite its JSON of a session is encoded twice.
+      await releases.first.call("agent", { name: "another", db: there });
+      await releases.first.run("another", "Question", {
+        session_id: "first",
+        scripts: { another: [{ text: "Yes." }] },
+      });
+      await using db = (await shared.withoutDdl()).open();
+      const sides = { db, agno: releases.first, there };
+      await agnoWrites(sides);
+      await oursWrites(sides);
+      for (const sessionId of core) {
+        await expectSameRuns(sides, sessionId);
+      }
+      const [row] = await shared.query("select session_data from agno_sessions where session_id = 'first'");
+      expect(String(row?.["session_data"]).startsWith('"')).toBe(name === "sqlite");
+      const model = scriptedModel(["Ours."]);
+      const scope = { sessionId: core[0], userId: "ada" };
+      await new Agent({ id: "bot", db, model }).run("Go on", scope);
+      expect(shown(model.prompts[0] ?? [])).toContain("user: Question 0");
+      const { runs } = (await sessionThere(sides, core[0], "agent")) as { runs: JsonObject[] };
+      expect(runs.at(-1)).toMatchObject({ content: "Ours." });
+    },
+  );
 
   test.runIf(isInstalled("two"))(
-    "with Agno 2.9.0 ours reads what it wrote, without a migration",
+    "we read what Agno 2.9.0 wrote, without a migration",
     { timeout: 60_000 },
     async () => {
       const shared = await fresh();
@@ -118,7 +125,7 @@ withAgnoOnEach((name, fresh) => {
       readonly body: JsonValue;
     }
 
-    test("lists, reads, runs, renames and deletes what ours wrote", { timeout: 60_000 }, async () => {
+    test("lists, reads, continues, renames and deletes our sessions", { timeout: 60_000 }, async () => {
       const shared = await fresh();
       await using db = shared.open();
       const there = await shared.openIn(agno);

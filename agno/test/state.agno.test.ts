@@ -56,7 +56,7 @@ const tools = {
 withAgnoOnEach((name, fresh) => {
   const agno = startAgno();
 
-  test("turns of ours leave the numbers of a state as Agno wrote them", { timeout: 60_000 }, async () => {
+  test("our turns keep the numbers of a state as Agno wrote them", { timeout: 60_000 }, async () => {
     const shared = await fresh();
     const there = await shared.openIn(agno);
     await agno.call("agent", { name: "bot", db: there });

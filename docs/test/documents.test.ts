@@ -33,19 +33,19 @@ function linksOf(document: string): string[] {
   return [...proseOf(document).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
 }
 
-test.each(documents)("the links of %s lead somewhere", (document) => {
+test.each(documents)("the links in %s resolve", (document) => {
   const links = linksOf(document).filter((link) => published.test(link) || !/^[a-z]+:/.test(link));
   expect(links.filter((link) => !leadsSomewhere(document, link))).toEqual([]);
 });
 
 test.each(documents.filter((document) => document.startsWith("packages/")))(
-  "%s is published without what is around it, so its links name the repository",
+  "%s is published alone, so its links name the repository",
   (document) => {
     expect(linksOf(document).filter((link) => !/^(https:|#)/.test(link))).toEqual([]);
   },
 );
 
-test.each(documents)("the paths that %s names exist", (document) => {
+test.each(documents)("the paths in %s exist", (document) => {
   const paths = [...textOf(document).matchAll(/`((?:packages|docs|examples|scripts|benchmarks)\/[\w./-]+)`/g)]
     .map(([, path = ""]) => path)
     // What a build, the demo or a benchmark makes is not there.
@@ -53,12 +53,12 @@ test.each(documents)("the paths that %s names exist", (document) => {
   expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
-test("every fenced block is of a known language", () => {
+test("every fenced block has a known language", () => {
   const others = fences.filter(({ language }) => !["ts", "sh", "sql", "json", "python", "text"].includes(language));
   expect(others.map(({ document, line, language }) => `${document}:${line}: ${language || "none"}`)).toEqual([]);
 });
 
-test("documents keep to their length", () => {
+test("no document exceeds its length limit", () => {
   const limits: Readonly<Record<string, number>> = { "README.md": 120, "CONTRIBUTING.md": 100, "ARCHITECTURE.md": 80 };
   const limitOf = (document: string): number =>
     limits[document] ?? (document.startsWith("docs/decisions/") ? 40 : Number.POSITIVE_INFINITY);
@@ -69,7 +69,7 @@ test("every command exists", () => {
   expect(problemsOfCommands()).toEqual([]);
 });
 
-test("every SQL block runs on the tables of a SQLite store", async () => {
+test("every SQL block runs on the tables of an SQLite store", async () => {
   const client = new Database(":memory:");
   await using db = new SqliteSessionDb({ client });
   await db.migrate();
@@ -81,7 +81,7 @@ test("every SQL block runs on the tables of a SQLite store", async () => {
   }
 });
 
-test("every JSON block is JSON", () => {
+test("every JSON block parses", () => {
   for (const { text } of fences.filter(({ language }) => language === "json")) {
     JSON.parse(text);
   }
@@ -94,12 +94,12 @@ test("docs/errors.md has one heading for each code", () => {
   expect(headings).toEqual(codes);
 });
 
-test("docs/storage-format.md names every table, column and index that is made", () => {
+test("docs/storage-format.md names every table, column and index", () => {
   const text = textOf("docs/storage-format.md");
   expect(namesInSqlite.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
-test("docs/mysql.md names every index that is made", () => {
+test("docs/mysql.md names every index", () => {
   const text = textOf("docs/mysql.md");
   expect(indexesInMysql.length).toBeGreaterThan(0);
   expect(indexesInMysql.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);

@@ -64,7 +64,7 @@ async function doesEverythingButCreate(db: SessionDb & ManagedSchema, other: Ses
 
 const { POSTGRES_URL: postgres, MYSQL_URL: mysql, MARIADB_URL: mariadb } = databases.urls;
 
-test.skipIf(postgres === undefined)("the grants of docs/postgres.md are enough", { timeout: 60_000 }, async () => {
+test.skipIf(postgres === undefined)("the grants in docs/postgres.md are sufficient", { timeout: 60_000 }, async () => {
   await using owner = new PostgresSessionDb({ url: postgres ?? "", schema: "agents" });
   await owner.migrate();
   await execute(postgres ?? "", ["create schema fs"]);
@@ -82,7 +82,7 @@ test.skipIf(postgres === undefined)("the grants of docs/postgres.md are enough",
 });
 
 test.for([["MySQL", mysql] as const, ["MariaDB", mariadb] as const].filter(([, url]) => url !== undefined))(
-  "the grants of docs/mysql.md are enough on %s",
+  "the grants in docs/mysql.md are sufficient on %s",
   { timeout: 60_000 },
   async ([, ownerUrl = ""]) => {
     await using owner = new MySqlSessionDb({ url: ownerUrl });

@@ -7,7 +7,7 @@ const ofCode = new Set([...wordsOfCode, ...namesInSqlite, ...indexesInMysql]);
 const foreign = Object.values(foreignWords).flat();
 const all = new Set([...ofCode, ...foreign]);
 
-test("what stands in backticks, in documents and in comments, exists", () => {
+test("every name in backticks, in documents and comments, exists", () => {
   expect(mentions.length).toBeGreaterThan(1000);
   const unknown = mentions.flatMap((mention) =>
     unknownIn(mention, all).map((word) => `${mention.file}:${mention.line}: ${word}`),
@@ -15,7 +15,7 @@ test("what stands in backticks, in documents and in comments, exists", () => {
   expect(unknown).toEqual([]);
 });
 
-test("a name that does not exist is found, whatever stands around it", () => {
+test("finds a name that does not exist, whatever surrounds it", () => {
   const file = "README.md";
   const names = [
     "noSuch",
@@ -31,7 +31,7 @@ test("a name that does not exist is found, whatever stands around it", () => {
   expect(values.flatMap((text) => unknownIn({ file, text }, all))).toEqual([]);
 });
 
-test("a foreign word is used, and is not one of the code", () => {
+test("every foreign word is used, and is not a name in the code", () => {
   const used = new Set(mentions.flatMap((mention) => unknownIn(mention, ofCode)));
   expect(foreign.filter((word) => !used.has(word))).toEqual([]);
 });

@@ -27,7 +27,7 @@ async function lines(name: string): Promise<string[]> {
   return stdout.trimEnd().split("\n");
 }
 
-test("without a name, or a key, it says what is missing", { timeout: 60_000 }, async () => {
+test("without a name or a key, the example says what is missing", { timeout: 60_000 }, async () => {
   const nameless = await runExample("agents", {});
   expect(nameless).toMatchObject({ code: 1, stderr: expect.stringContaining("persistent-session") });
   const keyless = await runExample("agents", { OPENAI_API_KEY: undefined }, ["team"]);
@@ -61,7 +61,7 @@ test.each<[string, readonly string[]]>([
   expect(await lines(name)).toEqual(expected);
 });
 
-test("agents with storage of their own have files of their own", () => {
+test("agents with their own storage use separate files", () => {
   const files = readdirSync(folder).filter((file) => file.startsWith("own-storage") && file.endsWith(".db"));
   expect(files.toSorted()).toEqual(["own-storage.db", "own-storage.sales.db", "own-storage.support.db"]);
 });

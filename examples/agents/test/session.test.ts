@@ -8,7 +8,7 @@ import { answer } from "./answers.ts";
 
 // The examples one by one are in main.more.test.ts.
 
-test("a session goes on in another process", { timeout: 60_000 }, async () => {
+test("a session continues in another process", { timeout: 60_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "sessiondb-example-"));
   await using server = await startChatServer(answer);
   const settings = {

@@ -9,13 +9,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const session = { sessionType: "agent", sessionId: "s" } as const;
 
-test("a folder that does not exist", async () => {
+test("reports a folder that does not exist", async () => {
   await using db = new JsonFileSessionDb(join(folder, "absent", "sessions.json"));
   expect(await db.getSession({ sessionId: "s" })).toBeNull();
   await expect(db.upsertSession(session)).rejects.toMatchObject({ code: "DATABASE_UNREACHABLE" });
 });
 
-test("a file that is no JSON is left as it is", async () => {
+test("leaves a file that is not JSON unchanged", async () => {
   const path = join(folder, "damaged.json");
   writeFileSync(path, '[{"row": ');
   await using db = new JsonFileSessionDb(path);
@@ -39,7 +39,7 @@ test("a signal ends the wait for another writer, and nothing is written", async 
   expect(readFileSync(path, "utf8")).toBe(before);
 });
 
-test("a write that changes nothing leaves the file alone", async () => {
+test("a write that changes nothing does not touch the file", async () => {
   const path = join(folder, "same.json");
   await using db = new JsonFileSessionDb(path);
   await db.upsertSession(session);

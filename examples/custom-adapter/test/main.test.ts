@@ -18,7 +18,7 @@ async function main(): Promise<string> {
   return stdout.trim();
 }
 
-test("the example goes on where it stopped, and processes do not lose each other's turns", async () => {
+test("the example continues where it stopped, and processes do not lose each other's turns", async () => {
   expect(await main()).toBe('hello: 1 runs, state {"hellos":1}');
   const both = await Promise.all([main(), main()]);
   expect(both).toContain('hello: 3 runs, state {"hellos":3}');

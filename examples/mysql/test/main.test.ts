@@ -24,7 +24,7 @@ describe.each(["mysql", "mariadb"] as const)("%s", (flavour) => {
   beforeAll(() => query(`create database ${database}`));
   afterAll(() => query(`drop database ${database}`));
 
-  test.skipIf(server === "")("the example runs, and goes on when run again", { timeout: 120_000 }, async () => {
+  test.skipIf(server === "")("the example runs, and continues when run again", { timeout: 120_000 }, async () => {
     for (const rounds of [1, 2]) {
       const { stdout, ...outcome } = await runExample("mysql", { DATABASE_URL: url });
       expect(outcome).toEqual({ code: 0, stderr: "" });

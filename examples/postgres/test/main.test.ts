@@ -28,7 +28,7 @@ describe.skipIf(inject("postgres") === null)("on a server", { timeout: 120_000 }
     await query(server, `drop database ${database}`, "drop role sessiondb_example_app");
   });
 
-  test("the example deploys as the owner, serves as the role, and goes on when run again", async () => {
+  test("the example deploys as the owner, serves as the role, and continues when run again", async () => {
     const first = await runExample("postgres", { DATABASE_URL: url });
     expect(first).toMatchObject({ code: 0, stderr: "" });
     expect(first.stdout.replaceAll(/needed \d+/g, "needed n").split("\n")).toEqual([

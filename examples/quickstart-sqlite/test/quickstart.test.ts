@@ -24,7 +24,7 @@ function data(): string {
   return hash.digest("hex");
 }
 
-test("the demo tells its story, again and again, and leaves its input alone", { timeout: 120_000 }, async () => {
+test("the demo can run repeatedly, and does not change its input", { timeout: 120_000 }, async () => {
   const before = data();
   const { stdout, stderr } = await demo({ ...process.env, INIT_CWD: output, NO_COLOR: "1", FORCE_COLOR: undefined });
   expect(stderr).toBe("");

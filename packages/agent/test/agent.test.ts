@@ -17,7 +17,7 @@ const echo = () =>
   });
 
 describe("a turn", () => {
-  test("is kept, and shown to the model of another agent with the same id", async () => {
+  test("is stored, and shown to the model of another agent with the same id", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     const first = await new Agent({ id: "assistant", model: echo(), db }).run("My name is Ada.");
     expect(first).toMatchObject({ status: "COMPLETED", text: "You said: My name is Ada.", storageError: null });
@@ -44,7 +44,7 @@ describe("a turn", () => {
     });
   });
 
-  test("reads the store once and writes it twice, and reads nothing for a new session", async () => {
+  test("costs one read and two writes, and no read for a new session", async () => {
     const { db, calls } = watched(new InMemorySessionDb());
     const agent = new Agent({ model: echo(), db, sessionState: { step: 1 } });
     const { sessionId } = await agent.run("One");
@@ -59,7 +59,7 @@ describe("a turn", () => {
     expect(calls).toEqual(["getSession", "upsertRun", "upsertRun"]);
   });
 
-  test("shows that it is under way", async () => {
+  test("is stored as RUNNING while it lasts", async () => {
     const db = new InMemorySessionDb();
     let during: Session | null = null;
     const model = scriptedModel(async () => {
@@ -72,7 +72,7 @@ describe("a turn", () => {
     expect(await db.getSession({ sessionId: "s" })).toMatchObject({ runs: [{ status: "COMPLETED", userId: "ada" }] });
   });
 
-  test("without storage keeps nothing", async () => {
+  test("stores nothing without storage", async () => {
     const { db, calls } = watched(new InMemorySessionDb());
     const agent = new Agent({ id: "shot", model: echo(), db, sessionStorage: false });
     expect((await agent.run("Hello", { sessionId: "s" })).text).toBe("You said: Hello");
@@ -81,7 +81,7 @@ describe("a turn", () => {
     await expect(agent.getSession({ sessionId: "s" })).rejects.toMatchObject({ code: "STORAGE_DISABLED" });
   });
 
-  test("keeps a structured output parsed", async () => {
+  test("stores structured output parsed", async () => {
     const schema = jsonSchema<{ city: string }>({ type: "object", properties: { city: { type: "string" } } });
     const agent = new Agent({
       model: scriptedModel(['{"city":"Rome"}', '{"city":"Oslo"}']),
@@ -94,7 +94,7 @@ describe("a turn", () => {
     expect((await (await agent.stream("And?")).result).output).toEqual({ city: "Oslo" });
   });
 
-  test("keeps calls of tools with their results, and shows them to the next", async () => {
+  test("stores tool calls with their results, and shows them to the next turn", async () => {
     const db = new InMemorySessionDb();
     const model = scriptedModel([{ calls: [{ name: "weather", input: { city: "Rome" }, id: "c1" }] }, "Rain.", "No."]);
     const weather = tool({
@@ -134,7 +134,7 @@ describe("history", () => {
     expect(await promptAfter({ numHistoryRuns: 0 })).toEqual(["user: turn 3"]);
   });
 
-  test("is cut to runs and messages", async () => {
+  test("is limited by runs and by messages", async () => {
     expect(await promptAfter({ numHistoryRuns: 1 })).toEqual([
       "user: turn 2",
       "assistant: You said: turn 2",
@@ -171,8 +171,8 @@ describe("history", () => {
   });
 });
 
-describe("who may", () => {
-  test("another user's session is refused before the model is asked", async () => {
+describe("ownership", () => {
+  test("refuses another user's session before the model is asked", async () => {
     const model = echo();
     const agent = new Agent({ model, db: new InMemorySessionDb() });
     await agent.run("Mine", { sessionId: "s", userId: "ada" });
@@ -187,7 +187,7 @@ describe("who may", () => {
     });
   });
 
-  test("a shared session takes everybody, keeps each run's user, and is listed for each", async () => {
+  test("lets everybody use a shared session, stores each run's user, and lists it for each", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     const model = echo();
     const agent = new Agent({ model, db, access: "shared" });
@@ -202,7 +202,7 @@ describe("who may", () => {
     expect((await agent.getUserSessions({ userId: "kim" })).sessions).toEqual([]);
   });
 
-  test("another component's session is refused, and not seen", async () => {
+  test("refuses another component's session, and does not show it", async () => {
     const db = new InMemorySessionDb();
     const [one, two] = ["one", "two"].map((id) => new Agent({ id, model: echo(), db })) as [Agent, Agent];
     await one.run("Hello", { sessionId: "s", userId: "ada" });
@@ -216,7 +216,7 @@ describe("who may", () => {
   });
 });
 
-describe("storage that fails", () => {
+describe("failing storage", () => {
   const setup = (onStorageError?: "throw" | "continue") => {
     const store = watched(new InMemorySessionDb());
     const model = echo();
@@ -224,7 +224,7 @@ describe("storage that fails", () => {
     return { ...store, model, agent };
   };
 
-  test("rejects, and is never taken for an empty session", async () => {
+  test("rejects, and is never treated as an empty session", async () => {
     const { agent, failing, model } = setup();
     await agent.run("One");
     failing.add("getSession");
@@ -236,7 +236,7 @@ describe("storage that fails", () => {
     await expect(agent.run("Three")).rejects.toThrow("upsertRun fails");
   });
 
-  test("with `continue` the answer is delivered, and nothing stored is lost", async () => {
+  test("delivers the answer with `continue`, and loses nothing that is stored", async () => {
     const { agent, failing } = setup("continue");
     await agent.run("One", { sessionState: { a: 1 } });
     failing.add("getSession");
@@ -265,7 +265,7 @@ describe("storage that fails", () => {
     await expect(stream.result).rejects.toThrow("upsertRun fails");
   });
 
-  test("a state that cannot be stored rejects, and the run is stored all the same", async () => {
+  test("rejects a state that cannot be stored, and stores the run all the same", async () => {
     const unstorable = () => 1;
     const { agent, calls } = setup();
     await expect(agent.run("One", { sessionState: { unstorable: unstorable as never } })).rejects.toMatchObject({
@@ -299,7 +299,7 @@ describe("state", () => {
   });
   const remembering = (key: string) => scriptedModel([{ calls: [{ name: "remember", input: { key } }] }, "Done"]);
 
-  test("of runs at once is kept in full, counters included", async () => {
+  test("keeps every change of concurrent runs, counters included", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     await new Agent({ model: echo(), db, sessionState: { first: true } }).run("Begin", { sessionId: "s" });
     const keys = Array.from({ length: 12 }, (_, index) => `key ${index}`);
@@ -315,7 +315,7 @@ describe("state", () => {
     });
   });
 
-  test("takes the run's argument over what is stored, deeply", async () => {
+  test("merges the run's argument deeply over the stored state", async () => {
     const agent = new Agent({
       model: echo(),
       db: new InMemorySessionDb(),
@@ -342,7 +342,7 @@ describe("state", () => {
     expect(shown(model.prompts[2] ?? [])[0]).toContain('{"plan":"pro"}');
   });
 
-  test("is changed under the session's lock from outside", async () => {
+  test("can be changed from outside, under the session's lock", async () => {
     const agent = new Agent({ model: echo(), db: new InMemorySessionDb(), sessionId: "s" });
     await agent.run("One");
     const count = (state: Record<string, unknown>) => void (state["n"] = Number(state["n"] ?? 0) + 1);
@@ -352,7 +352,7 @@ describe("state", () => {
   });
 });
 
-describe("runs that did not end", () => {
+describe("unfinished runs", () => {
   test("are closed once they are old enough, and do not disturb the next turn", async () => {
     const db = new InMemorySessionDb();
     const session = { sessionType: "agent", sessionId: "s", agentId: "agent" } as const;

@@ -28,8 +28,8 @@ async function onlySession(db: SessionDb) {
   return session;
 }
 
-describe("what Agno wrote", () => {
-  test.each(["agno-2-agent", "agno-3"])("an agent goes on with %s", async (name) => {
+describe("sessions that Agno wrote", () => {
+  test.each(["agno-2-agent", "agno-3"])("an agent continues %s", async (name) => {
     await using db = sample(name);
     const { sessionId, agentId, userId, runs } = await onlySession(db);
     const model = scriptedModel(() => "From TypeScript");
@@ -43,7 +43,7 @@ describe("what Agno wrote", () => {
     expect(after?.runs.at(-1)).toMatchObject({ content: "From TypeScript", status: "COMPLETED" });
   });
 
-  test("a team and a workflow go on", async () => {
+  test("a team and a workflow continue them", async () => {
     await using teams = sample("agno-2-team");
     const team = await onlySession(teams);
     const model = scriptedModel(() => "From TypeScript");
@@ -107,8 +107,8 @@ function expectReadable(run: JsonObject): void {
   }
 }
 
-describe("what is written", () => {
-  test("is what Agno reads, as the golden files have it", async () => {
+describe("stored rows", () => {
+  test("match the golden files that Agno reads", async () => {
     const file = join(folder, "written.db");
     await using db = new SqliteSessionDb({ file });
     const look = tool({
@@ -160,7 +160,7 @@ describe("what is written", () => {
     await expect(normal({ sessions, runs })).toMatchFileSnapshot("golden/written.json");
   });
 
-  test("round-trips through the store in memory alike", async () => {
+  test("round-trip through the in-memory store", async () => {
     const db = new InMemorySessionDb();
     await new Agent({ id: "agent", model: scriptedModel(["Hi"]), db }).run("Hi", { sessionId: "s" });
     const session = await db.getSession({ sessionId: "s" });

@@ -45,54 +45,50 @@ describe.each([
   ["agent", fc.record(agentFields, { requiredKeys: [] }), Object.keys(agentFields)],
   ["team", fc.record(teamFields, { requiredKeys: [] }), Object.keys(teamFields)],
 ] as const)("a paused run: %s", (kind, given, kept) => {
-  test.each(outcomes)(
-    "keeps what others wrote in it, whatever comes: %o → %s",
-    { timeout: 30_000 },
-    async (answer, status) => {
-      await fc.assert(
-        fc.asyncProperty(given, list(text), async (fields, toolNames) => {
-          const db = new InMemorySessionDb();
-          const component = componentOf(kind, { db, answers: [asks("c1"), answer] });
-          const { runId } = await component.run("Pay", { sessionId: "s", userId: "ada" });
-          const written = await db.updateRun({ runId }, (run) => {
-            const paused = run as AgentRun;
-            const tools = [...toolNames.map((toolName) => ({ toolName, result: "Earlier" })), ...(paused.tools ?? [])];
-            return { ...paused, ...(fields as Partial<AgentRun>), reasoningContent: "Earlier", tools };
-          });
-          const before = written as AgentRun;
+  test.each(outcomes)("keeps what others wrote in the run: %o → %s", { timeout: 30_000 }, async (answer, status) => {
+    await fc.assert(
+      fc.asyncProperty(given, list(text), async (fields, toolNames) => {
+        const db = new InMemorySessionDb();
+        const component = componentOf(kind, { db, answers: [asks("c1"), answer] });
+        const { runId } = await component.run("Pay", { sessionId: "s", userId: "ada" });
+        const written = await db.updateRun({ runId }, (run) => {
+          const paused = run as AgentRun;
+          const tools = [...toolNames.map((toolName) => ({ toolName, result: "Earlier" })), ...(paused.tools ?? [])];
+          return { ...paused, ...(fields as Partial<AgentRun>), reasoningContent: "Earlier", tools };
+        });
+        const before = written as AgentRun;
 
-          const controller = new AbortController();
-          const options = { runId, sessionId: "s", userId: "ada", approvals, signal: controller.signal };
-          aborting.add(() => status === "CANCELLED" && controller.abort(new Error("aborted")));
-          const ended = await component.continueRun(options).then(
-            ({ status: reached }) => reached,
-            () => status,
-          );
-          aborting.clear();
-          expect(ended).toBe(status);
+        const controller = new AbortController();
+        const options = { runId, sessionId: "s", userId: "ada", approvals, signal: controller.signal };
+        aborting.add(() => status === "CANCELLED" && controller.abort(new Error("aborted")));
+        const ended = await component.continueRun(options).then(
+          ({ status: reached }) => reached,
+          () => status,
+        );
+        aborting.clear();
+        expect(ended).toBe(status);
 
-          const after = (await db.getRun({ runId })) as AgentRun;
-          expect(after.status).toBe(status);
-          for (const key of kept as (keyof AgentRun)[]) {
-            expect({ [key]: after[key] }).toEqual({ [key]: before[key] });
-          }
-          expect(after.reasoningContent).toBe("Earlier");
-          expect(after.messages?.slice(0, before.messages?.length)).toEqual(before.messages);
-          expect(after.tools?.slice(0, toolNames.length)).toEqual(before.tools?.slice(0, toolNames.length));
-          // As Agno keeps them: what was decided, then what waits now.
-          expect(after.requirements).toMatchObject([
-            { confirmation: true, tool_execution: { tool_call_id: "c1", confirmed: true, result: "Paid" } },
-            ...(status === "PAUSED" ? [{ tool_execution: { tool_call_id: "c2" } }] : []),
-          ]);
-        }),
-        { numRuns: 25 },
-      );
-    },
-  );
+        const after = (await db.getRun({ runId })) as AgentRun;
+        expect(after.status).toBe(status);
+        for (const key of kept as (keyof AgentRun)[]) {
+          expect({ [key]: after[key] }).toEqual({ [key]: before[key] });
+        }
+        expect(after.reasoningContent).toBe("Earlier");
+        expect(after.messages?.slice(0, before.messages?.length)).toEqual(before.messages);
+        expect(after.tools?.slice(0, toolNames.length)).toEqual(before.tools?.slice(0, toolNames.length));
+        // As Agno keeps them: what was decided, then what waits now.
+        expect(after.requirements).toMatchObject([
+          { confirmation: true, tool_execution: { tool_call_id: "c1", confirmed: true, result: "Paid" } },
+          ...(status === "PAUSED" ? [{ tool_execution: { tool_call_id: "c2" } }] : []),
+        ]);
+      }),
+      { numRuns: 25 },
+    );
+  });
 });
 
 describe("a paused run", () => {
-  test("is kept with what was decided and done, as ERROR, when what became of it is too large, and goes on then", async () => {
+  test("is stored as ERROR with its decisions and results when its outcome is too large, and can be continued", async () => {
     const db = new InMemorySessionDb({ maxPayloadBytes: 20_000 });
     const agent = componentOf("agent", { db, answers: [asks("c1"), "x".repeat(30_000)] });
     const { runId } = await agent.run("Pay", { sessionId: "s" });
@@ -112,7 +108,7 @@ describe("a paused run", () => {
     expect(await again.continueRun({ runId, sessionId: "s", approvals: [] })).toMatchObject({ text: "Done." });
   });
 
-  test("goes on in one of many calls at once, and each of them writes at most once before the model", async () => {
+  test("is continued by one of many concurrent calls, each of which writes at most once before the model is asked", async () => {
     const { db, calls } = watched(new InMemorySessionDb());
     let payments = 0;
     const tools = { pay: { ...pay, execute: () => `Paid ${(payments += 1)}` } };
@@ -133,7 +129,7 @@ describe("a paused run", () => {
   });
 
   test.each(["agent", "team"] as const)(
-    "keeps all it had when its process dies as it goes on: %s",
+    "keeps everything when the process that continues it dies: %s",
     { timeout: 30_000 },
     async (kind) => {
       const fields = kind === "agent" ? fc.record(agentFields) : fc.record(teamFields);
@@ -169,7 +165,7 @@ describe("a paused run", () => {
     },
   );
 
-  test("of a member is not the team's to go on with", async () => {
+  test("of a member cannot be continued by the team", async () => {
     const db = new InMemorySessionDb();
     const session = { sessionType: "team", sessionId: "s", teamId: "one" } as const;
     const run = { runType: "agent", runId: "r", agentId: "member", status: "PAUSED", parentRunId: "p" } as const;
@@ -182,7 +178,7 @@ describe("a paused run", () => {
     expect(await db.getRun({ runId: "r" })).toMatchObject(run);
   });
 
-  test("with a copy of the history keeps that copy once", async () => {
+  test("keeps a copy of the history only once", async () => {
     const db = new InMemorySessionDb();
     const model = scriptedModel(["Hello", asks("c1"), "Done."]);
     const agent = new Agent({ model, db, tools: { pay }, sessionId: "s", storeHistoryMessages: true });

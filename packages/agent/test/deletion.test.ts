@@ -34,8 +34,8 @@ function meddler(
   return new Team({ ...options, model: delegates, members: [new Agent({ id: "member", model })] });
 }
 
-describe.each(["agent", "team", "workflow"] as const)("a session that is deleted during a run: %s", (kind) => {
-  test.each([true, false])("stays deleted (the run begins it: %s)", async (isNew) => {
+describe.each(["agent", "team", "workflow"] as const)("a session deleted during a run: %s", (kind) => {
+  test.each([true, false])("stays deleted (created by the run: %s)", async (isNew) => {
     const db = new InMemorySessionDb();
     if (!isNew) {
       await meddler(kind, { db }, async () => {}).run("Hi", ada);
@@ -58,7 +58,7 @@ describe.each(["agent", "team", "workflow"] as const)("a session that is deleted
     expect(await db.getSession({ sessionId: "s" })).toBeNull();
   });
 
-  test("and begun again by another run does not get the late answer", async () => {
+  test("does not get the late answer after another run recreated it", async () => {
     const db = new InMemorySessionDb();
     const again = meddler(kind, { db }, async () => {});
     const component = meddler(kind, { db }, async () => {
@@ -72,8 +72,8 @@ describe.each(["agent", "team", "workflow"] as const)("a session that is deleted
   });
 });
 
-describe("a run that is deleted while it is under way", () => {
-  test.each(["agent", "team", "workflow"] as const)("stays deleted, and its session stays: %s", async (kind) => {
+describe("a run deleted while it is under way", () => {
+  test.each(["agent", "team", "workflow"] as const)("stays deleted, and its session is kept: %s", async (kind) => {
     const db = new InMemorySessionDb();
     await meddler(kind, { db }, async () => {}).run("First", ada);
     const component = meddler(kind, { db }, async () => {
@@ -86,8 +86,8 @@ describe("a run that is deleted while it is under way", () => {
   });
 });
 
-describe("a session that is deleted", () => {
-  test("before the first row of a run is not begun again by it", async () => {
+describe("a deleted session", () => {
+  test("is not recreated by a run that has not written its first row", async () => {
     const db = new InMemorySessionDb();
     await new Agent({ model: scriptedModel(["Hello"]), db }).run("Hi", ada);
     // Instructions are made after the session was read, and before anything is written.
@@ -99,7 +99,7 @@ describe("a session that is deleted", () => {
     expect(await db.getSession({ sessionId: "s" })).toBeNull();
   });
 
-  test("before a paused run goes on is not begun again by it, and no tool runs", async () => {
+  test("is not recreated by continuing a paused run, and no tool runs", async () => {
     const db = new InMemorySessionDb();
     let paid = 0;
     const execute = (): number => (paid += 1);
@@ -118,7 +118,7 @@ describe("a session that is deleted", () => {
   });
 });
 
-describe("a session that is new", () => {
+describe("a new session", () => {
   test("is stored by the last row when the first could not be written", async () => {
     const { db, calls, failing } = watched(new InMemorySessionDb());
     failing.add("upsertRun");

@@ -37,7 +37,7 @@ describe("a large image is encoded once", () => {
     expect(run).toMatchObject({ input: { images: [stored] }, messages: [{ images: [stored] }, { content: "A cat" }] });
   });
 
-  test("as a part of the history that is copied", async () => {
+  test("as part of the copied history", async () => {
     const model = scriptedModel(["A cat", "Sure"]);
     const agent = new Agent({ model, db: new InMemorySessionDb(), sessionId: "s", storeHistoryMessages: true });
     await agent.run(ask);

@@ -76,24 +76,28 @@ async function shownTo(
 }
 
 describe.each(["agent", "team"] as const)("runs of other users in an owner's session: %s", (kind) => {
-  test("are not shown to the owner's model, whoever owned it before, in any window", { timeout: 60_000 }, async () => {
-    const reassigned = fc
-      .tuple(runsOnly, fc.boolean(), runsOnly)
-      .map(([before, isReassigned, after]) => [...before, ...(isReassigned ? [{ owner: "carol" }] : []), ...after]);
-    await fc.assert(
-      fc.asyncProperty(reassigned, fc.integer({ min: 1, max: 12 }), async (events, numHistoryRuns) => {
-        const { db, owner, runs } = await told(events, kind);
-        // A turn reads three runs at least.
-        const read = runs.slice(-Math.max(numHistoryRuns, 3));
-        const own = read.filter(({ isForeign }) => !isForeign).map(({ text }) => text);
-        expect(await shownTo(db, { owner, kind, numHistoryRuns })).toEqual(own.slice(-numHistoryRuns));
-        expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(runs.length + 1);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  test(
+    "are not shown to the owner's model, whoever the previous owners were and however long the history",
+    { timeout: 60_000 },
+    async () => {
+      const reassigned = fc
+        .tuple(runsOnly, fc.boolean(), runsOnly)
+        .map(([before, isReassigned, after]) => [...before, ...(isReassigned ? [{ owner: "carol" }] : []), ...after]);
+      await fc.assert(
+        fc.asyncProperty(reassigned, fc.integer({ min: 1, max: 12 }), async (events, numHistoryRuns) => {
+          const { db, owner, runs } = await told(events, kind);
+          // A turn reads three runs at least.
+          const read = runs.slice(-Math.max(numHistoryRuns, 3));
+          const own = read.filter(({ isForeign }) => !isForeign).map(({ text }) => text);
+          expect(await shownTo(db, { owner, kind, numHistoryRuns })).toEqual(own.slice(-numHistoryRuns));
+          expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(runs.length + 1);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 
-  test("are hidden also where the owner changed more than once", { timeout: 60_000 }, async () => {
+  test("are hidden even if the owner changed more than once", { timeout: 60_000 }, async () => {
     const events = fc.array(anyEvent(["ada", "carol", "eve"]), { maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(events, fc.integer({ min: 1, max: 12 }), async (given, numHistoryRuns) => {
@@ -106,7 +110,7 @@ describe.each(["agent", "team"] as const)("runs of other users in an owner's ses
     );
   });
 
-  test("are part of a shared session, and those that name nobody of any", async () => {
+  test("are shown in a shared session; runs without a user are shown in any session", async () => {
     const { db } = await told([{ foreign: "bob" }], kind);
     expect(await shownTo(db, { owner: "ada", kind, access: "shared" })).toEqual(["ada 0", "bob 1"]);
     const unowned = new InMemorySessionDb();
@@ -118,7 +122,7 @@ describe.each(["agent", "team"] as const)("runs of other users in an owner's ses
 });
 
 // Agno numbers each run of a stranger 0, as the first of a session that it does not see: beside the owner's first run.
-describe("a foreign run that stands before the owner's first", () => {
+describe("a foreign run before the owner's first", () => {
   const orders = fc.record({
     strangers: fc.array(fc.nat(2), { minLength: 1, maxLength: 4 }),
     place: fc.nat(4),
@@ -126,7 +130,7 @@ describe("a foreign run that stands before the owner's first", () => {
     numHistoryRuns: fc.integer({ min: 1, max: 8 }),
   });
 
-  test("is not shown, of whatever second it is", { timeout: 60_000 }, async () => {
+  test("is not shown, whenever it was created", { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(orders, async ({ strangers, place, isReassigned, numHistoryRuns }) => {
         const runOf = (userId: string, name: string, after: number): AgentRun => ({
@@ -154,7 +158,7 @@ describe("a foreign run that stands before the owner's first", () => {
     );
   });
 
-  test("is not the old owner's to write once the session is another's", async () => {
+  test("is not shown if the old owner wrote it after the session changed hands", async () => {
     const { db } = await told([{ owner: "carol" }, "own", "own"]);
     const late = { runType: "agent", runId: "late", userId: "ada", createdAt: start + 9 } as const;
     const session = await db.getSession({ sessionId: "s" });
@@ -171,7 +175,7 @@ describe("a foreign run that stands before the owner's first", () => {
   });
 });
 
-test("the rule costs no statement in a session of one user, or with foreign runs after the owner's", async () => {
+test("hiding foreign runs costs no statement in a session of one user, or if they follow the owner's", async () => {
   for (const events of [
     ["own", "own"],
     [{ foreign: "bob" }, "own"],
@@ -182,7 +186,7 @@ test("the rule costs no statement in a session of one user, or with foreign runs
   }
 });
 
-describe("a foreign run is not told", () => {
+describe("a foreign run is not revealed", () => {
   const call = (name: string, input: object = {}): Answer => ({ calls: [{ name, input }] });
   const tools = { readChatHistory: true, readToolCallHistory: true, searchPastSessions: true };
 
@@ -223,7 +227,7 @@ describe("a foreign run is not told", () => {
     expect(said).not.toContain("bob");
   });
 
-  test("to members, as the team's history or as their own", async () => {
+  test("to members, as the team's history or their own", async () => {
     const { db } = await told([{ foreign: "bob" }], "team");
     const session = { sessionType: "team", sessionId: "s", teamId: "one", userId: "ada" } as const;
     for (const [runId, userId] of [
@@ -284,7 +288,7 @@ describe("a foreign run is not told", () => {
     expect(history).not.toContain("bob");
   });
 
-  test("by going on with it after its pause", async () => {
+  test("by continuing it after its pause", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     const session = { sessionType: "agent", sessionId: "s", agentId: "one", userId: "ada" } as const;
     const paused = { runType: "agent", status: "PAUSED", messages: [{ role: "user", content: "Pay" }] } as const;

@@ -30,7 +30,7 @@ const weather = tool({
   execute: ({ city }) => ({ city, weather: "rain" }),
 });
 
-test.each(["run", "stream"] as const)("a %s with tools, and the history of the next one", async (how) => {
+test.each(["run", "stream"] as const)("a %s uses tools, and the next one sees its history", async (how) => {
   await using context = await setup(
     [{ calls: [{ name: "weather", input: { city: "Rome" } }] }, { text: "Rain.", chunks: 3 }, { text: "Yes." }],
     {
@@ -58,7 +58,7 @@ test.each(["run", "stream"] as const)("a %s with tools, and the history of the n
   ]);
 });
 
-test.each([400, 401, 429, 500])("an error %i of the model's server", async (status) => {
+test.each([400, 401, 429, 500])("reports an error %i of the model's server", async (status) => {
   await using context = await setup([
     { status, message: "not today" },
     { status, message: "not today" },
@@ -71,7 +71,7 @@ test.each([400, 401, 429, 500])("an error %i of the model's server", async (stat
   expect((await stored())?.map(([each]) => each)).toEqual(["ERROR", "ERROR", "COMPLETED"]);
 });
 
-test("a connection that is cut in the middle of an answer", async () => {
+test("reports a connection cut in the middle of an answer", async () => {
   await using context = await setup([
     { text: "one two three four", chunks: 4, cutAfter: 2, chunkDelay: 20 },
     { text: "x", cutAfter: 0 },
@@ -88,7 +88,7 @@ test("a connection that is cut in the middle of an answer", async () => {
   expect(server.requests[2]?.messages).toEqual([{ role: "user", content: "Hi" }]);
 });
 
-test("a slow answer that is aborted, and one that never comes", async () => {
+test("aborts a slow answer, and one that never comes", async () => {
   await using context = await setup([{ text: "word ".repeat(100), chunks: 100, chunkDelay: 20 }, { silent: true }]);
   const { agent, stored } = context;
   const controller = new AbortController();
@@ -102,7 +102,7 @@ test("a slow answer that is aborted, and one that never comes", async () => {
   expect((await stored())?.map(([status]) => status)).toEqual(["CANCELLED", "CANCELLED"]);
 });
 
-test("structured answers, and a summary", async () => {
+test("returns a structured answer and makes a summary", async () => {
   const schema = jsonSchema<{ city: string }>({
     type: "object",
     properties: { city: { type: "string" } },

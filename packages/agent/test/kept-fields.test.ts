@@ -151,10 +151,10 @@ const numRuns = 4;
 describe.each(Object.keys(stores))("in %s", (store) => {
   const open = stores[store] as () => SessionDb;
 
-  describe.each(kinds)("a session of a kind: %s", (kind) => {
+  describe.each(kinds)("a session of kind %s", (kind) => {
     const names = Object.keys(writers).filter((name) => writers[name]?.kinds?.includes(kind) !== false);
 
-    test.each(names)("keeps all that it does not write itself: %s", { timeout: 30_000 }, async (name) => {
+    test.each(names)("keeps every field that we do not write: %s", { timeout: 30_000 }, async (name) => {
       const { owns, write } = writers[name] as Writer;
       await fc.assert(
         fc.asyncProperty(sessionOf(kind), async (session) => {
@@ -168,7 +168,7 @@ describe.each(Object.keys(stores))("in %s", (store) => {
       );
     });
 
-    test("is copied whole by a fork", { timeout: 30_000 }, async () => {
+    test("is copied completely by a fork", { timeout: 30_000 }, async () => {
       await fc.assert(
         fc.asyncProperty(sessionOf(kind), async (session) => {
           await using db = open();

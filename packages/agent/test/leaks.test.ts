@@ -30,25 +30,28 @@ async function filled(kind: "agent" | "team"): Promise<InMemorySessionDb> {
 
 const contentOf = async (db: SessionDb): Promise<string> => JSON.stringify(await db.getSession({ sessionId: "s" }));
 
-describe("a session that could not be read at first", () => {
-  test.each(["get_chat_history", "get_tool_call_history"])("is not read by %s of another user's run", async (name) => {
-    const stored = await filled("agent");
-    const before = await contentOf(stored);
-    const { db, failing } = watched(stored);
-    failing.add("getSession");
-    failing.add("upsertRun");
-    const model = scriptedModel((_call, index) => {
-      failing.delete("getSession");
-      return index === 0 ? { calls: [{ name }] } : "Done";
-    });
-    const options = { id: "one", db, model, readChatHistory: true, readToolCallHistory: true } as const;
-    const result = await new Agent({ ...options, onStorageError: "continue" }).run("Hi", eve);
-    expect(model.prompts).toHaveLength(2);
-    expect(JSON.stringify([model.prompts, result])).not.toContain(secret);
-    expect(await contentOf(stored)).toBe(before);
-  });
+describe("a session whose first read failed", () => {
+  test.each(["get_chat_history", "get_tool_call_history"])(
+    "is not readable by %s in another user's run",
+    async (name) => {
+      const stored = await filled("agent");
+      const before = await contentOf(stored);
+      const { db, failing } = watched(stored);
+      failing.add("getSession");
+      failing.add("upsertRun");
+      const model = scriptedModel((_call, index) => {
+        failing.delete("getSession");
+        return index === 0 ? { calls: [{ name }] } : "Done";
+      });
+      const options = { id: "one", db, model, readChatHistory: true, readToolCallHistory: true } as const;
+      const result = await new Agent({ ...options, onStorageError: "continue" }).run("Hi", eve);
+      expect(model.prompts).toHaveLength(2);
+      expect(JSON.stringify([model.prompts, result])).not.toContain(secret);
+      expect(await contentOf(stored)).toBe(before);
+    },
+  );
 
-  test("is not summed up in another user's run", async () => {
+  test("is not summarised in another user's run", async () => {
     const stored = await filled("agent");
     const before = await contentOf(stored);
     const { db, failing } = watched(stored);
@@ -64,7 +67,7 @@ describe("a session that could not be read at first", () => {
     expect(await contentOf(stored)).toBe(before);
   });
 
-  test("is no history of the members of another user's run", async () => {
+  test("is not in the history of members in another user's run", async () => {
     const stored = await filled("team");
     const before = await contentOf(stored);
     const { db, failing } = watched(stored);
@@ -90,9 +93,9 @@ describe("a session that could not be read at first", () => {
   });
 });
 
-describe("the store of a member", () => {
+describe("a member's store", () => {
   // Session ids are the team's: in another store they may be anybody's.
-  test.each(["owner", "shared"] as const)("is not read for a session of another user there: %s", async (access) => {
+  test.each(["owner", "shared"] as const)("is not read for another user's session: %s", async (access) => {
     const stored = await filled("agent");
     const memberModel = scriptedModel([{ calls: [{ name: "get_chat_history" }] }, "Done"]);
     const member = new Agent({ id: "one", db: stored, model: memberModel, readChatHistory: true });
@@ -108,16 +111,19 @@ describe("the store of a member", () => {
 });
 
 describe("the kind of another user's session", () => {
-  test.each<SessionAccess>(["owner", "shared"])("is not told to who may not write to it: %s", async (access) => {
-    const db = await filled("agent");
-    const team = new Team({
-      id: "two",
-      db,
-      model: scriptedModel([]),
-      members: [new Agent({ model: scriptedModel([]) })],
-      access,
-    });
-    const code = access === "owner" ? "SESSION_OWNERSHIP" : "SESSION_TYPE_MISMATCH";
-    await expect(team.run("Hi", eve)).rejects.toMatchObject({ code });
-  });
+  test.each<SessionAccess>(["owner", "shared"])(
+    "is not revealed to users who may not write to it: %s",
+    async (access) => {
+      const db = await filled("agent");
+      const team = new Team({
+        id: "two",
+        db,
+        model: scriptedModel([]),
+        members: [new Agent({ model: scriptedModel([]) })],
+        access,
+      });
+      const code = access === "owner" ? "SESSION_OWNERSHIP" : "SESSION_TYPE_MISMATCH";
+      await expect(team.run("Hi", eve)).rejects.toMatchObject({ code });
+    },
+  );
 });

@@ -116,7 +116,7 @@ function plain(messages: readonly ModelMessage[]): unknown[] {
 }
 
 describe("messages", () => {
-  test("come back from the store as they were", () => {
+  test("round-trip through the store", () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 5 }), (messages) => {
         expect(plain(toModelMessages(throughStore(messages)))).toEqual(plain(merged(messages)));
@@ -171,7 +171,7 @@ describe("messages", () => {
     expect(stored[0]?.providerData).toBeUndefined();
   });
 
-  test("of any content that a database may hold are read", () => {
+  test("are read whatever content the database holds", () => {
     const anything = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<never>;
     const odd = fc.record(
       {
@@ -217,7 +217,7 @@ describe("history", () => {
     fc.record({ role: fc.constant("system"), content: text }),
   );
 
-  test("is always what a model accepts, within its limits", () => {
+  test("is always acceptable to a model, and within its limits", () => {
     fc.assert(
       fc.property(
         fc.array(storedMessage, { maxLength: 14 }),
@@ -253,7 +253,7 @@ describe("history", () => {
     );
   });
 
-  test("leaves out runs without an answer, members' runs, and what was copied", () => {
+  test("leaves out runs without an answer, members' runs and copies", () => {
     const messages = [{ role: "user", content: "x" }];
     const run = { runType: "agent" as const, runId: "r", status: "COMPLETED", messages };
     expect(historyMessages([run])).toHaveLength(1);

@@ -326,11 +326,11 @@ const misspelt = (name: string): string[] =>
 describe.each(Object.entries(calls))("%s", (_name, called) => {
   const { kinds, right: given, needed = [], lost: notUndefined = [] } = called;
 
-  test("takes what is right", async () => {
+  test("accepts valid options", async () => {
     expect(await refused(called, given)).toBe(right);
   });
 
-  test.each(Object.keys(kinds))("takes as %s what it may be, and refuses anything else by its name", async (option) => {
+  test.each(Object.keys(kinds))("accepts valid values of %s, and names it when refusing others", async (option) => {
     const found = new Map<unknown, unknown>();
     const expected = new Map<unknown, unknown>();
     for (const value of values) {
@@ -343,15 +343,18 @@ describe.each(Object.entries(calls))("%s", (_name, called) => {
     expect(found).toEqual(expected);
   });
 
-  test.each(Object.keys(kinds))("takes %s as left out, unless that means something", async (option) => {
-    const { [option]: _left, ...rest } = given;
-    expect(await refused(called, { ...rest, [option]: undefined })).toBe(
-      needed.includes(option) || notUndefined.includes(option) ? option : right,
-    );
-    expect(await refused(called, rest)).toBe(needed.includes(option) ? option : right);
-  });
+  test.each(Object.keys(kinds))(
+    "treats an undefined %s as omitted, unless that would change its meaning",
+    async (option) => {
+      const { [option]: _left, ...rest } = given;
+      expect(await refused(called, { ...rest, [option]: undefined })).toBe(
+        needed.includes(option) || notUndefined.includes(option) ? option : right,
+      );
+      expect(await refused(called, rest)).toBe(needed.includes(option) ? option : right);
+    },
+  );
 
-  test("refuses options of unknown names", async () => {
+  test("refuses unknown options", async () => {
     for (const other of Object.keys(kinds)
       .flatMap(misspelt)
       .filter((name) => !(name in kinds))) {
@@ -359,12 +362,12 @@ describe.each(Object.entries(calls))("%s", (_name, called) => {
     }
   });
 
-  test.each([null, 1, "options", []])("refuses %o in place of options", async (options) => {
+  test.each([null, 1, "options", []])("refuses %o instead of options", async (options) => {
     expect(await refused(called, options as never)).toBe("options");
   });
 });
 
-test("the tables of this test have each option", () => {
+test("the tables of this test list every option", () => {
   const names = (table: object): string[] => Object.keys(table).toSorted();
   expect(names(conversation)).toEqual(names(modelComponentReaders));
   expect(names(delegation)).toEqual(names(delegationReaders));
@@ -374,7 +377,7 @@ test("the tables of this test have each option", () => {
 
 describe("the settings of the AI SDK", () => {
   test.each(["model", "tools", "system", "prompt", "messages", "abortSignal", "experimental_context", "onStepFinish"])(
-    "do not say %s",
+    "cannot include %s",
     (name) => {
       const generation = { [name]: () => {} } as object;
       expect(() => new Agent({ model, generation })).toThrow(
@@ -383,7 +386,7 @@ describe("the settings of the AI SDK", () => {
     },
   );
 
-  test("given as undefined leave the defaults", async () => {
+  test("keep their defaults when undefined", async () => {
     const look = tool({ inputSchema: jsonSchema<object>({ type: "object" }), execute: () => "found" });
     const calling = scriptedModel([{ calls: [{ name: "look" }] }, "Found"]);
     const generation = { stopWhen: undefined } as object;
@@ -402,7 +405,7 @@ describe("the decisions of continueRun", () => {
     ["no decision", [{ toolCallId: "c1" }], "approvals[0].approved"],
     ["no call", [{ approved: true }], "approvals[0].toolCallId"],
     ["another name", [{ ...decision, confirmed: true }], "approvals[0].confirmed"],
-    ["a reason that is no text", [{ ...decision, reason: 1 }], "approvals[0].reason"],
+    ["a reason that is not text", [{ ...decision, reason: 1 }], "approvals[0].reason"],
     ["nothing", [null], "approvals[0]"],
     ["two decisions about one call", [decision, { ...decision, approved: false }], "approvals"],
   ])("are refused when there is %s", async (_name, approvals, argument) => {
@@ -420,7 +423,7 @@ describe("the decisions of continueRun", () => {
   });
 });
 
-test("a store that got lost on the way is not none", () => {
+test("refuses an undefined db rather than running without storage", () => {
   const options = { id: "a", model, db: undefined } as unknown as ConstructorParameters<typeof Agent>[0];
   expect(() => new Agent(options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "db" }));
   expect(() => new Agent({ id: "a", model, ownStorage: true })).toThrow(

@@ -119,22 +119,25 @@ const ranHere = (tools: readonly ToolExecution[]) =>
       input: requiresUserInput === true ? { what: "tea" } : toolArgs,
     }));
 
-describe.each(ours)("a pause that Agno made: %s", (pause) => {
-  test.each([true, false])("goes on when all is approved; our tool waits for approval: %s", async (needsApproval) => {
-    using paused = await pausedDatabase(pause);
-    const waiting = await waitingIn(paused);
-    const { error, ran, run, prompts } = await goOn(paused, approve(waiting), { needsApproval });
-    expect(error).toBeNull();
-    expect(ran).toEqual(ranHere(waiting));
-    expect(run).toMatchObject({ status: "COMPLETED", content: "Done." });
-    expectDecided(run, waiting, true);
-    const told = JSON.stringify(prompts);
-    expect(waiting.every(({ toolCallId }) => told.includes(`"toolCallId":"${toolCallId}"`))).toBe(true);
-    const again = await goOn(paused, approve(waiting));
-    expect(again).toMatchObject({ error: { code: "INVALID_ARGUMENT", argument: "runId" }, ran: [] });
-  });
+describe.each(ours)("a run that Agno paused: %s", (pause) => {
+  test.each([true, false])(
+    "continues when everything is approved; our tool waits for approval: %s",
+    async (needsApproval) => {
+      using paused = await pausedDatabase(pause);
+      const waiting = await waitingIn(paused);
+      const { error, ran, run, prompts } = await goOn(paused, approve(waiting), { needsApproval });
+      expect(error).toBeNull();
+      expect(ran).toEqual(ranHere(waiting));
+      expect(run).toMatchObject({ status: "COMPLETED", content: "Done." });
+      expectDecided(run, waiting, true);
+      const told = JSON.stringify(prompts);
+      expect(waiting.every(({ toolCallId }) => told.includes(`"toolCallId":"${toolCallId}"`))).toBe(true);
+      const again = await goOn(paused, approve(waiting));
+      expect(again).toMatchObject({ error: { code: "INVALID_ARGUMENT", argument: "runId" }, ran: [] });
+    },
+  );
 
-  test("goes on when all is rejected, with no tool run", async () => {
+  test("continues when everything is rejected, and runs no tool", async () => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const { error, ran, run, prompts } = await goOn(paused, reject(waiting));
@@ -145,7 +148,7 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
     expect(JSON.stringify(prompts)).toContain("Not now");
   });
 
-  test("goes on in one of several calls at once", async () => {
+  test("is continued by one of several concurrent calls", async () => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const ran: Ran = [];
@@ -154,7 +157,7 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
     expect(ran).toEqual(ranHere(waiting));
   });
 
-  test("is left as it was by decisions that do not fit", async () => {
+  test("is unchanged after decisions that do not fit", async () => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const all = approve(waiting);
@@ -183,7 +186,7 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
     }
   });
 
-  test("is left as it was by what fails before a tool ran", async () => {
+  test("is unchanged after a failure before any tool ran", async () => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const before = paused.stored();
@@ -212,7 +215,7 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
   });
 
   test.each([approve, reject])(
-    "keeps what was decided and done when the model fails, and goes on then: %o",
+    "keeps decisions and results when the model fails, and can be continued: %o",
     async (decide) => {
       using paused = await pausedDatabase(pause);
       const waiting = await waitingIn(paused);
@@ -233,7 +236,7 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
     },
   );
 
-  test("keeps what was done when the user leaves while the model answers", async () => {
+  test("keeps the results when the user leaves while the model answers", async () => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const controller = new AbortController();
@@ -255,7 +258,7 @@ describe.each(ours)("a pause that Agno made: %s", (pause) => {
 
 // Each waits until the run is stale.
 test.concurrent.each(ours)(
-  "what was done before the process died is kept where the model had not answered: %s",
+  "keeps the results when the process dies before the model answers: %s",
   { timeout: 60_000 },
   async (pause) => {
     using paused = await pausedDatabase(pause);
@@ -291,8 +294,8 @@ test.concurrent.each(ours)(
   },
 );
 
-describe.each(ours.filter((pause) => !pause.endsWith("external execution")))("a pause that Agno made: %s", (pause) => {
-  test("is put back when the AI SDK refuses it, which has not signed it", async () => {
+describe.each(ours.filter((pause) => !pause.endsWith("external execution")))("a run that Agno paused: %s", (pause) => {
+  test("is restored when the AI SDK refuses it because it did not sign it", async () => {
     using paused = await pausedDatabase(pause);
     const before = paused.stored();
     const generation = { experimental_toolApprovalSecret: "secret" };
@@ -305,7 +308,7 @@ describe.each(ours.filter((pause) => !pause.endsWith("external execution")))("a 
     expect(comparable(paused.stored())).toEqual(comparable(before));
   });
 
-  test("runs no tool twice when the user leaves while it runs, and says so to the model", async () => {
+  test("runs no tool twice when the user leaves while it runs, and tells the model", async () => {
     using paused = await pausedDatabase(pause);
     const waiting = await waitingIn(paused);
     const ran: Ran = [];
@@ -351,8 +354,8 @@ describe.each(ours.filter((pause) => !pause.endsWith("external execution")))("a 
   });
 });
 
-describe.each(agnosAlone)("a pause that only Agno can end: %s", (pause) => {
-  test.each([approve, reject, () => []])("is refused, and left as it was: %o", async (decide) => {
+describe.each(agnosAlone)("a run that only Agno can continue: %s", (pause) => {
+  test.each([approve, reject, () => []])("is refused, and left unchanged: %o", async (decide) => {
     using paused = await pausedDatabase(pause);
     const before = paused.stored();
     const { error, ran } = await goOn(paused, decide(await waitingIn(paused)));
@@ -361,7 +364,7 @@ describe.each(agnosAlone)("a pause that only Agno can end: %s", (pause) => {
     expect(paused.stored()).toEqual(before);
   });
 
-  test("is left as it was by a turn of ours in the same session, and by the id of a member's run", async () => {
+  test("is unchanged after our turn in the same session, and after a continueRun with a member's run id", async () => {
     using paused = await pausedDatabase(pause);
     const before = paused.stored();
     await using db = paused.open();
@@ -378,8 +381,8 @@ describe.each(agnosAlone)("a pause that only Agno can end: %s", (pause) => {
   });
 });
 
-describe.each(workflows)("a pause that only Agno can end: %s", (pause) => {
-  test("is left as it was by a run of ours in the same session, and no agent goes on with it", async () => {
+describe.each(workflows)("a run that only Agno can continue: %s", (pause) => {
+  test("is unchanged after our run in the same session, and no agent continues it", async () => {
     using paused = await pausedDatabase(pause);
     const before = paused.stored();
     await using db = paused.open();

@@ -29,7 +29,7 @@ describe("printResponse", () => {
     expect((await agent.getSession())?.runs).toMatchObject([{ runId: result.runId, content: "It is tea." }]);
   });
 
-  test("ends the line of an answer that breaks off, and rejects", async () => {
+  test("ends the line when an answer breaks off, and rejects", async () => {
     const controller = new AbortController();
     const agent = agentOf([{ stuckAfter: "It is" }]);
     output.mockImplementation(() => {
@@ -46,7 +46,7 @@ describe("printResponse", () => {
     expect((await agent.getSession())?.runs).toMatchObject([{ status: "CANCELLED", content: "It is" }]);
   });
 
-  test("writes nothing where there is no answer", async () => {
+  test("writes nothing when there is no answer", async () => {
     const agent = agentOf([new Error("out of order")]);
     await expect(agent.printResponse("What is it?")).rejects.toThrow("out of order");
     await expect(agent.printResponse("What is it?", { userId: "eve" })).rejects.toMatchObject({

@@ -45,7 +45,7 @@ test.skipIf(url === null)(
   },
 );
 
-test.skipIf(url === null)("agents with storage of their own have a schema each", { timeout: 60_000 }, async () => {
+test.skipIf(url === null)("agents with their own storage use separate schemas", { timeout: 60_000 }, async () => {
   const admin = new pg.Client({ connectionString: url ?? "" });
   await admin.connect();
   const ids = ["a", "b"].map((name) => `own-${name}-${randomBytes(4).toString("hex")}`);

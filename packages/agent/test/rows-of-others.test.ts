@@ -30,7 +30,7 @@ function componentOf(kind: SessionType, db: InMemorySessionDb) {
   return { model, run: () => component.run("Go on", { sessionId: "s", userId: "ada" }) };
 }
 
-describe.each(kinds)("a run that another program left: %s", (kind) => {
+describe.each(kinds)("a run left unfinished: %s", (kind) => {
   const conversation = kind === "workflow" ? {} : { messages: [user] };
   const left: Readonly<Record<string, Partial<Run>>> = {
     "in the background": { status: "RUNNING", ...conversation },
@@ -39,7 +39,7 @@ describe.each(kinds)("a run that another program left: %s", (kind) => {
     "with words of its own": { status: "RUNNING", extra: { worker: "w1" }, ...conversation },
     paused: { status: "PAUSED", ...conversation },
   };
-  test.each(Object.entries(left))("%s stays as it is", async (_name, fields) => {
+  test.each(Object.entries(left))("%s stays unchanged", async (_name, fields) => {
     const db = new InMemorySessionDb();
     await db.upsertRun({ session: sessionOf(kind), run: runOf(kind, fields) });
     const before = await db.getRun({ runId: "theirs" });
@@ -49,7 +49,7 @@ describe.each(kinds)("a run that another program left: %s", (kind) => {
     expect(await db.getRun({ runId: "theirs" })).toEqual(before);
   });
 
-  test("is not what our own dead process left, which is closed, and says nothing of us then", async () => {
+  test("is closed, and loses our mark, if our own process left it", async () => {
     const db = new InMemorySessionDb();
     const dead = componentOf(kind, db);
     const upsert = db.upsertRun.bind(db);
@@ -69,7 +69,7 @@ describe.each(kinds)("a run that another program left: %s", (kind) => {
   });
 });
 
-test.each(["agent", "team"] as const)("an introduction of Agno's is history: %s", async (kind) => {
+test.each(["agent", "team"] as const)("Agno's introduction is part of the history: %s", async (kind) => {
   const db = new InMemorySessionDb();
   const others: readonly Partial<Run>[] = [
     { status: "RUNNING", messages: [greeting], content: "Welcome!" },

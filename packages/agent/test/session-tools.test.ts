@@ -45,7 +45,7 @@ async function filled(): Promise<InMemorySessionDb> {
   return db;
 }
 
-test("the chat history can be read", async () => {
+test("a model can read the chat history", async () => {
   const { result } = await called(await filled(), call("get_chat_history"), { userId: "ada" });
   expect(result).toEqual([
     { role: "user", content: "From ada in now" },
@@ -53,7 +53,7 @@ test("the chat history can be read", async () => {
   ]);
 });
 
-test.each([0, -1, -7, 1.5])("a model that asks for %d turns is shown one", async (count) => {
+test.each([0, -1, -7, 1.5])("a model that asks for %d turns sees one", async (count) => {
   const db = await filled();
   await new Agent({ id: "agent", model: scriptedModel(["Later"]), db }).run("More", {
     sessionId: "now",
@@ -66,14 +66,14 @@ test.each([0, -1, -7, 1.5])("a model that asks for %d turns is shown one", async
   expect(past).toMatchObject([{ content: "From ada in past" }, {}]);
 });
 
-test("the calls of tools can be read", async () => {
+test("a model can read the tool calls", async () => {
   const db = new InMemorySessionDb();
   await called(db, call("get_chat_history"));
   const { result } = await called(db, call("get_tool_call_history"));
   expect(result).toMatchObject([{ function: { name: "get_chat_history" } }]);
 });
 
-test("past sessions are those of the user with this agent, but this one", async () => {
+test("past sessions are the user's others with this agent", async () => {
   const db = await filled();
   const { result } = await called(db, call("search_past_sessions"), { userId: "ada" });
   expect(result).toMatchObject([
@@ -87,7 +87,7 @@ test("past sessions are those of the user with this agent, but this one", async 
   }
 });
 
-test("past sessions are not offered without a user, nothing without storage, and no tool unasked", async () => {
+test("no past sessions are offered without a user, nothing without storage, and no tool unless enabled", async () => {
   const db = new InMemorySessionDb();
   const nobody = await called(db, call("get_chat_history"));
   expect(nobody.offered).toEqual(["get_chat_history", "get_tool_call_history"]);

@@ -21,7 +21,7 @@ describe("sessions of a user", () => {
     return agent;
   }
 
-  test("come at most 50 at a time, with a cursor for the rest", async () => {
+  test("are returned 50 at a time, with a cursor for the rest", async () => {
     const agent = await filled();
     const { sessions, nextCursor } = await agent.getUserSessions({ userId: "ada" });
     expect(sessions).toHaveLength(50);
@@ -55,29 +55,26 @@ describe("sessions of a user", () => {
 });
 
 describe("one session", () => {
-  test.each(["agent", "team", "workflow"] as const)(
-    "that an API made by its id alone becomes the %s's",
-    async (kind) => {
-      const db = new InMemorySessionDb();
-      await db.upsertSession({ sessionType: kind, sessionId: "s" });
-      const member = new Agent({ id: "member", model: ok() });
-      const component = {
-        agent: () => new Agent({ id: "one", model: ok(), db }),
-        team: () => new Team({ id: "one", model: ok(), db, members: [member] }),
-        workflow: () => new Workflow({ id: "one", db, steps: [() => "Ok"] }),
-      }[kind]();
-      await component.run("Hi", { sessionId: "s", userId: "ada" });
-      expect(await db.getSession({ sessionId: "s" })).toMatchObject({
-        userId: "ada",
-        componentId: "one",
-        [`${kind}Data`]: { [`${kind}_id`]: "one" },
-        runs: [{ status: "COMPLETED" }],
-      });
-      expect((await component.getUserSessions({ userId: "ada" })).sessions).toHaveLength(1);
-    },
-  );
+  test.each(["agent", "team", "workflow"] as const)("created with its id alone becomes the %s's", async (kind) => {
+    const db = new InMemorySessionDb();
+    await db.upsertSession({ sessionType: kind, sessionId: "s" });
+    const member = new Agent({ id: "member", model: ok() });
+    const component = {
+      agent: () => new Agent({ id: "one", model: ok(), db }),
+      team: () => new Team({ id: "one", model: ok(), db, members: [member] }),
+      workflow: () => new Workflow({ id: "one", db, steps: [() => "Ok"] }),
+    }[kind]();
+    await component.run("Hi", { sessionId: "s", userId: "ada" });
+    expect(await db.getSession({ sessionId: "s" })).toMatchObject({
+      userId: "ada",
+      componentId: "one",
+      [`${kind}Data`]: { [`${kind}_id`]: "one" },
+      runs: [{ status: "COMPLETED" }],
+    });
+    expect((await component.getUserSessions({ userId: "ada" })).sessions).toHaveLength(1);
+  });
 
-  test("is read with one run or more", async () => {
+  test("is read with the number of runs asked for, at least one", async () => {
     const agent = new Agent({ model: ok(), db: new InMemorySessionDb(), sessionId: "s" });
     await agent.run("One");
     await agent.run("Two");
@@ -88,7 +85,7 @@ describe("one session", () => {
     });
   });
 
-  test("is absent for others, and nothing happens to it", async () => {
+  test("is absent for other users, who cannot change it", async () => {
     const agent = new Agent({ model: ok(), db: new InMemorySessionDb() });
     await agent.run("Hi", { sessionId: "s", userId: "ada" });
     const other = { sessionId: "s", userId: "eve" };
@@ -105,7 +102,7 @@ describe("one session", () => {
     await expect(agent.getSession()).rejects.toMatchObject({ code: "INVALID_ARGUMENT", argument: "sessionId" });
   });
 
-  test("gets a name from its content", async () => {
+  test("is named after its content", async () => {
     const model = scriptedModel(["Rome", "one two three four five six", '"Trip to Rome."']);
     const agent = new Agent({ model, db: new InMemorySessionDb(), sessionId: "s" });
     await agent.run("Where to?");
@@ -113,7 +110,7 @@ describe("one session", () => {
     expect(JSON.stringify(model.prompts[1])).toContain("user: Where to?");
   });
 
-  test("is copied by a fork, and both go on", async () => {
+  test("is copied by a fork, and both continue", async () => {
     const agent = new Agent({ model: ok(), db: new InMemorySessionDb() });
     await agent.run("Hi", { sessionId: "s", userId: "ada", sessionState: { a: 1 } });
     const fork = await agent.forkSession({ sessionId: "s" });
@@ -126,7 +123,7 @@ describe("one session", () => {
 });
 
 describe("the store of an agent", () => {
-  test("is found once, and again after a failure", async () => {
+  test("is resolved once, and again after a failure", async () => {
     let calls = 0;
     const db = new InMemorySessionDb();
     const agent = new Agent({
@@ -158,7 +155,7 @@ describe("the store of an agent", () => {
     });
   });
 
-  test("can be its own, so that agents do not share a table", async () => {
+  test("can be separate, so that agents do not share a table", async () => {
     const url = `sqlite:${join(folder, "all.db")}`;
     const agents = ["a-b", "a_b", "A"].map((id) => new Agent({ id, model: ok(), db: url, ownStorage: true }));
     for (const agent of agents) {

@@ -15,7 +15,7 @@ function agentOf(script: Script, options: Partial<ModelComponentOptions> = {}) {
 describe("media", () => {
   const ask = [{ type: "text" as const, text: "What is it?" }, photo];
 
-  test("are stored, and shown again", async () => {
+  test("are stored, and shown to the model again", async () => {
     const { agent, model } = agentOf(["A cat", "Sure"]);
     await agent.run(ask);
     const [run] = (await agent.getSession())?.runs ?? [];
@@ -28,7 +28,7 @@ describe("media", () => {
     });
   });
 
-  test("are not stored when that is not wanted", async () => {
+  test("are not stored when switched off", async () => {
     const { agent, model } = agentOf(["A cat", "Sure"], { storeMedia: false });
     await agent.run(ask);
     await agent.run("Sure?");
@@ -41,7 +41,7 @@ describe("media", () => {
 describe("messages", () => {
   const script = [{ calls: [{ name: "look" }], text: "Wait." }, "Found", "Yes"];
 
-  test("of tools are not stored when that is not wanted, but their calls are", async () => {
+  test("of tools are not stored when switched off, but their calls are", async () => {
     const { agent, model } = agentOf(script, { tools: { look }, storeToolMessages: false });
     await agent.run("Look");
     const [run] = (await agent.getSession())?.runs ?? [];
@@ -53,7 +53,7 @@ describe("messages", () => {
     expect(JSON.stringify(model.prompts[2])).not.toContain("tool-call");
   });
 
-  test("of the history are stored when that is wanted, and not shown twice", async () => {
+  test("of the history are stored when switched on, and not shown twice", async () => {
     const { agent, model } = agentOf(["One", "Two", "Three"], { storeHistoryMessages: true });
     for (const text of ["1", "2", "3"]) {
       await agent.run(text);
@@ -70,7 +70,7 @@ describe("messages", () => {
     expect(model.prompts[2]).toHaveLength(5);
   });
 
-  test("beyond the cap on calls are not shown", async () => {
+  test("beyond the limit on calls are not shown", async () => {
     const calls = Array.from({ length: 3 }, (_, index) => ({ calls: [{ name: "look", id: `c${index}` }] }));
     const { agent, model } = agentOf([...calls, "Found", "Yes"], { tools: { look }, maxToolCallsFromHistory: 1 });
     await agent.run("Look thrice");
@@ -83,7 +83,7 @@ describe("messages", () => {
 });
 
 describe("a run that is too large", () => {
-  test("rejects, and does not look as if it were under way", async () => {
+  test("rejects, and is not left as RUNNING", async () => {
     const { agent } = agentOf(["x".repeat(100_000), "Short"], {
       db: new InMemorySessionDb({ maxPayloadBytes: 20_000 }),
     });
@@ -93,7 +93,7 @@ describe("a run that is too large", () => {
     expect((await agent.run("Again")).text).toBe("Short");
   });
 
-  test("is delivered all the same when that is wanted", async () => {
+  test("is delivered all the same with `continue`", async () => {
     const db = new InMemorySessionDb({ maxPayloadBytes: 20_000 });
     const { agent } = agentOf(["x".repeat(100_000)], { db, onStorageError: "continue" });
     expect(await agent.run("Write a lot")).toMatchObject({

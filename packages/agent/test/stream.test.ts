@@ -17,7 +17,7 @@ const stored = async (db: InMemorySessionDb) =>
   (await db.getSession({ sessionId: "s" }))?.runs.map(({ status, content }) => [status, content]);
 
 describe("a stream", () => {
-  test("gives the text, then the result, and ends when the run is stored", async () => {
+  test("yields the text, then the result, and ends when the run is stored", async () => {
     const { agent, db } = agentOf(["Hello to you"]);
     const stream = await agent.stream("Hi");
     expect(await collect(stream.textStream)).toEqual(["Hello ", "to ", "you"]);
@@ -26,13 +26,13 @@ describe("a stream", () => {
     expect((await stream.result).run.metrics?.timeToFirstToken).toBeGreaterThan(0);
   });
 
-  test("goes on though nobody reads", async () => {
+  test("completes even if nobody reads it", async () => {
     const { agent, db } = agentOf(["Hello to you"]);
     expect((await (await agent.stream("Hi")).result).text).toBe("Hello to you");
     expect(await stored(db)).toEqual([["COMPLETED", "Hello to you"]]);
   });
 
-  test("gives its first text before any write is done", async () => {
+  test("yields its first text before any write is done", async () => {
     const store = new InMemorySessionDb();
     let release: () => void = () => {};
     const released = new Promise<void>((resolve) => {
@@ -54,7 +54,7 @@ describe("a stream", () => {
     expect(await stored(store)).toEqual([["COMPLETED", "Hello to you"]]);
   });
 
-  test("gives parts, and messages for a user interface", async () => {
+  test("yields parts, and messages for a user interface", async () => {
     const { agent } = agentOf(["One", "Two", "Three"]);
     const parts = await collect((await agent.stream("Hi")).fullStream);
     expect(parts.map(({ type }) => type)).toContain("text-delta");
@@ -64,7 +64,7 @@ describe("a stream", () => {
     expect(await response.text()).toBe("Three");
   });
 
-  test("of a model that fails ends with its error, and the run is stored as failed", async () => {
+  test("ends with the error of a failing model, and the run is stored as ERROR", async () => {
     const { agent, db } = agentOf([new Error("no"), new Error("nor now")]);
     const stream = await agent.stream("Hi");
     await expect(collect(stream.textStream)).rejects.toThrow("no");
@@ -74,7 +74,7 @@ describe("a stream", () => {
     expect(parts.filter(({ type }) => type === "error")).toHaveLength(1);
   });
 
-  test("that is aborted keeps what had arrived, also of a model that does not listen", async () => {
+  test("keeps the text that arrived before an abort, even if the model ignores the signal", async () => {
     const { agent, db } = agentOf([{ stuckAfter: "Half an" }]);
     const controller = new AbortController();
     const stream = await agent.stream("Hi", { signal: controller.signal });
@@ -87,7 +87,7 @@ describe("a stream", () => {
     expect((await agent.getMessages({ skipStatuses: [] })).map(({ content }) => content)).toEqual(["Hi", "Half an"]);
   });
 
-  test("whose reader goes away is cancelled", async () => {
+  test("is cancelled when its reader goes away", async () => {
     const { agent, db } = agentOf([{ stuckAfter: "Half an" }, { stuckAfter: "Half a" }]);
     const stream = await agent.stream("Hi");
     for await (const text of stream.textStream) {
@@ -133,7 +133,7 @@ describe("a tool that needs approval", () => {
   const paid: number[] = [];
   const script = [{ calls: [{ name: "pay", input: { euros: 5 }, id: "c1" }], text: "I will pay." }, "Done.", "Later."];
 
-  test.each(["run", "stream"] as const)("pauses a %s, which goes on when it was decided", async (how) => {
+  test.each(["run", "stream"] as const)("pauses a %s, which continues after the decision", async (how) => {
     paid.length = 0;
     const { agent, db } = agentOf(script, { tools: { pay } });
     const paused = await (how === "run" ? agent.run("Pay") : (await agent.stream("Pay")).result);
@@ -155,7 +155,7 @@ describe("a tool that needs approval", () => {
     await agent.run("And now?");
   });
 
-  test("may be decided about by another user of a shared session", async () => {
+  test("can be approved by another user of a shared session", async () => {
     const { agent } = agentOf(script, { tools: { pay }, access: "shared" });
     const { runId } = await agent.run("Pay", { userId: "ada" });
     const approvals = [{ toolCallId: "c1", approved: true }];
@@ -163,7 +163,7 @@ describe("a tool that needs approval", () => {
     expect((await agent.getSession())?.runs).toMatchObject([{ userId: "ada", status: "COMPLETED" }]);
   });
 
-  test("that is refused is told to the model", async () => {
+  test("reports its rejection to the model", async () => {
     paid.length = 0;
     const { agent, db } = agentOf(script, { tools: { pay } });
     const { runId } = await agent.run("Pay");

@@ -6,7 +6,7 @@ import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 const summaries = () => scriptedModel((_, index) => JSON.stringify({ summary: `Summary ${index}`, topics: ["talk"] }));
 
 describe("summaries", () => {
-  test("follow a completed run, in Agno's shape, and stand before the next one", async () => {
+  test("are made after a completed run, in Agno's shape, and precede the next one", async () => {
     const model = scriptedModel(() => "Fine");
     const manager = new SessionSummaryManager({ model: summaries() });
     const db = new InMemorySessionDb();
@@ -22,7 +22,7 @@ describe("summaries", () => {
     expect(system).toMatch(/^system: Be kind\.\n\n[^]*Summary 0[^]*outdated/);
   });
 
-  test("are made from the whole session, or from the one before and the newest run", async () => {
+  test("are made from the whole session, or from the previous summary and the newest run", async () => {
     const whole = summaries();
     const built = summaries();
     for (const [model, incremental] of [
@@ -46,7 +46,7 @@ describe("summaries", () => {
     expect(last(built)).toContain("User: three");
   });
 
-  test("that fail leave the run and the summary before as they are", async () => {
+  test("that fail leave the run and the previous summary unchanged", async () => {
     const model = scriptedModel([JSON.stringify({ summary: "First", topics: [] }), new Error("no"), "not JSON"]);
     const agent = new Agent({
       model: scriptedModel(() => "Fine"),
@@ -62,7 +62,7 @@ describe("summaries", () => {
     expect((await agent.getSession())?.runs).toHaveLength(3);
   });
 
-  test("refuse limits that mean nothing", () => {
+  test("refuse invalid limits", () => {
     expect(() => new SessionSummaryManager({ lastNRuns: 0 })).toThrow("lastNRuns");
     expect(() => new SessionSummaryManager({ conversationLimit: -1 })).toThrow("conversationLimit");
   });

@@ -24,7 +24,7 @@ function teamOf(script: readonly Answer[], options: Partial<TeamOptions> & Pick<
 }
 
 describe("a team", () => {
-  test("keeps the runs of members as rows of their own, out of the leader's history", async () => {
+  test("stores members' runs as separate rows, outside the leader's history", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     const { agent, model: ofMember } = member("writer");
     const { team, model } = teamOf([{ calls: [delegate("writer", "write")] }, "Written.", "Yes."], {
@@ -98,7 +98,7 @@ describe("a team", () => {
     ]);
   });
 
-  test("tells members of the team, of each other, and of themselves when that is wanted", async () => {
+  test("shows members the team's history, each other's answers and their own history when switched on", async () => {
     const script = [
       { calls: [delegate("a", "one"), delegate("b", "two")] },
       "First",
@@ -120,7 +120,7 @@ describe("a team", () => {
     }
   });
 
-  test("has teams for members", async () => {
+  test("can have teams as members", async () => {
     const inner = new Team({
       id: "inner",
       model: scriptedModel([{ calls: [delegate("a", "deep")] }, "Inner done"]),
@@ -135,7 +135,7 @@ describe("a team", () => {
     expect(deep).toMatchObject({ parentRunId: nested?.runId });
   });
 
-  test("keeps copies of members' runs when that is wanted", async () => {
+  test("stores copies of members' runs when switched on", async () => {
     const { team } = teamOf([{ calls: [delegate("a", "go")] }, "Done"], {
       members: [member("a").agent],
       storeMemberResponses: true,
@@ -145,7 +145,7 @@ describe("a team", () => {
     expect((await team.getSession())?.runs[0]).toMatchObject({ memberResponses: [{ content: "a did it" }] });
   });
 
-  test("goes on when a member fails or is not there", async () => {
+  test("continues when a member fails or does not exist", async () => {
     const { team, model } = teamOf([{ calls: [delegate("a", "go"), delegate("nobody", "go")] }, "Without them."], {
       members: [member("a", [new Error("ill")]).agent],
     });
@@ -183,7 +183,7 @@ describe("a team", () => {
     expect((await team.getSession())?.runs).toMatchObject([{ status: "RUNNING" }]);
   });
 
-  test("keeps what members' tools change of the state, of two runs at once too", async () => {
+  test("keeps the state that members' tools change, even in concurrent runs", async () => {
     const note = tool({
       inputSchema: jsonSchema<{ key: string }>({ type: "object", properties: { key: { type: "string" } } }),
       execute: ({ key }, options) => {
@@ -216,7 +216,7 @@ describe("a team", () => {
     expect((await (await team.stream("Go")).result).text).toBe("All done");
   });
 
-  test("refuses members that cannot be told apart", () => {
+  test("refuses members with the same id", () => {
     const { agent } = member("a");
     expect(() => teamOf([], { members: [agent, agent] })).toThrow("members");
     expect(() => teamOf([], { members: [] })).toThrow("members");

@@ -154,7 +154,7 @@ function componentOf(
 
 describe.each(Object.keys(stores))("with %s", (store) => {
   describe.each(kinds)("%s", (kind) => {
-    test.each(Object.keys(values))("a state that is %s costs no answer", { timeout: 30_000 }, async (name) => {
+    test.each(Object.keys(values))("a state that is %s does not lose the answer", { timeout: 30_000 }, async (name) => {
       const { value, takenBy } = values[name] as (typeof values)[string];
       for (const [index, [way, put]] of Object.entries(ways).entries()) {
         // For agents each way under each policy; for the others each of them once.
@@ -191,7 +191,7 @@ describe.each(Object.keys(stores))("with %s", (store) => {
 });
 
 describe("a change", () => {
-  test("that fails on what is stored by then costs no answer", async () => {
+  test("that fails on the state stored by then does not lose the answer", async () => {
     await using db = new InMemorySessionDb();
     let calls = 0;
     const change: StateChange = (state) => {

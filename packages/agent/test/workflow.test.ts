@@ -32,7 +32,7 @@ const contents = (outputs: readonly StepOutput[]) => outputs.map(({ stepName, co
 const statuses = async (workflow: Workflow) => (await workflow.getSession())?.runs.map(({ status }) => status);
 
 describe("a workflow", () => {
-  test("runs functions and agents one after another, and is kept as one row", async () => {
+  test("runs functions and agents one after another, and is stored as one row", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     const model = scriptedModel(() => "Written");
     const workflow = workflowOf([add("plan"), new Agent({ id: "writer", model })], { db });
@@ -86,13 +86,13 @@ describe("a workflow", () => {
     ]);
   });
 
-  test("reads the store once and writes it twice", async () => {
+  test("costs one read and two writes", async () => {
     const { db, calls } = watched(new InMemorySessionDb());
     await workflowOf([add("a")], { db }).run("x");
     expect(calls).toEqual(["getSession", "upsertRun", "upsertRun"]);
   });
 
-  test("has steps in steps", async () => {
+  test("can nest steps", async () => {
     const { content, stepResults } = await workflowOf([
       sequence("both", [add("a"), add("b")]),
       parallel("at once", [add("c"), add("d")]),
@@ -116,7 +116,7 @@ describe("a workflow", () => {
     ]);
   });
 
-  test("runs parallel steps at once, and ends the others when one fails", async () => {
+  test("runs parallel steps concurrently, and stops the others when one fails", async () => {
     const order: string[] = [];
     const slow = (name: string, time: number) =>
       step({
@@ -137,7 +137,7 @@ describe("a workflow", () => {
     expect((await broken.getSession())?.runs[0]).toMatchObject({ status: "ERROR", content: "broken" });
   });
 
-  test("ends early when a step says so", async () => {
+  test("ends early when a step asks for it", async () => {
     const result = await workflowOf([
       sequence("inner", [() => new StepResult({ content: "enough", stop: true }), fail("no")]),
       fail("no"),
@@ -145,7 +145,7 @@ describe("a workflow", () => {
     expect(result).toMatchObject({ status: "COMPLETED", content: "enough", stepResults: [{ stop: true }] });
   });
 
-  test("that fails is stored with what was done, and rejects with what was thrown", async () => {
+  test("that fails is stored with its completed steps, and rejects with the error of the step", async () => {
     const workflow = workflowOf([add("a"), fail("broken"), add("b")]);
     await expect(workflow.run("x")).rejects.toThrow("broken");
     expect((await workflow.getSession())?.runs).toMatchObject([
@@ -158,7 +158,7 @@ describe("a workflow", () => {
     ).rejects.toThrow("one of a");
   });
 
-  test("tries again, or goes on without", async () => {
+  test("retries a failed step, or continues without it", async () => {
     let calls = 0;
     const flaky = () => {
       calls += 1;
@@ -173,7 +173,7 @@ describe("a workflow", () => {
     expect([content, stepResults[0]?.success]).toEqual(["x a", false]);
   });
 
-  test("is cancelled at once, also while a function never ends", async () => {
+  test("is cancelled at once, even if a function never ends", async () => {
     const workflow = workflowOf([add("a"), never]);
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("enough")), 20);
@@ -184,7 +184,7 @@ describe("a workflow", () => {
     });
   });
 
-  test("keeps the runs and the state of runs at once, and of branches", async () => {
+  test("keeps the runs and the state of concurrent runs and branches", async () => {
     await using db = new SqliteSessionDb({ file: ":memory:" });
     const note = (key: string) =>
       step({
@@ -205,7 +205,7 @@ describe("a workflow", () => {
     });
   });
 
-  test("tells its steps of earlier runs when that is wanted", async () => {
+  test("shows its steps earlier runs when switched on", async () => {
     const seen: (string | null)[] = [];
     const look = ({ history }: { history: string | null }) => void seen.push(history);
     const wanted = step({ name: "w", run: look, addWorkflowHistory: true, numHistoryRuns: 1 });
@@ -229,7 +229,7 @@ describe("a workflow", () => {
     expect(shown(model.prompts[1] ?? []).join()).toContain("Workflow output: ok");
   });
 
-  test("has workflows for steps", async () => {
+  test("can have workflows as steps", async () => {
     const inner = new Workflow({
       id: "inner",
       steps: [add("inner"), new Agent({ id: "a", model: scriptedModel(() => "deep") })],
@@ -243,13 +243,13 @@ describe("a workflow", () => {
     expect((await workflow.getSession())?.runs).toHaveLength(1);
   });
 
-  test("leaves out the executors' runs when that is wanted", async () => {
+  test("leaves out the executors' runs when switched off", async () => {
     const agent = new Agent({ id: "a", model: scriptedModel(() => "ok") });
     const { run } = await workflowOf([agent], { storeExecutorOutputs: false }).run("x");
     expect(run.stepExecutorRuns).toBeUndefined();
   });
 
-  test("tells what happens, and is cancelled by leaving", async () => {
+  test("streams its events, and is cancelled when the reader leaves", async () => {
     const workflow = workflowOf([add("a")]);
     const events = await collect(workflow.stream("x"));
     expect(events.map(({ type }) => type)).toEqual([
@@ -269,7 +269,7 @@ describe("a workflow", () => {
     await expect(collect(workflowOf([fail("broken")]).stream("x"))).rejects.toThrow("broken");
   });
 
-  test("has the session methods of agents", async () => {
+  test("has the same session methods as agents", async () => {
     const workflow = workflowOf([add("a")], { sessionState: { plan: "pro" } });
     await workflow.run("x", { userId: "ada" });
     expect((await workflow.getUserSessions({ userId: "ada" })).sessions).toHaveLength(1);
@@ -279,7 +279,7 @@ describe("a workflow", () => {
     expect(await workflow.deleteSession({ userId: "ada" })).toBe(true);
   });
 
-  test("refuses steps that are none", () => {
+  test("refuses invalid steps", () => {
     expect(() => workflowOf([])).toThrow("steps");
     expect(() => workflowOf([{} as never])).toThrow("steps[0] must be a function");
     expect(() => loop("l", { steps: [add("a")], maxIterations: 0 })).toThrow("maxIterations");

@@ -30,10 +30,10 @@ describe("a store that", () => {
   });
 });
 
-describe("a capability that is declared and not there", () => {
+describe("a declared capability that is missing", () => {
   const apart = () => new InMemorySessionDb({ maxPayloadBytes: 1024 * 1024 });
 
-  test("two handles that are two stores", async () => {
+  test("two handles on separate stores fail", async () => {
     const cases = conformanceCases(apart, { openShared: () => apart });
     const failed = await failing(cases.filter(({ group }) => group === "two handles"));
     expect(failed).toContain("two handles: one handle reads what the other writes");
@@ -41,7 +41,7 @@ describe("a capability that is declared and not there", () => {
     expect(failed).toContain("two handles: runs of one new session all survive");
   });
 
-  test("two names of one table", async () => {
+  test("two names of one table fail", async () => {
     const openNamed = () => {
       const db: SessionDb = apart();
       return () => db;
@@ -51,7 +51,7 @@ describe("a capability that is declared and not there", () => {
     expect(failed).toContain("table names: stores with two table names are separate");
   });
 
-  test("legacy runs that are not read", async () => {
+  test("legacy runs that are not read fail", async () => {
     const cases = conformanceCases(apart, { openLegacy: apart });
     const failed = await failing(cases.filter(({ group }) => group.startsWith("legacy")));
     expect(failed).toContain("legacy runs: runs in the column as a list are read");

@@ -17,7 +17,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   ["lists every user's sessions", () => new reads.LeaksAList(), "lists: the filter userId"],
   ["shows a run to another user", () => new reads.LeaksARun(), "ownership: getRun for another user"],
   [
-    "takes an undefined user for everyone",
+    "treats an undefined user as everyone",
     () => new reads.TakesUndefinedForEveryone(),
     "ownership: getSession for an undefined user id",
   ],
@@ -29,17 +29,17 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   ["does not escape %", () => new reads.SearchesByPattern("%"), "name search: a percent sign is not a wildcard"],
   ["does not escape _", () => new reads.SearchesByPattern("_"), "name search: an underscore is not a wildcard"],
   [
-    "ignores the case of ASCII letters alone",
+    "ignores case only in ASCII letters",
     () => new reads.FoldsAsciiAlone(),
     "name search: upper and lower case beyond ASCII",
   ],
   [
-    "folds a letter by what stands beside it",
+    "folds a letter depending on its neighbours",
     () => new reads.FoldsByTheWord(),
     "name search: a letter is found whatever its neighbours",
   ],
   [
-    "skips sessions of one time at a page's end",
+    "skips sessions with the same time at the end of a page",
     () => new reads.PagesByTimeAlone(),
     "paging: pages by createdAt desc make up the whole list",
   ],
@@ -60,7 +60,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     "upsertRun: a run of another session is never moved",
   ],
   [
-    "drops the runs that a session is written without",
+    "drops stored runs that a written session lacks",
     () => new writes.ReplacesTheRuns(),
     "upsertSession: a stale session drops no run",
   ],
@@ -75,7 +75,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     "upsertRun: with onlyIfStatus nothing is written otherwise",
   ],
   [
-    "looks at a run's status without a lock",
+    "checks a run's status without a lock",
     () => new writes.ChecksTheStatusTooEarly(),
     "upsertRun: callers that close a run never overwrite its end",
   ],
@@ -90,17 +90,17 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     "deletes: deleting a session deletes its runs",
   ],
   [
-    "passes over other users' sessions when deleting",
+    "skips other users' sessions when deleting",
     () => new writes.SkipsForeignSessions(),
     "deletes: a list with another user's session is refused as a whole",
   ],
   [
-    "passes over other users' runs when deleting",
+    "skips other users' runs when deleting",
     () => new writes.SkipsForeignRuns(),
     "deletes: a list with another user's run is refused as a whole",
   ],
   [
-    "stores a run although its change failed",
+    "stores a run even though its change failed",
     () => new writes.WritesBeforeTheChange(),
     "upsertRun: a change that throws stores no run",
   ],
@@ -120,7 +120,7 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
     "type mismatch: getSession under another type finds nothing",
   ],
   [
-    "lets a session be written under another type",
+    "allows a session to be written with another type",
     () => new writes.RelabelsSessions(),
     "type mismatch: upsertRun under another type is refused",
   ],

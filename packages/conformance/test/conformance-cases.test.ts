@@ -20,7 +20,7 @@ test("names are unique and start with the group", () => {
   }
 });
 
-test("cases of a capability come with it", () => {
+test("a capability adds its cases", () => {
   const groups = (options?: Parameters<typeof conformanceCases>[1]) =>
     new Set(conformanceCases(open, options).map(({ group }) => group));
   const added = [...groups(everything)].filter((group) => !groups().has(group));
@@ -37,30 +37,30 @@ test("cases of a capability come with it", () => {
   ]);
 });
 
-test("what an option leaves out is told", () => {
+test("cases that an option leaves out are reported", () => {
   const { leftOut } = conformanceCases(open);
   expect(leftOut).toContainEqual({ name: "connections", reason: "the option openCut was not given" });
   expect(leftOut).toHaveLength(9);
   expect(conformanceCases(open, everything).leftOut).toEqual([]);
 });
 
-test("groups can be chosen, and the others are told", () => {
+test("groups can be chosen, and the others are reported", () => {
   const cases = conformanceCases(open, { groups: ["paging", "lists"] });
   expect(new Set(cases.map(({ group }) => group))).toEqual(new Set(["lists", "paging"]));
   expect(cases.leftOut).toContainEqual({ name: "ids", reason: "not among the requested groups" });
 });
 
-test("a group that there is not is an error, and so is one that needs an option", () => {
+test("a group that does not exist is an error, and so is one that needs an option", () => {
   expect(() => conformanceCases(open, { groups: ["page"] })).toThrow(/no group "page". There are: round trips, /);
   expect(() => conformanceCases(open, { groups: ["caches"] })).toThrow('"caches" needs the option openShared');
 });
 
-test("a deviation may be of a group that was not asked for", () => {
+test("a deviation may belong to a group that was not chosen", () => {
   const deviations = { "payloads: a run of 10 MB": "The service takes 1 MB." };
   expect(conformanceCases(open, { groups: ["lists"], deviations }).length).toBeGreaterThan(0);
 });
 
-test("a case that cannot check anything passes and is told", async () => {
+test("a case that cannot check anything passes and is reported", async () => {
   const cases = conformanceCases(() => new InMemorySessionDb({ maxPayloadBytes: 100 * 1024 * 1024 }), {
     groups: ["payloads"],
   });
@@ -74,7 +74,7 @@ test("a case that cannot check anything passes and is told", async () => {
   expect(cases.leftOut.at(-1)?.reason).toContain("maxPayloadBytes");
 });
 
-test("random calls follow the seed and the length", { timeout: 30_000 }, async () => {
+test("random calls depend only on the seed and the length", { timeout: 30_000 }, async () => {
   const calls = async (random: ConformanceOptions["random"]): Promise<string[]> => {
     const made: string[] = [];
     const watched = () => {
@@ -97,20 +97,24 @@ test("random calls follow the seed and the length", { timeout: 30_000 }, async (
   expect(await calls({ seed: 4712, length: 12 })).not.toEqual(first);
 });
 
-test("a random sequence that fails names the calls, the seed and the length", { timeout: 30_000 }, async () => {
-  const forgetful = () => {
-    const db = open();
-    db.renameSession = () => Promise.resolve(null);
-    return db;
-  };
-  const [sequence] = conformanceCases(forgetful, { groups: ["random"], random: { seed: 1, length: 100 } });
-  const error: unknown = await sequence?.run().catch((reason: unknown) => reason);
-  const message = error instanceof Error ? error.message : "";
-  expect(message).toMatch(/^\{ random: \{ seed: 1, length: \d+ \} \}: the last call resulted in/);
-  expect(message).toMatch(/\nawait db\.renameSession\(\{ sessionId: "\w", sessionName: .*\}\);\n$/);
-});
+test(
+  "the error of a failing random sequence names the calls, the seed and the length",
+  { timeout: 30_000 },
+  async () => {
+    const forgetful = () => {
+      const db = open();
+      db.renameSession = () => Promise.resolve(null);
+      return db;
+    };
+    const [sequence] = conformanceCases(forgetful, { groups: ["random"], random: { seed: 1, length: 100 } });
+    const error: unknown = await sequence?.run().catch((reason: unknown) => reason);
+    const message = error instanceof Error ? error.message : "";
+    expect(message).toMatch(/^\{ random: \{ seed: 1, length: \d+ \} \}: the last call resulted in/);
+    expect(message).toMatch(/\nawait db\.renameSession\(\{ sessionId: "\w", sessionName: .*\}\);\n$/);
+  },
+);
 
-test("seed and length are whole numbers", () => {
+test("seed and length must be whole numbers", () => {
   expect(() => conformanceCases(open, { random: { length: 0 } })).toThrow(RangeError);
   expect(() => conformanceCases(open, { random: { seed: 0.5 } })).toThrow(RangeError);
 });
@@ -129,7 +133,7 @@ test("a deviation names a case and gives a reason", () => {
   expect(() => conformanceCases(open, { deviations: { toString: "inherited" } })).toThrow(RangeError);
 });
 
-test("every store that was opened is closed, also after a failure", async () => {
+test("every opened store is closed, even after a failure", async () => {
   const opened: SessionDb[] = [];
   const [first] = conformanceCases(() => {
     const db = open();

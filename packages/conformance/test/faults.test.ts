@@ -14,6 +14,6 @@ describe("a key-value store that", () => {
   });
 });
 
-test("every fault is another", () => {
+test("every fault is unique", () => {
   expect(new Set(faults.map(({ fault }) => fault)).size).toBe(faults.length);
 });

@@ -11,7 +11,7 @@ for (const { name, run } of cases) {
   test(name, { timeout: 30_000 }, run);
 }
 
-test("only what a store with tables does is left out", () => {
+test("only the cases of stores with tables are left out", () => {
   const groups = new Set(cases.leftOut.map(({ name }) => name.split(":")[0]));
   expect([...groups].toSorted((a = "", b = "") => a.localeCompare(b))).toEqual([
     "close",

@@ -59,7 +59,7 @@ const { run: anyRun } = fc.letrec<{ run: JsonObject; value: JsonValue; nested: J
 }));
 
 describe("the shape of runs", () => {
-  test("loses nothing, whatever JSON it is", () => {
+  test("loses nothing of any JSON", () => {
     fc.assert(
       fc.property(anyRun, (json) => {
         expect(comparable(decodeRunJson(roundTrip(json), "agent"))).toBe(comparable(decodeRunJson(json, "agent")));
@@ -68,7 +68,7 @@ describe("the shape of runs", () => {
     );
   });
 
-  test("puts nothing where Agno cannot read it, whatever JSON it is", () => {
+  test("writes any JSON in a form that Agno can read", () => {
     fc.assert(
       fc.property(anyRun, (json) => {
         const encoded = roundTrip(json);
@@ -85,7 +85,7 @@ describe("the shape of runs", () => {
 
   test.each<[string, JsonObject, JsonObject]>([
     ["a fraction", { created_at: 1.5 }, { created_at: 1, sessiondb_aside: { created_at: 1.5 } }],
-    ["content that is no text", { content: { a: 1 } }, { content: '{"a":1}', sessiondb_aside: { content: { a: 1 } } }],
+    ["content that is not text", { content: { a: 1 } }, { content: '{"a":1}', sessiondb_aside: { content: { a: 1 } } }],
     ["another shape", { citations: "text" }, { sessiondb_aside: { citations: "text" } }],
     ["another type of a key that the model knows", { name: 5 }, { sessiondb_aside: { name: 5 } }],
     ["another type of a key that it does not know", { temporary: 5 }, { sessiondb_aside: { temporary: 5 } }],
@@ -111,7 +111,7 @@ describe("the shape of runs", () => {
     );
   });
 
-  test("leaves its input as it is", () => {
+  test("does not change its input", () => {
     fc.assert(
       fc.property(anyRun, (json) => {
         const before = canonical(json);
@@ -160,7 +160,7 @@ describe("the shape of runs", () => {
     });
   });
 
-  test("keeps raw what its model cannot be without", () => {
+  test("keeps values raw if their model's required fields are missing", () => {
     const run = decodeRunJson(
       { run_id: "r", team_id: "t", messages: [{ content: "no role" }], member_responses: [{ agent_id: "a" }] },
       "agent",
@@ -173,11 +173,11 @@ describe("the shape of runs", () => {
     });
   });
 
-  test("has no extra when there is nothing for it", () => {
+  test("has no extra if there is nothing to put there", () => {
     expect(decodeRunJson({ run_id: "r", agent_id: null }, "agent")).not.toHaveProperty("extra");
   });
 
-  test("keeps __proto__, constructor and the like as data", () => {
+  test("keeps __proto__, constructor and similar keys as data", () => {
     const json = JSON.parse(
       '{"run_id":"r","agent_id":"a","__proto__":{"polluted":1},"constructor":2,"messages":[{"role":"user","__proto__":3,"toString":4}]}',
     ) as JsonObject;
@@ -189,7 +189,7 @@ describe("the shape of runs", () => {
     expect(comparable(decodeRunJson(roundTrip(steps), "agent"))).toBe(comparable(decodeRunJson(steps, "agent")));
   });
 
-  test("stays raw below the depth that the stack could not hold", () => {
+  test("keeps values raw that are too deep for the stack", () => {
     let json: JsonObject = { run_id: "leaf", team_id: "t" };
     for (let depth = 0; depth < 20_000; depth += 1) {
       json = { run_id: `r${depth}`, team_id: "t", member_responses: [json] };
@@ -206,7 +206,7 @@ describe("the shape of runs", () => {
     ["agent_name", { agent_name: "a", workflow_id: "w" }, "agent"],
     ["team_name", { team_name: "a" }, "team"],
     ["workflow_name", { workflow_name: "a" }, "workflow"],
-  ])("tells the kind by %s", (_, json, runType) => {
+  ])("recognises the kind by %s", (_, json, runType) => {
     expect(decodeRunJson({ run_id: "r", ...json }, runType === "agent" ? "team" : "agent")?.runType).toBe(runType);
   });
 

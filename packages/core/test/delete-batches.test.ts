@@ -38,19 +38,19 @@ async function left(db: FailingStore): Promise<number | undefined> {
   return (await db.getSessions({ limit: 0, includeTotal: true })).total;
 }
 
-test("a delete by filter deletes in batches until nothing is left", async () => {
+test("a delete by filter works in batches until nothing is left", async () => {
   const db = await open(1200);
   expect(await db.deleteSessions({ filter })).toBe(1200);
   expect(db.batches).toEqual([500, 500, 200, 0]);
 });
 
-test("named sessions go in one transaction", async () => {
+test("named sessions are deleted in one transaction", async () => {
   const db = await open(1200);
   expect(await db.deleteSessions({ sessionIds: Array.from({ length: 1200 }, (_, index) => `s${index}`) })).toBe(1200);
   expect(db.batches).toEqual([1200]);
 });
 
-test("a failure after the first batch says how many are gone, and a repetition deletes the others", async () => {
+test("a failure after the first batch reports how many are gone, and a retry deletes the others", async () => {
   const db = await open(1200);
   db.failIn = 3;
   const failed = db.deleteSessions({ filter });
@@ -60,7 +60,7 @@ test("a failure after the first batch says how many are gone, and a repetition d
   expect(await db.deleteSessions({ filter })).toBe(200);
 });
 
-test("a failure in the first batch is the failure itself", async () => {
+test("a failure in the first batch is thrown unchanged", async () => {
   const db = await open(10);
   db.failIn = 1;
   await expect(db.deleteSessions({ filter })).rejects.toBe(db.fault);

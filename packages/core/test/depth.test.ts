@@ -28,7 +28,7 @@ function turn(run: Partial<Run>) {
 }
 
 test.each(Object.entries(places))(
-  "%s is read and changed as deep as it is accepted",
+  "%s can be read and changed at any depth at which it can be written",
   async (_place, [around, write]) => {
     await using db = new InMemorySessionDb({ maxPayloadBytes: 10_000_000 });
     await db.upsertRun(turn({}));

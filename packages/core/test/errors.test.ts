@@ -7,11 +7,11 @@ const errorClasses = Object.entries(core).flatMap(([name, value]) =>
     : [],
 );
 
-test("the error classes are found", () => {
+test("finds the error classes", () => {
   expect(errorClasses.length).toBeGreaterThan(15);
 });
 
-test.each(errorClasses)("the name of $name is written out", ({ name, prototype }) => {
+test.each(errorClasses)("$name spells out its own name", ({ name, prototype }) => {
   // Not taken from the class, whose name a bundler may shorten.
   expect(Object.getOwnPropertyDescriptor(prototype, "name")?.get?.call({})).toBe(name);
 });

@@ -20,7 +20,7 @@ const recorded: [string, RecordedSession][] = recordings.flatMap((name) =>
 );
 
 describe("sessions of the framework", () => {
-  test.each(rawSessions())("%s reads and writes back without loss", (_, raw) => {
+  test.each(rawSessions())("%s is read and written back without loss", (_, raw) => {
     const session = read(raw);
     expect(canonical(session.toJSON())).toBe(canonical(expectedJson(raw)));
 
@@ -39,7 +39,7 @@ describe("sessions of the framework", () => {
     }
   });
 
-  test.each(rawSessions())("%s keeps its runs when they are written again", (_, raw) => {
+  test.each(rawSessions())("%s keeps its runs when they are rewritten", (_, raw) => {
     const session = read(raw);
     for (const [index, run] of session.runs.entries()) {
       const row = encodeRun(run, session, { now: 1 });
@@ -53,7 +53,7 @@ describe("run rows of the framework", () => {
     run_rows.map((row): [string, RawRun] => [`${name} ${row.run_id}`, row]),
   );
 
-  test.each(rows)("%s reads and writes back, columns included", (_, raw) => {
+  test.each(rows)("%s is read and written back, columns included", (_, raw) => {
     const stored = storedRun(raw);
     const run = decodeRun(stored);
     expect(run.extra).toBeUndefined();
@@ -66,7 +66,7 @@ describe("run rows of the framework", () => {
   });
 });
 
-describe("what the framework's own methods returned", () => {
+describe("the results of the framework's own methods", () => {
   test.each(recorded.filter(([, { history }]) => history !== undefined))("%s", (_, session) => {
     const { raw, history, chat_history } = session;
     const decoded = read(raw);

@@ -74,7 +74,7 @@ describe("AgentSession.getMessages", () => {
     expect(codesOf(conversation.getMessages(options))).toBe(codes);
   });
 
-  test("drops everything when only results of tools are left", () => {
+  test("drops everything when only tool results are left", () => {
     expect(
       agentSession(agentRun("r", "s1 u1 a1 t1 t2"))
         .getMessages({ limit: 2 })
@@ -83,7 +83,7 @@ describe("AgentSession.getMessages", () => {
     expect(agentSession(agentRun("r", "u1 a1 t1 t2")).getMessages({ limit: 2 })).toEqual([]);
   });
 
-  test("keeps the system message where it was, and only the first", () => {
+  test("keeps only the first system message, in its place", () => {
     expect(
       codesOf(agentSession(agentRun("r1", "u1 a1"), agentRun("r2", "s2 u2"), agentRun("r3", "s3 u3")).messages),
     ).toBe("u1 a1 s2 u2 u3");
@@ -106,11 +106,11 @@ describe("AgentSession.getMessages", () => {
     expect(codesOf(session.getChatHistory())).toBe("u1");
   });
 
-  test("a run without status counts", () => {
+  test("includes runs without status", () => {
     expect(codesOf(agentSession({ runType: "agent", runId: "r", messages: [message("u1")] }).messages)).toBe("u1");
   });
 
-  test("counts skipped runs out before lastNRuns, and runs without messages in", () => {
+  test("does not count skipped runs for lastNRuns, but counts runs without messages", () => {
     const session = agentSession(
       agentRun("r1", "u1"),
       agentRun("r2", "u2"),
@@ -233,13 +233,13 @@ describe("WorkflowSession.getMessages", () => {
     expect(codesOf(session.getMessages(options))).toBe(codes);
   });
 
-  test("refuses an agent and a team at once", () => {
+  test("refuses an agent together with a team", () => {
     expect(() => session.getMessages({ agentId: "a", teamId: "t" })).toThrow(/agentId/);
   });
 });
 
 describe("chat history", () => {
-  test("is what was said, in runs of every status", () => {
+  test("holds what was said in runs of every status", () => {
     const runs = [
       agentRun("r1", "s1 u1 a1 t1 a2"),
       agentRun("r2", "u2", { status: "ERROR" }),
@@ -249,7 +249,7 @@ describe("chat history", () => {
     expect(codesOf(teamSession(...runs).getChatHistory({ lastNRuns: 2 }))).toBe("u2 u3");
   });
 
-  test("of a workflow is the runs with both input and output; lastNRuns counts all", () => {
+  test("of a workflow holds the runs with input and output; lastNRuns counts all", () => {
     const session = workflowSession(
       workflowRun("w1", { input: "q1", content: "c1" }),
       workflowRun("w2", { input: { topic: "x" }, content: ["c2"], status: "ERROR" }),

@@ -135,7 +135,7 @@ describe("rewriteJson", () => {
     expect(rewrite(text, change)).toBe(rewritten);
   });
 
-  test("a change anywhere is in it, and every number elsewhere keeps its text", () => {
+  test("writes a change anywhere, and keeps the text of every other number", () => {
     const changes = fc.tuple(documents.object, fc.nat(), fc.option(values, { nil: undefined }));
     fc.assert(
       fc.property(changes, ([text, chosen, value]) => {
@@ -158,7 +158,7 @@ describe("rewriteJson", () => {
     );
   }, 30_000);
 
-  test("any other document in its place is written as it is", () => {
+  test("writes any new value in place of the document", () => {
     fc.assert(
       fc.property(documents.value, values, (text, after) => {
         expect(asJson(JSON.parse(rewriteJson({ before: read(text), after }, "change")) as JsonValue)).toEqual(
@@ -168,7 +168,7 @@ describe("rewriteJson", () => {
     );
   });
 
-  test("what is nested deeply is written all the same", () => {
+  test("writes deeply nested values all the same", () => {
     const depth = 250;
     const text = `${'{"a":'.repeat(depth)}{"b":1.0,"c":1}${"}".repeat(depth)}`;
     const deepened = rewrite(text, (value: object) => ({ x: value }));
@@ -182,7 +182,7 @@ describe("rewriteJson", () => {
     expect(JSON.parse(rewriteJson({ before: read(text), after }, "change"))).toEqual(after);
   });
 
-  test("a long string is no obstacle", () => {
+  test("accepts a long string", () => {
     const text = `{"a": "${"x".repeat(30_000_000)}", "b": 1.0, "c": 1}`;
     expect(rewrite(text, (value: object) => ({ ...value, c: 2 })).slice(-16)).toBe('","b":1.0,"c":2}');
   });

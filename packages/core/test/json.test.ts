@@ -76,7 +76,7 @@ describe("parseJson", () => {
     expect(() => parse(Uint8Array.of(0x22, 0xff, 0x22))).toThrow(CorruptDataError);
   });
 
-  test("says where, and does not repeat the content", () => {
+  test("names the place, without repeating the content", () => {
     const error = catchError(() => parse('{"password": hunter2}'));
     expect(error).toMatchObject({ location: "agno_sessions.session_data", id: "s1" });
     expect(`${String(error)} ${String((error as Error).cause)}`).not.toContain("hunter2");
@@ -136,20 +136,20 @@ describe("toJsonText", () => {
     expect(catchError(() => toJsonText(value, "state"))).toMatchObject({ code: "INVALID_ARGUMENT", argument });
   });
 
-  test("refuses cycles, and says so", () => {
+  test("refuses cycles, and says why", () => {
     expect(catchError(() => toJsonText(circular, "state"))).toMatchObject({
       argument: "state.list[0].circular",
       expected: "free of cycles",
     });
   });
 
-  test("refuses nesting that no stack holds", () => {
+  test("refuses nesting too deep for the stack", () => {
     const text = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
     expect(() => toJsonText(JSON.parse(text), "state")).toThrow(InvalidArgumentError);
     expect(() => toJsonText(JSON.parse(text), "state")).toThrow(/nested/);
   });
 
-  test("allows one object in two places", () => {
+  test("accepts one object in two places", () => {
     const shared = { a: 1 };
     expect(toJsonText([shared, shared], "state")).toBe('[{"a":1},{"a":1}]');
   });
@@ -168,7 +168,7 @@ describe("toJsonText", () => {
     expect(toJsonText(value, "state")).toBe(text);
   });
 
-  test("names the path in what the caller gave", () => {
+  test("names the path in the caller's argument", () => {
     const error = catchError(() => toJsonText({ session_state: { a: 1n } }, "run", { sessionState: { a: 1n } }));
     expect(error).toMatchObject({ argument: "run.sessionState.a" });
   });
@@ -198,7 +198,7 @@ describe("toJsonText", () => {
     );
   });
 
-  test("gives back what it was given, whatever JSON it is", () => {
+  test("returns any JSON unchanged", () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const value = JSON.parse(text) as unknown;

@@ -38,18 +38,18 @@ describe("a row that cannot be read", () => {
     });
   });
 
-  test("rejects the list when it is asked to", () => {
+  test("rejects the list when asked to", () => {
     expect(() => decodeRows(rows, { onUnreadable: "throw" }, how)).toThrow(first);
   });
 
-  test("is one for its content alone: any other fault rejects the list", () => {
+  test("is one whose content is unreadable: any other fault rejects the list", () => {
     const fault = new InvalidArgumentError("run", "a run");
     for (const onUnreadable of ["report", "throw"] as const) {
       expect(() => decodeRows(page({ id: "a" }, { id: "b", fault }), { onUnreadable }, how)).toThrow(fault);
     }
   });
 
-  test("may be every row of a page, which still leads on", () => {
+  test("may be every row of a page, which still has a next page", () => {
     const listed = decodeRows(page({ id: "a", fault: first }), { onUnreadable: "report" }, how);
     expect(listed).toMatchObject({ items: [], next: 7, previous: 3, unreadable: [{ id: "a" }] });
   });
@@ -80,7 +80,7 @@ describe("a page of a list", () => {
     expect(pageOfAll(all, query, numbers)).toEqual({ items, next, previous });
   });
 
-  test("is read away from where it starts, with one row more than it holds", () => {
+  test("is read away from its start, with one row more than it holds", () => {
     const start = { position: 4, side: "before" } as const;
     expect(readingOrder({ sortOrder: "asc", start })).toBe("desc");
     expect(readingOrder({ sortOrder: "desc", start })).toBe("asc");

@@ -48,12 +48,12 @@ describe("encodeRun", () => {
     expect(run).toEqual(before);
   });
 
-  test("is the same however often it runs", () => {
+  test("is idempotent", () => {
     const run: Run = { runType: "agent", runId: "r", createdAt: 1, messages: [{ role: "user" }] };
     expect(encodeRun(run, session, { now: 9 }).runData).toBe(encodeRun(run, session, { now: 10 }).runData);
   });
 
-  test("completes the runs inside of a team's and a workflow's run", () => {
+  test("completes the runs inside a team's and a workflow's run", () => {
     const member: AgentRun = { runType: "agent", runId: "m", status: "error", messages: [{ role: "user" }] };
     const team: TeamRun = { runType: "team", runId: "t1", createdAt: 3, memberResponses: [member] };
     const workflow: WorkflowRun = {
@@ -101,7 +101,7 @@ describe("encodeRun", () => {
     expect([encoded.status, (JSON.parse(encoded.runData) as JsonObject)["status"]]).toEqual([stored, stored]);
   });
 
-  test("the run's own ids win over the session's, save for the session's id", () => {
+  test("prefers the run's own ids to the session's, except for the session id", () => {
     const run: Run = { runType: "agent", runId: "r", agentId: "b", userId: "v", sessionId: "old", workflowId: "x" };
     expect(encodeRun(run, session, { now: 9 })).toMatchObject({
       agentId: "b",
@@ -113,7 +113,7 @@ describe("encodeRun", () => {
   });
 
   test.each(["agent", "team", "workflow"] as const)(
-    "a run of no %s is refused, unless it says that there is none",
+    "refuses a run without %s, unless it is explicitly null",
     (runType) => {
       const run = { runType, runId: "r" } as Run;
       expect(() => encodeRun(run, { sessionId: "s" }, { now: 9 })).toThrow(
@@ -129,7 +129,7 @@ describe("encodeRun", () => {
     },
   );
 
-  test("a session without user gives a run without user", () => {
+  test("writes no user for a session without one", () => {
     const encoded = encodeRun(
       { runType: "agent", runId: "r", agentId: "a" },
       { sessionId: "s", userId: null },
@@ -144,11 +144,11 @@ describe("encodeRun", () => {
     [{ a: 1 }, "dict"],
     [[1], "list"],
     [null, "str"],
-  ])("content %j is of type %s", (content, type) => {
+  ])("content %j has type %s", (content, type) => {
     expect(data({ runType: "agent", runId: "r", content })["content_type"]).toBe(type);
   });
 
-  test("names what JSON cannot hold, in the words of the model", () => {
+  test("names a value that JSON cannot hold by its path in the model", () => {
     const run = { runType: "agent", runId: "r", sessionState: { cart: [1, 2, 3n] } } as unknown as Run;
     expect(() => encodeRun(run, session, { now: 9 })).toThrow(
       expect.objectContaining({ argument: "run.sessionState.cart[2]" }),
@@ -179,7 +179,7 @@ describe("decodeRun", () => {
     createdAt: 4,
   };
 
-  test("takes from the columns what the JSON lacks", () => {
+  test("takes values missing in the JSON from the columns", () => {
     expect(decodeRun(stored)).toEqual({
       runType: "team",
       runId: "r",
@@ -192,7 +192,7 @@ describe("decodeRun", () => {
     });
   });
 
-  test("prefers the JSON, save for the ids of run and session and the time", () => {
+  test("prefers the JSON, except for the run id, the session id and the time", () => {
     const runData = {
       run_id: "x",
       session_id: "y",
@@ -214,7 +214,7 @@ describe("decodeRun", () => {
     });
   });
 
-  test("adds no keys for null columns, but for the component", () => {
+  test("adds no keys for null columns, except for the component", () => {
     const bare = { ...stored, teamId: null, userId: null, parentRunId: null, status: null };
     expect(Object.keys(decodeRun(bare)).toSorted()).toEqual(["createdAt", "runId", "runType", "sessionId", "teamId"]);
   });
@@ -257,7 +257,7 @@ describe("legacy runs", () => {
     ]);
   });
 
-  test.each([null, undefined, "null", [], "[]", {}, 5])("nothing in %j", (value) => {
+  test.each([null, undefined, "null", [], "[]", {}, 5])("finds no runs in %j", (value) => {
     expect(decodeLegacyRuns(value, session)).toEqual([]);
   });
 
@@ -265,7 +265,7 @@ describe("legacy runs", () => {
     expect(() => decodeLegacyRuns("", session)).toThrow(expect.objectContaining({ code: "CORRUPT_DATA", id: "s" }));
   });
 
-  test("merge in the column's order, rows first in content and last in place", () => {
+  test("merge in the column's order: rows win in content, and new rows follow", () => {
     const run = (runId: string, content: string): Run => ({ runType: "agent", runId, content });
     const merged = mergeRuns([run("1", "old"), run("2", "old"), run("3", "old")], [run("9", "row"), run("2", "row")]);
     expect(merged.map(({ runId, content }) => [runId, content])).toEqual([

@@ -27,7 +27,7 @@ const row: SessionRow = {
 };
 
 describe("sessions", () => {
-  test.each([AgentSession, TeamSession, WorkflowSession])("%o has views of its row", (SessionClass) => {
+  test.each([AgentSession, TeamSession, WorkflowSession])("%o has getters for its row", (SessionClass) => {
     const session = new SessionClass({
       sessionId: "s",
       agentId: "a",
@@ -54,11 +54,11 @@ describe("sessions", () => {
     },
   );
 
-  test("a new session was created now, in seconds", () => {
+  test("a new session is created now, in seconds", () => {
     expect(Math.abs(new AgentSession({ sessionId: "s" }).createdAt - Date.now() / 1000)).toBeLessThan(5);
   });
 
-  test("upsertRun replaces in place or appends, and leaves the caller's list alone", () => {
+  test("upsertRun replaces in place or appends, without changing the caller's list", () => {
     const runs: Run[] = [
       { runType: "agent", runId: "1" },
       { runType: "agent", runId: "2" },
@@ -81,7 +81,7 @@ describe("sessions", () => {
     expect(() => new AgentSession(init)).toThrow(/sessionType/);
   });
 
-  test("serialise as the framework's rows", () => {
+  test("serialise to the framework's rows", () => {
     const session = new TeamSession({
       sessionId: "s",
       teamId: "t",
@@ -122,7 +122,7 @@ describe("decodeSession", () => {
     expect(decodeSession({ ...row, ...columns }, []).sessionType).toBe(sessionType);
   });
 
-  test("keeps what is no object in extra, and writes it back", () => {
+  test("keeps values that are not objects in extra, and writes them back", () => {
     const odd = { ...row, agentData: [1], metadata: 5, summary: { topics: ["no text"] }, teamData: "x" };
     const session = decodeSession(odd, []);
     expect(session).toMatchObject({ agentData: null, metadata: null, summary: null, teamData: null });
@@ -139,22 +139,22 @@ describe("decodeSession", () => {
     expect(session.toJSON()).toMatchObject({ metadata: { mine: true } });
   });
 
-  test.each([[[1]], [7], [true], ["zz"]])("session data that is no object is refused: %j", (sessionData) => {
+  test.each([[[1]], [7], [true], ["zz"]])("refuses session data that is not an object: %j", (sessionData) => {
     expect(() => decodeSession({ ...row, sessionData }, [])).toThrow(CorruptDataError);
   });
 
-  test("a type that is no text is refused", () => {
+  test("refuses a type that is not text", () => {
     const sessionType = new Uint8Array([1]) as unknown as string;
     expect(() => decodeSession({ ...row, sessionType }, [])).toThrow(CorruptDataError);
   });
 
-  test("null session data reads as empty", () => {
+  test("reads null session data as empty", () => {
     expect(decodeSession({ ...row, sessionData: null }, []).sessionData).toEqual({});
   });
 });
 
 describe("encodeSession", () => {
-  test("fills in what is missing", () => {
+  test("fills in missing columns", () => {
     expect(encodeSession({ sessionId: "s", sessionType: "team" }, { now: 7 })).toEqual({
       sessionId: "s",
       sessionType: "team",
@@ -177,12 +177,12 @@ describe("encodeSession", () => {
     ["updatedAt", { updatedAt: "zz" }],
     ["updatedAt", { extra: { updated_at: 7 } }],
     ["topics", { extra: { topics: 7 } }],
-  ])("a value that Agno cannot read is refused by its name: %s of %j", (name, given) => {
+  ])("refuses a value that Agno cannot read, and names it: %s of %j", (name, given) => {
     const error = expect.objectContaining({ code: "INVALID_ARGUMENT", argument: `summary.${name}` });
     expect(() => encodeSummary({ summary: "x", ...given })).toThrow(error);
   });
 
-  test("a summary is exactly its three keys", () => {
+  test("a summary has exactly its three keys", () => {
     const summary = { summary: "x", topics: null, updatedAt: null };
     expect(encodeSession({ sessionId: "s", sessionType: "agent", summary }, { now: 7 }).summary).toBe(
       '{"summary":"x"}',
@@ -207,7 +207,7 @@ describe("encodeSession", () => {
     );
   });
 
-  test("names the argument it was told", () => {
+  test("names the argument", () => {
     const init = { sessionId: "s", sessionType: "agent", metadata: { n: 1n } } as unknown as SessionInit;
     expect(() => encodeSession(init, { now: 1, argument: "sessions[2]" })).toThrow(/sessions\[2\]\.metadata\.n/);
   });

@@ -41,15 +41,18 @@ describe("adapters", () => {
     },
   );
 
-  test.each(["x", "acme+redis", "s3.eu-west-1", "h2"])("may serve the scheme %s, in any case", async (scheme) => {
-    const own = adapter();
-    const url = `${scheme.toUpperCase()}://host`;
-    await using db = await openSessionDb(url, { adapters: { [scheme]: own } });
-    expect(db).toBeInstanceOf(InMemorySessionDb);
-    expect(own.urls).toEqual([url]);
-  });
+  test.each(["x", "acme+redis", "s3.eu-west-1", "h2"])(
+    "may serve the scheme %s, in upper or lower case",
+    async (scheme) => {
+      const own = adapter();
+      const url = `${scheme.toUpperCase()}://host`;
+      await using db = await openSessionDb(url, { adapters: { [scheme]: own } });
+      expect(db).toBeInstanceOf(InMemorySessionDb);
+      expect(own.urls).toEqual([url]);
+    },
+  );
 
-  test("are loaded only when they are asked for", async () => {
+  test("are loaded only when needed", async () => {
     const redis = () => {
       throw new Error("not to be loaded");
     };
@@ -63,7 +66,7 @@ describe("adapters", () => {
     await expect(openSessionDb("redis:x", { adapters: { redis } })).rejects.toBe(fault);
   });
 
-  test("that a function does not return are refused", async () => {
+  test("are refused if their function returns none", async () => {
     for (const wrong of [null, undefined, {}, "redis", { fromUrl: "redis:" }]) {
       const redis = () => wrong as SessionDbAdapter;
       const opening = openSessionDb("redis:x", { adapters: { redis } });
@@ -82,7 +85,7 @@ describe("adapters", () => {
     },
   );
 
-  test("that are the default export of the module loaded are asked for by name", async () => {
+  test("that are a default export must be passed by name", async () => {
     const redis = async () => ({ default: adapter() }) as unknown as SessionDbAdapter;
     const opening = openSessionDb("redis:x", { adapters: { redis } });
     await expect(opening).rejects.toThrow(invalid("adapters.redis", /return `module\.default`/));
@@ -118,15 +121,18 @@ describe("the options", () => {
     },
   );
 
-  test.each(["redis:", "redis://", "Redis", "", "1st", "my_redis", "ré"])("name no scheme %j", async (scheme) => {
-    const opening = open({ adapters: { [scheme]: adapter() } });
-    await expect(opening).rejects.toThrow(invalid("adapters", new RegExp(`not by "${scheme}"$`)));
-  });
+  test.each(["redis:", "redis://", "Redis", "", "1st", "my_redis", "ré"])(
+    "cannot have the scheme %j",
+    async (scheme) => {
+      const opening = open({ adapters: { [scheme]: adapter() } });
+      await expect(opening).rejects.toThrow(invalid("adapters", new RegExp(`not by "${scheme}"$`)));
+    },
+  );
 });
 
 describe("a connection string", () => {
   test.each(["", "agent.db", ":", "redis:x", "constructor:x", "__proto__:x", "C:\\agent.db", "secret@host:1"])(
-    "that nothing serves is refused without being repeated: %j",
+    "without an adapter is refused, and not repeated: %j",
     async (url) => {
       await expect(openSessionDb(url)).rejects.toThrow(
         expect.objectContaining({
@@ -141,7 +147,7 @@ describe("a connection string", () => {
     await expect(openSessionDb(url as string)).rejects.toMatchObject({ code: "INVALID_CONNECTION_STRING" });
   });
 
-  test("that nothing serves is answered with the schemes that are served", async () => {
+  test("without an adapter is refused with a list of the known schemes", async () => {
     await expect(openSessionDb("oracle:x", { adapters: { "acme+redis": adapter() } })).rejects.toThrow(
       "one of sqlite:, file:, postgres:, postgresql:, mysql:, mariadb:, memory:, acme+redis:, for example",
     );
@@ -149,7 +155,7 @@ describe("a connection string", () => {
 });
 
 describe("ownStorageOf", () => {
-  test("is a name that no other id has, and the adapter says where that storage is", async () => {
+  test("gives each id a unique name, from which the adapter derives the storage", async () => {
     const redis = { ...adapter(), ownStorageUrl: (url: string, name: string) => `${url}/${name}` };
     for (const ownStorageOf of ["bot", "a-b", "a_b", "A", "é"]) {
       await openSessionDb("redis://h", { adapters: { redis }, ownStorageOf });
@@ -157,11 +163,11 @@ describe("ownStorageOf", () => {
     expect(redis.urls).toEqual(["bot", "a__b", "a_5f_b", "_41_", "_e9_"].map((name) => `redis://h/${name}`));
   });
 
-  test("is the store itself in memory", async () => {
+  test("opens a new store in memory", async () => {
     expect(await openSessionDb("memory:", { ownStorageOf: "bot" })).toBeInstanceOf(InMemorySessionDb);
   });
 
-  test("is refused where the adapter has none, and where it is no id", async () => {
+  test("is refused if the adapter does not support it, or the id is invalid", async () => {
     const redis = adapter();
     const opening = openSessionDb("redis://h", { adapters: { redis }, ownStorageOf: "bot" });
     await expect(opening).rejects.toMatchObject({ code: "INVALID_CONNECTION_STRING" });

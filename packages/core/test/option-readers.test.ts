@@ -60,12 +60,12 @@ describe("readOptions", () => {
     expect(() => readOptions(options, readers)).toThrow(refused);
   });
 
-  test("says which names there are", () => {
+  test("lists the known names", () => {
     expect(() => readOptions({ schema: "x" }, readers)).toThrow("name, on, kind, size, wait, client");
   });
 });
 
-test("options that do nothing beside another one are refused", () => {
+test("refuses options that have no effect with another one", () => {
   checkLeftOut({ poolSize: undefined }, ["poolSize"], "pool");
   expect(() => checkLeftOut({ poolSize: 3 }, ["poolSize"], "pool")).toThrow(
     expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "poolSize" }),

@@ -103,11 +103,11 @@ async function types(db: SessionDb, user: UserSessionDb, asked: boolean) {
 }
 
 describe("a session whose runs were not read", () => {
-  test("has another type than one without runs", () => {
+  test("has a different type from one without runs", () => {
     expectTypeOf(types).toBeFunction();
   });
 
-  test("a list that was asked for runs has them", async () => {
+  test("is not returned by a list with includeRuns", async () => {
     const db = await open();
     const { sessions } = await db.getSessions({ includeRuns: true, sortOrder: "asc" });
     const seen: [string, number][] = [];
@@ -127,7 +127,7 @@ describe("a session whose runs were not read", () => {
     expect(JSON.parse(JSON.stringify(header))).toMatchObject({ session_id: sessionId, runs: null });
   });
 
-  test("what looks at its runs throws", async () => {
+  test("throws when its runs are accessed", async () => {
     const looks: ((session: AgentSession) => unknown)[] = [
       (session) => session.messages,
       (session) => session.getMessages(),
@@ -144,20 +144,20 @@ describe("a session whose runs were not read", () => {
     expect(() => untyped(header).messages).toThrow(/"s".*includeRuns: true/);
   });
 
-  test.each(["t", "w"])("of every kind: %s", async (sessionId) => {
+  test.each(["t", "w"])("throws whatever its kind: %s", async (sessionId) => {
     const header = await headerOf(sessionId);
     expect(() => untyped(header).messages).toThrow(RunsNotReadError);
     expect(() => untyped(header).getMessages()).toThrow(RunsNotReadError);
   });
 
-  test("says the rest of what it is", async () => {
+  test("has all its other properties", async () => {
     const header = await headerOf("s");
     expect(header).toMatchObject({ sessionId: "s", sessionType: "agent", componentId: "a", sessionName: null });
     expect(header.sessionState).toEqual({});
     expect(header.getSummary()).toBeNull();
   });
 
-  test("given back to upsertSession it keeps the stored runs", async () => {
+  test("keeps the stored runs when passed to upsertSession", async () => {
     const db = await open();
     await db.upsertSession(present(await db.getSession({ sessionId: "s", includeRuns: false })));
     const [listed] = (await db.getSessions({ includeRunCount: true, componentId: "a" })).sessions;
@@ -166,7 +166,7 @@ describe("a session whose runs were not read", () => {
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["r1", "r2"]);
   });
 
-  test("given to upsertRun it is the session of the turn", async () => {
+  test("can be passed to upsertRun as the session of the turn", async () => {
     const db = await open();
     const header = present(await db.getSession({ sessionId: "s", includeRuns: false }));
     await db.upsertRun({ session: header, run: { runType: "agent", runId: "r3", agentId: "a" } });

@@ -17,7 +17,7 @@ async function walked(db: SessionDb): Promise<number> {
   return pages;
 }
 
-test("a walk ends where a store leads it in circles", async () => {
+test("a walk ends when a store leads it in circles", async () => {
   const db = new GoesInCircles();
   for (const sessionId of ["a", "b", "c", "d", "e"]) {
     await db.upsertSession({ sessionType: "agent", sessionId, agentId: "a" });

@@ -10,7 +10,7 @@ function fault(fields: object): Error {
 }
 
 describe("DriverError", () => {
-  test("keeps codes and names, and the names of ours that the server's message has", () => {
+  test("keeps codes and names, and our names that the server's message mentions", () => {
     const fields = { code: "23505", severity: "ERROR", table: "agno_runs", constraint: "agno_runs_pkey" };
     const error = new DriverError(fault(fields), known);
     expect(error).toMatchObject({ name: "DriverError", ...fields });
@@ -27,7 +27,7 @@ describe("DriverError", () => {
     expect(inspect(new DriverError(cause, known), { depth: 10, showHidden: true })).not.toContain("Ada");
   });
 
-  test("names nothing that is a part of another word", () => {
+  test("does not take part of a word for a name", () => {
     expect(new DriverError(new Error("the id of agno_runs_2, run_idé"), known).message).toBe(
       "Postgres reported an error about id",
     );

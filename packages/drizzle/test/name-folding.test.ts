@@ -15,7 +15,7 @@ function folded(name: string, search: string): string {
 const letters = fc.constantFrom(...Array.from("aAiIİıßẞsSſΣσςΘϴθKkK\u0307ǄǅǆꭰᎠ𐐀𐐨Აა😀 é"));
 const text = fc.string({ unit: letters, maxLength: 12 });
 
-test("a name contains a search as it does when both are folded", () => {
+test("a name matches a search exactly if both match when folded", () => {
   const property = fc.property(text, text, (name, search) => {
     const wanted = foldName(search);
     expect(folded(name, wanted).includes(wanted)).toBe(foldName(name).includes(wanted));

@@ -40,7 +40,7 @@ describe("indexName", () => {
     expect(indexName("x".repeat(63))).toBe("x".repeat(63));
   });
 
-  test.each(["x", "é", "日", "😀"])("tells long names of %s apart by their ends, in 63 bytes", (letter) => {
+  test.each(["x", "é", "日", "😀"])("shortens long names of %s to 63 bytes, and keeps them distinct", (letter) => {
     const beginning = letter.repeat(60);
     const names = ["_a", "_b", "_session_id_run_index"].map((end) => indexName(`${beginning}${end}`));
     expect(new Set(names).size).toBe(3);

@@ -35,7 +35,7 @@ describe("withRetry", () => {
     expect(attempts).toHaveLength(1);
   });
 
-  test("repeats work whose failure is transient, with pauses that grow up to a bound", async () => {
+  test("retries transient failures, with growing but limited pauses", async () => {
     const longest = await Promise.all(
       Array.from({ length: 5 }, async () => {
         const { work, attempts } = failing(9, locked);
@@ -49,7 +49,7 @@ describe("withRetry", () => {
     expect(Math.min(...longest)).toBeLessThan(200);
   });
 
-  test("pauses for a random length, so that rivals do not meet again", async () => {
+  test("pauses for a random time, so that rivals do not collide again", async () => {
     const random = vi.spyOn(Math, "random");
     const waitedWith = async (value: number): Promise<number> => {
       random.mockReturnValue(value);
@@ -63,7 +63,7 @@ describe("withRetry", () => {
     expect(longest - shortest).toBeGreaterThan(50);
   });
 
-  test("gives up once its patience is over, as busy, with the cause", async () => {
+  test("gives up as busy, with the cause, once its patience runs out", async () => {
     const { work, attempts } = failing(Number.POSITIVE_INFINITY, locked);
     const start = performance.now();
     const outcome: unknown = await withRetry(work, { classify, patience: 200 }).catch((error: unknown) => error);
@@ -75,13 +75,13 @@ describe("withRetry", () => {
     expect(attempts.length).toBeGreaterThan(3);
   });
 
-  test("tries once without patience", async () => {
+  test("tries once if its patience is 0", async () => {
     const { work, attempts } = failing(1, locked);
     await expect(withRetry(work, { classify, patience: 0 })).rejects.toBeInstanceOf(DatabaseBusyError);
     expect(attempts).toHaveLength(1);
   });
 
-  test("translates a failure that lasts, and does not repeat it", async () => {
+  test("translates a permanent failure, and does not retry it", async () => {
     const broken = new Error("broken");
     const { work, attempts } = failing(5, broken);
     await expect(withRetry(work, { classify, patience: 1000 })).rejects.toMatchObject({
@@ -91,14 +91,14 @@ describe("withRetry", () => {
     expect(attempts).toHaveLength(1);
   });
 
-  test("lets the library's own errors pass as they are", async () => {
+  test("passes the library's own errors unchanged", async () => {
     const refused = new InvalidArgumentError("x", "something else");
     const { work, attempts } = failing(5, refused);
     await expect(withRetry(work, { classify, patience: 1000 })).rejects.toBe(refused);
     expect(attempts).toHaveLength(1);
   });
 
-  test("classifies also what is thrown before there is a promise", async () => {
+  test("also classifies errors thrown synchronously", async () => {
     const work = (): Promise<never> => {
       throw new Error("broken");
     };
@@ -117,7 +117,7 @@ describe("withRetry", () => {
     await expect(withRetry(work, new Options())).rejects.toMatchObject({ message: "mine" });
   });
 
-  test("passes what the caller's own function threw, even if it looks like a failure of the database", async () => {
+  test("passes errors of the caller's function, even if they look like failures of the database", async () => {
     let calls = 0;
     const work = async () =>
       callOut(() => {
@@ -156,12 +156,12 @@ describe.each(["a synchronous", "an asynchronous"])("callOutWork on %s driver", 
     return (yield* step(on.execute(statement, []))).affected;
   }
 
-  test("repeats it when a statement fails in a way that passes", async () => {
+  test("retries it when a statement fails transiently", async () => {
     expect(await running(single, [locked, locked])).toBe(1);
     await expect(running(single, [new Error("disk")])).rejects.toMatchObject({ code: "DATABASE_ERROR" });
   });
 
-  test("lets through what it throws itself, once, though it looks like a failure of the database", async () => {
+  test("passes its own errors without a retry, even if they look like failures of the database", async () => {
     let tries = 0;
     const throws: Work<void> = function* throws(on) {
       tries += yield* single(on);
@@ -183,7 +183,7 @@ describe.each(["a synchronous", "an asynchronous"])("callOutWork on %s driver", 
     await expect(running(plain, [])).rejects.toBe(own);
   });
 
-  test("leaves it what it makes of a failed statement", async () => {
+  test("lets it handle a failed statement", async () => {
     const recovers: Work<number> = function* recovers(on) {
       try {
         return yield* single(on);

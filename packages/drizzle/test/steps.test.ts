@@ -40,7 +40,7 @@ const later =
     statement(value);
 
 describe("runSync", () => {
-  test("gives each statement's value back to the steps", () => {
+  test("returns each statement's value to the steps", () => {
     expect(runSync(sum((value) => value * 10, [1, 2, 3]))).toBe(60);
     expect(runSync(sum(() => 0, []))).toBe(0);
   });
@@ -51,13 +51,13 @@ describe("runSync", () => {
     expect(log).toEqual(["caught no 1", "finally"]);
   });
 
-  test("throws what the steps do not catch, after they have tidied up", () => {
+  test("throws errors that the steps do not catch, after their cleanup", () => {
     const log: string[] = [];
     expect(() => runSync(guarded(failingOn([1, 2]), log))).toThrow("no 2");
     expect(log).toEqual(["caught no 1", "finally"]);
   });
 
-  test("does not give up the thread between statements", async () => {
+  test("does not yield to the event loop between statements", async () => {
     let other = false;
     queueMicrotask(() => {
       other = true;
@@ -89,7 +89,7 @@ describe("runAsync", () => {
     expect(await runAsync(sum(statement, [1, 2, 3]))).toBe(6);
   });
 
-  test("takes plain values as well", async () => {
+  test("accepts plain values as well", async () => {
     expect(await runAsync(sum((value) => value, [1, 2]))).toBe(3);
   });
 
@@ -99,13 +99,13 @@ describe("runAsync", () => {
     expect(log).toEqual(["caught no 1", "finally"]);
   });
 
-  test("rejects with what the steps do not catch, after they have tidied up", async () => {
+  test("rejects with errors that the steps do not catch, after their cleanup", async () => {
     const log: string[] = [];
     await expect(runAsync(guarded(later(failingOn([1, 2])), log))).rejects.toThrow("no 2");
     expect(log).toEqual(["caught no 1", "finally"]);
   });
 
-  test("rejects with what a statement throws at once", async () => {
+  test("rejects with errors that a statement throws synchronously", async () => {
     await expect(runAsync(sum(failingOn([2]), [1, 2, 3]))).rejects.toThrow("no 2");
   });
 });

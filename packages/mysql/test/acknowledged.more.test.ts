@@ -41,7 +41,7 @@ const execute = 0x17;
 const plainQuery = 0x03;
 
 onEachServer((server) => {
-  describe.each([true, false])("whatever a proxy calls done, in a transaction: %s", (inTransaction) => {
+  describe.each([true, false])("with a proxy that falsely reports success, in a transaction: %s", (inTransaction) => {
     test.each(Object.entries(writes))(
       "%s is not acknowledged unless it is written",
       { timeout: 30_000 },

@@ -30,7 +30,7 @@ onEachServer((server) => {
   describe.each(Object.entries(states))("a state that is %s", (_name, { state, refusals }) => {
     const refusal = refusals[server.name === "mysql" ? 0 : 1];
 
-    test.each(["agent", "workflow"] as const)("costs no answer: %s", { timeout: 60_000 }, async (kind) => {
+    test.each(["agent", "workflow"] as const)("does not lose the answer: %s", { timeout: 60_000 }, async (kind) => {
       for (const onStorageError of ["throw", "continue"] as const) {
         await using db = new MySqlSessionDb({ url: await freshDatabase(server.url), maxPayloadBytes: 100_000 });
         const options = { id: "one", db, onStorageError, sessionState: { before: 1 }, sessionId: "s" };

@@ -16,7 +16,7 @@ onEachServer((server) => {
     agnoDeleteTests(fresh, endSets);
   }
 
-  test("a delete that a grant is missing for names the table, and leaves the session whole", async () => {
+  test("a delete that lacks a grant names the table, and deletes nothing", async () => {
     const site = await fresh();
     await using owner = site.open();
     await owner.upsertSession(agentSession("a"));
@@ -39,7 +39,7 @@ onEachServer((server) => {
     await query(site.url, `drop user ${database}@'%'`);
   });
 
-  test("what rows of another table name is in use", async () => {
+  test("rows that another table references are in use", async () => {
     const site = await fresh();
     await using db = site.open();
     await db.upsertRun({ session: agentSession("a"), run: agentRun("r1") });
@@ -62,7 +62,7 @@ onEachServer((server) => {
     expect(await db.deleteSession({ sessionId: "a" })).toBe(true);
   });
 
-  test("runs that a foreign key without ON DELETE ties to their session go before it", async () => {
+  test("runs with a foreign key without ON DELETE are deleted before their session", async () => {
     const site = await fresh();
     await using db = site.open();
     await db.upsertRun({ session: agentSession("a"), run: agentRun("r1") });

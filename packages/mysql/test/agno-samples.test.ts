@@ -58,7 +58,7 @@ function asRead({ raw }: Recorded): JsonObject {
 }
 
 onEachServer((server) => {
-  test.each([2, 3] as const)("rows that Agno %i wrote are read field by field", async (version) => {
+  test.each([2, 3] as const)("every field of rows that Agno %i wrote is read", async (version) => {
     await using db = new MySqlSessionDb({ url: await asWritten(version, server) });
     for (const expected of recorded(version, server)) {
       const sessionId = expected.raw.session_id;
@@ -97,7 +97,7 @@ onEachServer((server) => {
     );
   });
 
-  test("tables that Agno 3 made are right, and need no more than indexes", async () => {
+  test("tables that Agno 3 made are valid, and lack only indexes", async () => {
     const url = await asWritten(3, server);
     await using db = new MySqlSessionDb({ url });
     expect(await db.verifySchema()).toEqual([]);
@@ -108,7 +108,7 @@ onEachServer((server) => {
     expect(await db.planMigration()).toEqual([]);
   });
 
-  test("beside a sessions table that Agno 2 made, the runs table compares ids as that does", async () => {
+  test("next to a sessions table that Agno 2 made, the runs table compares ids in the same way", async () => {
     const url = await asWritten(2, server);
     await using db = new MySqlSessionDb({ url });
     await db.upsertRun({ session: agentSession("mine"), run: agentRun("mine") });
@@ -121,7 +121,7 @@ onEachServer((server) => {
     expect((await db.getRuns({ sessionId: "agent-sess-1" })).runs).toHaveLength(4);
   });
 
-  test("tables made here are column for column those of Agno 3", async () => {
+  test("our tables have the same columns as Agno 3's", async () => {
     const described = async (url: string): Promise<unknown> =>
       query(
         url,
@@ -147,7 +147,7 @@ onEachServer((server) => {
     ]);
   });
 
-  test("ids are compared byte for byte in tables made here", async () => {
+  test("ids are compared byte for byte in our tables", async () => {
     await using db = new MySqlSessionDb({ url: await freshDatabase(server.url) });
     const ids = ["thread", "Thread", "THREAD", "thread ", "thréad", "thre\u0301ad", "ﬀ", "ff", "😀", "😁"];
     for (const id of ids) {

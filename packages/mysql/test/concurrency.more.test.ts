@@ -19,7 +19,7 @@ afterAll(async () => {
 const timeout = 120_000;
 
 onEachServer((server) => {
-  test("64 writers in 4 processes append to one session, and nothing is lost", { timeout }, async () => {
+  test("64 writers in 4 processes append to one session without losing a run", { timeout }, async () => {
     await using db = await freshStore(server);
     const url = await freshDatabase(server.url);
     const names = first4().map((_, worker) => Array.from({ length: 16 }, (_none, writer) => `${worker}.${writer}`));
@@ -80,7 +80,7 @@ onEachServer((server) => {
     });
   });
 
-  test("16 processes call the first operation at once on an empty database, 25 times", { timeout }, async () => {
+  test("16 processes run the first operation simultaneously on an empty database, 25 times", { timeout }, async () => {
     for (let round = 0; round < 25; round += 1) {
       const url = await freshDatabase(server.url);
       await Promise.all(workers.map((worker, index) => worker.run({ task: "first", url, sessionId: `s${index}` })));
@@ -89,20 +89,24 @@ onEachServer((server) => {
     }
   });
 
-  test("50 that take the last message at once, from 5 processes, take 50 messages", { timeout }, async () => {
-    const url = await freshDatabase(server.url);
-    await using db = new MySqlSessionDb({ url });
-    const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: `message ${index}` }));
-    await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
-    const popped = await Promise.all(
-      workers.slice(0, 5).map((worker) => worker.run({ task: "pop", url, runId: "r", times: 10 })),
-    );
-    expect(new Set(popped.flat())).toEqual(new Set(messages.map(({ content }) => content)));
-    expect(popped.flat()).toHaveLength(50);
-    expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: [] });
-  });
+  test(
+    "50 concurrent callers in 5 processes that pop the last message get 50 different ones",
+    { timeout },
+    async () => {
+      const url = await freshDatabase(server.url);
+      await using db = new MySqlSessionDb({ url });
+      const messages = Array.from({ length: 50 }, (_, index) => ({ role: "user", content: `message ${index}` }));
+      await db.upsertRun({ session: agentSession("s"), run: agentRun("r", { messages }) });
+      const popped = await Promise.all(
+        workers.slice(0, 5).map((worker) => worker.run({ task: "pop", url, runId: "r", times: 10 })),
+      );
+      expect(new Set(popped.flat())).toEqual(new Set(messages.map(({ content }) => content)));
+      expect(popped.flat()).toHaveLength(50);
+      expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: [] });
+    },
+  );
 
-  test("turns that change further sessions in crossing orders, from 4 processes, all add up", { timeout }, async () => {
+  test("turns from 4 processes that also change other sessions, in crossing orders, add up", { timeout }, async () => {
     const url = await freshDatabase(server.url);
     const orders = [
       ["a", "b", "c"],

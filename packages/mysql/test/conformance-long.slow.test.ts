@@ -25,7 +25,7 @@ onEachServer((server) => {
     test.concurrent(each.name, { timeout: 300_000 }, each.run);
   }
 
-  test("only rows that the server does not take are left out", () => {
+  test("only cases of rows that the server does not accept are left out", () => {
     const left = cases.leftOut.map(({ name }) => name).filter((name) => name.includes(": "));
     expect(left.toSorted()).toEqual(server.name === "mysql" ? ofSessions.toSorted() : []);
   });

@@ -68,7 +68,7 @@ export function testConformance(server: TestedServer, isWanted: (group: string) 
     test.concurrent(each.name, { timeout: 120_000 }, each.run);
   }
 
-  test("only names that the server does not take, and what needs hooks, are left out", () => {
+  test("only cases of names that the server does not accept, and those that need hooks, are left out", () => {
     const left = [...cases.leftOut, ...cheaper.leftOut]
       .map(({ name }) => name)
       .filter((name) => !longGroups.includes(name));

@@ -69,7 +69,7 @@ for (const table of ["sessions", "runs"]) {
 }
 
 onEachServer((server) => {
-  test("no error holds stored content, whatever the server says", { timeout: 60_000 }, async () => {
+  test("no error contains stored content, whatever the server says", { timeout: 60_000 }, async () => {
     const url = await freshDatabase(server.url);
     await using owner = new MySqlSessionDb({ url });
     await owner.migrate();
@@ -95,7 +95,7 @@ onEachServer((server) => {
     }
   });
 
-  test("no error holds what a proxy adds to the server's words", async () => {
+  test("no error contains what a proxy adds to the server's message", async () => {
     const url = await freshDatabase(server.url);
     await using owner = new MySqlSessionDb({ url });
     await owner.upsertSession(whole());

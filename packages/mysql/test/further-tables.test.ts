@@ -36,7 +36,7 @@ const references = `select delete_rule as deleted from information_schema.refere
   where constraint_schema = database() and table_name = 'my_notes'`;
 
 onEachServer((server) => {
-  test("a table of a plug with a foreign key, whose rows go with their session", async () => {
+  test("rows of a plug's table with a foreign key are deleted with their session", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     const { tables, userId } = furtherTables(db, notes);
@@ -55,7 +55,7 @@ onEachServer((server) => {
     expect(await notesOf(tables)).toEqual([]);
   });
 
-  test("ids of 128 characters of 4 bytes fit, and are compared as the store compares them", async () => {
+  test("ids of 128 4-byte characters fit, and are compared as the store compares them", async () => {
     await using db = new MySqlSessionDb({ url: await freshDatabase(server.url) });
     const { tables } = furtherTables(db, notes);
     const ids = ["😀".repeat(128), "thread", "Thread", "thread "];
@@ -67,7 +67,7 @@ onEachServer((server) => {
     expect((await notesOf(tables)).toSorted()).toEqual(ids.filter((id) => id !== "thread").toSorted());
   });
 
-  test("beside tables that Agno made, a plug's table compares ids as those do", async () => {
+  test("next to tables that Agno made, a plug's table compares ids in the same way", async () => {
     const url = await freshDatabase(server.url, "collate utf8mb4_general_ci");
     await withConnection(url, (connection) => connection.query(agno3Tables));
     await using db = new MySqlSessionDb({ url });
@@ -78,7 +78,7 @@ onEachServer((server) => {
     expect(await notesOf(tables)).toEqual([]);
   });
 
-  test("rows that no foreign key ties to their session are cleared with it, whoever deletes it", async () => {
+  test("rows without a foreign key are cleared with their session, whoever deletes it", async () => {
     const url = await freshDatabase(server.url);
     await using db: SessionDb = new MySqlSessionDb({ url });
     const handle = db.forUser("ann");
@@ -99,7 +99,7 @@ onEachServer((server) => {
     expect(await left()).toEqual([]);
   });
 
-  test("what a plug writes and the caller rolls back is gone", async () => {
+  test("a plug's writes are undone when the caller rolls back", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await furtherTables(db, notes).tables.migrate();
@@ -114,7 +114,7 @@ onEachServer((server) => {
     expect(await notesOf(furtherTables(db, notes).tables)).toEqual([]);
   });
 
-  test("processes and handles that migrate at once leave one set of tables", { timeout: 120_000 }, async () => {
+  test("processes and handles that migrate simultaneously create one set of tables", { timeout: 120_000 }, async () => {
     const workers = await TaskWorker.startAll(4);
     try {
       for (let round = 0; round < 5; round += 1) {

@@ -14,7 +14,7 @@ function nested(depth: number): JsonObject {
 
 onEachServer((server) => {
   test(
-    "more than the server's packet is refused with both sizes, and nothing is written",
+    "data larger than the server's packet is refused with both sizes, and nothing is written",
     { timeout: 60_000 },
     async () => {
       const [packet] = await query<{ bytes: number }>(server.url, "select @@max_allowed_packet as bytes");
@@ -39,7 +39,7 @@ onEachServer((server) => {
     },
   );
 
-  test("the first write of a store meets the limit too", { timeout: 60_000 }, async () => {
+  test("the limit also applies to a store's first write", { timeout: 60_000 }, async () => {
     const [packet] = await query<{ bytes: number }>(server.url, "select @@max_allowed_packet as bytes");
     await using db = await freshStore(server, { maxPayloadBytes: 2 ** 30 });
     const content = "x".repeat(packet?.bytes ?? 0);
@@ -64,7 +64,7 @@ onEachServer((server) => {
     ).toMatchObject({ argument: "session.metadata" });
   });
 
-  test("what is nested too deeply is named by its argument", async () => {
+  test("the error of a value nested too deeply names its argument", async () => {
     const url = await freshDatabase(server.url);
     await withConnection(url, (connection) => connection.query(agno3Tables));
     await using db = new MySqlSessionDb({ url });
@@ -104,7 +104,7 @@ onEachServer((server) => {
     expect(error.message).toContain("at most 31 levels deep in this table, not 40");
   });
 
-  test("ids of 128 characters are stored, whatever their bytes, and longer ones refused", async () => {
+  test("ids of 128 characters are stored, whatever their bytes, and longer ones are refused", async () => {
     await using db = await freshStore(server);
     for (const longest of ["x".repeat(128), "😀".repeat(128)]) {
       await db.upsertRun({ session: agentSession(longest, { userId: longest }), run: agentRun(longest) });
@@ -114,7 +114,7 @@ onEachServer((server) => {
     }
   });
 
-  test("ids that shorter columns cut off are refused, even where the server would cut them", async () => {
+  test("ids too long for shorter columns are refused, even if the server would truncate them", async () => {
     const url = await freshDatabase(server.url);
     await withConnection(url, (connection) => connection.query(agno3Tables.replaceAll("varchar(128)", "varchar(36)")));
     await using db = new MySqlSessionDb({ url });

@@ -7,7 +7,7 @@ const longest = 48;
 
 onEachServer((server) => {
   test.each(["needed", "agno"] as const)(
-    "tables of every length migrate, with the indexes %s, and a second time there is nothing to do",
+    "tables with names of every length migrate, with the indexes %s, and a second migration is empty",
     { timeout: 120_000 },
     async (indexes) => {
       const url = await freshDatabase(server.url);

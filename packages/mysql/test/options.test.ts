@@ -28,7 +28,7 @@ onEachServer((server) => {
     expect(found).toEqual({ runs: 1 });
   });
 
-  test("the constructor and openSessionDb come to the same tables, and two stores stay apart", async () => {
+  test("the constructor and openSessionDb use the same tables, and two stores stay apart", async () => {
     const base = await freshDatabase(server.url);
     const there = await freshDatabase(server.url);
     const database = new URL(there).pathname.slice(1);
@@ -101,7 +101,7 @@ const wrong: Readonly<Record<keyof MySqlSessionDbOptions, readonly unknown[]>> =
 };
 
 describe("options of the constructor", () => {
-  test.each(Object.entries(wrong))("%s: what means nothing is refused by name", (name, values) => {
+  test.each(Object.entries(wrong))("%s: an invalid value is refused by name", (name, values) => {
     const place = name === "pool" ? {} : { url: somewhere };
     for (const value of values) {
       const refused = refusalOf(() => new MySqlSessionDb({ ...place, [name]: value }));
@@ -121,7 +121,7 @@ describe("options of the constructor", () => {
     "connectionLimit",
     "readonly",
     "charset",
-  ])("%s, which is no option, is refused with a list of those that are", (name) => {
+  ])("%s, which is not an option, is refused with a list of the options", (name) => {
     expect(refusalOf(() => new MySqlSessionDb({ url: somewhere, [name]: "x" }))).toMatchObject({
       code: "INVALID_ARGUMENT",
       argument: `options.${name}`,
@@ -129,7 +129,7 @@ describe("options of the constructor", () => {
     });
   });
 
-  test.each([undefined, null, 7, somewhere, []])("%j in place of options is refused", (options) => {
+  test.each([undefined, null, 7, somewhere, []])("%j instead of options is refused", (options) => {
     expect(refusalOf(() => new MySqlSessionDb(options as unknown as MySqlSessionDbOptions))).toMatchObject({
       code: "INVALID_ARGUMENT",
       argument: "options",
@@ -140,12 +140,12 @@ describe("options of the constructor", () => {
     [{}, "options"],
     [{ url: somewhere, pool: createPool({ host: "h" }) }, "options"],
     [{ pool: createPool({ host: "h" }), poolSize: 3 }, "poolSize"],
-  ])("neither or both places, and what does nothing beside one, are refused: %#", (options, argument) => {
+  ])("neither url nor pool, both, and options without effect are refused: %#", (options, argument) => {
     expect(refusalOf(() => new MySqlSessionDb(options))).toMatchObject({ code: "INVALID_ARGUMENT", argument });
   });
 
   test.each([undefined, null, {}, "x", createPool({ host: "h" })])(
-    "withTransaction refuses what is no connection: %#",
+    "withTransaction refuses anything but a connection: %#",
     (connection) => {
       const db = new MySqlSessionDb({ url: somewhere });
       expect(refusalOf(() => db.withTransaction(connection as Connection))).toMatchObject({
@@ -172,7 +172,7 @@ describe("options in a connection string", () => {
       ["tableName", "sessionTable"],
       ["runs_table", "runsTable"],
       ["runTable", "runsTable"],
-    ])("?%s= says to write ?%s=", (name, meant) => {
+    ])("the error of ?%s= says to write ?%s=", (name, meant) => {
       expect(refusalOf(() => make(`${somewhere}?${name}=x`))).toMatchObject({
         code: "INVALID_CONNECTION_STRING",
         message: expect.stringContaining(`Write ?${meant}=`) as string,
@@ -189,20 +189,20 @@ describe("options in a connection string", () => {
       ["statementTimeout", "statementTimeout"],
       ["retryTimeout", "retryTimeout"],
       ["max_payload_bytes", "maxPayloadBytes"],
-    ])("?%s= names the option %s", (name, option) => {
+    ])("the error of ?%s= names the option %s", (name, option) => {
       expect(refusalOf(() => make(`${somewhere}?${name}=x`))).toMatchObject({
         code: "INVALID_CONNECTION_STRING",
         message: expect.stringContaining(`option ${option}`) as string,
       });
     });
 
-    test("what is mysql2's is let through", () => {
+    test("mysql2's own parameters are passed on", () => {
       const theirs =
         "ssl=%7B%7D&connectionLimit=3&connectTimeout=5&charset=latin1&timezone=Z&flags=-FOUND_ROWS&socketPath=x";
       expect(() => make(`${somewhere}?${theirs}&database=a`)).not.toThrow();
     });
 
-    test.each(["database", "sessionTable", "runsTable"])("?%s= with no value, or with two, is refused", (name) => {
+    test.each(["database", "sessionTable", "runsTable"])("?%s= without a value, or given twice, is refused", (name) => {
       expect(refusalOf(() => make(`${somewhere}?${name}=`))).toMatchObject({
         code: "INVALID_ARGUMENT",
         argument: name,
@@ -212,7 +212,7 @@ describe("options in a connection string", () => {
     });
   });
 
-  test.each(["database", "sessionTable", "runsTable"])("%s in both is refused unless both say the same", (name) => {
+  test.each(["database", "sessionTable", "runsTable"])("%s in both is refused unless both are the same", (name) => {
     const both = (value: string) => new MySqlSessionDb({ url: `${somewhere}?${name}=a`, [name]: value });
     expect(refusalOf(() => both("b"))).toMatchObject({ code: "INVALID_ARGUMENT", argument: name });
     expect(() => both("a")).not.toThrow();
@@ -237,7 +237,7 @@ test("a connection string without database serves a store that names one", () =>
   expect(new MySqlSessionDb({ url: "mysql://root@localhost", database: "agents" })).toBeInstanceOf(MySqlSessionDb);
 });
 
-test("the tables are there for queries of one's own", () => {
+test("the tables serve the application's own queries", () => {
   const { sessions, runs } = sessionTables({ sessionTable: "mine", database: "agents" });
   expect(sessions.sessionId.getSQLType()).toBe("varchar(128)");
   expect(runs.runData.getSQLType()).toBe("json");
@@ -246,6 +246,6 @@ test("the tables are there for queries of one's own", () => {
 test.each([
   ["mysql://u:p@h:3306/app", "mysql://u:p@h:3306/app?database=app_bot"],
   ["mariadb://h/app?database=ai", "mariadb://h/app?database=ai_bot"],
-])("own storage beside %s is a database", (shared, own) => {
+])("own storage next to %s is a database", (shared, own) => {
   expect(ownStorageUrl(shared, "bot")).toBe(own);
 });

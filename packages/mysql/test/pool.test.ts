@@ -6,7 +6,7 @@ import { refusal } from "@sessiondb/testing/refusal";
 import { freshDatabase, onEachServer } from "./support.ts";
 
 onEachServer((server) => {
-  test("a pool of the caller's is used as it is, and stays open", async () => {
+  test("the caller's pool is used as it is, and stays open", async () => {
     const url = await freshDatabase(server.url);
     const pool = createPool({
       uri: url.replace("mariadb:", "mysql:"),

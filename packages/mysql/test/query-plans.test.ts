@@ -103,7 +103,7 @@ onEachServer((server) => {
     ["by creation", {}],
     ["by update", { sortBy: "updatedAt" }],
     ["of a user", { userId: "u1" }],
-  ])("the count of runs of sessions %s reads an index of them alone", async (_, options) => {
+  ])("counting the runs of sessions %s reads only their index", async (_, options) => {
     const statements = await observe(url, (db) => db.getSessions({ ...options, includeRunCount: true, limit: 5 }));
     expect(statements).toHaveLength(1);
     await expectIndexes(statements, { sorts: 0 });
@@ -119,7 +119,7 @@ onEachServer((server) => {
   test.each([
     ["all runs", {}, 180],
     ["the newest runs", { runsLimit: 3 }, 180],
-  ] as const)("%s of a list's sessions cost one statement more", async (_, more, most) => {
+  ] as const)("%s of a list's sessions cost one more statement", async (_, more, most) => {
     const statements = await observe(url, (db) => db.getSessions({ limit: 40, includeRuns: true, ...more }));
     expect(statements).toHaveLength(2);
     await expectIndexes(statements, { sorts: 0 });
@@ -135,7 +135,7 @@ onEachServer((server) => {
     expect(await rowsRead(on, statements)).toBeLessThan(40);
   });
 
-  test("a list of more sessions than one statement reads has all their runs", async () => {
+  test("a list of more sessions than one statement reads includes all their runs", async () => {
     const statements = await observe(url, async (db) => {
       const { sessions } = await db.getSessions({ limit: 300, includeRuns: true, runsLimit: 2 });
       expect(sessions.map((each) => each.runs.map(({ runId }) => runId))).toEqual(
@@ -164,7 +164,7 @@ onEachServer((server) => {
     await expectIndexes(statements, { sorts: 0 });
   });
 
-  test("a session without runs touches no run", async () => {
+  test("reading a session without its runs touches no run", async () => {
     const [statement] = await observe(url, (db) => one(db, { includeRuns: false }));
     expect(statement?.text).not.toContain("agno_runs");
   });
@@ -187,7 +187,7 @@ onEachServer((server) => {
     expect(await turn("s1")).toBeLessThanOrEqual((await turn("s3001")) + 2);
   });
 
-  test("deletes find what they delete by an index", async () => {
+  test("deletes find their rows by an index", async () => {
     const statements = await observe(url, async (db) => {
       await db.deleteRuns({ runIds: ["rs4"] });
       await db.deleteSession({ sessionId: "s4" });

@@ -7,7 +7,7 @@ import { startMysql } from "../../../scripts/servers/mysql.ts";
 import { query } from "./support.ts";
 
 test.each(["mysql", "mariadb"] as const)(
-  "%s that may only be read, as a replica may",
+  "reads from a read-only %s, such as a replica",
   { timeout: 60_000 },
   async (flavour) => {
     const program = await programOf(flavour);

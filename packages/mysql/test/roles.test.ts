@@ -53,7 +53,7 @@ onEachServer((server) => {
     expect(await db.verifySchema()).toEqual([]);
   });
 
-  test("without autoMigrate no DDL is tried", async () => {
+  test("no DDL is issued without autoMigrate", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url, autoMigrate: false });
     const error = await refusal(db.upsertRun({ session: agentSession("a"), run: agentRun("r") }), "SCHEMA_MISMATCH");
@@ -61,7 +61,7 @@ onEachServer((server) => {
     expect(await query(url, "show tables")).toEqual([]);
   });
 
-  test("a role that may only read reads, and is told when it writes", async () => {
+  test("a role that may only read can read, and its writes are refused", async () => {
     const url = await freshDatabase(server.url);
     await using owner = new MySqlSessionDb({ url });
     await owner.upsertRun({ session: agentSession("a"), run: agentRun("r") });

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { connect, freshDatabase, onEachServer, query, withConnection } from "./support.ts";
 
 onEachServer((server) => {
-  test("what is written inside the caller's transaction is committed and rolled back with it", async () => {
+  test("writes inside the caller's transaction are committed and rolled back with it", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.migrate();
@@ -30,7 +30,7 @@ onEachServer((server) => {
     await connection.end();
   });
 
-  test("an operation that is refused leaves the caller's transaction sound", async () => {
+  test("a refused operation leaves the caller's transaction usable", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.upsertSession(agentSession("theirs", { userId: "ann" }));
@@ -46,7 +46,7 @@ onEachServer((server) => {
     await connection.end();
   });
 
-  test("stores made twice for one transaction take turns on it", async () => {
+  test("two stores for one transaction take turns on it", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.upsertSession(agentSession("theirs", { userId: "owner" }));
@@ -69,7 +69,7 @@ onEachServer((server) => {
     expect((await db.getRuns()).runs.map(({ runId }) => runId)).toEqual(["r"]);
   });
 
-  test("runs changed, replaced and deleted are back once the caller rolls back", async () => {
+  test("changed, replaced and deleted runs are restored when the caller rolls back", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     for (const id of ["a", "b", "c"]) {

@@ -92,7 +92,7 @@ async function expectRefused(
 }
 
 onEachServer((server) => {
-  test.each(Object.keys(runKeys))("%s: no write replaces another run, and each is refused", async (name) => {
+  test.each(Object.keys(runKeys))("%s: a write that would replace another run is refused", async (name) => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.migrate();
@@ -121,7 +121,7 @@ onEachServer((server) => {
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ content }) => content)).toEqual(["Replaced"]);
   });
 
-  test.each(Object.keys(sessionKeys))("%s: no write replaces another session, and each is refused", async (name) => {
+  test.each(Object.keys(sessionKeys))("%s: a write that would replace another session is refused", async (name) => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });
     await db.migrate();

@@ -16,7 +16,7 @@ import { plansOf } from "./plans.ts";
 
 const refused = (call: Promise<unknown>) => call.catch((error: unknown) => error);
 
-describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", () => {
+describe.skipIf(inject("postgres") === null)("deletes next to Agno's tables", () => {
   const { client, query, fresh } = agnoDatabase();
 
   agnoDeleteTests(fresh, agnoTableSets.usual);
@@ -29,7 +29,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     "agno_learnings",
   ];
 
-  test("find the tables where the search path leads to those of sessions", async () => {
+  test("find Agno's tables in the schema that the search path leads to", async () => {
     const site = await fresh();
     await query(`set search_path = ${site.schema}`);
     await using db = new PostgresSessionDb({ client });
@@ -46,7 +46,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     await query("reset search_path");
   });
 
-  test("look at the catalogue once, and not at all once every table was found", async () => {
+  test("read the catalogue once, and never again once every table was found", async () => {
     const site = await fresh();
     const texts: string[] = [];
     const watched = recording(client, ({ text }) => texts.push(text));
@@ -69,7 +69,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     expect(await looksOf(() => db.upsertRun({ session: agentSession("e"), run: agentRun("r") }))).toEqual([0, 0]);
   });
 
-  test("find what they delete by an index", { timeout: 60_000 }, async () => {
+  test("find their rows by an index", { timeout: 60_000 }, async () => {
     const site = await fresh();
     const { schema } = site;
     await using db = site.open();
@@ -100,7 +100,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
      grant select, insert, update, delete on ${schema}.agno_sessions, ${schema}.agno_runs, ${schema}.agno_schema_versions to ${role}`;
 
   test.each([...all])(
-    "of a role that may not touch %s leave the session whole and name the table",
+    "of a role without rights to %s delete nothing and name the table",
     { timeout: 60_000 },
     async (table) => {
       const site = await fresh();
@@ -167,7 +167,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     }
   }
 
-  test("that lack what a payload is found by need no right to Agno's files", async () => {
+  test("need no right to Agno's files if the table that leads to them is missing", async () => {
     const site = await fresh();
     await using owner = site.open();
     await owner.migrate();
@@ -202,7 +202,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     ["deleteSessions by id", (db) => db.deleteSessions({ sessionIds: ["a"] }), 1],
     ["deleteSessions by filter", (db) => db.deleteSessions({ filter: { endTimestamp: 4e9 } }), 1],
     ["deleteSessions of a handle", (db) => db.forUser("ada").deleteSessions({ filter: {} }), 1],
-  ])("%s takes the lease of a sandbox away with its run", async (_, remove, wanted) => {
+  ])("%s deletes the lease of a sandbox with its run", async (_, remove, wanted) => {
     const { db, schema } = await held();
     expect(await remove(db)).toBe(wanted);
     expect(await query(`select 1 from ${schema}.agno_sessions_sandbox_bindings`)).toEqual([]);
@@ -214,7 +214,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     ["deleteRuns of a user", (db) => db.deleteRuns({ runIds: ["r2"], userId: "ada" })],
     ["updateRun to null", (db) => db.updateRun({ runId: "r2" }, () => null)],
     ["deleteRunsAfter", (db) => db.upsertRun({ session, run: agentRun("r4"), deleteRunsAfter: "r1" })],
-  ])("%s of a run that a sandbox holds says who holds it", async (_, remove) => {
+  ])("%s of a run that a sandbox uses names the table that references it", async (_, remove) => {
     const { db, schema } = await held();
     for (const within of [false, true]) {
       await query("begin");
@@ -257,7 +257,7 @@ describe.skipIf(inject("postgres") === null)("deletes beside tables of Agno", ()
     expect((await db.getRuns()).runs).toEqual([]);
   });
 
-  test("that another foreign key stands against say so", async () => {
+  test("that another foreign key forbids name its table", async () => {
     const { schema } = await fresh();
     await using db = new PostgresSessionDb({ client, schema });
     await db.upsertSession({ ...session, runs: [agentRun("r1")] });

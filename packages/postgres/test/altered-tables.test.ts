@@ -21,7 +21,7 @@ describe.skipIf(inject("postgres") === null)("tables with", { timeout: 60_000 },
   afterAll(() => sandbox.query(`drop owned by ${role} cascade`, `drop role ${role}`));
 
   test.concurrent.each(Object.entries(features))(
-    "%s: what is acknowledged is written, and what is refused changes nothing",
+    "%s: an acknowledged write is stored, and a refused one changes nothing",
     async (_, feature) => {
       const schema = sandbox.schema();
       await using admin = new PostgresSessionDb({ url: sandbox.url, schema, poolSize: 1 });

@@ -32,7 +32,7 @@ describe.skipIf(inject("postgres") === null)("clients", () => {
     expect(await sandbox.query(`select run_id from ${schema}.agno_runs`)).toEqual([{ run_id: "r" }]);
   });
 
-  test("a client of one's own is used by one operation after the other, and stays open", async () => {
+  test("the caller's client is used by one operation after another, and stays open", async () => {
     const client = await sandbox.connect();
     const db = new PostgresSessionDb({ client, schema: sandbox.schema() });
     await Promise.all(

@@ -11,7 +11,7 @@ const notes = pgTable("notes", { id: text("id").primaryKey().notNull() });
 describe.skipIf(inject("postgres") === null)("a commit", () => {
   const sandbox = new Sandbox("postgres");
 
-  test("that the server answers by undoing all is an error, and stored nothing", async () => {
+  test("that the server answers with a rollback is an error, and stores nothing", async () => {
     const schema = sandbox.schema();
     await sandbox.query(`create schema ${schema}`);
     const client = await sandbox.connect();

@@ -45,7 +45,7 @@ export function testConformance(database: Database): void {
       test.concurrent(each.name, { timeout: 120_000 }, each.run);
     }
 
-    test("only names that Postgres does not take, and what needs hooks, are left out", () => {
+    test("only cases of names that Postgres does not accept, and those that need hooks, are left out", () => {
       const left = [...cases.leftOut, ...cheaper.leftOut]
         .map(({ name }) => name)
         .filter((name) => !longGroups.includes(name));
@@ -64,7 +64,7 @@ export function testLongGroups(database: Database): void {
       test(each.name, { timeout: 300_000 }, each.run);
     }
 
-    test("only rows that Postgres does not take are left out", () => {
+    test("only cases of rows that Postgres does not accept are left out", () => {
       const left = cases.leftOut.map(({ name }) => name).filter((name) => name.includes(": "));
       expect(left.toSorted()).toEqual(ofSessions.toSorted());
     });

@@ -21,7 +21,7 @@ describe.skipIf(inject("postgres") === null)("names", { timeout: 30_000 }, () =>
       (schema: string) =>
         `create table ${schema}.other (a int); create index idx_agno_runs_created_at_run_id on ${schema}.other (a)`,
     ],
-  ])("that %s has are an error at once", async (_, statement) => {
+  ])("already used by %s are an error at once", async (_, statement) => {
     const schema = sandbox.schema();
     await sandbox.query(`create schema ${schema}`, statement(schema));
     await using db = new PostgresSessionDb({ url: sandbox.url, schema });
@@ -38,7 +38,7 @@ describe.skipIf(inject("postgres") === null)("names", { timeout: 30_000 }, () =>
     ).toEqual([]);
   });
 
-  test("of further tables: long ones of indexes are shortened", async () => {
+  test("of further tables' indexes are shortened if too long", async () => {
     const client = await sandbox.connect();
     const schema = sandbox.schema();
     await client.query(`create schema ${schema}; set search_path = ${schema}`);
@@ -67,7 +67,7 @@ describe.skipIf(inject("postgres") === null)("names", { timeout: 30_000 }, () =>
     );
   });
 
-  test("of further tables whose indexes have none are refused", async () => {
+  test("of further tables' indexes are required", async () => {
     const notes = pgTable("notes", { id: text("id") }, (table) => [index().on(table.id)]);
     await using db = new PostgresSessionDb({ url: sandbox.url, schema: sandbox.schema() });
     await expect(furtherTables(db, { tables: () => [notes] }).tables.planMigration()).rejects.toMatchObject({

@@ -39,7 +39,7 @@ const wrong: Readonly<Record<keyof PostgresSessionDbOptions, readonly unknown[]>
 };
 
 describe("options of the constructor", () => {
-  test.each(Object.entries(wrong))("%s: what means nothing is refused by name", (name, values) => {
+  test.each(Object.entries(wrong))("%s: an invalid value is refused by name", (name, values) => {
     const place = ["pool", "client"].includes(name) ? {} : { url };
     for (const value of values) {
       const { code, argument } = refusalOf(() => new PostgresSessionDb({ ...place, [name]: value }));
@@ -50,7 +50,7 @@ describe("options of the constructor", () => {
   });
 
   test.each(["schemaName", "shema", "tableName", "Schema", "connectionString", "max", "readonly", "database"])(
-    "%s, which is no option, is refused with a list of those that are",
+    "%s, which is not an option, is refused with a list of the options",
     (name) => {
       expect(refusalOf(() => new PostgresSessionDb({ url, [name]: "x" }))).toMatchObject({
         code: "INVALID_ARGUMENT",
@@ -60,7 +60,7 @@ describe("options of the constructor", () => {
     },
   );
 
-  test.each([undefined, null, 7, "postgres://h/d", []])("%j in place of options is refused", (options) => {
+  test.each([undefined, null, 7, "postgres://h/d", []])("%j instead of options is refused", (options) => {
     expect(refusalOf(() => new PostgresSessionDb(options as PostgresSessionDbOptions))).toMatchObject({
       code: "INVALID_ARGUMENT",
       argument: "options",
@@ -71,11 +71,11 @@ describe("options of the constructor", () => {
     [{ pool: new pg.Pool(), poolSize: 3 }, "poolSize"],
     [{ client: new pg.Client(), poolSize: 3 }, "poolSize"],
     [{ client: new pg.Client(), connectionTimeout: 3 }, "connectionTimeout"],
-  ])("what does nothing beside another option is refused: %#", (options, argument) => {
+  ])("an option without effect next to another is refused: %#", (options, argument) => {
     expect(refusalOf(() => new PostgresSessionDb(options))).toMatchObject({ code: "INVALID_ARGUMENT", argument });
   });
 
-  test.each([undefined, null, {}, new pg.Pool()])("withTransaction refuses what is no client: %#", (client) => {
+  test.each([undefined, null, {}, new pg.Pool()])("withTransaction refuses anything but a client: %#", (client) => {
     const db = new PostgresSessionDb({ url });
     expect(refusalOf(() => db.withTransaction(client as pg.Client))).toMatchObject({
       code: "INVALID_ARGUMENT",
@@ -102,7 +102,7 @@ describe("options in a connection string", () => {
       ["tableName", "sessionTable"],
       ["runs_table", "runsTable"],
       ["runTable", "runsTable"],
-    ])("?%s= says to write ?%s=", (name, meant) => {
+    ])("the error of ?%s= says to write ?%s=", (name, meant) => {
       expect(refusalOf(() => make(`${url}?${name}=x`))).toMatchObject({
         code: "INVALID_CONNECTION_STRING",
         message: expect.stringContaining(`Write ?${meant}=`) as string,
@@ -119,26 +119,26 @@ describe("options in a connection string", () => {
       ["statementTimeout", "statementTimeout"],
       ["retryTimeout", "retryTimeout"],
       ["max_payload_bytes", "maxPayloadBytes"],
-    ])("?%s= names the option %s", (name, option) => {
+    ])("the error of ?%s= names the option %s", (name, option) => {
       expect(refusalOf(() => make(`${url}?${name}=x`))).toMatchObject({
         code: "INVALID_CONNECTION_STRING",
         message: expect.stringContaining(`option ${option}`) as string,
       });
     });
 
-    test("what is pg's or a provider's is let through", () => {
+    test("parameters of pg or a provider are passed on", () => {
       const theirs = "sslmode=disable&statement_timeout=5&application_name=a&options=-c%20x.y%3Dz&connection_limit=3";
       expect(() => make(`${url}?${theirs}&pgbouncer=true&schema=a&channel_binding=prefer`)).not.toThrow();
     });
 
-    test.each(["schema", "sessionTable", "runsTable"])("?%s= with no value, or with two, is refused", (name) => {
+    test.each(["schema", "sessionTable", "runsTable"])("?%s= without a value, or given twice, is refused", (name) => {
       expect(refusalOf(() => make(`${url}?${name}=`))).toMatchObject({ code: "INVALID_ARGUMENT", argument: name });
       expect(refusalOf(() => make(`${url}?${name}=a&${name}=b`))).toMatchObject({ argument: name });
       expect(() => make(`${url}?${name}=a&${name}=a`)).not.toThrow();
     });
   });
 
-  test.each(["schema", "sessionTable", "runsTable"])("%s in both is refused unless both say the same", (name) => {
+  test.each(["schema", "sessionTable", "runsTable"])("%s in both is refused unless both are the same", (name) => {
     const both = (value: string) => new PostgresSessionDb({ url: `${url}?${name}=a`, [name]: value });
     expect(refusalOf(() => both("b"))).toMatchObject({ code: "INVALID_ARGUMENT", argument: name });
     expect(() => both("a")).not.toThrow();
@@ -169,10 +169,10 @@ describe.skipIf(inject("postgres") === null)("options of a connection string", (
 test.each([
   ["postgres://h/app?sslmode=require", "postgres://h/app?sslmode=require&schema=bot"],
   ["postgres://u:p@h:5432/app?schema=ai", "postgres://u:p@h:5432/app?schema=ai_bot"],
-])("own storage beside %s is a schema", (shared, own) => {
+])("own storage next to %s is a schema", (shared, own) => {
   expect(ownStorageUrl(shared, "bot")).toBe(own);
 });
 
-test("own storage beside no URL is refused", () => {
+test("own storage next to an invalid URL is refused", () => {
   expect(() => ownStorageUrl("postgres://[", "bot")).toThrow(ConnectionStringError);
 });

@@ -7,7 +7,7 @@ import { Sandbox } from "./support.ts";
 describe.skipIf(inject("postgres") === null)("a pool of the caller's", () => {
   const sandbox = new Sandbox("postgres");
 
-  test("that parses and prints values in its own way", async () => {
+  test("may parse and print values in its own way", async () => {
     const schema = sandbox.schema();
     const types = { getTypeParser: () => () => "parsed by the application" } as unknown as pg.CustomTypesConfig;
     const pool = new pg.Pool({ connectionString: sandbox.url, max: 1, types });

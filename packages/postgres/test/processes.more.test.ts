@@ -97,7 +97,7 @@ describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, 
     expect(await db.getRun({ runId: "r1" })).not.toBeNull();
   });
 
-  test.each(["40001", "40P01", "55P03"])("what fails with %s is retried", async (code) => {
+  test.each(["40001", "40P01", "55P03"])("operations that fail with %s are retried", async (code) => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(agentSession("s"));
@@ -124,7 +124,7 @@ describe.skipIf(inject("postgres") === null)("processes", { timeout: 120_000 }, 
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
   });
 
-  test("what keeps failing is an error within the time allowed", async () => {
+  test("operations that keep failing are an error within the time allowed", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema, retryTimeout: 200 });
     await db.upsertSession(agentSession("s"));

@@ -121,12 +121,12 @@ describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
     }
   });
 
-  test("a session without runs touches no run", async () => {
+  test("reading a session without its runs touches no run", async () => {
     const [plan] = await plansOf(client, schema, (db) => one(db, { includeRuns: false }));
     expect(plan?.steps).not.toContain("agno_runs");
   });
 
-  test("a list with the newest runs reads no more of a long session", async () => {
+  test("a list with the newest runs reads no more of a long session than of a short one", async () => {
     const [, plan] = await plansOf(client, schema, (db) =>
       db.getSessions({ userId: "u1", includeRuns: true, runsLimit: 10 }),
     );
@@ -148,7 +148,7 @@ describe.skipIf(inject("postgres") === null)("on 100,000 sessions", () => {
     expect(read.map(Number).every((count) => count <= 12)).toBe(true);
   });
 
-  test("deletes find what they delete by an index", async () => {
+  test("deletes find their rows by an index", async () => {
     const plans = await plansOf(client, schema, async (db) => {
       await db.deleteRuns({ runIds: ["rs4"] });
       await db.deleteSession({ sessionId: "s4" });

@@ -56,7 +56,7 @@ describe.skipIf(inject("postgres") === null)("roles", () => {
     );
   });
 
-  test("one without CREATE on the schema is told the statement refused and where to get the SQL", async () => {
+  test("one without CREATE on the schema learns which statement was refused, and how to get the SQL", async () => {
     const schema = sandbox.schema();
     await sandbox.query(`create schema ${schema}`, `grant usage on schema ${schema} to ${role}`);
     await using db = new PostgresSessionDb({ url: url.href, schema });
@@ -71,7 +71,7 @@ describe.skipIf(inject("postgres") === null)("roles", () => {
     expect(await db.getSession({ sessionId: "s" })).not.toBeNull();
   });
 
-  test("one that may not create schemas is told so", async () => {
+  test("one that may not create schemas learns so", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url: url.href, schema });
     const refused = db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
@@ -81,7 +81,7 @@ describe.skipIf(inject("postgres") === null)("roles", () => {
     });
   });
 
-  test("one that may only read reads, tables of Agno 2 without a runs table too, and writes are refused", async () => {
+  test("one that may only read can read, even tables of Agno 2 without a runs table, and its writes are refused", async () => {
     const schema = sandbox.schema();
     await sandbox.query(
       ...agno2Table(schema),
@@ -97,7 +97,7 @@ describe.skipIf(inject("postgres") === null)("roles", () => {
     });
   });
 
-  test("autoMigrate: false issues no DDL even where it might", async () => {
+  test("autoMigrate: false issues no DDL even if the role may", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url: sandbox.url, schema, autoMigrate: false });
     await expect(db.upsertSession(agentSession("s"))).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });

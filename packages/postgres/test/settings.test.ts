@@ -7,7 +7,7 @@ import { allSettings, poolWith, setting, testSettings } from "./harmless-setting
 import { everyOperation, expectedOfEveryOperation } from "./every-operation.ts";
 import { Sandbox } from "./support.ts";
 
-describe.skipIf(inject("postgres") === null)("connections that are set up in another way", { timeout: 30_000 }, () => {
+describe.skipIf(inject("postgres") === null)("connections with unusual settings", { timeout: 30_000 }, () => {
   const sandbox = new Sandbox("postgres");
   const { url } = sandbox;
   const expected = expectedOfEveryOperation();
@@ -15,7 +15,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     testSettings(sandbox, settings);
   }
 
-  test("set for the role", async () => {
+  test("may be set for the role", async () => {
     const role = `sessiondb_set_${randomBytes(4).toString("hex")}`;
     const set = (allSettings[0] ?? []).map((each) => `alter role ${role} ${setting(each)}`);
     await sandbox.query(`create role ${role} login superuser password 'x'`, ...set);
@@ -30,7 +30,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
   const encodings = ["LATIN1", "SQL_ASCII", "WIN1252"];
 
   test.each(encodings)(
-    "client_encoding = %s is refused on what is the caller's, and has no effect on an own pool",
+    "client_encoding = %s is refused on the caller's connections, and has no effect on the store's own",
     async (encoding) => {
       const pool = poolWith(url, `set client_encoding = '${encoding}'`);
       const refused = { code: "INVALID_ARGUMENT", argument: "client_encoding" };
@@ -48,7 +48,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     },
   );
 
-  test("default_transaction_read_only is a typed error for writers, and no hindrance to readers", async () => {
+  test("default_transaction_read_only refuses writes with a typed error, and does not hinder reads", async () => {
     const schema = sandbox.schema();
     await using writer = new PostgresSessionDb({ url, schema });
     await writer.upsertSession(agentSession("s"));
@@ -61,7 +61,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     await pool.end();
   });
 
-  test("a time limit of the server's is a typed error", async () => {
+  test("a timeout of the server is a typed error", async () => {
     const schema = sandbox.schema();
     await using writer = new PostgresSessionDb({ url, schema });
     await writer.upsertSession(agentSession("s"));
@@ -77,7 +77,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     await holder.end();
   });
 
-  test("a pool with query_timeout, types, binary values or dates of its own", async () => {
+  test("a pool may have its own query_timeout, types, binary values and dates", async () => {
     const types = { getTypeParser: () => () => "parsed by the application" };
     const dates: object = { parseInputDatesAsUTC: true };
     const pool = new pg.Pool({ connectionString: url, types, query_timeout: 20_000, ...dates });
@@ -92,7 +92,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     await binary.end();
   });
 
-  test("a migration waits for another one longer than the query_timeout of the caller's pool", async () => {
+  test("a migration may wait for another one longer than the query_timeout of the caller's pool", async () => {
     const schema = sandbox.schema();
     const holder = await sandbox.connect();
     await holder.query(
@@ -107,7 +107,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     await pool.end();
   });
 
-  test("parsers that the application has set for all of pg are neither used nor changed", async () => {
+  test("parsers that the application sets globally in pg are neither used nor changed", async () => {
     const { INT8, JSONB, TEXT } = pg.types.builtins;
     const before = [INT8, JSONB, TEXT].map((type) => [type, pg.types.getTypeParser(type)] as const);
     for (const [type] of before) {
@@ -138,7 +138,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
     await pool.end();
   });
 
-  describe("where no schema is named", () => {
+  describe("without a schema option", () => {
     const refused = { code: "INVALID_ARGUMENT", argument: "schema" };
 
     test.each(["", "no_such_schema"])("a search_path of %j is refused", async (path) => {
@@ -150,7 +150,7 @@ describe.skipIf(inject("postgres") === null)("connections that are set up in ano
       await pool.end();
     });
 
-    test("a temporary table of the same name is refused, another one is not", async () => {
+    test("a temporary table of the same name is refused, and others are not", async () => {
       const [schema, client] = [sandbox.schema(), await sandbox.connect()];
       await client.query(`create schema ${schema}; set search_path = ${schema}; create temp table other (id int)`);
       await new PostgresSessionDb({ client }).upsertSession(agentSession("s"));

@@ -71,7 +71,7 @@ describe.skipIf(inject("postgres") === null)("a signal that aborts", () => {
     expect(await db.upsertRun({ session, run: agentRun("later") })).toMatchObject({ stored: true });
   });
 
-  test("ends the waiting for a connection, which the pool then still has", async () => {
+  test("ends the wait for a connection, which stays in the pool", async () => {
     const schema = sandbox.schema();
     const pool = new pg.Pool({ connectionString: url, max: 1 });
     await using db = new PostgresSessionDb({ pool, schema });
@@ -89,7 +89,7 @@ describe.skipIf(inject("postgres") === null)("a signal that aborts", () => {
     await pool.end();
   });
 
-  test("ends a read at once, also one that the server is slow to answer", async () => {
+  test("ends a read at once, even if the server is slow to answer", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertRun({ session, run: agentRun("r") });
@@ -104,7 +104,7 @@ describe.skipIf(inject("postgres") === null)("a signal that aborts", () => {
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
   });
 
-  test("in the caller's transaction leaves that sound", async () => {
+  test("leaves the caller's transaction usable", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertRun({ session, run: agentRun("r") });
@@ -127,10 +127,10 @@ describe.skipIf(inject("postgres") === null)("a signal that aborts", () => {
   });
 });
 
-describe.skipIf(inject("postgres") === null)("a client in a transaction of the caller's", () => {
+describe.skipIf(inject("postgres") === null)("a client in the caller's transaction", () => {
   const sandbox = new Sandbox("postgres");
 
-  test("is refused for the store's own transactions, and one outside a transaction for the caller's", async () => {
+  test("is refused for the store's own transactions; withTransaction refuses one outside a transaction", async () => {
     const schema = sandbox.schema();
     const client = await sandbox.connect();
     await using db = new PostgresSessionDb({ client, schema });
@@ -154,7 +154,7 @@ describe.skipIf(inject("postgres") === null)("a client in a transaction of the c
     await client.end();
   });
 
-  test("stores made twice for one transaction take turns on it", async () => {
+  test("two stores for one transaction take turns on it", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url: sandbox.url, schema });
     await db.upsertSession(agentSession("theirs", { userId: "owner" }));

@@ -28,7 +28,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
   const withoutSchema = (rows: unknown, schema: string): unknown =>
     JSON.parse(JSON.stringify(rows).replaceAll(`${schema}.`, ""));
 
-  test("are those that Agno creates: columns, types, keys, and its indexes on request", async () => {
+  test("match those that Agno creates: columns, types, keys, and its indexes on request", async () => {
     const [ours, theirs] = [sandbox.schema(), sandbox.schema()];
     await sandbox.query(...agno3Tables(theirs));
     await using db = new PostgresSessionDb({ url, schema: ours, indexes: "agno" });
@@ -76,7 +76,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     expect(await db.planMigration()).toEqual([]);
   });
 
-  test("that Agno 3 made are right as they are, and migrate adds the indexes they lack", async () => {
+  test("that Agno 3 made are valid as they are, and migrate adds the indexes they lack", async () => {
     const schema = sandbox.schema();
     await sandbox.query(...agno3Tables(schema));
     await using db = new PostgresSessionDb({ url, schema });
@@ -89,7 +89,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     expect(await indexesIn(schema)).toHaveLength(before.length + 13);
   });
 
-  test("that Agno 2 made with json columns work, names and runs of both kinds included", async () => {
+  test("that Agno 2 made with json columns work, including names and runs of both kinds", async () => {
     const schema = sandbox.schema();
     const json = ["session_data", "agent_data", "metadata", "runs", "summary"]
       .map((column) => `alter column ${column} type json using ${column}::json`)
@@ -113,7 +113,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["new"]);
   });
 
-  test("hold runs without index, which come before all others everywhere", async () => {
+  test("hold runs without an index, which precede all others everywhere", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(agentSession("s", { runs: [agentRun("x0"), agentRun("x1"), agentRun("x2")] }));
@@ -157,7 +157,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     );
   });
 
-  test("serve queries of one's own", async () => {
+  test("serve the application's own queries", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(agentSession("s", { metadata: { plan: "gold" }, runs: [agentRun("r1"), agentRun("r2")] }));
@@ -192,7 +192,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     await client.end();
   });
 
-  test("have any name that Postgres can hold", async () => {
+  test("may have any name that Postgres accepts", async () => {
     const schema = `${sandbox.schema()} "quoted' . ü`;
     await using db = new PostgresSessionDb({ url, schema, sessionTable: `my "sessions' $1 ?`, indexes: "agno" });
     await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
@@ -201,7 +201,7 @@ describe.skipIf(inject("postgres") === null)("tables", () => {
     await sandbox.query(`drop schema "${schema.replaceAll('"', '""')}" cascade`);
   });
 
-  test("of other kinds are named, column by column", async () => {
+  test("of the wrong types are reported, column by column", async () => {
     const schema = sandbox.schema();
     await sandbox.query(
       ...agno3Tables(schema),

@@ -8,7 +8,7 @@ describe.skipIf(inject("postgres") === null)("the caller's transaction", () => {
   const sandbox = new Sandbox("postgres");
   const { url } = sandbox;
 
-  test("inside a transaction, what the store wrote is committed or rolled back with the rest", async () => {
+  test("commits or rolls back the store's writes with the rest", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(agentSession("s"));
@@ -29,7 +29,7 @@ describe.skipIf(inject("postgres") === null)("the caller's transaction", () => {
     expect(await sandbox.query(`select id from ${schema}.own`)).toHaveLength(1);
   });
 
-  test("a refusal or a failure in a transaction leaves it sound", async () => {
+  test("stays usable after a refusal or a failure", async () => {
     const schema = sandbox.schema();
     await using db = new PostgresSessionDb({ url, schema });
     await db.upsertSession(agentSession("s", { userId: "u" }));
@@ -54,7 +54,7 @@ describe.skipIf(inject("postgres") === null)("the caller's transaction", () => {
     expect((await db.getSession({ sessionId: "s" }))?.runs.map(({ runId }) => runId)).toEqual(["before", "after"]);
   });
 
-  test("a transaction meets no DDL", async () => {
+  test("sees no DDL", async () => {
     await using db = new PostgresSessionDb({ url, schema: sandbox.schema() });
     const client = await sandbox.connect();
     await client.query("begin");

@@ -35,7 +35,7 @@ describe("a column of Agno 2 that cannot be read", () => {
     expect(await db.deleteRuns({ runIds: ["b"] })).toBe(1);
   });
 
-  test("is told when a run was not found to its owner and to trusted calls, and to nobody else", async () => {
+  test("is reported only to its owner and to trusted calls when a run was not found", async () => {
     await using db = new SqliteSessionDb({ file: brokenColumn() });
     const runId = "lost";
     const ada = db.forUser("ada");
@@ -53,7 +53,7 @@ describe("a column of Agno 2 that cannot be read", () => {
     }
   });
 
-  test("does not show through the refusal to delete another user's run", async () => {
+  test("is not revealed by the refusal to delete another user's run", async () => {
     const file = brokenColumn();
     await using db = new SqliteSessionDb({ file });
     await db.upsertRun({ session: agentSession("t", { userId: "bob" }), run: agentRun("row") });
@@ -75,7 +75,7 @@ describe("runs listed from a column of Agno 2 and from rows", () => {
     return { file, db };
   }
 
-  test("are returned with what cannot be read reported, in pages either way", async () => {
+  test("are returned with the unreadable ones reported, in pages in both directions", async () => {
     const { db } = await brokenRow();
     await using _ = db;
     const faultOf = (id: string) => ({ id, error: { code: "CORRUPT_DATA", location: "agno_runs.run_data", id } });
@@ -94,7 +94,7 @@ describe("runs listed from a column of Agno 2 and from rows", () => {
     expect(back).toMatchObject({ runs: [{ runId: "a" }], unreadable: [{ id: "b" }], previousCursor: null });
   });
 
-  test("are an error where the caller asked for one", async () => {
+  test("are an error if the caller asked for one", async () => {
     const { db } = await brokenRow();
     await using _ = db;
     const throwing = { sessionId: "s", onUnreadable: "throw" } as const;
@@ -102,7 +102,7 @@ describe("runs listed from a column of Agno 2 and from rows", () => {
     expect((await db.getRuns({ ...throwing, limit: 1 })).runs).toMatchObject([{ runId: "a" }]);
   });
 
-  test("are an error where the column is broken", async () => {
+  test("are an error if the column is broken", async () => {
     await using db = new SqliteSessionDb({ file: brokenColumn() });
     expect(await refusal(db.getRuns({ sessionId: "bad" }), "CORRUPT_DATA")).toMatchObject(corrupt);
     expect(await db.forUser("ada").getRuns({ sessionId: "bad" })).toMatchObject({ runs: [], unreadable: [] });

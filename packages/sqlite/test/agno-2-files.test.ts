@@ -14,7 +14,7 @@ async function runIds(db: SessionDb, sessionId: string, runsLimit?: number): Pro
 describe("a session that Agno 2 wrote", () => {
   const session = agentSession("sess-agent-1", { agentId: "weather-agent", userId: "user-1" });
 
-  test("goes on with new runs after those of the column, which no write touches", async () => {
+  test("continues with new runs after those of the column, which no write touches", async () => {
     const file = fixture("agno-2-agent");
     const column = runsColumn(file);
     await using db = new SqliteSessionDb({ file });
@@ -29,7 +29,7 @@ describe("a session that Agno 2 wrote", () => {
     expect(await runIds(db, "sess-agent-1", 4)).toEqual([columnRunIds[1], "third", "fourth", "fifth"]);
   });
 
-  test("keeps a run of the column in its place when the run is written again", async () => {
+  test("keeps a run of the column in its place when it is rewritten", async () => {
     const file = fixture("agno-2-agent");
     const column = runsColumn(file);
     await using db = new SqliteSessionDb({ file });
@@ -55,7 +55,7 @@ describe("a session that Agno 2 wrote", () => {
     expect(await db.getSession({ sessionId: "sess-agent-1", userId: "somebody else" })).toBeNull();
   });
 
-  test("lists its runs in pages that cross from the column into the rows", async () => {
+  test("lists its runs in pages that span the column and the rows", async () => {
     await using db = new SqliteSessionDb({ file: agno2File({ s: ["a", "b", "c"] }) });
     await db.upsertRun({ session: agentSession("s"), run: agentRun("d", { status: "PAUSED" }) });
     const seen: string[] = [];
@@ -76,7 +76,7 @@ describe("a session that Agno 2 wrote", () => {
     expect(await runIds(db, "s", 2)).toEqual(["b", "c"]);
   });
 
-  test("says what to do when its runs are wanted across sessions", async () => {
+  test("says what to do when its runs are listed across sessions", async () => {
     await using db = new SqliteSessionDb({ file: fixture("agno-2-agent") });
     const error = await refusal(db.getRuns(), "SCHEMA_MISMATCH");
     expect(error.message).toContain("migrateLegacyRuns()");
@@ -84,7 +84,7 @@ describe("a session that Agno 2 wrote", () => {
     expect((await db.getRuns()).runs.map(({ runId }) => runId).toSorted()).toEqual(columnRunIds.toSorted());
   });
 
-  test("cannot be written when its tables may not be made, and still be read", async () => {
+  test("can still be read, but not written, if its tables may not be created", async () => {
     const file = fixture("agno-2-agent");
     await using db = new SqliteSessionDb({ file, autoMigrate: false });
     const error = await refusal(db.upsertRun({ session, run: agentRun("third") }), "SCHEMA_MISMATCH");
@@ -116,7 +116,7 @@ describe("deleting runs of the column", () => {
     expect(await db.deleteRuns({ runIds: ["b"] })).toBe(0);
   });
 
-  test("leaves the other runs there exactly as they were", async () => {
+  test("leaves the other runs there unchanged", async () => {
     const file = agno2File({ s: [] });
     const kept = `{"run_id": "kept", "agent_id": "agent-1", "big": 12345678901234567890, "nan": NaN, "f": 1.0}`;
     const stored = JSON.stringify(`[${kept}, ${JSON.stringify(agnoRun("gone", "s"))}]`);
@@ -140,7 +140,7 @@ describe("deleting runs of the column", () => {
   });
 });
 
-test("the column is read in whatever form it was left", async () => {
+test("reads the column in every form that Agno left it in", async () => {
   const file = agno2File({ double: ["a"], single: ["b"], triple: ["c"], bytes: ["d"], none: [], broken: [] });
   const list = (runId: string, sessionId: string) => JSON.stringify([agnoRun(runId, sessionId)]);
   const store = (sessionId: string, runs: unknown) =>

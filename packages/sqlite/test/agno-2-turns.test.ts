@@ -54,7 +54,7 @@ describe.each([[false], [true]])("runs of Agno 2 (copied: %s)", (copied) => {
     await db.close();
   });
 
-  test("are the end that a turn replaces", async () => {
+  test("are replaced by a turn with deleteRunsAfter", async () => {
     const { file, db } = await mixed({ copied });
     const run = agentRun("new");
     await refusal(db.upsertRun({ session, run, deleteRunsAfter: "x" }), "INVALID_ARGUMENT");
@@ -69,7 +69,7 @@ describe.each([[false], [true]])("runs of Agno 2 (copied: %s)", (copied) => {
     await db.close();
   });
 
-  test("are replaced by a turn that deletes what comes after it", async () => {
+  test("can be rewritten by a turn that deletes the runs after it", async () => {
     const { file, db } = await mixed({ copied });
     const run = agentRun("b", { content: "again" });
     expect(await db.upsertRun({ session, run, deleteRunsAfter: "b" })).toEqual({ stored: true, deletedRuns: 3 });
@@ -83,7 +83,7 @@ describe.each([[false], [true]])("runs of Agno 2 (copied: %s)", (copied) => {
     await db.close();
   });
 
-  test("are looked at by the conditions of a turn", async () => {
+  test("are examined by the conditions of a turn", async () => {
     const { file, db } = await mixed({ copied });
     const turn = { session, run: agentRun("f") };
     const column = runsColumn(file);
@@ -106,7 +106,7 @@ describe.each([[false], [true]])("runs of Agno 2 (copied: %s)", (copied) => {
     await db.close();
   });
 
-  test("are walked by cursors in both directions, and the cursor of one that was deleted is refused", async () => {
+  test("are listed by cursors in both directions, and the cursor of a deleted one is refused", async () => {
     const { db } = await mixed({ copied });
     const one = await db.getRuns({ sessionId: "s", limit: 2 });
     const two = await db.getRuns({ sessionId: "s", limit: 2, cursor: one.nextCursor ?? "" });
@@ -131,7 +131,7 @@ describe("before the runs of Agno 2 are copied", () => {
     ["runs across sessions", (db) => db.getRuns()],
     ["runs of a component", (db) => db.getRuns({ componentId: "agent-1" })],
     ["a delete by the status of runs", (db) => db.deleteSessions({ filter: { runStatus: "PAUSED" } })],
-  ])("refuses %s, and serves them afterwards", async (_, call) => {
+  ])("refuses %s until they are copied", async (_, call) => {
     const { db } = await mixed();
     expect((await refusal(call(db), "SCHEMA_MISMATCH")).message).toContain("migrateLegacyRuns()");
     expect(await runIds(db)).toHaveLength(5);
@@ -140,7 +140,7 @@ describe("before the runs of Agno 2 are copied", () => {
     await db.close();
   });
 
-  test("counts them all afterwards", async () => {
+  test("counts all of them once they are copied", async () => {
     const { db } = await mixed();
     await db.migrateLegacyRuns();
     const { sessions } = await db.getSessions({ includeRunCount: true });
@@ -149,7 +149,7 @@ describe("before the runs of Agno 2 are copied", () => {
     await db.close();
   });
 
-  test("lists with runs merge them for each session, and report one that cannot be read", async () => {
+  test("merges them for each session in lists with runs, and reports unreadable ones", async () => {
     const { file, db } = await mixed();
     query(file, "update agno_sessions set runs = '[{' where session_id = 't'");
     const page = await db.getSessions({ includeRuns: true });
@@ -163,7 +163,7 @@ describe("before the runs of Agno 2 are copied", () => {
     await db.close();
   });
 
-  test("a turn fills in the component of a session that lacks it", async () => {
+  test("fills in the missing component of a session by a turn", async () => {
     const file = fixture("agno-2-agent");
     query(file, "update agno_sessions set agent_id = null, agent_data = null, user_id = null");
     query(file, "update agno_sessions set runs = ?", agnoText([agnoRun("a", "sess-agent-1")]));

@@ -33,10 +33,10 @@ function site(): DeleteSite & { readonly client: Database.Database } {
   };
 }
 
-describe("deletes beside tables of Agno", () => {
+describe("deletes next to Agno's tables", () => {
   agnoDeleteTests(async () => site(), [...agnoTableSets.usual, ...agnoTableSets.further]);
 
-  test("leave no table of Agno behind that was asked for, whatever the store's own are called", async () => {
+  test("clear Agno's tables whatever the names of the store's own", async () => {
     const here = site();
     await using db = new SqliteSessionDb({ client: here.client, sessionTable: "chats" });
     await createAgnoTables(here, ["agno_compactions"]);
@@ -46,7 +46,7 @@ describe("deletes beside tables of Agno", () => {
     expect(await here.query("select * from agno_compactions")).toEqual([]);
   });
 
-  test("that a table of Agno stands against leave the session whole, and name the table", async () => {
+  test("that one of Agno's tables refuses delete nothing, and name the table", async () => {
     const here = site();
     await using db = here.open();
     await createAgnoTables(here, ["agno_compactions"]);
@@ -60,7 +60,7 @@ describe("deletes beside tables of Agno", () => {
     expect(await here.query("select * from agno_compactions")).toHaveLength(2);
   });
 
-  test("find what they delete by an index", async () => {
+  test("find their rows by an index", async () => {
     const here = site();
     await using db = here.open();
     await db.upsertSession(agentSession("a"));
@@ -80,7 +80,7 @@ describe("deletes beside tables of Agno", () => {
     expect(ofAgno.flatMap(({ steps }) => steps).filter((step) => step.startsWith("SCAN"))).toEqual([]);
   });
 
-  test("take the way round that a foreign key without ON DELETE leaves", async () => {
+  test("delete runs first if the foreign key has no ON DELETE", async () => {
     const here = site();
     await using made = here.open();
     await made.migrate();
@@ -92,7 +92,7 @@ describe("deletes beside tables of Agno", () => {
     expect((await db.getRuns()).runs).toEqual([]);
   });
 
-  test("of what rows of another table name are in use", async () => {
+  test("of rows that another table references are refused as in use", async () => {
     const here = site();
     await using db = here.open();
     await db.upsertSession(agentSession("a", { runs: [agentRun("r1"), agentRun("r2")] }));

@@ -58,18 +58,18 @@ async function readAll(options: SqliteSessionDbOptions, sessions: readonly Expec
 const plain = (session: Session | null): JsonObject | null => session && session.toJSON();
 
 describe.each(samples)("%s.db", (name, sessions) => {
-  test("is read field by field as the framework reads it", async () => {
+  test("is read, field by field, as the framework reads it", async () => {
     await readAll({ file: fixture(name) }, sessions);
   });
 
-  test("is read without being changed when opened for reading", async () => {
+  test("is not changed when opened read-only", async () => {
     const file = fixture(name);
     const before = hashOf(file);
     await readAll({ file, readonly: true }, sessions);
     expect(hashOf(file)).toBe(before);
   });
 
-  test("is read without being changed when nothing may be migrated", async () => {
+  test("is not changed by reads when nothing may be migrated", async () => {
     const file = fixture(name);
     const before = hashOf(file);
     await readAll({ file, autoMigrate: false }, sessions);
@@ -88,7 +88,7 @@ test("rows of both layouts in one file merge in the order of the column", async 
   expect(runs[2]).toEqual(JSON.parse(row?.run_data ?? ""));
 });
 
-test("null columns, empty documents and odd values are read for what they are", async () => {
+test("null columns, empty documents and odd values are read as they are", async () => {
   await using db = new SqliteSessionDb({ file: fixture("agno-2-edge") });
   expect(plain(await db.getSession({ sessionId: "all-null" }))).toEqual({
     session_id: "all-null",
@@ -117,7 +117,7 @@ test("null columns, empty documents and odd values are read for what they are", 
   expect(unicode?.sessionState).toEqual({ big: 12345678901234567000, f: 1, nan: NaN, inf: Infinity, nul: "a\0b" });
 });
 
-test("names that Agno stored as escapes of escapes are found", async () => {
+test("names that Agno stored double-escaped are found", async () => {
   await using db = new SqliteSessionDb({ file: fixture("agno-2-edge") });
   for (const sessionName of ["ñandú", "ÑANDÚ 😀", '"Q" \\']) {
     const { sessions } = await db.getSessions({ sessionName });
@@ -125,7 +125,7 @@ test("names that Agno stored as escapes of escapes are found", async () => {
   }
 });
 
-test("columns of the framework's run rows agree with what is read", async () => {
+test("columns of the framework's run rows agree with the runs that are read", async () => {
   const file = fixture("agno-3");
   await using db = new SqliteSessionDb({ file });
   const rows = query<Record<string, string | number | null>>(file, "select * from agno_runs order by run_index");

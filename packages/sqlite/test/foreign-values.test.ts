@@ -61,7 +61,7 @@ const reads: Readonly<Record<string, (db: SqliteSessionDb) => Promise<unknown>>>
 };
 
 describe.each(cells)("%s as %j", (column, value) => {
-  test("ends every call, with what is right or a typed error that does not quote it", async () => {
+  test("is answered by every call correctly or with a typed error that does not quote it", async () => {
     const [table = "", name = ""] = column.split(".");
     const outcomes: Record<string, string> = {};
     for (const [call, read] of Object.entries(reads)) {
@@ -99,19 +99,22 @@ test.each([
   ["sessions with their runs", "agno_sessions.updated_at", "bad", 2],
   ["runs", "agno_runs.created_at", "bad-run", 5],
   ["runs", "agno_runs.run_index", "bad-run", 5],
-])("a list of %s reports the row whose %s cannot be read, beside the others", async (...[list, column, id, others]) => {
-  const file = temporaryFile();
-  copyFileSync(template, file);
-  await using db = new SqliteSessionDb({ file });
-  const [table = "", name = ""] = column.split(".");
-  query(file, `update ${table} set ${name} = ? where ${id === "bad" ? "session_id" : "run_id"} = '${id}'`, marked);
-  const page = await lists[list]?.(db);
-  expect(page?.unreadable.map((each) => each.id)).toEqual([id]);
-  expect(Object.values({ ...page, unreadable: null }).find((each) => Array.isArray(each))).toHaveLength(others);
-});
+])(
+  "a list of %s reports the row whose %s cannot be read, and returns the others",
+  async (...[list, column, id, others]) => {
+    const file = temporaryFile();
+    copyFileSync(template, file);
+    await using db = new SqliteSessionDb({ file });
+    const [table = "", name = ""] = column.split(".");
+    query(file, `update ${table} set ${name} = ? where ${id === "bad" ? "session_id" : "run_id"} = '${id}'`, marked);
+    const page = await lists[list]?.(db);
+    expect(page?.unreadable.map((each) => each.id)).toEqual([id]);
+    expect(Object.values({ ...page, unreadable: null }).find((each) => Array.isArray(each))).toHaveLength(others);
+  },
+);
 
 test.each([1.5, 9_007_199_254_740_991, 9_223_372_036_854_775_807n, marked])(
-  "a place of %s is not handed on to the runs that follow",
+  "an index of %s is not continued by the runs that follow",
   async (place) => {
     const file = temporaryFile();
     copyFileSync(template, file);

@@ -24,7 +24,7 @@ async function withSessions(file: string, ...sessionIds: string[]): Promise<Sqli
 }
 
 describe("tables of a plug", () => {
-  test("are created by the first operation on them, as they were declared", async () => {
+  test("are created as declared by the first operation on them", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "s");
     const notes = new Notes(db);
@@ -60,7 +60,7 @@ describe("tables of a plug", () => {
     expect(rowsOf(file, "plug_drafts")).toEqual([]);
   });
 
-  test("that were not created yet do not stop a session from being deleted", async () => {
+  test("that do not exist yet do not prevent deleting a session", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "a", "b");
     const notes = new Notes(db);
@@ -71,7 +71,7 @@ describe("tables of a plug", () => {
     expect(rowsOf(file, "plug_drafts")).toEqual([]);
   });
 
-  test("that are asked for in each request are cleared once", async () => {
+  test("that every request opens are cleared once", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "a");
     await new Notes(db).add("a", ["one"]);
@@ -84,7 +84,7 @@ describe("tables of a plug", () => {
     expect(query(file, "select * from deletes")).toHaveLength(1);
   });
 
-  test("know the user of the handle that they were asked for with", async () => {
+  test("know the user of the handle that opened them", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "a", "b");
     const mine = new Notes(db.forUser("u"));
@@ -97,7 +97,7 @@ describe("tables of a plug", () => {
     expect(await new Notes(db).bodies()).toEqual(["mine", "theirs"]);
   });
 
-  test("are created once by processes that start at once", { timeout: 60_000 }, async () => {
+  test("are created once by processes that start simultaneously", { timeout: 60_000 }, async () => {
     const file = temporaryFile();
     await Promise.all([
       runWorker(program("first-note"), [file, "a", "b"]),
@@ -108,7 +108,7 @@ describe("tables of a plug", () => {
     expect(await new Notes(db).tables.planMigration()).toEqual([]);
   });
 
-  test("are planned, verified and migrated on their own", async () => {
+  test("are planned, verified and migrated separately", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "s");
     const { tables } = new Notes(db);
@@ -128,7 +128,7 @@ describe("tables of a plug", () => {
     expect(await tables.planMigration()).toEqual([]);
   });
 
-  test("that lack a column are told, and nothing is created beside them", async () => {
+  test("that lack a column are reported, and nothing else is created", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "s");
     query(file, "create table plug_notes (session_id text primary key)");
@@ -138,7 +138,7 @@ describe("tables of a plug", () => {
     expect(tablesOf(file)).toEqual(["plug_notes"]);
   });
 
-  test("are not created where the store may not", async () => {
+  test("are not created if the store may not create tables", async () => {
     const file = temporaryFile();
     await (await withSessions(file, "s")).close();
     await using db = new SqliteSessionDb({ file, autoMigrate: false });
@@ -161,7 +161,7 @@ describe("tables of a plug", () => {
     expect(rowsOf(file, "plug_drafts")).toEqual([]);
   });
 
-  test("close with their store, and stop waiting when they are told to", async () => {
+  test("close with their store, and stop waiting when aborted", async () => {
     const file = temporaryFile();
     const db = await withSessions(file, "s");
     const notes = new Notes(db);
@@ -180,7 +180,7 @@ describe("tables of a plug", () => {
     await refusal(notes.bodies(), "CLOSED");
   });
 
-  test("wait for the migration lock no longer than they are told to", async () => {
+  test("stop waiting for the migration lock when aborted", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "s");
     const other = new Database(file);
@@ -198,7 +198,7 @@ describe("tables of a plug", () => {
     other.close();
   });
 
-  test("let through what their work throws of its own, and undo what it wrote", async () => {
+  test("pass on errors of the work, and undo its writes", async () => {
     await using db = await withSessions(temporaryFile(), "s");
     const notes = new Notes(db);
     const { tables } = notes;
@@ -232,7 +232,7 @@ describe("tables of a plug", () => {
     expect(await tables.write((on) => step(on.execute(insert, insert.bind({}))))).toMatchObject({ affected: 1 });
   });
 
-  test("have no options but their own", async () => {
+  test("refuse unknown options", async () => {
     await using db = await withSessions(temporaryFile(), "s");
     const { tables } = new Notes(db);
     const nothing = function* nothing() {};
@@ -258,7 +258,7 @@ describe("tables of a plug", () => {
     );
   });
 
-  test("that were dropped again do not stop a session from being deleted", async () => {
+  test("that were dropped do not prevent deleting a session", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "a", "b", "c", "d");
     const notes = new Notes(db);
@@ -274,7 +274,7 @@ describe("tables of a plug", () => {
     expect(rowsOf(file, "plug_drafts")).toEqual([]);
   });
 
-  test("that stop a session from being deleted for another reason are told of", async () => {
+  test("that prevent deleting a session for another reason are reported", async () => {
     const file = temporaryFile();
     await using db = await withSessions(file, "a");
     await new Notes(db).add("a", ["one"]);

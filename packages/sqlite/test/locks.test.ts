@@ -35,7 +35,7 @@ async function lockedFile(): Promise<{ file: string; other: Database.Database }>
 }
 
 describe("a lock that another connection holds", () => {
-  test("is waited for without blocking the event loop, and then told", { timeout: 20_000 }, async () => {
+  test("is waited for without blocking the event loop, and then reported", { timeout: 20_000 }, async () => {
     const { file, other } = await lockedFile();
     await using db = new SqliteSessionDb({ file, busyTimeout: 1500 });
     const start = performance.now();
@@ -60,7 +60,7 @@ describe("a lock that another connection holds", () => {
     other.close();
   });
 
-  test("is outlasted by a store that is patient enough", async () => {
+  test("is outlasted by the default busyTimeout", async () => {
     const { file, other } = await lockedFile();
     await using db = new SqliteSessionDb({ file });
     const writes = ["a", "b", "c"].map((runId) => db.upsertRun(turn(runId)));
@@ -72,7 +72,7 @@ describe("a lock that another connection holds", () => {
     other.close();
   });
 
-  test("ends a call at once when no patience is given", async () => {
+  test("ends a call at once if busyTimeout is 0", async () => {
     const { file, other } = await lockedFile();
     await using db = new SqliteSessionDb({ file, busyTimeout: 0 });
     const start = performance.now();
@@ -81,7 +81,7 @@ describe("a lock that another connection holds", () => {
     other.close();
   });
 
-  test("is outlasted on a file that is not in WAL mode yet", async () => {
+  test("is outlasted on a file that is not yet in WAL mode", async () => {
     const file = temporaryFile();
     const other = new Database(file);
     other.exec("create table theirs (a); begin exclusive");
@@ -95,7 +95,7 @@ describe("a lock that another connection holds", () => {
   });
 });
 
-describe("a call that is told to stop while another connection holds the lock", () => {
+describe("a call aborted while another connection holds the lock", () => {
   const writes: Record<string, (db: SqliteSessionDb, signal: AbortSignal) => Promise<unknown>> = {
     upsertRun: (db, signal) => db.upsertRun({ ...turn("second"), signal }),
     "upsertRun with a condition": (db, signal) => db.upsertRun({ ...turn("second"), onlyIfNewest: "first", signal }),
@@ -106,7 +106,7 @@ describe("a call that is told to stop while another connection holds the lock", 
     renameSession: (db, signal) => db.renameSession({ sessionId: "s", sessionName: "x", signal }),
     deleteSession: (db, signal) => db.deleteSession({ sessionId: "s", signal }),
     deleteSessions: (db, signal) => db.deleteSessions({ sessionIds: ["s"], signal }),
-    "deleteSessions by a filter": (db, signal) => db.deleteSessions({ filter: { sessionType: "agent" }, signal }),
+    "deleteSessions with a filter": (db, signal) => db.deleteSessions({ filter: { sessionType: "agent" }, signal }),
     deleteRuns: (db, signal) => db.deleteRuns({ runIds: ["first"], signal }),
     migrate: (db, signal) => db.migrate({ signal }),
   };
@@ -132,7 +132,7 @@ describe("a call that is told to stop while another connection holds the lock", 
     other.close();
   });
 
-  test("has stored nothing, and the same call stores it later", async () => {
+  test("has stored nothing, and can be repeated", async () => {
     const { file, other } = await lockedFile();
     await using db = new SqliteSessionDb({ file });
     await expect(db.upsertRun({ ...turn("second"), signal: AbortSignal.timeout(30) })).rejects.toMatchObject({
@@ -144,7 +144,7 @@ describe("a call that is told to stop while another connection holds the lock", 
     other.close();
   });
 
-  test("is not begun where the signal is aborted already", async () => {
+  test("does not start if the signal is already aborted", async () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });
     const reason = new Error("before");

@@ -21,7 +21,7 @@ async function everything(file: string) {
 }
 
 describe("migrateLegacyRuns", () => {
-  test("copies in batches, tells its progress, and leaves the column as it was", async () => {
+  test("copies in batches, reports its progress, and leaves the column unchanged", async () => {
     const file = several();
     const before = await everything(file);
     const column = runsColumn(file);
@@ -49,7 +49,7 @@ describe("migrateLegacyRuns", () => {
   test.each([
     ["this library", () => []],
     ["another program", (ddl: string) => [ddl, note]],
-  ])("is not taken for done once the runs table was dropped, and made anew by %s", async (_, remake) => {
+  ])("is not treated as done after the runs table was dropped and recreated by %s", async (_, remake) => {
     const file = several();
     const before = await everything(file);
     await using db = new SqliteSessionDb({ file });
@@ -111,22 +111,25 @@ describe("migrateLegacyRuns", () => {
     Object.entries(asked).flatMap(([name, [ask, expected]]) =>
       [false, true].map((isRemade) => ({ name, ask, expected, isRemade })),
     ),
-  )("the runs table is gone under an open store, made anew: $isRemade, which is asked for $name", async (asking) => {
-    const file = several();
-    await using db = new SqliteSessionDb({ file });
-    await db.migrateLegacyRuns();
-    expect((await db.getSession({ sessionId: "s1" }))?.runs).toHaveLength(2);
-    query(file, "drop table agno_runs");
-    if (asking.isRemade) {
-      await using other = new SqliteSessionDb({ file });
-      await other.migrate();
-      // For so long a store relies on what it has seen of the tables.
-      await setTimeout(110);
-    }
-    expect(await asking.ask(db, file)).toEqual(asking.expected);
-  });
+  )(
+    "the runs table is dropped under an open store (recreated: $isRemade), which is asked for $name",
+    async (asking) => {
+      const file = several();
+      await using db = new SqliteSessionDb({ file });
+      await db.migrateLegacyRuns();
+      expect((await db.getSession({ sessionId: "s1" }))?.runs).toHaveLength(2);
+      query(file, "drop table agno_runs");
+      if (asking.isRemade) {
+        await using other = new SqliteSessionDb({ file });
+        await other.migrate();
+        // For so long a store relies on what it has seen of the tables.
+        await setTimeout(110);
+      }
+      expect(await asking.ask(db, file)).toEqual(asking.expected);
+    },
+  );
 
-  test("does nothing a second time", async () => {
+  test("does nothing when repeated", async () => {
     const file = several();
     await using db = new SqliteSessionDb({ file });
     await db.migrateLegacyRuns();
@@ -137,7 +140,7 @@ describe("migrateLegacyRuns", () => {
     expect(marker(file)).toHaveLength(1);
   });
 
-  test("stops between batches when it is told to, and goes on later", async () => {
+  test("stops between batches when aborted, and continues later", async () => {
     const file = several();
     await using db = new SqliteSessionDb({ file });
     const controller = new AbortController();
@@ -161,14 +164,14 @@ describe("migrateLegacyRuns", () => {
     expect(marker(file)).toHaveLength(1);
   });
 
-  test("does not begin when it is told to stop before", async () => {
+  test("does not start if already aborted", async () => {
     const file = several();
     await using db = new SqliteSessionDb({ file });
     await expect(db.migrateLegacyRuns({ signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow("no");
     expect(query(file, "select name from sqlite_master where name = 'agno_runs'")).toEqual([]);
   });
 
-  test("puts runs that were written before it in their merged places", async () => {
+  test("moves runs that were written before it to their merged positions", async () => {
     const file = fixture("agno-3-on-2");
     const [before] = await everything(file);
     await using db = new SqliteSessionDb({ file });
@@ -177,7 +180,7 @@ describe("migrateLegacyRuns", () => {
     expect(runRows(file, "sess-agent-1").slice(0, 2)).toEqual(columnRunIds.map((runId, index) => `${runId}@${index}`));
   });
 
-  test("gives dense places where Agno 3 left colliding ones", async () => {
+  test("assigns dense positions where Agno 3 left duplicates", async () => {
     const file = agno2File({ s: ["a", "b"] });
     await using db = new SqliteSessionDb({ file });
     await db.migrate();
@@ -190,7 +193,7 @@ describe("migrateLegacyRuns", () => {
     expect(runRows(file, "s")).toEqual(["a@0", "b@1", "x@2"]);
   });
 
-  test("keeps reading the column for runs whose id is taken in another session", async () => {
+  test("keeps reading the column for runs whose id is used in another session", async () => {
     const file = agno2File({ s1: ["a", "same"], s2: ["same", "b"] });
     await using db = new SqliteSessionDb({ file });
     expect(await db.migrateLegacyRuns()).toEqual({ sessions: 2, runs: 3, skipped: 1 });
@@ -204,7 +207,7 @@ describe("migrateLegacyRuns", () => {
     expect(await ids("s2")).toEqual(["same", "b", "c"]);
   });
 
-  test("stops at a column it cannot read, without losing what is behind it", async () => {
+  test("stops at a column that it cannot read, without losing those after it", async () => {
     const file = agno2File({ s1: ["a"], s2: ["b"], s3: ["c"] });
     query(file, "update agno_sessions set runs = '[{' where session_id = 's2'");
     await using db = new SqliteSessionDb({ file });
@@ -221,7 +224,7 @@ describe("migrateLegacyRuns", () => {
     expect(marker(file)).toHaveLength(0);
   });
 
-  test("is seen by a store that was open before", async () => {
+  test("is noticed by a store that was already open", async () => {
     const file = several();
     await using reader = new SqliteSessionDb({ file });
     expect((await reader.getSession({ sessionId: "s1" }))?.runs).toHaveLength(2);
@@ -231,7 +234,7 @@ describe("migrateLegacyRuns", () => {
     expect((await reader.getSession({ sessionId: "s1" }))?.runs.map(({ runId }) => runId)).toEqual(["b"]);
   });
 
-  test("may run in two stores at once", async () => {
+  test("may run in two stores simultaneously", async () => {
     const file = several();
     await using one = new SqliteSessionDb({ file });
     await using other = new SqliteSessionDb({ file });

@@ -28,7 +28,7 @@ async function useEverything(db: SqliteSessionDb): Promise<void> {
 const isDdl = (statement: string) => /^\s*(create|alter|drop|reindex|analyze|vacuum)/i.test(statement);
 
 describe("an empty file", () => {
-  test("is told apart, planned and migrated", async () => {
+  test("is recognised, planned and migrated", async () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file, autoMigrate: false });
     expect(await db.verifySchema()).toEqual([
@@ -57,7 +57,7 @@ describe("an empty file", () => {
     byHand.close();
   });
 
-  test("gets its tables at the first operation, a reading one too", async () => {
+  test("gets its tables with the first operation, even a read", async () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });
     expect(await db.getSession({ sessionId: "s" })).toBeNull();
@@ -65,11 +65,11 @@ describe("an empty file", () => {
   });
 });
 
-describe("a schema that is right", () => {
+describe("a valid schema", () => {
   test.each([
     ["with automatic migration", true],
     ["without it", false],
-  ])("meets no DDL %s", async (_, autoMigrate) => {
+  ])("causes no DDL %s", async (_, autoMigrate) => {
     const file = temporaryFile();
     await using first = new SqliteSessionDb({ file });
     await first.migrate();
@@ -85,7 +85,7 @@ describe("a schema that is right", () => {
     client.close();
   });
 
-  test("made by Agno lacks indexes alone, which only migrate() adds", async () => {
+  test("made by Agno lacks only indexes, which only migrate() adds", async () => {
     const file = fixture("agno-3");
     const { client, statements, schemaVersion } = traced(file);
     const before = schemaVersion();
@@ -105,7 +105,7 @@ describe("a schema that is right", () => {
     client.close();
   });
 
-  test("is told apart from Agno 2's, to which the runs table is added", async () => {
+  test("is distinguished from Agno 2's, to which the runs table is added", async () => {
     const file = fixture("agno-2-agent");
     await using reading = new SqliteSessionDb({ file, autoMigrate: false });
     const before = hashOf(file);
@@ -128,7 +128,7 @@ describe("a schema that is right", () => {
   });
 });
 
-describe("a schema that is wrong", () => {
+describe("an invalid schema", () => {
   const withoutColumn = async (table: string, column: string): Promise<string> => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });
@@ -141,7 +141,7 @@ describe("a schema that is wrong", () => {
     ["agno_sessions", "metadata", "JSON"],
     ["agno_runs", "parent_run_id", "VARCHAR"],
     ["agno_runs", "updated_at", "BIGINT"],
-  ])("because %s.%s is missing is refused by name", async (table, column, wanted) => {
+  ])("without %s.%s is refused by name", async (table, column, wanted) => {
     const file = await withoutColumn(table, column);
     const before = hashOf(file);
     await using db = new SqliteSessionDb({ file });
@@ -160,7 +160,7 @@ describe("a schema that is wrong", () => {
     await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
   });
 
-  test("gets no second table beside the one that is wrong", async () => {
+  test("gets no second table next to the invalid one", async () => {
     const file = await withoutColumn("agno_sessions", "metadata");
     query(file, "drop table agno_runs");
     await using db = new SqliteSessionDb({ file });
@@ -182,7 +182,7 @@ describe("a schema that is wrong", () => {
     ["updateRun", (db) => db.updateRun({ runId: "r" }, (run) => run)],
     ["deleteRuns", (db) => db.deleteRuns({ runIds: ["r"] })],
     ["deleteSession", (db) => db.deleteSession({ sessionId: "s" })],
-  ])("is made anew by an open store when it was dropped, whichever call finds out: %s", async (_name, call) => {
+  ])("is recreated by an open store after it was dropped, whichever call notices: %s", async (_name, call) => {
     // With the column of Agno 2, beside which Agno drops the table, and without it.
     for (const column of ["select 1", "alter table agno_sessions add column runs JSON"]) {
       const file = temporaryFile();
@@ -198,7 +198,7 @@ describe("a schema that is wrong", () => {
     }
   });
 
-  test("in the type of a column is reported, and used all the same", async () => {
+  test("with a different column type is reported, but still used", async () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });
     await db.migrate();

@@ -15,7 +15,7 @@ describe("fromUrl", () => {
     ["a file URL", (file: string) => pathToFileURL(file).href],
     ["a scheme in capitals", (file: string) => `SQLite:${file}`],
     ["a relative path", (file: string) => `sqlite:${relative(process.cwd(), file)}`],
-  ])("takes %s", async (_, urlOf) => {
+  ])("accepts %s", async (_, urlOf) => {
     const file = temporaryFile("agent sessions.db");
     await using db = fromUrl(urlOf(file));
     expect(existsSync(file)).toBe(false);
@@ -23,7 +23,7 @@ describe("fromUrl", () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  test("takes sqlite::memory:", async () => {
+  test("accepts sqlite::memory:", async () => {
     await using db = fromUrl("sqlite::memory:");
     await db.upsertSession(agentSession("s"));
     expect((await db.getSessions()).sessions).toHaveLength(1);
@@ -50,13 +50,13 @@ describe("openSessionDb", { timeout: 60_000 }, () => {
   const open = async (url: string, cwd?: string) =>
     JSON.parse(await runWorker(program("open-by-url"), [url], cwd)) as unknown;
 
-  test("loads this package from where the program runs", async () => {
+  test("loads this package from the program's folder", async () => {
     const file = temporaryFile();
     expect(await open(`sqlite:${file}`)).toEqual({ store: "SqliteSessionDb", found: 1 });
     expect(existsSync(file)).toBe(true);
   });
 
-  test("says how to install an adapter that is absent", async () => {
+  test("says how to install a missing adapter", async () => {
     for (const [url, packageName] of [
       ["postgres://name:secret@localhost/agents", "@sessiondb/postgres"],
       ["mariadb://name:secret@localhost/agents", "@sessiondb/mysql"],
@@ -69,7 +69,7 @@ describe("openSessionDb", { timeout: 60_000 }, () => {
     }
   });
 
-  test("refuses what names no database, without repeating it", async () => {
+  test("refuses a string that names no database, without repeating it", async () => {
     const outcome = await open("oracle://name:secret@localhost/x");
     expect(outcome).toMatchObject({ code: "INVALID_CONNECTION_STRING" });
     expect(JSON.stringify(outcome)).not.toContain("secret");
@@ -79,7 +79,7 @@ describe("openSessionDb", { timeout: 60_000 }, () => {
     expect(await open("memory:", temporaryFolder())).toEqual({ store: "InMemorySessionDb", found: 1 });
   });
 
-  test("takes a path relative to the working directory", async () => {
+  test("accepts a path relative to the working directory", async () => {
     const file = temporaryFile("here.db");
     const projectFolder = fileURLToPath(new URL("..", import.meta.url));
     expect(await open(`sqlite:${relative(projectFolder, file)}`, projectFolder)).toEqual({

@@ -34,7 +34,7 @@ describe("the constructor", () => {
     );
   });
 
-  test.each(Object.keys(refused))("takes an undefined %s as left out", (name) => {
+  test.each(Object.keys(refused))("treats an undefined %s as omitted", (name) => {
     const file = temporaryFile();
     const options = name === "file" ? { client: new Database(":memory:") } : { file };
     expect(() => new SqliteSessionDb({ ...options, [name]: undefined })).not.toThrow();
@@ -46,13 +46,13 @@ describe("the constructor", () => {
     );
   });
 
-  test.each([undefined, null, "a.db", 1, [], {}])("refuses %j in place of options", (options) => {
+  test.each([undefined, null, "a.db", 1, [], {}])("refuses %j instead of options", (options) => {
     expect(() => new SqliteSessionDb(options as SqliteSessionDbOptions)).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "options" }),
     );
   });
 
-  test("refuses options that do nothing beside another one", () => {
+  test("refuses options that have no effect with another one", () => {
     const client = new Database(":memory:");
     for (const [options, argument] of [
       [{ client, file: "a.db" }, "options"],

@@ -7,7 +7,7 @@ import { query, temporaryFile } from "./support.ts";
 
 // A program that deletes sessions with foreign keys off, as SQLite has them by default, leaves their runs behind.
 
-test("runs without their session become nobody's", async () => {
+test("runs without a session are never adopted by another user", async () => {
   const file = temporaryFile();
   await using db = new SqliteSessionDb({ file });
   await db.upsertRun({

@@ -40,7 +40,7 @@ test("processes that append to one session lose no run and number them densely",
   expect(session?.runs.map(({ runId }) => runId)).toEqual(found.map(({ run_id }) => run_id));
 });
 
-test("processes that append to sessions of their own lose no run", { timeout: 120_000 }, async () => {
+test("processes that append to separate sessions lose no run", { timeout: 120_000 }, async () => {
   const file = temporaryFile();
   await Promise.all(processes.map((name) => runWorker(program("append-runs"), [file, name, name, String(runsEach)])));
   const found = places(file);
@@ -77,7 +77,7 @@ test("fifty messages popped by five processes are fifty different ones", { timeo
   expect(await db.getRun({ runId: "r" })).toMatchObject({ messages: messages.slice(0, 10) });
 });
 
-test("any number of processes may start at once on a new file", { timeout: 120_000 }, async () => {
+test("any number of processes may start simultaneously on a new file", { timeout: 120_000 }, async () => {
   const folder = temporaryFolder();
   const rounds = 6;
   const workers = numbers(starters).map((index) =>

@@ -152,29 +152,26 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     ["a component, since", { componentId: "c1", startTimestamp: 1_700_000_500 }],
     ["a component, until", { componentId: "c1", endTimestamp: 1_700_020_000, sortOrder: "desc" }],
     ["a component, no members", { componentId: "c1", parentRunId: null }],
-  ])(
-    "runs of %s come from the indexes of its three columns, each read no further than the page",
-    async (_, options) => {
-      const plans = await plansOf(client, (db) => walk(db, { ...options, limit: 5 }));
-      const side = options.sortOrder === "desc" ? ["<", ">"] : [">", "<"];
-      expect(plans).toHaveLength(3);
-      for (const [page, { steps, text }] of plans.entries()) {
-        const searches = steps.filter((step) => step.includes("agno_runs"));
-        expect(searches).toEqual(
-          ["agent", "team", "workflow"].map((kind) =>
-            expect.stringContaining(`SEARCH agno_runs USING INDEX idx_agno_runs_${kind}_id_created_at (${kind}_id=?`),
-          ),
-        );
-        for (const search of page === 0 ? [] : searches) {
-          expect(search).toContain(`(created_at,run_id)${side[page - 1]}(?,?)`);
-        }
-        // What is sorted is the pages of the three, each of which has its limit.
-        expect(text.match(/ limit /g)).toHaveLength(4);
+  ])("runs of %s are read from the indexes of its three columns, each no further than the page", async (_, options) => {
+    const plans = await plansOf(client, (db) => walk(db, { ...options, limit: 5 }));
+    const side = options.sortOrder === "desc" ? ["<", ">"] : [">", "<"];
+    expect(plans).toHaveLength(3);
+    for (const [page, { steps, text }] of plans.entries()) {
+      const searches = steps.filter((step) => step.includes("agno_runs"));
+      expect(searches).toEqual(
+        ["agent", "team", "workflow"].map((kind) =>
+          expect.stringContaining(`SEARCH agno_runs USING INDEX idx_agno_runs_${kind}_id_created_at (${kind}_id=?`),
+        ),
+      );
+      for (const search of page === 0 ? [] : searches) {
+        expect(search).toContain(`(created_at,run_id)${side[page - 1]}(?,?)`);
       }
-    },
-  );
+      // What is sorted is the pages of the three, each of which has its limit.
+      expect(text.match(/ limit /g)).toHaveLength(4);
+    }
+  });
 
-  test("a component's runs are listed once, in order, whichever columns name it", async () => {
+  test("a component's runs are listed once and in order, whichever columns name it", async () => {
     client.exec("update agno_runs set team_id = agent_id where run_id in ('rs150', 'rs300')");
     const store = await plansOf(client, async (db) => {
       const listed: string[] = [];
@@ -192,7 +189,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     expect(store.length).toBeGreaterThan(1);
   });
 
-  test("runs are counted by their index alone", async () => {
+  test("counting runs reads only their index", async () => {
     const plans = await plansOf(client, async (db) => {
       const { sessions } = await db.getSessions({ includeRunCount: true, limit: 5, sortOrder: "asc" });
       expect(sessions.map(({ runCount }) => runCount)).toContain(2001);
@@ -224,7 +221,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
 
   const team = { sessionType: "team", sessionId: "s1", userId: "u1" } as const;
 
-  test("a turn that replaces the end of a conversation reads the end alone", async () => {
+  test("a turn that replaces the end of a conversation reads only the end", async () => {
     const plans = await plansOf(client, async (db) => {
       const run = agentRun("end", { agentId: "a" });
       expect(await db.upsertRun({ session: team, run, deleteRunsAfter: "long1990" })).toMatchObject({ stored: true });
@@ -250,7 +247,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     expect(place).toBe(1981);
   });
 
-  test("a turn that wants a session without runs reads one run at most", async () => {
+  test("a turn with onlyIfNewest: null reads at most one run", async () => {
     const plans = await plansOf(client, async (db) => {
       const run = agentRun("first", { agentId: "a" });
       expect(await db.upsertRun({ session: team, run, onlyIfNewest: null })).toEqual({
@@ -297,14 +294,14 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     }
   });
 
-  test("the newest runs come out of their index in order", async () => {
+  test("the newest runs are read in order from their index", async () => {
     const plans = await plansOf(client, (db) => db.getSession({ sessionId: "s1", runsLimit: 5 }));
     expect(plans.at(-1)?.steps).toEqual([
       "SEARCH agno_runs USING INDEX idx_agno_runs_session_id_run_index (session_id=? AND run_index>?)",
     ]);
   });
 
-  test("a turn asks the index alone for the next place", async () => {
+  test("a turn reads only the index for the next position", async () => {
     const session = { sessionType: "team", sessionId: "s1", userId: "u1" } as const;
     const plans = await plansOf(client, (db) => db.upsertRun({ session, run: agentRun("newer", { agentId: "a" }) }));
     expect(plans.at(-1)?.steps).toContain(
@@ -312,7 +309,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     );
   });
 
-  test("deletes find what they delete by an index", async () => {
+  test("deletes find their rows by an index", async () => {
     const plans = await plansOf(client, async (db) => {
       await db.deleteRuns({ runIds: ["rs4"] });
       await db.deleteSession({ sessionId: "s4" });

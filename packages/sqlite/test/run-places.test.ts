@@ -15,7 +15,7 @@ async function fileWith(runIds: readonly string[]): Promise<string> {
 }
 
 describe("run_index", () => {
-  test("counts from 0, and stays where it is when a run is written again", async () => {
+  test("counts from 0, and stays the same when a run is rewritten", async () => {
     const file = await fileWith(["a", "b", "c"]);
     await using db = new SqliteSessionDb({ file });
     await db.upsertRun({ session, run: agentRun("a", { status: "ERROR", createdAt: 9 }) });
@@ -42,7 +42,7 @@ describe("run_index", () => {
     expect(runRows(file, "s")).toEqual([...rest, `next@${rest.length}`]);
   });
 
-  test("of other sessions stays as it is", async () => {
+  test("of other sessions stays unchanged", async () => {
     const file = await fileWith(["a", "b"]);
     await using db = new SqliteSessionDb({ file });
     await db.upsertSession({ ...agentSession("t"), runs: [agentRun("x"), agentRun("y")] });
@@ -51,7 +51,7 @@ describe("run_index", () => {
     expect(runRows(file, "t")).toEqual(["x@7", "y@8"]);
   });
 
-  test("that ties, as Agno may leave it, still gives every reader one order", async () => {
+  test("may have duplicates, as Agno leaves them, and every reader still sees one order", async () => {
     const file = await fileWith(["a", "b", "c", "d", "e"]);
     query(file, "update agno_runs set run_index = 1 where run_id in ('b', 'c', 'd')");
     query(file, "update agno_runs set created_at = 1 where run_id = 'd'");
@@ -71,7 +71,7 @@ describe("run_index", () => {
     }
   });
 
-  test("that is missing comes before all others, and is filled in when runs are deleted", async () => {
+  test("sorts first if missing, and is filled in when runs are deleted", async () => {
     const file = await fileWith(["a", "b", "c"]);
     query(file, "update agno_runs set run_index = null where run_id = 'c'");
     await using db = new SqliteSessionDb({ file });

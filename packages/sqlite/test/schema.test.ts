@@ -34,7 +34,7 @@ function indexes(file: string): Record<string, { columns: unknown[]; unique: num
 }
 
 describe("the tables created", () => {
-  test("are column for column those that Agno 3 creates", async () => {
+  test("have the same columns as those that Agno 3 creates", async () => {
     const file = await created();
     const agno = fixture("agno-3");
     for (const table of ["agno_sessions", "agno_runs", "agno_schema_versions"]) {
@@ -45,7 +45,7 @@ describe("the tables created", () => {
     expect(foreignKeys(file, "agno_runs")).toMatchObject([{ table: "agno_sessions", on_delete: "CASCADE" }]);
   });
 
-  test("have all of Agno's indexes when that is asked for, and otherwise those of a query", async () => {
+  test("have all of Agno's indexes on request, and otherwise those that queries need", async () => {
     const agno = indexes(fixture("agno-3"));
     const all = indexes(await created({ indexes: "agno" }));
     expect(all).toMatchObject(agno);
@@ -57,7 +57,7 @@ describe("the tables created", () => {
     expect(Object.values(all).filter(({ unique }) => unique === 1)).toEqual([]);
   });
 
-  test("are noted in the table of versions as Agno notes them", async () => {
+  test("are recorded in the table of versions as Agno records them", async () => {
     const rows = query<Record<string, string>>(await created(), "select * from agno_schema_versions order by 1");
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/);
     expect(rows).toEqual([
@@ -68,7 +68,7 @@ describe("the tables created", () => {
     expect(Math.abs(Date.now() - noted)).toBeLessThan(60_000);
   });
 
-  test("delete the runs with their session also for other programs", async () => {
+  test("delete runs with their session for other programs, too", async () => {
     const file = await created();
     const client = new Database(file);
     client.pragma("foreign_keys = on");
@@ -118,7 +118,7 @@ describe("the names of tables", () => {
     expect(noted.map(({ table_name }) => table_name).toSorted()).toEqual([sessions, runs].toSorted());
   });
 
-  test("tell two stores in one file apart", async () => {
+  test("separate two stores in one file", async () => {
     const file = await created({ sessionTable: "one" });
     await using two = new SqliteSessionDb({ file, sessionTable: "two" });
     expect((await two.getSessions()).sessions).toEqual([]);

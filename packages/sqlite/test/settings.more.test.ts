@@ -28,15 +28,15 @@ const settings: Readonly<Record<string, (client: Database.Database) => void>> = 
   "foreign keys off": pragma("foreign_keys = off"),
   "foreign keys deferred": pragma("defer_foreign_keys = on"),
   "recursive triggers": pragma("recursive_triggers = on"),
-  "LIKE that looks at the case": pragma("case_sensitive_like = on"),
-  "reads of what is not committed": pragma("read_uncommitted = on"),
+  "a case-sensitive LIKE": pragma("case_sensitive_like = on"),
+  "reads of uncommitted data": pragma("read_uncommitted = on"),
   "an exclusive lock": pragma("locking_mode = exclusive"),
   "an exclusive lock in WAL mode": (client) => {
     client.pragma("locking_mode = exclusive");
     client.pragma("journal_mode = wal");
   },
   "temporary data in memory": pragma("temp_store = memory"),
-  "rows in reverse where no order is asked for": pragma("reverse_unordered_selects = on"),
+  "reversed rows where no order is given": pragma("reverse_unordered_selects = on"),
   "no automatic indexes": pragma("automatic_index = off"),
   "a schema that is not trusted": pragma("trusted_schema = off"),
   "a journal in memory": pragma("journal_mode = memory"),
@@ -67,7 +67,7 @@ describe.each(Object.entries(settings))("a client with %s", (_, set) => {
   ).filter(({ name }) => chosen.test(name));
   const step = Math.max(1, Math.floor(cases.length / mostCases));
 
-  test("does what the contract says", { timeout: 120_000 }, async () => {
+  test("fulfils the contract", { timeout: 120_000 }, async () => {
     const failed: string[] = [];
     for (const each of cases.filter((_case, index) => index % step === 0)) {
       await Promise.resolve(each.run()).catch((error: unknown) => failed.push(`${each.name}: ${String(error)}`));

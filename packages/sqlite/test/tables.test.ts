@@ -14,7 +14,7 @@ describe("the Drizzle tables", () => {
     expectTypeOf<typeof runs.$inferSelect>().toEqualTypeOf<RunRow>();
   });
 
-  test("serve queries of one's own, on what the store wrote", async () => {
+  test("serve the application's own queries", async () => {
     const client = new Database(temporaryFile());
     const names = { sessionTable: "my sessions" };
     await using db = new SqliteSessionDb({ client, ...names });
@@ -43,7 +43,7 @@ describe("the Drizzle tables", () => {
     client.close();
   });
 
-  test("write what the store reads", async () => {
+  test("write rows that the store reads", async () => {
     const client = new Database(temporaryFile());
     await using db = new SqliteSessionDb({ client });
     await db.migrate();

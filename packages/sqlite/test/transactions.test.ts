@@ -46,7 +46,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("is refused for a first operation, too, which would create tables", async () => {
+  test("is also refused for a first operation, which would create tables", async () => {
     const client = new Database(temporaryFile());
     await using db = new SqliteSessionDb({ client });
     client.exec("begin");
@@ -57,7 +57,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("is what withTransaction works in, and takes everything with it when it is rolled back", async () => {
+  test("contains all writes of withTransaction, and undoes them when rolled back", async () => {
     const { client, db, file } = await withRun();
     const within = db.withTransaction(client);
     client.exec("begin");
@@ -76,7 +76,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("is committed by its owner, with the handle of a user as well", async () => {
+  test("is committed by its owner, even with a user's handle", async () => {
     const { client, db } = await withRun();
     client.exec("begin immediate");
     await db.withTransaction(client).forUser("u").upsertRun(turn("inside"));
@@ -104,7 +104,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("may be on another connection than the store's own", async () => {
+  test("may be on a connection other than the store's own", async () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });
     await db.upsertRun(turn("before"));
@@ -120,7 +120,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("keeps what came before a call that failed, and goes on", async () => {
+  test("keeps earlier writes after a failed call, and stays usable", async () => {
     const { client, db } = await withRun();
     await db.upsertSession(agentSession("theirs", { userId: "v", runs: [agentRun("taken")] }));
     client.exec("begin");
@@ -154,7 +154,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("that can no longer be written is not waited for", { timeout: 20_000 }, async () => {
+  test("is not retried if it can no longer write", { timeout: 20_000 }, async () => {
     const { client, db, file } = await withRun();
     const within = db.withTransaction(client);
     client.exec("begin");
@@ -170,7 +170,7 @@ describe("a transaction that the caller began", () => {
     client.close();
   });
 
-  test("is asked for with a connection", async () => {
+  test("requires a connection", async () => {
     await using db = new SqliteSessionDb({ file: temporaryFile() });
     for (const client of [undefined, null, {}, "file.db"]) {
       expect(() => db.withTransaction(client as never)).toThrow(

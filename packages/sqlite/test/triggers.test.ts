@@ -20,10 +20,10 @@ const counts = (file: string) =>
 const sessionsLeft = (file: string) =>
   query<{ sessions: number }>(file, "select count(*) as sessions from agno_sessions")[0]?.sessions ?? 0;
 
-describe("deleteSessions by a filter", () => {
+describe("deleteSessions with a filter", () => {
   const filter = { sessionType: "agent" } as const;
 
-  test("commits in batches, of which a failure tells how many sessions are gone", { timeout: 30_000 }, async () => {
+  test("commits in batches, and a failure reports how many sessions are gone", { timeout: 30_000 }, async () => {
     const { file, db } = await withSessions(1200);
     query(
       file,
@@ -41,7 +41,7 @@ describe("deleteSessions by a filter", () => {
     await db.close();
   });
 
-  test("stops between two batches when it is told to", { timeout: 30_000 }, async () => {
+  test("stops between two batches when aborted", { timeout: 30_000 }, async () => {
     const { file, db } = await withSessions(2500);
     const controller = new AbortController();
     const reason = new Error("enough");
@@ -58,7 +58,7 @@ describe("deleteSessions by a filter", () => {
     await db.close();
   });
 
-  test("fails where the database deletes less than it was told to, and takes no run", async () => {
+  test("fails if the database deletes fewer rows than asked, and deletes no run", async () => {
     const { file, db } = await withSessions(3);
     query(file, "create trigger keep_all before delete on agno_sessions begin select raise(ignore); end");
     for (const call of [() => db.deleteSessions({ filter }), () => db.deleteSession({ sessionId: "s0000" })]) {
@@ -68,7 +68,7 @@ describe("deleteSessions by a filter", () => {
     await db.close();
   });
 
-  test("of named sessions is all or nothing", async () => {
+  test("deletes named sessions all or not at all", async () => {
     const { file, db } = await withSessions(600);
     query(
       file,
@@ -81,8 +81,8 @@ describe("deleteSessions by a filter", () => {
   });
 });
 
-describe("a session that the database does not insert", () => {
-  test("is told with the table's name, by every write that would create it", async () => {
+describe("a session that the database fails to insert", () => {
+  test("is reported with the table's name by every write that would create it", async () => {
     const { file, db } = await withSessions(1);
     query(file, "create trigger refuse before insert on agno_sessions begin select raise(ignore); end");
     const session = agentSession("new");

@@ -93,7 +93,7 @@ function failing(name: "getSession" | "upsertRun", error: Error): SessionDb {
   });
 }
 
-describe("a component on no AI framework", () => {
+describe("a component without an AI framework", () => {
   test("remembers its turns, their state and their metrics", async () => {
     const db = new InMemorySessionDb();
     const plug = new Plug({ id: "plug", db }, (input, scope) => {

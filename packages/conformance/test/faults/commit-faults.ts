@@ -185,25 +185,25 @@ const raw = (make: (error: DatabaseUnreachableError) => unknown): Fault["make"] 
 
 export const commitFaults: readonly Fault[] = [
   {
-    fault: "commits whatever has changed since",
+    fault: "commits even if something has changed since",
     caughtBy: "races: turns that change an existing session all count",
     message: "after 20 turns with a change the stored changes are",
     make: expecting(() => false),
   },
   {
-    fault: "does not compare what was not there",
+    fault: "does not compare entries that were missing",
     caughtBy: "races: turns that create a session at once all count",
     message: "turns that create one session at once",
     make: expecting((_, version) => version > 0),
   },
   {
-    fault: "compares the session alone, not the run",
+    fault: "compares only the session, not the run",
     caughtBy: "races: when sessions take one run id at once, one gets it",
     message: "one run id number",
     make: expecting((key) => key.startsWith("session\0")),
   },
   {
-    fault: "compares the runs alone, not the session",
+    fault: "compares only the runs, not the session",
     caughtBy: "races: turns that change an existing session all count",
     message: "after 20 turns with a change the stored changes are",
     make: expecting((key) => !key.startsWith("session\0")),
@@ -227,19 +227,19 @@ export const commitFaults: readonly Fault[] = [
     make: inParts((key) => key.startsWith("sessions\0")),
   },
   {
-    fault: "repeats a write of which it is not known whether it is stored",
+    fault: "repeats a write whose outcome is unknown",
     caughtBy: "connections: a turn that counts is stored once, or not at all, when the connection breaks",
     message: 'resolved, and the store holds, of session "a", as sessionData',
     make: otherwise((_, again) => again()),
   },
   {
-    fault: "takes a write for stored of which it is not known",
+    fault: "treats a write whose outcome is unknown as stored",
     caughtBy: "connections: upsertRun says that the database cannot be reached",
     message: "upsertRun resulted in { result: { stored: true",
     make: otherwise(async () => ({ stored: true, deletedRuns: 0 })),
   },
   {
-    fault: "takes a write for not stored of which it is not known",
+    fault: "treats a write whose outcome is unknown as not stored",
     caughtBy: "connections: a turn that counts is stored once, or not at all, when the connection breaks",
     message: "resulted in { result: { stored: false",
     make: otherwise(async () => ({ stored: false, unmet: "onlyIfStatus" })),
@@ -281,7 +281,7 @@ export const commitFaults: readonly Fault[] = [
     make: (service) => new FindsThenDeletes(service),
   },
   {
-    fault: "stores what it says was aborted",
+    fault: "stores a write that it reports as aborted",
     caughtBy: "races: a turn whose signal aborts while its change runs is stored whole or not at all",
     message: "an aborted turn that rejected left",
     make: (service) => new AbortsTooLate(service),

@@ -139,7 +139,7 @@ export const indexFaults: readonly Fault[] = [
     make: forgets({ index: "sessions name", when: (about) => existing(about) && alsoChanged(about) }),
   },
   {
-    fault: "finds a session written again by its old name",
+    fault: "finds a rewritten session by its old name",
     caughtBy: "indexes: every list is right after a session written again without its name",
     message: 'getSessions({"sessionName":"trip"',
     make: forgets({ index: "sessions name", when: (about) => existing(about) && by("writeSessions")(about) }),
@@ -217,7 +217,7 @@ export const indexFaults: readonly Fault[] = [
     make: forgets({ index: "sessions agent", kind: "put", when: (about) => existing(about) && by("writeRun")(about) }),
   },
   {
-    fault: "leaves the old component of a session written again",
+    fault: "leaves the old component of a rewritten session",
     caughtBy: "indexes: every list is right after a session written again with another name and component",
     message: 'getSessions({"componentId":"one"',
     make: forgets({ index: "sessions agent", kind: "delete", when: existing }),
@@ -295,13 +295,13 @@ export const indexFaults: readonly Fault[] = [
     make: forgets({ index: "runs order", kind: "delete", when: by("changeRun") }),
   },
   {
-    fault: "gives a session that is written again the runs of the deleted one",
+    fault: "gives a recreated session the runs of the deleted one",
     caughtBy: "indexes: every list is right after a session deleted and written again",
     message: "after a session deleted and written again",
     make: forgets({ index: "place a", kind: "delete", when: by("removeSessions") }),
   },
   {
-    fault: "leaves the status of a run deleted and written again in the list of runs",
+    fault: "leaves the status of a deleted and recreated run in the list of runs",
     caughtBy: "indexes: every list is right after a run deleted and written again",
     message: 'getRuns({"status":"PAUSED"',
     make: forgets({ index: "runs status", kind: "delete", when: deleted }),

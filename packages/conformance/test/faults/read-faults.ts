@@ -249,7 +249,7 @@ export const readFaults: readonly Fault[] = [
     make: (service) => new Remembers(service, "runs"),
   },
   {
-    fault: "remembers that a session was not there",
+    fault: "remembers that a session was missing",
     caughtBy: "caches: a handle sees a new session by another",
     message: 'getSession({ sessionId: "f" }) returned null',
     make: (service) => new Remembers(service, "absence"),
@@ -315,7 +315,7 @@ export const readFaults: readonly Fault[] = [
     make: (service) => new CountsLater(service),
   },
   {
-    fault: "reads all runs where none were asked for",
+    fault: "reads all runs when none were asked for",
     caughtBy: "cost: getSession without runs reads no run",
     message: "read is",
     make: (service) => new ReadsEverything(service, "none"),
@@ -339,13 +339,13 @@ export const readFaults: readonly Fault[] = [
     make: (service) => new CountsByReading(service),
   },
   {
-    fault: "takes an unreadable session for none",
+    fault: "treats an unreadable session as missing",
     caughtBy: "unreadable rows: getSession fails for a session that cannot be read",
     message: "getSession resolved, although a row cannot be read",
     make: (service) => new TakesFailureForNothing(service),
   },
   {
-    fault: "leaves unreadable sessions out without a word",
+    fault: "silently leaves out unreadable sessions",
     caughtBy: "unreadable rows: a list reports a session that cannot be read, and returns the others",
     message: "reported as unreadable []",
     make: lists(async (query, list) => ({ ...(await list(query)), unreadable: [] })),
@@ -357,13 +357,13 @@ export const readFaults: readonly Fault[] = [
     make: lists((query, list) => list({ ...query, onUnreadable: "throw" })),
   },
   {
-    fault: "reports unreadable sessions also where it is to fail",
+    fault: "reports unreadable sessions even when asked to throw",
     caughtBy: "unreadable rows: a list fails for a session that cannot be read, if asked to",
     message: 'getSessions({ onUnreadable: "throw" }) resolved',
     make: lists((query, list) => list({ ...query, onUnreadable: "report" })),
   },
   {
-    fault: "leaves unreadable runs out without a word",
+    fault: "silently leaves out unreadable runs",
     caughtBy: "unreadable rows: a list of runs reports one that cannot be read, and returns the others",
     message: "reported as unreadable []",
     make: listsRuns(async (query, list) => ({ ...(await list(query)), unreadable: [] })),
@@ -457,7 +457,7 @@ export const readFaults: readonly Fault[] = [
     }),
   },
   {
-    fault: "skips what has the time of a page's end",
+    fault: "skips sessions with the same time as the end of a page",
     caughtBy: "indexes: every list is right before anything else happens",
     message: "by nextCursor returned",
     make: lists((query, list) =>
@@ -474,7 +474,7 @@ export const readFaults: readonly Fault[] = [
     ),
   },
   {
-    fault: "goes back as many as a page has, wherever it is",
+    fault: "always goes back by a whole page",
     caughtBy: "indexes: every list is right before anything else happens",
     message: "by previousCursor",
     make: lists(async (query, list) =>
@@ -482,7 +482,7 @@ export const readFaults: readonly Fault[] = [
     ),
   },
   {
-    fault: "orders sessions of one time the other way round",
+    fault: "reverses the order of sessions with the same time",
     caughtBy: "indexes: every list is right before anything else happens",
     message: "returned the sessions",
     make: lists(async (query, list) => {
@@ -499,7 +499,7 @@ export const readFaults: readonly Fault[] = [
     }),
   },
   {
-    fault: "counts the sessions after the cursor for the total",
+    fault: "counts only the sessions after the cursor for the total",
     caughtBy: "indexes: every list is right before anything else happens",
     message: "counted, as its total,",
     make: lists(async (query, list) => {
@@ -510,7 +510,7 @@ export const readFaults: readonly Fault[] = [
     }),
   },
   {
-    fault: "counts all sessions for the total of some",
+    fault: "counts all sessions for the total of a filter",
     caughtBy: "indexes: every list is right before anything else happens",
     message: "counted, as its total,",
     make: lists(async (query, list) => {
@@ -520,7 +520,7 @@ export const readFaults: readonly Fault[] = [
     }),
   },
   {
-    fault: "ignores the type where a component is asked for",
+    fault: "ignores the type when a component is given",
     caughtBy: "indexes: every list is right before anything else happens",
     message: 'getSessions({"componentId":"one","sessionType"',
     make: lists((query, list) => list(query.componentId === null ? query : { ...query, sessionType: null })),
@@ -538,7 +538,7 @@ export const readFaults: readonly Fault[] = [
     }),
   },
   {
-    fault: "begins again after the cursor of a deleted run",
+    fault: "starts over after the cursor of a deleted run",
     caughtBy: "cursors: in a session, the cursor of a deleted run is refused",
     message: "the call was accepted",
     make: listsRuns((query, list) =>
@@ -551,13 +551,13 @@ export const readFaults: readonly Fault[] = [
     ),
   },
   {
-    fault: "ignores the parent where a session is named",
+    fault: "ignores the parent when a session is given",
     caughtBy: "indexes: every list is right before anything else happens",
     message: 'getRuns({"sessionId":"a","userId":"alice","parentRunId":null',
     make: listsRuns((query, list) => list(query.sessionId === null ? query : { ...query, parent: null })),
   },
   {
-    fault: "ignores the owner where a session is named",
+    fault: "ignores the owner when a session is given",
     caughtBy: "indexes: every list is right before anything else happens",
     message: 'getRuns({"sessionId":"a","userId":"bob"',
     make: listsRuns((query, list) => list(query.sessionId === null ? query : { ...query, userId: null })),

@@ -36,7 +36,7 @@ const isTurns = ({ write, sessionId }: About): boolean =>
 
 export const recordFaults: readonly Fault[] = [
   {
-    fault: "counts a replaced run once more",
+    fault: "counts a replaced run twice",
     caughtBy: "indexes: every list is right after a turn that counts",
     message: 'runCount of session "a" is 5, not 4',
     make: sessions((after, { write, before, draft }) =>
@@ -46,7 +46,7 @@ export const recordFaults: readonly Fault[] = [
     ),
   },
   {
-    fault: "goes on counting deleted runs",
+    fault: "keeps counting deleted runs",
     caughtBy: "indexes: every list is right after a delete of runs",
     message: "runCount of session",
     make: sessions((after, { write, before }) =>
@@ -54,7 +54,7 @@ export const recordFaults: readonly Fault[] = [
     ),
   },
   {
-    fault: "goes on counting a run that updateRun deleted",
+    fault: "keeps counting a run that updateRun deleted",
     caughtBy: "indexes: every list is right after updateRun that deletes",
     message: 'runCount of session "a" is 4, not 3',
     make: sessions((after, { write, before }) =>
@@ -62,7 +62,7 @@ export const recordFaults: readonly Fault[] = [
     ),
   },
   {
-    fault: "goes on counting the runs that a turn deleted",
+    fault: "keeps counting the runs that a turn deleted",
     caughtBy: "indexes: every list is right after a turn that deletes the runs after it",
     message: 'runCount of session "a" is 4, not 2',
     make: sessions((after, { write, before }) =>
@@ -139,13 +139,13 @@ export const recordFaults: readonly Fault[] = [
     make: row((_, { write, before }) => (write.method === "changeRun" ? { userId: before.row.userId } : {})),
   },
   {
-    fault: "does not fill in the component data of a session without",
+    fault: "does not fill in missing component data of a session",
     caughtBy: "indexes: every list is right after a turn that adopts a session and fills in its component",
     message: "agentData: null",
     make: row((_, { write, before }) => (write.method === "writeRun" ? { agentData: before.row.agentData } : {})),
   },
   {
-    fault: "ignores keepTimes where the session exists",
+    fault: "ignores keepTimes if the session exists",
     caughtBy: "indexes: every list is right after a session written with keepTimes",
     message: 'getSession({ sessionId: "a" }) returned',
     make: row((_, { write, before }) => (write.method === "writeSessions" ? { createdAt: before.row.createdAt } : {})),

@@ -241,19 +241,19 @@ class WritesSessionsOneByOne extends TracedStore {
 
 export const turnFaults: readonly Fault[] = [
   {
-    fault: "decides about onlyIfStatus before the lock",
+    fault: "checks onlyIfStatus before the lock",
     caughtBy: "races: when many callers take over a paused run, one wins",
     message: "turns with onlyIfStatus that were stored number",
     make: (service) => new DecidesTooEarly(service, "statuses"),
   },
   {
-    fault: "decides about onlyIfExists before the lock",
+    fault: "checks onlyIfExists before the lock",
     caughtBy: "races: a turn for a session that is being deleted does not bring it back",
     message: "a session deleted during turns with onlyIfExists is",
     make: (service) => new DecidesTooEarly(service, "exists"),
   },
   {
-    fault: "decides about onlyIfNewest before the lock",
+    fault: "checks onlyIfNewest before the lock",
     caughtBy: "races: when many turns want to be the next, one is stored",
     message: "turns with onlyIfNewest that were stored number",
     make: (service) => new DecidesTooEarly(service, "newest"),
@@ -271,7 +271,7 @@ export const turnFaults: readonly Fault[] = [
     make: without("exists"),
   },
   {
-    fault: "looks at the last status of onlyIfStatus alone",
+    fault: "checks only the last status of onlyIfStatus",
     caughtBy: "indexes: every list is right after a turn whose onlyIfStatus holds",
     message: "the call resulted in { result: { stored: false, unmet: 'onlyIfStatus'",
     make: rewrites((write) => ({
@@ -283,37 +283,37 @@ export const turnFaults: readonly Fault[] = [
     })),
   },
   {
-    fault: "changes other sessions although a condition does not hold",
+    fault: "changes other sessions even though a condition does not hold",
     caughtBy: "indexes: every list is right after a turn whose onlyIfStatus does not hold",
     message: 'getSession({ sessionId: "c" }) returned',
     make: (service) => new WritesUnmet(service, "also"),
   },
   {
-    fault: "changes the session although a condition does not hold",
+    fault: "changes the session even though a condition does not hold",
     caughtBy: "indexes: every list is right after a turn whose onlyIfStatus does not hold",
     message: 'getSession({ sessionId: "a" }) returned',
     make: (service) => new WritesUnmet(service, "change"),
   },
   {
-    fault: "touches the session although a condition does not hold",
+    fault: "touches the session even though a condition does not hold",
     caughtBy: "indexes: every list is right after a turn whose onlyIfNewest does not hold",
     message: 'getSession({ sessionId: "a" }) returned',
     make: (service) => new WritesUnmet(service, "touch"),
   },
   {
-    fault: "deletes runs although a condition does not hold",
+    fault: "deletes runs even though a condition does not hold",
     caughtBy: "indexes: every list is right after a turn whose onlyIfNewest does not hold",
     message: 'getSession({ sessionId: "a" }) returned',
     make: (service) => new WritesUnmet(service, "delete"),
   },
   {
-    fault: "changes other sessions in transactions of their own",
+    fault: "changes other sessions in separate transactions",
     caughtBy: "indexes: every list is right after a turn in which another session's change fails",
     message: 'getSession({ sessionId: "a" }) returned',
     make: (service) => new SplitsTurns(service),
   },
   {
-    fault: "deletes the end of a conversation in a transaction of its own",
+    fault: "deletes the end of a conversation in a separate transaction",
     caughtBy: "races: until the commit, readers see the whole old end of a conversation",
     message: "neither the old end of the conversation nor the new",
     make: (service) => new DeletesFirst(service),
@@ -338,7 +338,7 @@ export const turnFaults: readonly Fault[] = [
       })(service),
   },
   {
-    fault: "deletes the run that deleteRunsAfter names too",
+    fault: "also deletes the run that deleteRunsAfter names",
     caughtBy: "indexes: every list is right after a turn that deletes the runs after another",
     message: "deletedRuns: 4",
     make: rewrites(async (write, store) => {
@@ -352,7 +352,7 @@ export const turnFaults: readonly Fault[] = [
     }),
   },
   {
-    fault: "takes an unknown deleteRunsAfter for nothing to delete",
+    fault: "treats an unknown deleteRunsAfter as nothing to delete",
     caughtBy: "indexes: every list is right after a turn that deletes the runs after an unknown one",
     message: "the call resulted in { result: { stored: true",
     make: rewrites(async (write, store) => {
@@ -377,13 +377,13 @@ export const turnFaults: readonly Fault[] = [
       ),
   },
   {
-    fault: "says that a turn was stored when it was not",
+    fault: "reports a turn as stored when it was not",
     caughtBy: "indexes: every list is right after a turn whose onlyIfStatus does not hold",
     message: "the call resulted in { result: { stored: true",
     make: (service) => new Answers(service, () => ({ stored: true, deletedRuns: 0 })),
   },
   {
-    fault: "names another condition than the one that does not hold",
+    fault: "names the wrong condition",
     caughtBy: "indexes: every list is right after a turn whose onlyIfNewest does not hold",
     message: "unmet: 'onlyIfStatus' } }, not",
     make: (service) =>
@@ -408,7 +408,7 @@ export const turnFaults: readonly Fault[] = [
     make: rewrites((write) => ({ ...write, also: write.also.map(({ session }) => ({ session, change: () => ({}) })) })),
   },
   {
-    fault: "ignores whose session it changes beside a turn",
+    fault: "ignores the owner of a session that it changes beside a turn",
     caughtBy: "indexes: every list is right after a turn that also changes another user's session",
     message: "the call resulted in { result: { stored: true",
     make: rewrites(async (write, store) => ({
@@ -422,7 +422,7 @@ export const turnFaults: readonly Fault[] = [
     })),
   },
   {
-    fault: "shows a change the session without what the turn fills in",
+    fault: "passes the session to a change before the turn fills it in",
     caughtBy: "indexes: every list is right after a turn that adopts a session and fills in its component",
     message: "seen: null",
     make: rewrites((write) => ({
@@ -449,7 +449,7 @@ export const turnFaults: readonly Fault[] = [
     make: (service) => new UpdatesAnyOnesRun(service),
   },
   {
-    fault: "writes many sessions in transactions of their own",
+    fault: "writes many sessions in separate transactions",
     caughtBy: "indexes: every list is right after many sessions that include another user's",
     message: 'getSession({ sessionId: "f" }) returned',
     make: (service) => new WritesSessionsOneByOne(service),
