@@ -6,9 +6,12 @@ import { run, runIdsIn, session } from "../support/data.ts";
 import { dump, stored } from "../support/dump.ts";
 import { Random } from "../support/random.ts";
 import { assertRefusal } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
+
+type Write = (db: SessionDb, index: number, signal: AbortSignal) => Promise<unknown>;
 
 /** Writes that can be checked afterwards: each adds or removes one thing, whose presence tells whether it was done. */
-const writes: Readonly<Record<string, (db: SessionDb, index: number, signal: AbortSignal) => Promise<unknown>>> = {
+const writes: Readonly<Record<string, Write>> = {
   upsertSession: (db, index, signal) => db.upsertSession(session(`new ${index}`), { signal }),
   upsertSessions: (db, index, signal) =>
     db.upsertSessions([session(`new ${index}`), session(`twin ${index}`, { runs: [run(`twin run ${index}`)] })], {
@@ -63,9 +66,8 @@ async function traces(db: SessionDb, name: string, index: number): Promise<boole
 
 const many = 40;
 
-async function checkAborts(db: SessionDb, name: string): Promise<void> {
+async function checkAborts(db: SessionDb, write: Write, name: string): Promise<void> {
   const random = new Random(name.length);
-  const write = writes[name] ?? assert.fail();
   const old = Array.from({ length: many }, (_, index) => `old ${index}`);
   await db.upsertSession(session("s", { runs: [run("r"), ...old.map((runId) => run(runId))] }));
   await db.upsertSessions(old.map((sessionId) => session(sessionId)));
@@ -97,14 +99,6 @@ async function checkAborts(db: SessionDb, name: string): Promise<void> {
   await write(db, many, new AbortController().signal);
   await db.upsertRun({ session: session("s"), run: run("last") });
   assert.equal((await runIdsIn(db, "s")).at(-1), "last", "later calls work");
-}
-
-function anyMomentCases(): Cases {
-  const entries = Object.keys(writes).map((name) => [
-    `${name} that is aborted at any moment is stored whole or not at all`,
-    (db: SessionDb) => checkAborts(db, name),
-  ]);
-  return Object.fromEntries(entries) as Cases;
 }
 
 /** Calls whose own change aborts them, while they hold the lock. */
@@ -154,10 +148,12 @@ const selfAborting: Readonly<
     }),
 };
 
-function selfAbortingCases(): Cases {
-  const entries = Object.entries(selfAborting).map(([name, call]) => [
-    `${name} that is aborted by its own change is stored whole or not at all`,
-    async (db: SessionDb) => {
+export const abortCases: Cases = {
+  ...tableCases("%s that is aborted at any moment is stored whole or not at all", writes, checkAborts),
+  ...tableCases(
+    "%s that is aborted by its own change is stored whole or not at all",
+    selfAborting,
+    async (db, call) => {
       await db.upsertSession(session("s", { userId: "me", runs: [run("r"), run("q")] }));
       const before = await dump(db);
       const controller = new AbortController();
@@ -176,13 +172,7 @@ function selfAbortingCases(): Cases {
       await db.upsertRun({ session: session("s", { userId: "me" }), run: run("later") });
       assert.equal((await runIdsIn(db, "s")).at(-1), "later", "the lock is free");
     },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-export const abortCases: Cases = {
-  ...anyMomentCases(),
-  ...selfAbortingCases(),
+  ),
 
   "an aborted delete by filter says how many sessions are gone": async (db) => {
     const random = new Random(7);

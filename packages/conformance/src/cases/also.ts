@@ -6,6 +6,7 @@ import { idsOf, run, runIdsIn, session, start, untyped } from "../support/data.t
 import { dump, plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const own: TurnSession = session("s", { userId: "me" });
 
@@ -80,16 +81,8 @@ async function checkRefused(db: SessionDb, [code, refused]: readonly [code: stri
   }
 }
 
-function refusedCases(): Cases {
-  const entries = Object.entries(refusedChanges).map(([what, refused]) => [
-    `a further session (${what}) makes the whole turn fail`,
-    (db: SessionDb) => checkRefused(db, refused),
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const alsoCases: Cases = {
-  ...refusedCases(),
+  ...tableCases("a further session (%s) makes the whole turn fail", refusedChanges, checkRefused),
 
   "further sessions are created and changed with the turn": async (db) => {
     await db.upsertSession(session("known", { userId: "me", metadata: { old: true }, runs: [run("known run")] }));

@@ -5,6 +5,7 @@ import { run, session } from "../support/data.ts";
 import { methods } from "../support/methods.ts";
 import { mistakes } from "../support/mistakes.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 // Untyped callers can pass anything. Each mistake is refused, and the error names the argument.
 
@@ -34,22 +35,14 @@ function nonsenseCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-function mistakeCases(): Cases {
-  const entries = Object.entries(mistakes).map(([name, { argument, values, call }]) => [
-    `${name} is checked`,
-    async (db: SessionDb) => {
-      await db.upsertSessions([session("s", { runs: [run("r")] }), session("t")]);
-      for (const value of values) {
-        await refusesArgument(db, argument, () => call(db, value));
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const argumentCases: Cases = {
   ...nonsenseCases(),
-  ...mistakeCases(),
+  ...tableCases("%s is checked", mistakes, async (db, { argument, values, call }) => {
+    await db.upsertSessions([session("s", { runs: [run("r")] }), session("t")]);
+    for (const value of values) {
+      await refusesArgument(db, argument, () => call(db, value));
+    }
+  }),
 
   "leaving out the options means everything": async (db) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));

@@ -1,10 +1,10 @@
-import type { SessionDb } from "@sessiondb/core";
 import type { PairCases } from "../conformance-case.ts";
 import { increment } from "../support/at-once.ts";
 import { same, type Call } from "../support/compare.ts";
 import { run, session, start } from "../support/data.ts";
 import { stored } from "../support/dump.ts";
 import { future } from "../support/kinds-of-writes.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 // With a clock that is behind another machine's, no write moves `updatedAt` back.
 
@@ -23,19 +23,15 @@ const clockBack: Readonly<Record<string, Call>> = {
   "updateRun that deletes": (db) => db.updateRun({ runId: "old" }, () => null),
 };
 
-function everyClockCase(): PairCases {
-  const entries = Object.entries(clockBack).map(([name, write]) => [
-    `${name} under a clock that is behind does not set updatedAt back`,
-    async (db: SessionDb) => {
-      await db.upsertSession({ ...session("s", { updatedAt: future }), runs: [run("old")] });
-      await write(db);
-      const { updatedAt } = await stored(db, "s");
-      same(updatedAt, future, `after ${name}, under a clock that is behind, updatedAt is`);
-      await db.upsertSession(session("s", { updatedAt: start }), { keepTimes: true });
-      same((await stored(db, "s")).updatedAt, start, "with keepTimes updatedAt is");
-    },
-  ]);
-  return Object.fromEntries(entries) as PairCases;
-}
-
-export const clockCases: PairCases = everyClockCase();
+export const clockCases: PairCases = tableCases(
+  "%s under a clock that is behind does not set updatedAt back",
+  clockBack,
+  async (db, write, name) => {
+    await db.upsertSession({ ...session("s", { updatedAt: future }), runs: [run("old")] });
+    await write(db);
+    const { updatedAt } = await stored(db, "s");
+    same(updatedAt, future, `after ${name}, under a clock that is behind, updatedAt is`);
+    await db.upsertSession(session("s", { updatedAt: start }), { keepTimes: true });
+    same((await stored(db, "s")).updatedAt, start, "with keepTimes updatedAt is");
+  },
+);

@@ -5,6 +5,7 @@ import { combinations } from "../support/combinations.ts";
 import { run, runIdsIn, session, start, untyped } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { refuses } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 type Conditions = Pick<UpsertRunOptions, "onlyIfExists" | "onlyIfStatus" | "onlyIfNewest">;
 
@@ -133,14 +134,6 @@ async function checkWorld(db: SessionDb, runs: readonly AgentRun[] | null): Prom
   }
 }
 
-function worldCases(): Cases {
-  const entries = Object.entries(worlds).map(([world, runs]) => [
-    `every condition against ${world}`,
-    (db: SessionDb) => checkWorld(db, runs),
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 const unmetSets: readonly Conditions[] = [
   { onlyIfExists: "run" },
   { onlyIfStatus: "RUNNING" },
@@ -149,7 +142,7 @@ const unmetSets: readonly Conditions[] = [
 ];
 
 export const conditionCases: Cases = {
-  ...worldCases(),
+  ...tableCases("every condition against %s", worlds, checkWorld),
 
   "refusals come before conditions": async (db) => {
     await db.upsertSession(session("owned", { userId: "owner", runs: [run("r", { status: "PAUSED" })] }));

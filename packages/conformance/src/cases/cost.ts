@@ -4,6 +4,7 @@ import type { Cases, DatabaseCounts, Open, OpenCounted } from "../conformance-ca
 import { run, session } from "../support/data.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { usingStore } from "../support/using-store.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 // The costs that must not grow with a session, checked by what the store asks of its database, if that is counted, and
 // always by the clock, since a database can work a lot and return little.
@@ -124,26 +125,6 @@ const work: Readonly<Record<string, Work>> = {
     }),
 };
 
-function growthCases(): Cases<CostSubject> {
-  const entries = Object.entries(work).map(([name, call]) => [
-    name,
-    async ({ open, openCounted }: CostSubject) => {
-      const { db, counts = null } = openCounted === undefined ? { db: await open() } : await openCounted();
-      await usingStore(
-        () => db,
-        async () => {
-          await storeRuns(db);
-          if (counts !== null) {
-            await checkCounts(db, counts, { name, call });
-          }
-          await checkTime(db, { name, call });
-        },
-      );
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases<CostSubject>;
-}
-
 async function checkRoundTrips(
   openCounted: OpenCounted | undefined,
   withRuns: { includeRuns: true; runsLimit?: number },
@@ -174,7 +155,19 @@ async function checkRoundTrips(
 }
 
 export const costCases: Cases<CostSubject> = {
-  ...growthCases(),
+  ...tableCases("%s", work, async ({ open, openCounted }: CostSubject, call, name) => {
+    const { db, counts = null } = openCounted === undefined ? { db: await open() } : await openCounted();
+    await usingStore(
+      () => db,
+      async () => {
+        await storeRuns(db);
+        if (counts !== null) {
+          await checkCounts(db, counts, { name, call });
+        }
+        await checkTime(db, { name, call });
+      },
+    );
+  }),
 
   "a list with runs takes one round trip more than without": ({ openCounted }) =>
     checkRoundTrips(openCounted, { includeRuns: true }),

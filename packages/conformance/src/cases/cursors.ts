@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsOf, session, store } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 type List = (db: SessionDb, cursor?: unknown) => Promise<{ nextCursor: string | null; previousCursor: string | null }>;
 
@@ -95,51 +96,35 @@ function partsOf(cursor: string): unknown[] {
   }
 }
 
-function tamperedCases(): Cases {
-  const entries = Object.entries(lists).map(([name, list]) => [
-    `a tampered cursor of ${name} is refused`,
-    async (db: SessionDb) => {
-      await prepare(db);
-      const before = await dump(db);
-      for (const cursor of await cursorsOf(db, list)) {
-        for (const broken of tampered(cursor)) {
-          const what = `${Buffer.from(broken, "base64url").toString("utf8")} in place of ${cursor}`;
-          const error: unknown = await list(db, broken).then(
-            () => null,
-            (reason: unknown) => reason,
-          );
-          const { code, argument } = (error ?? {}) as { code?: unknown; argument?: unknown };
-          assert.deepStrictEqual([code, argument], ["INVALID_ARGUMENT", "cursor"], what);
-        }
-      }
-      assert.deepStrictEqual(await dump(db), before);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-function foreignCases(): Cases {
-  const entries = Object.entries(lists).map(([name, list]) => [
-    `a cursor of ${name} is valid for no other list`,
-    async (db: SessionDb) => {
-      await prepare(db);
-      for (const cursor of await cursorsOf(db, list)) {
-        await list(db, cursor);
-        for (const other of Object.values(lists).filter((each) => each !== list)) {
-          await refusesArgument(db, "cursor", () => other(db, cursor));
-        }
-        for (const value of [null, 1, {}, [], [cursor], ""]) {
-          await refusesArgument(db, "cursor", () => list(db, value));
-        }
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const cursorCases: Cases = {
-  ...tamperedCases(),
-  ...foreignCases(),
+  ...tableCases("a tampered cursor of %s is refused", lists, async (db, list) => {
+    await prepare(db);
+    const before = await dump(db);
+    for (const cursor of await cursorsOf(db, list)) {
+      for (const broken of tampered(cursor)) {
+        const what = `${Buffer.from(broken, "base64url").toString("utf8")} in place of ${cursor}`;
+        const error: unknown = await list(db, broken).then(
+          () => null,
+          (reason: unknown) => reason,
+        );
+        const { code, argument } = (error ?? {}) as { code?: unknown; argument?: unknown };
+        assert.deepStrictEqual([code, argument], ["INVALID_ARGUMENT", "cursor"], what);
+      }
+    }
+    assert.deepStrictEqual(await dump(db), before);
+  }),
+  ...tableCases("a cursor of %s is valid for no other list", lists, async (db, list) => {
+    await prepare(db);
+    for (const cursor of await cursorsOf(db, list)) {
+      await list(db, cursor);
+      for (const other of Object.values(lists).filter((each) => each !== list)) {
+        await refusesArgument(db, "cursor", () => other(db, cursor));
+      }
+      for (const value of [null, 1, {}, [], [cursor], ""]) {
+        await refusesArgument(db, "cursor", () => list(db, value));
+      }
+    }
+  }),
 
   "in a session, the cursor of a deleted run is refused": async (db) => {
     for (const sortOrder of ["asc", "desc"] as const) {

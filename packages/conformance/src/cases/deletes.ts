@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsIn, session, start, store } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
 import { refuses } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 async function remaining(db: SessionDb): Promise<unknown> {
   const { sessions, runIds } = await dump(db);
@@ -19,28 +20,20 @@ const filters: Readonly<Record<string, SessionFilter>> = {
   endTimestamp: { endTimestamp: start + 1, startTimestamp: start + 1 },
 };
 
-function filterCases(): Cases {
-  const entries = Object.entries(filters).map(([name, filter]) => [
-    `a filter by ${name} deletes what matches it`,
-    async (db: SessionDb) => {
-      await store(db, session("stays"), ["r1"]);
-      const gone = session("gone", {
-        sessionType: "team",
-        teamId: "gone",
-        createdAt: start + 1,
-        sessionData: { session_name: "all gone" },
-        runs: [run("r2", { userId: "guest" }), run("r3")],
-      });
-      await db.upsertSession(gone);
-      assert.equal(await db.deleteSessions({ filter }), 1);
-      assert.deepStrictEqual(await remaining(db), [["stays"], ["r1"]]);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const deleteCases: Cases = {
-  ...filterCases(),
+  ...tableCases("a filter by %s deletes what matches it", filters, async (db, filter) => {
+    await store(db, session("stays"), ["r1"]);
+    const gone = session("gone", {
+      sessionType: "team",
+      teamId: "gone",
+      createdAt: start + 1,
+      sessionData: { session_name: "all gone" },
+      runs: [run("r2", { userId: "guest" }), run("r3")],
+    });
+    await db.upsertSession(gone);
+    assert.equal(await db.deleteSessions({ filter }), 1);
+    assert.deepStrictEqual(await remaining(db), [["stays"], ["r1"]]);
+  }),
 
   "deleting a session deletes its runs": async (db) => {
     await store(db, session("a"), ["a1", "a2"]);

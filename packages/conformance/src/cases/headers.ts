@@ -5,6 +5,7 @@ import { idsOf, run, runIdsIn, runIdsOf, session, start } from "../support/data.
 import { plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const kinds = ["agent", "team", "workflow"] as const;
 
@@ -55,25 +56,6 @@ function byId<Item extends Session | SessionHeader>(sessions: readonly Item[], s
   return sessions.find((each) => each.sessionId === sessionId);
 }
 
-function callCases(): Cases {
-  const entries = Object.entries(headerCalls).map(([name, call]) => [
-    `${name}: runs are null, and whatever needs them throws`,
-    async (db: SessionDb) => {
-      await storeKinds(db);
-      for (const kind of kinds) {
-        const header = (await call(db, kind)) as SessionHeader;
-        assert.equal(header.runs, null, `${kind}: null stands for "not read"`);
-        const expected = { ...plain(fullSession(kind, kind)), userId: "me", runs: null, updatedAt: header.updatedAt };
-        assert.deepStrictEqual(plain(header), expected, kind);
-        assert.equal(header.componentId, kind, "the views of a header are those of its kind");
-        assert.throws(() => Reflect.get(header, "messages"), RunsNotReadError, kind);
-        assert.equal((JSON.parse(JSON.stringify(header)) as { runs?: unknown }).runs, null, "as JSON");
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 /** Numbers of runs of the sessions, including none. */
 const counts = [3, 0, 1, 12, 0, 2] as const;
 
@@ -95,7 +77,18 @@ async function storeCounted(db: SessionDb): Promise<void> {
 }
 
 export const headerCases: Cases = {
-  ...callCases(),
+  ...tableCases("%s: runs are null, and whatever needs them throws", headerCalls, async (db, call) => {
+    await storeKinds(db);
+    for (const kind of kinds) {
+      const header = (await call(db, kind)) as SessionHeader;
+      assert.equal(header.runs, null, `${kind}: null stands for "not read"`);
+      const expected = { ...plain(fullSession(kind, kind)), userId: "me", runs: null, updatedAt: header.updatedAt };
+      assert.deepStrictEqual(plain(header), expected, kind);
+      assert.equal(header.componentId, kind, "the views of a header are those of its kind");
+      assert.throws(() => Reflect.get(header, "messages"), RunsNotReadError, kind);
+      assert.equal((JSON.parse(JSON.stringify(header)) as { runs?: unknown }).runs, null, "as JSON");
+    }
+  }),
 
   "a list with runs has those of every session": async (db) => {
     await storeCounted(db);

@@ -5,6 +5,7 @@ import { idsOf, run, runIdsOf, session, untyped } from "../support/data.ts";
 import { dump, plain, stored, storedRun } from "../support/dump.ts";
 import { methods } from "../support/methods.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 /** Pairs of ids that some database, collation or path would treat as one. */
 const pairs: Readonly<Record<string, readonly [string, string]>> = {
@@ -55,14 +56,6 @@ async function checkPair(db: SessionDb, [left, right]: readonly [string, string]
   assert.deepStrictEqual((await dump(db)).runIds, [right], "only the one deleted is gone");
 }
 
-function pairCases(): Cases {
-  const entries = Object.entries(pairs).map(([difference, pair]) => [
-    `ids that differ in ${difference}`,
-    (db: SessionDb) => checkPair(db, pair),
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 const brokenIds: Readonly<Record<string, unknown>> = {
   "the empty string": "",
   "an id with NUL": "a\0b",
@@ -91,7 +84,7 @@ function brokenIdCases(): Cases {
 }
 
 export const idCases: Cases = {
-  ...pairCases(),
+  ...tableCases("ids that differ in %s", pairs, checkPair),
   ...brokenIdCases(),
 
   "the longest ids of 4-byte characters": async (db) => {

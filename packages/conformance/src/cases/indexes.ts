@@ -4,6 +4,7 @@ import { outcomeOf, same, sameById, sameContent, settledDump, type Call } from "
 import { kindsOfWrites, storeContent } from "../support/kinds-of-writes.ts";
 import { usingStore } from "../support/using-store.ts";
 import { compareViews, universe } from "../support/views.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 /** Makes the same write to the store and to the reference, and compares their answers and contents. */
 async function comparedWithReference(db: SessionDb, name: string, write: Call): Promise<void> {
@@ -19,22 +20,14 @@ async function comparedWithReference(db: SessionDb, name: string, write: Call): 
   );
 }
 
-function cases(): Cases {
-  const entries = Object.entries(kindsOfWrites).map(([name, write]) => [
-    `every list is right after ${name}`,
-    async (db: SessionDb) => {
-      await storeContent(db);
-      await comparedWithReference(db, name, write);
-      await compareViews(db, `after ${name}`);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const indexCases: Cases = {
   "every list is right before anything else happens": async (db) => {
     await storeContent(db);
     await compareViews(db, "after upsertSessions");
   },
-  ...cases(),
+  ...tableCases("every list is right after %s", kindsOfWrites, async (db, write, name) => {
+    await storeContent(db);
+    await comparedWithReference(db, name, write);
+    await compareViews(db, `after ${name}`);
+  }),
 };

@@ -6,6 +6,7 @@ import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../supp
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 interface Times {
   createdAt?: number | null;
@@ -78,14 +79,6 @@ async function checkTimes(db: SessionDb, write: Write): Promise<void> {
   }
 }
 
-function timeCases(): Cases {
-  const entries = Object.entries(writes).map(([name, write]) => [
-    `${name} stores the given times, and no others`,
-    (db: SessionDb) => checkTimes(db, write),
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 const onHandle: Readonly<Record<string, (handle: UserSessionDb, options: object) => Promise<unknown>>> = {
   upsertSession: (handle, options) => handle.upsertSession(session("s"), options),
   upsertSessions: (handle, options) => handle.upsertSessions([session("s")], options),
@@ -93,7 +86,7 @@ const onHandle: Readonly<Record<string, (handle: UserSessionDb, options: object)
 };
 
 export const keepTimesCases: Cases = {
-  ...timeCases(),
+  ...tableCases("%s stores the given times, and no others", writes, checkTimes),
 
   "new rows have the given times, with keepTimes and without": async (db) => {
     for (const keepTimes of [true, false]) {

@@ -3,9 +3,11 @@ import type { DeleteSessionsOptions, SessionDb, SessionFilter, SessionInit } fro
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
 import { idsOf, run, session, untyped } from "../support/data.ts";
+import { sessionOrders } from "../support/paged-lists.ts";
 import { refusesArgument } from "../support/refusals.ts";
-import type { ListOrder, SessionListOptions } from "../support/list-options.ts";
+import type { SessionListOptions } from "../support/list-options.ts";
 import { expectedIds, listedSessions, runCountOf, storeListed } from "../support/listed-sessions.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 type Filter = SessionFilter & { userId?: string };
 
@@ -35,11 +37,6 @@ const singles: Readonly<Record<string, readonly Filter[]>> = {
   endTimestamp: [-1, 0, 1, 2, 3, 4].map((offset) => ({ endTimestamp: listedSessions.start + offset })),
 };
 
-const orders = combinations<ListOrder>([
-  [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
-  [{ sortOrder: "desc" }, { sortOrder: "asc" }],
-]);
-
 async function check(db: SessionDb, filter: Filter, order: SessionListOptions): Promise<void> {
   const expected = expectedIds(filter, order);
   const options = { ...filter, ...order, limit: 100, includeTotal: true, includeRunCount: true };
@@ -51,33 +48,17 @@ async function check(db: SessionDb, filter: Filter, order: SessionListOptions): 
   assert.deepStrictEqual(counts, expected.map(runCountOf), `${asked}: runCount, whatever the conditions`);
 }
 
-function singleCases(): Cases {
-  const entries = Object.entries(singles).map(([name, filters]) => [
-    `the filter ${name}`,
-    async (db: SessionDb) => {
-      await storeListed(db);
-      for (const filter of filters) {
-        await check(db, filter, {});
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-function orderCases(): Cases {
-  const entries = orders.map((order) => [
-    `ordered by ${order.sortBy} ${order.sortOrder}`,
-    async (db: SessionDb) => {
-      await storeListed(db);
-      await check(db, {}, order);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const listCases: Cases = {
-  ...singleCases(),
-  ...orderCases(),
+  ...tableCases("the filter %s", singles, async (db, filters) => {
+    await storeListed(db);
+    for (const filter of filters) {
+      await check(db, filter, {});
+    }
+  }),
+  ...tableCases("ordered by %s", sessionOrders, async (db, order) => {
+    await storeListed(db);
+    await check(db, {}, order);
+  }),
 
   "every combination of filters, in every order": async (db) => {
     await storeListed(db);
@@ -91,6 +72,7 @@ export const listCases: Cases = {
       [{}, { startTimestamp: listedSessions.start + 1 }],
       [{}, { endTimestamp: listedSessions.start + 2 }],
     ]);
+    const orders = Object.values(sessionOrders);
     for (const [index, filter] of filters.entries()) {
       await check(db, filter, orders[index % orders.length] ?? {});
     }

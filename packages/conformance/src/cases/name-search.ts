@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, session } from "../support/data.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 // Leaves out the capital I with a dot and the final sigma, whose lower case in JavaScript depends on their neighbours.
 const names = [
@@ -44,19 +45,6 @@ const groups: Readonly<Record<string, (search: string) => boolean>> = {
   "plain words": (search) => /^[\w\s]+$/.test(search),
 };
 
-function groupCases(): Cases {
-  const entries = Object.entries(groups).map(([name, belongs]) => [
-    name,
-    async (db: SessionDb) => {
-      await storeNames(db);
-      for (const search of searches.filter(belongs)) {
-        assert.deepStrictEqual(await found(db, search), expected(search), JSON.stringify(search));
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 /** Returns texts that together contain every letter with a lower case. */
 function casedTexts(): string[] {
   const all = Array.from({ length: 0x1f000 }, (_, codePoint) => String.fromCodePoint(codePoint)).join("");
@@ -67,7 +55,12 @@ function casedTexts(): string[] {
 }
 
 export const nameSearchCases: Cases = {
-  ...groupCases(),
+  ...tableCases("%s", groups, async (db, belongs) => {
+    await storeNames(db);
+    for (const search of searches.filter(belongs)) {
+      assert.deepStrictEqual(await found(db, search), expected(search), JSON.stringify(search));
+    }
+  }),
 
   "every letter with a lower case is found by it and by itself": async (db) => {
     const texts = casedTexts();

@@ -6,6 +6,7 @@ import { dump } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { assertRefusal } from "../support/refusals.ts";
 import { usingStore } from "../support/using-store.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 /** Names that end a quoted name, or that some database reads differently. */
 const hostileNames: Readonly<Record<string, string>> = {
@@ -75,10 +76,11 @@ async function openOrRefusal(open: () => SessionDb | Promise<SessionDb>): Promis
   }
 }
 
-function hostileCases(): Cases<OpenNamed> {
-  const entries = Object.entries(hostileNames).map(([what, name]) => [
-    `${what} in a table name works or is refused, and harms no other table`,
-    async (openNamed: OpenNamed) => {
+export const namedTableCases: Cases<OpenNamed> = {
+  ...tableCases(
+    "%s in a table name works or is refused, and harms no other table",
+    hostileNames,
+    async (openNamed: OpenNamed, name) => {
       const open = await openNamed();
       await usingStore(
         () => open("plain"),
@@ -94,12 +96,7 @@ function hostileCases(): Cases<OpenNamed> {
         },
       );
     },
-  ]);
-  return Object.fromEntries(entries) as Cases<OpenNamed>;
-}
-
-export const namedTableCases: Cases<OpenNamed> = {
-  ...hostileCases(),
+  ),
 
   "stores with two table names are separate": async (openNamed) => {
     const open = await openNamed();

@@ -3,7 +3,7 @@ import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsOf, session } from "../support/data.ts";
 import { dump, stored } from "../support/dump.ts";
-import { isNothing, methods, type Method } from "../support/methods.ts";
+import { isNothing, methodCases } from "../support/methods.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
 
 const owned = { sessionId: "s", runId: "r" };
@@ -14,10 +14,8 @@ async function prepare(db: SessionDb): Promise<void> {
   await db.upsertSession(session("other's", { userId: "other", agentId: "other agent", runs: [run("other run")] }));
 }
 
-type Check = (db: SessionDb, method: Method) => Promise<void>;
-
 /** The rules for every method, by caller. */
-const callers: Readonly<Record<string, Check>> = {
+const everyMethod = methodCases({
   "for the owner": async (db, { call, writes }) => {
     await prepare(db);
     const before = await dump(db);
@@ -98,17 +96,10 @@ const callers: Readonly<Record<string, Check>> = {
       "a write without a user adopts nothing",
     );
   },
-};
-
-function cases(): Cases {
-  const entries = Object.entries(methods).flatMap(([name, method]) =>
-    Object.entries(callers).map(([caller, check]) => [`${name} ${caller}`, (db: SessionDb) => check(db, method)]),
-  );
-  return Object.fromEntries(entries) as Cases;
-}
+});
 
 export const ownershipCases: Cases = {
-  ...cases(),
+  ...everyMethod,
 
   "lists show only a user's own sessions and runs": async (db) => {
     await prepare(db);

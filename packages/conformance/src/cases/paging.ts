@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import type { SessionDb, SessionPage } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { combinations } from "../support/combinations.ts";
 import { idsOf, run, session, start } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
-import type { ListOrder, SessionListOptions } from "../support/list-options.ts";
-import { expectedIds, listedSessions, storeListed } from "../support/listed-sessions.ts";
+import { sessionIdPages } from "../support/id-pages.ts";
+import type { SessionListOptions } from "../support/list-options.ts";
+import {
+  assertListedOnce,
+  expectedIds,
+  listedSessions,
+  storeIntruders,
+  storeListed,
+} from "../support/listed-sessions.ts";
+import { sessionOrders } from "../support/paged-lists.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
-const orders = combinations<ListOrder>([
-  [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
-  [{ sortOrder: "desc" }, { sortOrder: "asc" }],
-]);
+const orders = Object.values(sessionOrders);
 const filters: readonly SessionListOptions[] = [
   {},
   { userId: "alice" },
@@ -28,68 +33,40 @@ function pagesOf(
   options: SessionListOptions,
   between = async (): Promise<void> => {},
 ): Promise<string[]> {
-  let first = true;
+  const read = sessionIdPages(db, options);
   return walk(async (cursor) => {
-    if (!first) {
+    if (cursor.cursor !== undefined) {
       await between();
     }
-    first = false;
-    const { sessions, nextCursor } = await db.getSessions({ ...options, ...cursor });
-    assert.ok(nextCursor === null || sessions.length === options.limit, "only the last page is short");
-    return { items: idsOf(sessions), nextCursor };
+    const page = await read(cursor);
+    assert.ok(page.nextCursor === null || page.items.length === options.limit, "only the last page is short");
+    return page;
   });
 }
 
-function walkCases(): Cases {
-  const entries = orders.map((order) => [
-    `pages by ${order.sortBy} ${order.sortOrder} make up the whole list`,
-    async (db: SessionDb) => {
-      await storeListed(db);
-      for (const filter of filters) {
-        const expected = expectedIds(filter, order);
-        for (const limit of sizes) {
-          const options = { ...filter, ...order, limit };
-          assert.deepStrictEqual(await pagesOf(db, options), expected, JSON.stringify(options));
-        }
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-/** Sessions that are inserted while a list is read: before, among and after the existing ones. */
-function intruders(round: number): ReturnType<typeof session>[] {
-  return [-1, 0, 1, 2].flatMap((offset) =>
-    ["a", "s", "z"].map((prefix) =>
-      session(`${prefix} new ${round} ${offset}`, { createdAt: start + offset, updatedAt: start + offset }),
-    ),
-  );
-}
-
-function insertCases(): Cases {
-  const entries = orders.map((order) => [
-    `inserts between pages by ${order.sortBy} ${order.sortOrder} repeat and skip nothing`,
-    async (db: SessionDb) => {
-      await storeListed(db);
-      let round = 0;
-      const ids = await pagesOf(db, { ...order, limit: 5 }, async () => {
-        round += 1;
-        // Inserts must stop: a list that keeps growing has no end.
-        if (round < 8) {
-          await db.upsertSessions(intruders(round));
-        }
-      });
-      assert.equal(new Set(ids).size, ids.length, "a session appears twice");
-      const old = ids.filter((id) => !id.includes("new"));
-      assert.deepStrictEqual(old, expectedIds({}, order), "an existing session is skipped");
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const pagingCases: Cases = {
-  ...walkCases(),
-  ...insertCases(),
+  ...tableCases("pages by %s make up the whole list", sessionOrders, async (db, order) => {
+    await storeListed(db);
+    for (const filter of filters) {
+      const expected = expectedIds(filter, order);
+      for (const limit of sizes) {
+        const options = { ...filter, ...order, limit };
+        assert.deepStrictEqual(await pagesOf(db, options), expected, JSON.stringify(options));
+      }
+    }
+  }),
+  ...tableCases("inserts between pages by %s repeat and skip nothing", sessionOrders, async (db, order) => {
+    await storeListed(db);
+    let round = 0;
+    const ids = await pagesOf(db, { ...order, limit: 5 }, async () => {
+      round += 1;
+      // Inserts must stop: a list that keeps growing has no end.
+      if (round < 8) {
+        await storeIntruders(db, round);
+      }
+    });
+    assertListedOnce(ids, order);
+  }),
 
   "deletes between pages skip nothing": async (db) => {
     await storeListed(db);

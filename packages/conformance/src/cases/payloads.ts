@@ -5,6 +5,7 @@ import { run, secret, session } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { assertNames, refuses } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const megabyte = 1024 * 1024;
 /** Filling a larger limit would take more memory than a test should. */
@@ -59,27 +60,19 @@ const writes: Readonly<Record<string, readonly [argument: string, write: Write]>
   "a name": ["change", (db, text) => db.renameSession({ sessionId: "s", sessionName: text })],
 };
 
-function tooLargeCases(): Cases {
-  const entries = Object.entries(writes).map(([name, [argument, write]]) => [
-    `${name} over the limit is refused`,
-    async (db: SessionDb) => {
-      const { maxPayloadBytes } = db.limits;
-      if (maxPayloadBytes > largestTested) {
-        leaveOut("the store's limits.maxPayloadBytes is above 64 MiB, more than a test should fill");
-      }
-      await db.upsertRun({ session: session("s"), run: run("r") });
-      const text = textOf(maxPayloadBytes + 1);
-      const error = (await refuses(db, "PAYLOAD_TOO_LARGE", () => write(db, text))) as PayloadTooLargeError;
-      assertNames(error, argument);
-      assert.equal(error.limit, maxPayloadBytes);
-      assert.ok(error.size > maxPayloadBytes, "the error says how large it is");
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const payloadCases: Cases = {
-  ...tooLargeCases(),
+  ...tableCases("%s over the limit is refused", writes, async (db, [argument, write]) => {
+    const { maxPayloadBytes } = db.limits;
+    if (maxPayloadBytes > largestTested) {
+      leaveOut("the store's limits.maxPayloadBytes is above 64 MiB, more than a test should fill");
+    }
+    await db.upsertRun({ session: session("s"), run: run("r") });
+    const text = textOf(maxPayloadBytes + 1);
+    const error = (await refuses(db, "PAYLOAD_TOO_LARGE", () => write(db, text))) as PayloadTooLargeError;
+    assertNames(error, argument);
+    assert.equal(error.limit, maxPayloadBytes);
+    assert.ok(error.size > maxPayloadBytes, "the error says how large it is");
+  }),
 
   "a run of 10 MB": async (db) => {
     // The JSON around the text takes less than a kilobyte.

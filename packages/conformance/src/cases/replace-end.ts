@@ -3,7 +3,9 @@ import type { AgentRun, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { dump, storedRun, walk } from "../support/dump.ts";
+import { runIdPages } from "../support/id-pages.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const own = session("s", { userId: "owner" });
 
@@ -18,20 +20,16 @@ const conversation: readonly AgentRun[] = [
 ].map((each) => ({ ...each, userId: `user of ${each.runId}`, status: `status of ${each.runId}` }));
 
 const ids = runIdsOf(conversation);
-
-async function pagedIds(db: SessionDb, limit: number, sortOrder: "asc" | "desc"): Promise<string[]> {
-  return walk(async (cursor) => {
-    const { runs, nextCursor } = await db.getRuns({ sessionId: "s", limit, sortOrder, ...cursor });
-    return { items: runIdsOf(runs), nextCursor };
-  });
-}
+const afterEach = Object.fromEntries(ids.map((runId) => [JSON.stringify(runId), runId]));
 
 /** Asserts that every read shows these runs of the session. */
 async function assertRuns(db: SessionDb, expected: readonly string[], what: string): Promise<void> {
   assert.deepStrictEqual(await runIdsIn(db, "s"), expected, `${what}: getSession`);
   for (const limit of [1, 2, 50]) {
-    assert.deepStrictEqual(await pagedIds(db, limit, "asc"), expected, `${what}: getRuns by pages of ${limit}`);
-    assert.deepStrictEqual(await pagedIds(db, limit, "desc"), expected.toReversed(), `${what}: getRuns backwards`);
+    const list = { sessionId: "s", limit };
+    assert.deepStrictEqual(await walk(runIdPages(db, list)), expected, `${what}: getRuns by pages of ${limit}`);
+    const backwards = await walk(runIdPages(db, { ...list, sortOrder: "desc" }));
+    assert.deepStrictEqual(backwards, expected.toReversed(), `${what}: getRuns backwards`);
   }
   assert.deepStrictEqual(runIdsOf((await db.getRuns()).runs).toSorted(), expected.toSorted(), `${what}: all runs`);
   const { sessions } = await db.getSessions({ includeRuns: true, includeRunCount: true });
@@ -84,16 +82,9 @@ async function checkCut(db: SessionDb, after: string | null): Promise<void> {
   }
 }
 
-function cutCases(): Cases {
-  const entries = [null, ...ids].map((after) => [
-    after === null ? "null deletes all other runs" : `the runs after ${JSON.stringify(after)} are deleted`,
-    (db: SessionDb) => checkCut(db, after),
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const replaceEndCases: Cases = {
-  ...cutCases(),
+  "null deletes all other runs": (db) => checkCut(db, null),
+  ...tableCases("the runs after %s are deleted", afterEach, checkCut),
 
   "the id of a run that is not in the session is refused": async (db) => {
     await db.upsertSession({ ...own, runs: conversation });

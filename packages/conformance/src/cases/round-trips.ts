@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { run, session, start } from "../support/data.ts";
 import { dump, dumpWithoutTimes, plain, stored, storedRun } from "../support/dump.ts";
 import { fullAgentRun, fullSession, fullTeamRun, fullWorkflowRun } from "../support/full-models.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const documents: Readonly<Record<string, JsonObject>> = {
   "numbers at the limits": {
@@ -73,35 +74,27 @@ function fullRunCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-function documentCases(): Cases {
-  const entries = Object.entries(documents).map(([name, document]) => [
-    name,
-    async (db: SessionDb) => {
-      const init = session("s", {
-        sessionData: document,
-        agentData: document,
-        teamData: document,
-        workflowData: document,
-        metadata: document,
-      });
-      await db.upsertRun({ session: init, run: run("r", { metadata: document, sessionState: document }) });
-      await db.updateSession({ sessionId: "s" }, { sessionState: document });
-      const read = await stored(db, "s");
-      for (const field of ["agentData", "teamData", "workflowData", "metadata", "sessionState"] as const) {
-        assert.deepStrictEqual(read[field], document, field);
-      }
-      assert.deepStrictEqual(read.sessionData, { ...document, session_state: document });
-      const { metadata: runMetadata, sessionState: runState } = read.runs[0] as ReturnType<typeof run>;
-      assert.deepStrictEqual([runMetadata, runState], [document, document]);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const roundTripCases: Cases = {
   ...fullSessionCases(),
   ...fullRunCases(),
-  ...documentCases(),
+  ...tableCases("%s", documents, async (db, document) => {
+    const init = session("s", {
+      sessionData: document,
+      agentData: document,
+      teamData: document,
+      workflowData: document,
+      metadata: document,
+    });
+    await db.upsertRun({ session: init, run: run("r", { metadata: document, sessionState: document }) });
+    await db.updateSession({ sessionId: "s" }, { sessionState: document });
+    const read = await stored(db, "s");
+    for (const field of ["agentData", "teamData", "workflowData", "metadata", "sessionState"] as const) {
+      assert.deepStrictEqual(read[field], document, field);
+    }
+    assert.deepStrictEqual(read.sessionData, { ...document, session_state: document });
+    const { metadata: runMetadata, sessionState: runState } = read.runs[0] as ReturnType<typeof run>;
+    assert.deepStrictEqual([runMetadata, runState], [document, document]);
+  }),
 
   "a session with only an id and a type": async (db) => {
     await db.upsertSession({ sessionId: "bare", sessionType: "workflow" });

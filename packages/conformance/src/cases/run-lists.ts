@@ -4,8 +4,10 @@ import type { Cases } from "../conformance-case.ts";
 import { combinations, compareBytes } from "../support/combinations.ts";
 import { run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
+import { runIdPages } from "../support/id-pages.ts";
 import type { RunListOptions } from "../support/list-options.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 interface Facts {
   readonly sessionId: string;
@@ -116,21 +118,13 @@ const singles: Readonly<Record<string, readonly RunListOptions[]>> = {
   endTimestamp: [-1, 0, 1, 3, 4].map((offset) => ({ endTimestamp: start + offset })),
 };
 
-function singleCases(): Cases {
-  const entries = Object.entries(singles).map(([name, all]) => [
-    `the filter ${name}`,
-    async (db: SessionDb) => {
-      await storeRuns(db);
-      for (const options of all) {
-        await check(db, options);
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const runListCases: Cases = {
-  ...singleCases(),
+  ...tableCases("the filter %s", singles, async (db, all) => {
+    await storeRuns(db);
+    for (const options of all) {
+      await check(db, options);
+    }
+  }),
 
   "every combination of filters, in both orders": async (db) => {
     await storeRuns(db);
@@ -165,11 +159,7 @@ export const runListCases: Cases = {
       [{ limit: 1 }, { limit: 2 }, { limit: 4 }, { limit: 9 }, { limit: 27 }, { limit: 100 }],
     ]);
     for (const options of lists) {
-      const ids = await walk(async (cursor) => {
-        const { runs, nextCursor } = await db.getRuns({ ...options, ...cursor });
-        return { items: runIdsOf(runs), nextCursor };
-      });
-      assert.deepStrictEqual(ids, expectedIds(options), JSON.stringify(options));
+      assert.deepStrictEqual(await walk(runIdPages(db, options)), expectedIds(options), JSON.stringify(options));
     }
   },
 
@@ -177,14 +167,15 @@ export const runListCases: Cases = {
     await storeRuns(db);
     for (const options of [{ sessionId: "one" }, {}] satisfies RunListOptions[]) {
       let added = 0;
+      const read = runIdPages(db, { ...options, limit: 4 });
       const ids = await walk(async (cursor) => {
-        const { runs, nextCursor } = await db.getRuns({ ...options, limit: 4, ...cursor });
+        const page = await read(cursor);
         for (const createdAt of added < 12 ? [start - 1, start + 1, start + 9] : []) {
           added += 1;
           const later = run(`added ${JSON.stringify(options)} ${added}`, { createdAt });
           await db.upsertRun({ session: session("one", { userId: "alice" }), run: later });
         }
-        return { items: runIdsOf(runs), nextCursor };
+        return page;
       });
       assert.equal(new Set(ids).size, ids.length, "a run appears twice");
       assert.deepStrictEqual(

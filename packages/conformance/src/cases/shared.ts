@@ -6,17 +6,12 @@ import { dump } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { usingHandles, usingStore } from "../support/using-store.ts";
 import { concurrencyCases } from "./concurrency.ts";
-
-function concurrent(): Cases<OpenShared> {
-  const entries = Object.entries(concurrencyCases).map(([name, check]) => [
-    name,
-    async (openShared: OpenShared) => usingHandles(await openShared(), check),
-  ]);
-  return Object.fromEntries(entries) as Cases<OpenShared>;
-}
+import { tableCases } from "../support/table-cases.ts";
 
 export const sharedCases: Cases<OpenShared> = {
-  ...concurrent(),
+  ...tableCases("%s", concurrencyCases, async (openShared: OpenShared, check) =>
+    usingHandles(await openShared(), check),
+  ),
 
   "one handle reads what the other writes": async (openShared) => {
     await usingHandles(await openShared(), async (one, other) => {

@@ -4,7 +4,7 @@ import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, runIdsIn, session } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
-import { methods, type Method } from "../support/methods.ts";
+import { methodCases, methods } from "../support/methods.ts";
 import { brokenSignals } from "../support/wrong-values.ts";
 import { refusesArgument, rejection } from "../support/refusals.ts";
 import { abortCases } from "./aborts.ts";
@@ -17,9 +17,7 @@ async function prepare(db: SessionDb): Promise<void> {
 
 const scope = { userId: "me" };
 
-type Check = (db: SessionDb, method: Method) => Promise<void>;
-
-const checks: Readonly<Record<string, Check>> = {
+const everyMethod = methodCases({
   "rejects with the reason of an already aborted signal": async (db, { call }) => {
     await prepare(db);
     const before = await dump(db);
@@ -59,7 +57,7 @@ const checks: Readonly<Record<string, Check>> = {
     assert.deepStrictEqual(await dump(db), after, "an abort after the call undoes nothing");
     await call(db, { ...subject, options: { signal: undefined } }, scope);
   },
-};
+});
 
 function abortedByDefault(): { signal: AbortSignal; error: unknown } {
   const controller = new AbortController();
@@ -67,15 +65,8 @@ function abortedByDefault(): { signal: AbortSignal; error: unknown } {
   return { signal: controller.signal, error: controller.signal.reason };
 }
 
-function cases(): Cases {
-  const entries = Object.entries(methods).flatMap(([name, method]) =>
-    Object.entries(checks).map(([what, check]) => [`${name} ${what}`, (db: SessionDb) => check(db, method)]),
-  );
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const signalCases: Cases = {
-  ...cases(),
+  ...everyMethod,
   ...abortCases,
 
   "one signal aborts many calls": async (db) => {

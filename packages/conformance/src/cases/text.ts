@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
 import { assertNames, assertRefusal } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 /** Texts, each with its stored form if databases cannot hold it. */
 const texts: Readonly<Record<string, readonly [text: string, stored?: string]>> = {
@@ -26,14 +27,6 @@ const texts: Readonly<Record<string, readonly [text: string, stored?: string]>> 
   "NUL after a backslash": ["\\\0 \\u0000 \\\\\0", "\\\ufffd \\u0000 \\\\\ufffd"],
   "100 000 characters": ["0123456789".repeat(10_000)],
 };
-
-function contentCases(): Cases {
-  const entries = Object.entries(texts).map(([name, [text, expected = text]]) => [
-    `${name} in every content`,
-    (db: SessionDb) => checkContent(db, text, expected),
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
 
 /** Some databases limit the keys of JSON to 65,535 bytes; texts have no such limit. */
 const longestKey = 10_000;
@@ -72,7 +65,7 @@ function nested(depth: number): JsonObject {
 }
 
 export const textCases: Cases = {
-  ...contentCases(),
+  ...tableCases("%s in every content", texts, (db, [text, expected = text]) => checkContent(db, text, expected)),
 
   "80 levels of nesting": async (db) => {
     const document = nested(80);

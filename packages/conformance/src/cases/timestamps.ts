@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const times: Readonly<Record<string, number>> = {
   "the epoch": 0,
@@ -22,43 +23,6 @@ const brokenTimes: Readonly<Record<string, unknown>> = {
   text: "1700000000",
 };
 
-function timeCases(): Cases {
-  const entries = Object.entries(times).map(([name, time]) => [
-    `${name} is stored`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s", { createdAt: time, updatedAt: time, runs: [run("r", { createdAt: time })] }));
-      const { createdAt, updatedAt } = await stored(db, "s");
-      assert.deepStrictEqual([createdAt, updatedAt], [time, time]);
-      assert.equal((await storedRun(db, "r")).createdAt, time);
-      const around = { startTimestamp: time, endTimestamp: time };
-      assert.deepStrictEqual(idsOf((await db.getSessions(around)).sessions), ["s"], "and found");
-      assert.deepStrictEqual(runIdsOf((await db.getRuns(around)).runs), ["r"], "and its run is found");
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-function brokenTimeCases(): Cases {
-  const entries = Object.entries(brokenTimes).map(([name, time]) => [
-    `${name} is refused`,
-    async (db: SessionDb) => {
-      const value = untyped(time);
-      await db.upsertSession(session("s"));
-      await refusesArgument(db, "createdAt", () => db.upsertSession(session("new", { createdAt: value })));
-      await refusesArgument(db, "updatedAt", () => db.upsertSession(session("new", { updatedAt: value })));
-      await refusesArgument(db, "createdAt", () =>
-        db.upsertRun({ session: session("s"), run: run("r", { createdAt: value }) }),
-      );
-      for (const bound of ["startTimestamp", "endTimestamp"]) {
-        await refusesArgument(db, bound, () => db.getSessions({ [bound]: value }));
-        await refusesArgument(db, bound, () => db.getRuns({ [bound]: value }));
-        await refusesArgument(db, bound, () => db.deleteSessions({ filter: { [bound]: value } }));
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 /** Store and test may run on two machines, each with its own clock. */
 const skew = 120;
 
@@ -74,24 +38,37 @@ const touches: Readonly<Record<string, (db: SessionDb) => Promise<unknown>>> = {
   renameSession: (db) => db.renameSession({ sessionId: "s", sessionName: "changed" }),
 };
 
-function touchCases(): Cases {
-  const entries = Object.entries(touches).map(([name, touch]) => [
-    `${name} touches updatedAt and keeps createdAt`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s"));
-      await touch(db);
-      const { createdAt, updatedAt } = await stored(db, "s");
-      assert.equal(createdAt, start);
-      assertNow(updatedAt, "updatedAt");
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const timestampCases: Cases = {
-  ...timeCases(),
-  ...brokenTimeCases(),
-  ...touchCases(),
+  ...tableCases("%s is stored", times, async (db, time) => {
+    await db.upsertSession(session("s", { createdAt: time, updatedAt: time, runs: [run("r", { createdAt: time })] }));
+    const { createdAt, updatedAt } = await stored(db, "s");
+    assert.deepStrictEqual([createdAt, updatedAt], [time, time]);
+    assert.equal((await storedRun(db, "r")).createdAt, time);
+    const around = { startTimestamp: time, endTimestamp: time };
+    assert.deepStrictEqual(idsOf((await db.getSessions(around)).sessions), ["s"], "and found");
+    assert.deepStrictEqual(runIdsOf((await db.getRuns(around)).runs), ["r"], "and its run is found");
+  }),
+  ...tableCases("%s is refused", brokenTimes, async (db, time) => {
+    const value = untyped(time);
+    await db.upsertSession(session("s"));
+    await refusesArgument(db, "createdAt", () => db.upsertSession(session("new", { createdAt: value })));
+    await refusesArgument(db, "updatedAt", () => db.upsertSession(session("new", { updatedAt: value })));
+    await refusesArgument(db, "createdAt", () =>
+      db.upsertRun({ session: session("s"), run: run("r", { createdAt: value }) }),
+    );
+    for (const bound of ["startTimestamp", "endTimestamp"]) {
+      await refusesArgument(db, bound, () => db.getSessions({ [bound]: value }));
+      await refusesArgument(db, bound, () => db.getRuns({ [bound]: value }));
+      await refusesArgument(db, bound, () => db.deleteSessions({ filter: { [bound]: value } }));
+    }
+  }),
+  ...tableCases("%s touches updatedAt and keeps createdAt", touches, async (db, touch) => {
+    await db.upsertSession(session("s"));
+    await touch(db);
+    const { createdAt, updatedAt } = await stored(db, "s");
+    assert.equal(createdAt, start);
+    assertNow(updatedAt, "updatedAt");
+  }),
 
   "times that are left out become now": async (db) => {
     await db.upsertRun({

@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { run, session, start } from "../support/data.ts";
 import { plain, stored } from "../support/dump.ts";
 import { methods } from "../support/methods.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const own = session("s", { userId: "me" });
 
@@ -91,19 +92,6 @@ function touchingCases(): Cases {
   return Object.fromEntries(entries) as Cases;
 }
 
-function leavingCases(): Cases {
-  const entries = Object.entries(leaving).map(([name, call]) => [
-    `${name} keeps updatedAt`,
-    async (db: SessionDb) => {
-      await prepare(db, start);
-      await call(db);
-      const { createdAt, updatedAt } = await stored(db, "s");
-      assert.deepStrictEqual([createdAt, updatedAt], [start, start], `${name} stores nothing, but touches the session`);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 const times: Readonly<Record<string, { createdAt?: number; updatedAt?: number }>> = {
   "both times": { createdAt: start - 5, updatedAt: start - 3 },
   "createdAt alone": { createdAt: start - 5 },
@@ -111,10 +99,18 @@ const times: Readonly<Record<string, { createdAt?: number; updatedAt?: number }>
   "no time": {},
 };
 
-function createdCases(): Cases {
-  const entries = Object.entries(times).map(([what, given]) => [
-    `a session with ${what} is the same whether a turn or upsertSession creates it`,
-    async (db: SessionDb) => {
+export const touchCases: Cases = {
+  ...touchingCases(),
+  ...tableCases("%s keeps updatedAt", leaving, async (db, call, name) => {
+    await prepare(db, start);
+    await call(db);
+    const { createdAt, updatedAt } = await stored(db, "s");
+    assert.deepStrictEqual([createdAt, updatedAt], [start, start], `${name} stores nothing, but touches the session`);
+  }),
+  ...tableCases(
+    "a session with %s is the same whether a turn or upsertSession creates it",
+    times,
+    async (db, given) => {
       const { createdAt: _createdAt, updatedAt: _updatedAt, ...rest } = session("s", { userId: "me", teamId: "t" });
       const init = { ...rest, ...given };
       const before = Math.floor(Date.now() / 1000) - 120;
@@ -137,12 +133,5 @@ function createdCases(): Cases {
         assert.deepStrictEqual({ ...read, ...same }, { ...whole, ...same, metadata }, sessionId);
       }
     },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-export const touchCases: Cases = {
-  ...touchingCases(),
-  ...leavingCases(),
-  ...createdCases(),
+  ),
 };

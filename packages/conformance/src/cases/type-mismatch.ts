@@ -3,6 +3,7 @@ import type { SessionDb, SessionType } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { refuses } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const types: readonly SessionType[] = ["agent", "team", "workflow"];
 
@@ -14,25 +15,17 @@ const writes: Readonly<Record<string, (db: SessionDb, sessionType: SessionType) 
   renameSession: (db, sessionType) => db.renameSession({ sessionId: "s", sessionType, sessionName: "new" }),
 };
 
-function writeCases(): Cases {
-  const entries = Object.entries(writes).map(([name, write]) => [
-    `${name} under another type is refused`,
-    async (db: SessionDb) => {
-      for (const stored of types) {
-        await db.deleteSession({ sessionId: "s" });
-        await db.upsertSession(session("s", { sessionType: stored }));
-        for (const sessionType of types.filter((type) => type !== stored)) {
-          await refuses(db, "SESSION_TYPE_MISMATCH", () => write(db, sessionType));
-        }
-        await write(db, stored);
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const typeMismatchCases: Cases = {
-  ...writeCases(),
+  ...tableCases("%s under another type is refused", writes, async (db, write) => {
+    for (const stored of types) {
+      await db.deleteSession({ sessionId: "s" });
+      await db.upsertSession(session("s", { sessionType: stored }));
+      for (const sessionType of types.filter((type) => type !== stored)) {
+        await refuses(db, "SESSION_TYPE_MISMATCH", () => write(db, sessionType));
+      }
+      await write(db, stored);
+    }
+  }),
 
   "getSession under another type finds nothing": async (db) => {
     for (const stored of types) {

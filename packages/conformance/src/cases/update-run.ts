@@ -4,7 +4,9 @@ import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { dump, stored, storedRun, walk } from "../support/dump.ts";
 import { fullAgentRun, fullTeamRun, fullWorkflowRun } from "../support/full-models.ts";
+import { runIdPages } from "../support/id-pages.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const fullRuns = { agent: fullAgentRun, team: fullTeamRun, workflow: fullWorkflowRun };
 const kinds = ["agent", "team", "workflow"] as const;
@@ -60,19 +62,6 @@ const wrongResults: Readonly<Record<string, readonly [argument: string, change: 
   "a run with what JSON cannot hold": ["change", (current) => ({ ...current, content: 1n })],
 };
 
-function wrongCases(): Cases {
-  const entries = Object.entries(wrongResults).map(([what, [argument, change]]) => [
-    `a change that returns ${what} is refused`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s", { runs: [run("a"), run("b")] }));
-      await refusesArgument(db, argument, () => db.updateRun({ runId: "b" }, untyped(change)));
-      await refusesArgument(db, argument, () => db.updateRun({ runId: "b", userId: "u" }, untyped(change)));
-      assert.equal((await stored(db, "s")).userId, null, "a refused change adopts nothing");
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 /** Takes the last message out of a run. Returns what the last call of the function took. */
 export async function popMessage(db: SessionDb, runId: string): Promise<unknown> {
   let taken: unknown;
@@ -89,7 +78,12 @@ export async function popMessage(db: SessionDb, runId: string): Promise<unknown>
 
 export const updateRunCases: Cases = {
   ...fullCases(),
-  ...wrongCases(),
+  ...tableCases("a change that returns %s is refused", wrongResults, async (db, [argument, change]) => {
+    await db.upsertSession(session("s", { runs: [run("a"), run("b")] }));
+    await refusesArgument(db, argument, () => db.updateRun({ runId: "b" }, untyped(change)));
+    await refusesArgument(db, argument, () => db.updateRun({ runId: "b", userId: "u" }, untyped(change)));
+    assert.equal((await stored(db, "s")).userId, null, "a refused change adopts nothing");
+  }),
 
   "null deletes the run": async (db) => {
     await db.upsertSession(session("s", { runs: ["a", "b", "c", "d"].map((runId) => run(runId)) }));
@@ -99,11 +93,7 @@ export const updateRunCases: Cases = {
     await db.upsertRun({ session: session("s"), run: run("E", { createdAt: start - 9 }) });
     // A list that breaks ties by time or id would show a gap.
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["a", "c", "d", "E"]);
-    const paged = await walk(async (cursor) => {
-      const { runs, nextCursor } = await db.getRuns({ sessionId: "s", limit: 1, ...cursor });
-      return { items: runIdsOf(runs), nextCursor };
-    });
-    assert.deepStrictEqual(paged, ["a", "c", "d", "E"]);
+    assert.deepStrictEqual(await walk(runIdPages(db, { sessionId: "s", limit: 1 })), ["a", "c", "d", "E"]);
     assert.equal((await db.getSessions({ includeRunCount: true })).sessions[0]?.runCount, 4);
     await db.upsertRun({ session: session("t"), run: run("b") });
     assert.deepStrictEqual(await runIdsIn(db, "t"), ["b"], "its id is free");

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import type { Session, SessionDb, SessionHeader, SessionInit, SessionPatch } from "@sessiondb/core";
+import type { Session, SessionHeader, SessionInit, SessionPatch } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, runIdsIn, session, untyped } from "../support/data.ts";
 import { dump, plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refusesArgument, rejection } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 type Check = (session: Session | SessionHeader) => unknown;
 
@@ -26,33 +27,6 @@ const patches: Readonly<Record<string, readonly [patch: SessionPatch, read: Chec
   "sessionState to the empty object": [{ sessionState: {} }, ({ sessionState }) => sessionState, {}],
 };
 
-function patchCases(): Cases {
-  const entries = Object.entries(patches).map(([name, [patch, read, expected]]) => [
-    `changes ${name} and nothing else`,
-    async (db: SessionDb) => {
-      const full = fullSession("s", "agent") as SessionInit;
-      const [key = ""] = Object.keys(patch);
-      for (const change of [patch, () => patch]) {
-        await db.deleteSession({ sessionId: "s" });
-        await db.upsertSession(full);
-        const before = plain(await stored(db, "s"));
-        const result = await db.updateSession({ sessionId: "s" }, change);
-        const after = await stored(db, "s");
-        assert.deepStrictEqual(read(after), expected);
-        assert.deepStrictEqual(
-          result && plain(result),
-          { ...plain(after), runs: null },
-          "it resolves with what is stored",
-        );
-        const column = key === "sessionName" || key === "sessionState" ? "sessionData" : key;
-        const restOf = (all: Record<string, unknown>) => ({ ...all, [column]: null, updatedAt: null });
-        assert.deepStrictEqual(restOf(plain(after)), restOf(before));
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 const refusedChanges: Readonly<Record<string, unknown>> = {
   null: null,
   text: "text",
@@ -66,19 +40,6 @@ const refusedChanges: Readonly<Record<string, unknown>> = {
   "what JSON cannot hold": { sessionState: { big: 1n } },
   "a promise": Promise.resolve({}),
 };
-
-function refusedCases(): Cases {
-  const entries = Object.entries(refusedChanges).map(([name, change]) => [
-    `refuses ${name}`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s", { userId: "owner" }));
-      const scope = { sessionId: "s" };
-      await refusesArgument(db, "change", () => db.updateSession(scope, untyped(change)));
-      await refusesArgument(db, "change", () => db.updateSession(scope, () => untyped(change)));
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
 
 export const updateSessionCases: Cases = {
   "a change that rejects later is refused, and its rejection is handled": async (db) => {
@@ -99,8 +60,32 @@ export const updateSessionCases: Cases = {
     assert.deepStrictEqual((await db.getSession({ sessionId: "s" }))?.sessionState, { count: 1 });
   },
 
-  ...patchCases(),
-  ...refusedCases(),
+  ...tableCases("changes %s and nothing else", patches, async (db, [patch, read, expected]) => {
+    const full = fullSession("s", "agent") as SessionInit;
+    const [key = ""] = Object.keys(patch);
+    for (const change of [patch, () => patch]) {
+      await db.deleteSession({ sessionId: "s" });
+      await db.upsertSession(full);
+      const before = plain(await stored(db, "s"));
+      const result = await db.updateSession({ sessionId: "s" }, change);
+      const after = await stored(db, "s");
+      assert.deepStrictEqual(read(after), expected);
+      assert.deepStrictEqual(
+        result && plain(result),
+        { ...plain(after), runs: null },
+        "it resolves with what is stored",
+      );
+      const column = key === "sessionName" || key === "sessionState" ? "sessionData" : key;
+      const restOf = (all: Record<string, unknown>) => ({ ...all, [column]: null, updatedAt: null });
+      assert.deepStrictEqual(restOf(plain(after)), restOf(before));
+    }
+  }),
+  ...tableCases("refuses %s", refusedChanges, async (db, change) => {
+    await db.upsertSession(session("s", { userId: "owner" }));
+    const scope = { sessionId: "s" };
+    await refusesArgument(db, "change", () => db.updateSession(scope, untyped(change)));
+    await refusesArgument(db, "change", () => db.updateSession(scope, () => untyped(change)));
+  }),
 
   "an empty change changes only updatedAt": async (db) => {
     await db.upsertSession(fullSession("s", "agent"));

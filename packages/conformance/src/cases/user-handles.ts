@@ -3,7 +3,7 @@ import type { SessionDb, UserSessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, session, untyped } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
-import { isNothing, methods, type Method } from "../support/methods.ts";
+import { isNothing, methodCases } from "../support/methods.ts";
 import { assertRefusal, refuses, refusesArgument } from "../support/refusals.ts";
 
 async function prepare(db: SessionDb): Promise<UserSessionDb> {
@@ -16,9 +16,7 @@ async function prepare(db: SessionDb): Promise<UserSessionDb> {
 const mine = { sessionId: "mine", runId: "my run" };
 const theirs = { sessionId: "theirs", runId: "their run" };
 
-type Check = (db: SessionDb, method: Method) => Promise<void>;
-
-const checks: Readonly<Record<string, Check>> = {
+const everyMethod = methodCases({
   "does for its user what the store does": async (db, { call, writes }) => {
     const handle = await prepare(db);
     const before = JSON.stringify(await dump(db));
@@ -63,17 +61,10 @@ const checks: Readonly<Record<string, Check>> = {
     }
     assert.deepStrictEqual(await others(), before);
   },
-};
-
-function cases(): Cases {
-  const entries = Object.entries(methods).flatMap(([name, method]) =>
-    Object.entries(checks).map(([what, check]) => [`${name} ${what}`, (db: SessionDb) => check(db, method)]),
-  );
-  return Object.fromEntries(entries) as Cases;
-}
+});
 
 export const userHandleCases: Cases = {
-  ...cases(),
+  ...everyMethod,
 
   "what a handle writes belongs to its user": async (db) => {
     const handle = db.forUser("me");

@@ -14,7 +14,7 @@ async function assertClosed(db: SessionDb): Promise<void> {
 export const walkCases: Cases = {
   "sessionPages reads all pages, whatever the options": async (db) => {
     await storeListed(db);
-    for (const order of sessionOrders) {
+    for (const order of Object.values(sessionOrders)) {
       for (const limit of [1, 7, 36, 100]) {
         const pages: string[][] = [];
         for await (const { sessions } of db.sessionPages({ ...order, limit, userId: "alice" })) {
@@ -49,7 +49,7 @@ export const walkCases: Cases = {
 
   "runPages reads all pages": async (db) => {
     await storeRuns(db);
-    for (const options of runLists) {
+    for (const options of Object.values(runLists)) {
       const expected = runIdsOf((await db.getRuns({ ...options, limit: 100 })).runs);
       const ids: string[] = [];
       for await (const { runs } of db.runPages({ ...options, limit: 4 })) {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { SessionDb, SessionFilter, SessionInit, SessionType } from "@sessiondb/core";
 import { compareBytes } from "./combinations.ts";
 import { run, session, start } from "./data.ts";
@@ -60,6 +61,23 @@ function toSession({ name, participants, statuses: statusesOfRuns, componentId, 
 
 export async function storeListed(db: SessionDb): Promise<void> {
   await db.upsertSessions(facts.map(toSession));
+}
+
+/** Stores sessions while the list of the others is read: before, among and after them. */
+export async function storeIntruders(db: SessionDb, round: number): Promise<void> {
+  const intruders = [-1, 0, 1, 2, 9].flatMap((offset) =>
+    ["a", "session 1", "z"].map((prefix) =>
+      session(`${prefix} new ${round} ${offset}`, { createdAt: start + offset, updatedAt: start + offset }),
+    ),
+  );
+  await db.upsertSessions(intruders);
+}
+
+/** Asserts that a list which was read during {@link storeIntruders} has every other session once. */
+export function assertListedOnce(ids: readonly string[], order: SessionListOptions): void {
+  assert.equal(new Set(ids).size, ids.length, "a session appears twice");
+  const old = ids.filter((id) => !id.includes("new"));
+  assert.deepStrictEqual(old, expectedIds({}, order), "an existing session is skipped");
 }
 
 /** Returns the ids that a list with these options shows on all its pages, in order. */

@@ -1,4 +1,6 @@
+import type { SessionDb } from "@sessiondb/core";
 import type { SessionCalls } from "@sessiondb/core/adapter";
+import type { Cases } from "../conformance-case.ts";
 import { run, session } from "./data.ts";
 
 /** The subject of a call. Extra keys go to the options unchanged, as from an untyped caller. */
@@ -114,6 +116,17 @@ export const methods: Readonly<Record<string, Method>> = {
     call: (db, { runId, options }, scope) => db.deleteRuns({ runIds: [runId], ...scope, ...options }),
   },
 };
+
+/** Returns a case for each method and each check, named after both. */
+export function methodCases(checks: Readonly<Record<string, (db: SessionDb, method: Method) => Promise<void>>>): Cases {
+  const entries = Object.entries(methods).flatMap(([name, method]) =>
+    Object.entries(checks).map(([what, check]): [string, Cases[string]] => [
+      `${name} ${what}`,
+      (db) => check(db, method),
+    ]),
+  );
+  return Object.fromEntries(entries);
+}
 
 /** Returns all items of an iteration. */
 async function allOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {

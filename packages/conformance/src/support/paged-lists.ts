@@ -3,12 +3,14 @@ import { combinations } from "./combinations.ts";
 import { run, session, start } from "./data.ts";
 import type { ListOrder, RunListOptions } from "./list-options.ts";
 
-// The lists that are read page by page: sessions in each order, and runs of two sessions.
+// The lists that are read page by page, by name: sessions in each order, and runs of two sessions.
 
-export const sessionOrders = combinations<ListOrder>([
-  [{ sortBy: "createdAt" }, { sortBy: "updatedAt" }],
-  [{ sortOrder: "desc" }, { sortOrder: "asc" }],
-]);
+export const sessionOrders: Readonly<Record<string, ListOrder>> = {
+  "createdAt desc": { sortBy: "createdAt", sortOrder: "desc" },
+  "createdAt asc": { sortBy: "createdAt", sortOrder: "asc" },
+  "updatedAt desc": { sortBy: "updatedAt", sortOrder: "desc" },
+  "updatedAt asc": { sortBy: "updatedAt", sortOrder: "asc" },
+};
 
 /** Stores runs whose times are in a different order than their writes. */
 export async function storeRuns(db: SessionDb): Promise<void> {
@@ -23,7 +25,9 @@ export async function storeRuns(db: SessionDb): Promise<void> {
   }
 }
 
-export const runLists = combinations<RunListOptions>([
-  [{}, { sessionId: "one" }, { userId: "two" }, { status: "COMPLETED" }, { sessionId: "two", status: "COMPLETED" }],
-  [{ sortOrder: "asc" }, { sortOrder: "desc" }],
-]);
+export const runLists: Readonly<Record<string, RunListOptions>> = Object.fromEntries(
+  combinations<RunListOptions>([
+    [{}, { sessionId: "one" }, { userId: "two" }, { status: "COMPLETED" }, { sessionId: "two", status: "COMPLETED" }],
+    [{ sortOrder: "asc" }, { sortOrder: "desc" }],
+  ]).map((options) => [JSON.stringify(options), options]),
+);

@@ -3,6 +3,7 @@ import { described, same } from "./compare.ts";
 import { idsOf, runIdsOf, start } from "./data.ts";
 import { plain, walk } from "./dump.ts";
 import { expectedRuns, expectedSessions, type SessionConditions } from "./expected-lists.ts";
+import { runIdPages, type IdPage, type ReadIds } from "./id-pages.ts";
 import type { ListOrder, RunListOptions, SessionListOptions } from "./list-options.ts";
 
 // Compares every list of a store with what plain JavaScript works out from its sessions, each read by its id. A store
@@ -168,50 +169,43 @@ async function compareSessionPages(
 ): Promise<void> {
   const expected = idsOf(expectedSessions(sessions, conditions, order));
   const options: SessionListOptions = { ...conditions, ...order, limit: pageSize };
+  const asked = `getSessions(${JSON.stringify(options)})`;
   const read = async (cursor: { cursor?: string }) => {
-    const page = await db.getSessions({ ...conditions, ...order, limit: pageSize, includeTotal: true, ...cursor });
-    same(
-      page.total,
-      expected.length,
-      `${moment}: a page of getSessions(${JSON.stringify(options)}) counted, as its total,`,
-    );
-    return { ids: idsOf(page.sessions), next: page.nextCursor, previous: page.previousCursor };
+    const page = await db.getSessions({ ...options, includeTotal: true, ...cursor });
+    same(page.total, expected.length, `${moment}: a page of ${asked} counted, as its total,`);
+    return { ...page, items: idsOf(page.sessions) };
   };
-  await compareWalk(expected, read, `${moment}: getSessions(${JSON.stringify(options)})`);
+  await compareWalk(expected, read, `${moment}: ${asked}`);
 }
 
 const pageSize = 2;
 
-type ReadIds = (cursor: {
-  cursor?: string;
-}) => Promise<{ ids: readonly string[]; next: string | null; previous: string | null }>;
-
 /** Compares the pages with a list of ids, first forwards, then backwards. */
 async function compareWalk(expected: readonly string[], read: ReadIds, asked: string): Promise<void> {
   const sizes: number[] = [];
-  let lastPage: Awaited<ReturnType<ReadIds>> = { ids: [], next: null, previous: null };
+  let lastPage: IdPage = { items: [], nextCursor: null, previousCursor: null };
   const forwards = await described(asked, () =>
     walk(async (cursor) => {
       lastPage = await read(cursor);
-      sizes.push(lastPage.ids.length);
-      return { items: lastPage.ids, nextCursor: lastPage.next };
+      sizes.push(lastPage.items.length);
+      return lastPage;
     }),
   );
   same(forwards, expected, `${asked} by nextCursor returned`);
   const full = Math.floor(Math.max(expected.length - 1, 0) / pageSize);
   same(sizes, [...Array<number>(full).fill(pageSize), expected.length - full * pageSize], `${asked} has pages of`);
-  const { ids, previous } = lastPage;
+  const { items, previousCursor: previous } = lastPage;
   const before: string[][] = [];
   if (previous !== null) {
     await described(asked, () =>
       walk(async ({ cursor = previous }) => {
         const page = await read({ cursor });
-        before.unshift([...page.ids]);
-        return { items: page.ids, nextCursor: page.previous };
+        before.unshift([...page.items]);
+        return { items: page.items, nextCursor: page.previousCursor };
       }),
     );
   }
-  same([...before.flat(), ...ids], expected, `${asked} by previousCursor, from the last page back, returned`);
+  same([...before.flat(), ...items], expected, `${asked} by previousCursor, from the last page back, returned`);
 }
 
 async function compareRunList(
@@ -233,9 +227,6 @@ async function compareRunPages(
   sessions: readonly Session[],
   { moment, options }: { moment: string; options: RunListOptions },
 ): Promise<void> {
-  const read = async (cursor: { cursor?: string }) => {
-    const { runs, nextCursor, previousCursor } = await db.getRuns({ ...options, ...cursor });
-    return { ids: runIdsOf(runs), next: nextCursor, previous: previousCursor };
-  };
-  await compareWalk(runIdsOf(expectedRuns(sessions, options)), read, `${moment}: getRuns(${JSON.stringify(options)})`);
+  const expected = runIdsOf(expectedRuns(sessions, options));
+  await compareWalk(expected, runIdPages(db, options), `${moment}: getRuns(${JSON.stringify(options)})`);
 }
