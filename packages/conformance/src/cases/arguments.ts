@@ -1,42 +1,26 @@
 import assert from "node:assert/strict";
-import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { methods } from "../support/methods.ts";
 import { mistakes } from "../support/mistakes.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
-import { tableCases } from "../support/table-cases.ts";
+import { byName, tableCases } from "../support/table-cases.ts";
 
 // Untyped callers can pass anything. Each mistake is refused, and the error names the argument.
 
-const sessionMethods = ["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession"] as const;
-const otherMethods = ["deleteSession", "deleteSessions", "upsertRun", "updateRun", "getRun", "deleteRuns"] as const;
-
-/** Values that no method takes as its first argument. */
-const nonsense: Readonly<Record<string, unknown>> = {
-  nothing: undefined,
-  null: null,
-  text: "s",
-  "a number": 1,
-  true: true,
-};
-
-function nonsenseCases(): Cases {
-  const entries = [...sessionMethods, ...otherMethods].map((name) => [
-    `${name} refuses anything but an options object`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s", { runs: [run("r")] }));
-      const method = db as unknown as Record<string, (argument: unknown, change?: unknown) => Promise<unknown>>;
-      for (const argument of Object.values(nonsense)) {
-        await refuses(db, "INVALID_ARGUMENT", () => method[name]?.(argument, {}) ?? assert.fail(`no ${name}`));
-      }
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
+const withOptions = byName([
+  ...["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession", "deleteSession"],
+  ...["deleteSessions", "upsertRun", "updateRun", "getRun", "deleteRuns"],
+]);
 
 export const argumentCases: Cases = {
-  ...nonsenseCases(),
+  ...tableCases("%s refuses anything but an options object", withOptions, async (db, name) => {
+    await db.upsertSession(session("s", { runs: [run("r")] }));
+    const method = db as unknown as Record<string, (argument: unknown, change?: unknown) => Promise<unknown>>;
+    for (const argument of [undefined, null, "s", 1, true]) {
+      await refuses(db, "INVALID_ARGUMENT", () => method[name]?.(argument, {}) ?? assert.fail(`no ${name}`));
+    }
+  }),
   ...tableCases("%s is checked", mistakes, async (db, { argument, values, call }) => {
     await db.upsertSessions([session("s", { runs: [run("r")] }), session("t")]);
     for (const value of values) {

@@ -4,6 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { methods } from "../support/methods.ts";
 import { assertRefusal, rejection } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 import { withTables } from "../support/with-tables.ts";
 
 const subject = { sessionId: "s", runId: "r" };
@@ -15,28 +16,19 @@ const upkeep: Readonly<Record<string, (db: ManagedSchema) => Promise<unknown>>> 
   migrateLegacyRuns: (db) => db.migrateLegacyRuns(),
 };
 
-const dataCalls = Object.entries(methods).map(
-  ([name, { call }]) => [name, (db: SessionDb) => call(db, subject, {})] as const,
-);
-
-async function checkClosed(db: SessionDb, call: (db: SessionDb) => Promise<unknown>): Promise<void> {
+async function checkClosed(db: SessionDb, call: () => Promise<unknown>): Promise<void> {
   await db.upsertSession(session("s", { runs: [run("r")] }));
   await db.close();
-  assertRefusal(await rejection(() => call(db)), "CLOSED");
-}
-
-function closedCases(): Cases {
-  const name = (method: string) => `${method} of a closed store is refused`;
-  const data = dataCalls.map(([method, call]) => [name(method), (db: SessionDb) => checkClosed(db, call)]);
-  const tables = Object.entries(upkeep).map(([method, call]) => [
-    name(method),
-    withTables((db) => checkClosed(db, () => call(db))),
-  ]);
-  return Object.fromEntries([...data, ...tables]) as Cases;
+  assertRefusal(await rejection(call), "CLOSED");
 }
 
 export const closeCases: Cases = {
-  ...closedCases(),
+  ...tableCases("%s of a closed store is refused", methods, (db, { call }) =>
+    checkClosed(db, () => call(db, subject, {})),
+  ),
+  ...tableCases("%s of a closed store is refused", upkeep, (db, call) =>
+    withTables((tables) => checkClosed(tables, () => call(tables)))(db),
+  ),
 
   "a store that was never used closes": async (db) => {
     await db.close();

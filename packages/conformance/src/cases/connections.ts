@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { inspect, isDeepStrictEqual } from "node:util";
-import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
+import type { SessionDb } from "@sessiondb/core";
 import type { Cases, CutMoment, OpenCut } from "../conformance-case.ts";
 import {
   DeliberateError,
@@ -15,7 +15,8 @@ import {
 import { run, session } from "../support/data.ts";
 import { repeatableWrites, singleWrites, storeContent } from "../support/kinds-of-writes.ts";
 import { assertRefusal } from "../support/refusals.ts";
-import { usingStore } from "../support/using-store.ts";
+import { tableCases } from "../support/table-cases.ts";
+import { usingOpened, usingReference } from "../support/using-store.ts";
 import { compareViews } from "../support/views.ts";
 
 // When a connection breaks, a call either succeeds by a retry or rejects with an error that says so. Its writes are
@@ -24,14 +25,6 @@ import { compareViews } from "../support/views.ts";
 const moments: readonly CutMoment[] = ["before request", "before answer", "before answer to commit"];
 /** The last is the error of a delete by filter after some batches were committed. */
 const lost = ["DATABASE_UNREACHABLE", "DATABASE_BUSY", "PARTIAL_DELETE"] as const;
-
-async function usingCut(openCut: OpenCut, check: (opened: Awaited<ReturnType<OpenCut>>) => Promise<void>) {
-  const opened = await openCut();
-  await usingStore(
-    () => opened.db,
-    () => check(opened),
-  );
-}
 
 interface Settled {
   readonly outcome: unknown;
@@ -61,50 +54,43 @@ function assertLost(error: unknown, what: string): void {
   assertRefusal(error, accepted);
 }
 
-async function checkWrite(openCut: OpenCut, name: string, write: Call): Promise<void> {
+async function checkWrite(openCut: OpenCut, write: Call, name: string): Promise<void> {
   for (const moment of moments) {
-    await usingCut(openCut, async ({ db, cut }) => {
-      await usingStore(
-        () => new InMemorySessionDb(),
-        async (reference) => {
-          await storeContent(db);
-          await storeContent(reference);
-          const before = await settledDump(reference);
-          const expected = await outcomeOf(reference, write);
-          const after = await settledDump(reference);
-          const mayRepeat = moment !== "before request" && repeatableWrites.has(name);
-          const repeated = mayRepeat
-            ? { outcome: await outcomeOf(reference, write), held: await settledDump(reference) }
-            : null;
-          const what = `${name}, with the connection cut ${moment},`;
-          await cut(moment);
-          const { outcome, error } = await settle(db, write);
-          // Uses up a cut that the call did not: a refusal may come without a commit.
-          await db.getSession({ sessionId: "a" }).catch(() => {});
-          await db.updateSession({ sessionId: "nothing" }, {}).catch(() => {});
-          await db.upsertRun({ session: session("g"), run: run("g1") }).catch(() => {});
-          await db.deleteSession({ sessionId: "g" });
-          const held = await settledDump(db);
-          if (error === null && isDeepStrictEqual({ outcome, held }, repeated)) {
-            // The first attempt was committed and its answer lost; the second did the same.
-          } else if (error === null) {
-            same(outcome, expected, `${what} resulted in`);
-            await sameContent(db, after, `${what} resolved, and the store holds`);
-          } else {
-            assertLost(error, what);
-            const states = [before, ...(moment === "before request" ? [] : [after])];
-            const whole = states.some((state) => isDeepStrictEqual(state, held));
-            if (!whole) {
-              await sameContent(
-                db,
-                after,
-                `${what} rejected, but it is half-written or written twice: the store holds`,
-              );
-            }
+    await usingOpened(openCut, async ({ db, cut }) => {
+      await usingReference(async (reference) => {
+        await storeContent(db);
+        await storeContent(reference);
+        const before = await settledDump(reference);
+        const expected = await outcomeOf(reference, write);
+        const after = await settledDump(reference);
+        const mayRepeat = moment !== "before request" && repeatableWrites.has(name);
+        const repeated = mayRepeat
+          ? { outcome: await outcomeOf(reference, write), held: await settledDump(reference) }
+          : null;
+        const what = `${name}, with the connection cut ${moment},`;
+        await cut(moment);
+        const { outcome, error } = await settle(db, write);
+        // Uses up a cut that the call did not: a refusal may come without a commit.
+        await db.getSession({ sessionId: "a" }).catch(() => {});
+        await db.updateSession({ sessionId: "nothing" }, {}).catch(() => {});
+        await db.upsertRun({ session: session("g"), run: run("g1") }).catch(() => {});
+        await db.deleteSession({ sessionId: "g" });
+        const held = await settledDump(db);
+        if (error === null && isDeepStrictEqual({ outcome, held }, repeated)) {
+          // The first attempt was committed and its answer lost; the second did the same.
+        } else if (error === null) {
+          same(outcome, expected, `${what} resulted in`);
+          await sameContent(db, after, `${what} resolved, and the store holds`);
+        } else {
+          assertLost(error, what);
+          const states = [before, ...(moment === "before request" ? [] : [after])];
+          const whole = states.some((state) => isDeepStrictEqual(state, held));
+          if (!whole) {
+            await sameContent(db, after, `${what} rejected, but it is half-written or written twice: the store holds`);
           }
-          await compareViews(db, `after ${what}`, 0);
-        },
-      );
+        }
+        await compareViews(db, `after ${what}`, 0);
+      });
     });
   }
 }
@@ -117,9 +103,9 @@ const reads: Readonly<Record<string, Call>> = {
   getRuns: (db) => db.getRuns({ sessionId: "a" }),
 };
 
-async function checkRead(openCut: OpenCut, name: string, read: Call): Promise<void> {
+async function checkRead(openCut: OpenCut, read: Call, name: string): Promise<void> {
   for (const moment of ["before request", "before answer"] as const) {
-    await usingCut(openCut, async ({ db, cut }) => {
+    await usingOpened(openCut, async ({ db, cut }) => {
       await storeContent(db);
       const expected = await outcomeOf(db, read);
       await cut(moment);
@@ -146,38 +132,23 @@ const outages: Readonly<Record<string, Call>> = {
   "deleteSessions by filter": (db) => db.deleteSessions({ filter: { sessionName: "trip" } }),
 };
 
-function named(
-  calls: Readonly<Record<string, Call>>,
-  title: (name: string) => string,
-  check: (openCut: OpenCut, name: string, call: Call) => Promise<void>,
-): Cases<OpenCut> {
-  const entries = Object.entries(calls).map(([name, call]) => [
-    title(name),
-    (openCut: OpenCut) => check(openCut, name, call),
-  ]);
-  return Object.fromEntries(entries) as Cases<OpenCut>;
-}
-
 export const connectionCases: Cases<OpenCut> = {
-  ...named(singleWrites, (name) => `${name} is stored once, or not at all, when the connection breaks`, checkWrite),
-  ...named(reads, (name) => `${name} is right, or says that the connection broke`, checkRead),
-  ...named(
-    outages,
-    (name) => `${name} says that the database cannot be reached`,
-    (openCut, name, call) =>
-      usingCut(openCut, async ({ db, setReachable }) => {
-        await storeContent(db);
-        const before = await settledDump(db);
-        await setReachable(false);
-        const { outcome, error } = await settle(db, call);
-        await setReachable(true);
-        if (error === null) {
-          assert.fail(`${name} resulted in ${inspect(outcome)} without a database`);
-        }
-        assertLost(error, `${name}, without a database,`);
-        const what = `after ${name}, without a database, the store holds`;
-        await described(what, () => sameContent(db, before, what));
-        assert.ok((await outcomeOf(db, call)) !== null, `${name} works once the database is back`);
-      }),
+  ...tableCases("%s is stored once, or not at all, when the connection breaks", singleWrites, checkWrite),
+  ...tableCases("%s is right, or says that the connection broke", reads, checkRead),
+  ...tableCases("%s says that the database cannot be reached", outages, (openCut: OpenCut, call, name) =>
+    usingOpened(openCut, async ({ db, setReachable }) => {
+      await storeContent(db);
+      const before = await settledDump(db);
+      await setReachable(false);
+      const { outcome, error } = await settle(db, call);
+      await setReachable(true);
+      if (error === null) {
+        assert.fail(`${name} resulted in ${inspect(outcome)} without a database`);
+      }
+      assertLost(error, `${name}, without a database,`);
+      const what = `after ${name}, without a database, the store holds`;
+      await described(what, () => sameContent(db, before, what));
+      assert.ok((await outcomeOf(db, call)) !== null, `${name} works once the database is back`);
+    }),
   ),
 };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
-import type { Cases, DatabaseCounts, Open, OpenCounted } from "../conformance-case.ts";
+import type { Cases, CountedStore, DatabaseCounts, Open, OpenCounted } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { leaveOut } from "../support/leave-out.ts";
-import { usingStore } from "../support/using-store.ts";
+import { usingOpened } from "../support/using-store.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 // The costs that must not grow with a session, checked by what the store asks of its database, if that is counted, and
@@ -132,41 +132,34 @@ async function checkRoundTrips(
   if (openCounted === undefined) {
     leaveOut("the option openCounted was not given, and a clock cannot count round trips");
   }
-  const { db, counts } = await openCounted();
-  await usingStore(
-    () => db,
-    async () => {
-      const ids = Array.from({ length: 30 }, (_, index) => `s${index}`);
-      await db.upsertSessions(ids.map((id) => session(id, { runs: [run(`${id} a`), run(`${id} b`)] })));
-      for (const limit of [1, 30]) {
-        const call = (options: object) => counted(counts, () => db.getSessions({ limit, ...options }));
-        await call({});
-        await call(withRuns);
-        const alone = (await call({})).roundTrips;
-        const together = (await call(withRuns)).roundTrips;
-        const options = JSON.stringify({ limit, ...withRuns });
-        assert.ok(
-          together <= alone + 1,
-          `getSessions(${options}) takes ${together} round trips, and ${alone} without runs: one more is allowed`,
-        );
-      }
-    },
-  );
+  await usingOpened(openCounted, async ({ db, counts }) => {
+    const ids = Array.from({ length: 30 }, (_, index) => `s${index}`);
+    await db.upsertSessions(ids.map((id) => session(id, { runs: [run(`${id} a`), run(`${id} b`)] })));
+    for (const limit of [1, 30]) {
+      const call = (options: object) => counted(counts, () => db.getSessions({ limit, ...options }));
+      await call({});
+      await call(withRuns);
+      const alone = (await call({})).roundTrips;
+      const together = (await call(withRuns)).roundTrips;
+      const options = JSON.stringify({ limit, ...withRuns });
+      assert.ok(
+        together <= alone + 1,
+        `getSessions(${options}) takes ${together} round trips, and ${alone} without runs: one more is allowed`,
+      );
+    }
+  });
 }
 
 export const costCases: Cases<CostSubject> = {
   ...tableCases("%s", work, async ({ open, openCounted }: CostSubject, call, name) => {
-    const { db, counts = null } = openCounted === undefined ? { db: await open() } : await openCounted();
-    await usingStore(
-      () => db,
-      async () => {
-        await storeRuns(db);
-        if (counts !== null) {
-          await checkCounts(db, counts, { name, call });
-        }
-        await checkTime(db, { name, call });
-      },
-    );
+    const openAny = openCounted ?? (async () => ({ db: await open(), counts: null }));
+    await usingOpened<{ db: SessionDb; counts: CountedStore["counts"] | null }>(openAny, async ({ db, counts }) => {
+      await storeRuns(db);
+      if (counts !== null) {
+        await checkCounts(db, counts, { name, call });
+      }
+      await checkTime(db, { name, call });
+    });
   }),
 
   "a list with runs takes one round trip more than without": ({ openCounted }) =>

@@ -70,22 +70,18 @@ const subjects = Object.entries(methods).flatMap(([name, { idArgument, call }]) 
   idArgument === null ? [] : [{ name, argument: idArgument, call }],
 );
 
-function brokenIdCases(): Cases {
-  const entries = subjects.flatMap(({ name, argument, call }) =>
-    Object.entries(brokenIds).map(([kind, id]) => [
-      `${name} refuses ${kind} as an id`,
-      async (db: SessionDb) => {
-        await db.upsertRun({ session: session("s"), run: run("r") });
-        await refusesArgument(db, argument, () => call(db, untyped({ sessionId: id, runId: id }), {}));
-      },
-    ]),
-  );
-  return Object.fromEntries(entries) as Cases;
-}
+const refusals = Object.fromEntries(
+  subjects.flatMap(({ name, ...subject }) =>
+    Object.entries(brokenIds).map(([kind, id]) => [`${name} refuses ${kind}`, { ...subject, id }]),
+  ),
+);
 
 export const idCases: Cases = {
   ...tableCases("ids that differ in %s", pairs, checkPair),
-  ...brokenIdCases(),
+  ...tableCases("%s as an id", refusals, async (db, { argument, call, id }) => {
+    await db.upsertRun({ session: session("s"), run: run("r") });
+    await refusesArgument(db, argument, () => call(db, untyped({ sessionId: id, runId: id }), {}));
+  }),
 
   "the longest ids of 4-byte characters": async (db) => {
     const id = "😀".repeat(db.limits.maxIdLength);

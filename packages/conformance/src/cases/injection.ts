@@ -5,6 +5,7 @@ import { idsOf, run, runIdsOf, session } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { isNothing, methods } from "../support/methods.ts";
 import { refusesArgument } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 /** Text that means something to a database or a template, and nothing to a store. */
 const hostile: Readonly<Record<string, string>> = {
@@ -91,16 +92,9 @@ async function checkSearched(db: SessionDb, text: string): Promise<void> {
   assert.deepStrictEqual(await dump(db), before);
 }
 
-function cases(): Cases {
-  const entries = Object.entries(hostile).flatMap(([name, text]) => [
-    [`${name} is stored as it is`, (db: SessionDb) => checkStored(db, text)],
-    [`${name} finds and changes nothing`, (db: SessionDb) => checkSearched(db, text)],
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const injectionCases: Cases = {
-  ...cases(),
+  ...tableCases("%s is stored as it is", hostile, checkStored),
+  ...tableCases("%s finds and changes nothing", hostile, checkSearched),
 
   "a handmade cursor is read as data or refused": async (db) => {
     await prepare(db);

@@ -1,12 +1,11 @@
 import type { JsonObject, JsonValue, Run, SessionDb } from "@sessiondb/core";
-import type { Cases, OpenOutside, OutsideDocument } from "../conformance-case.ts";
+import type { Cases, OpenOutside, OutsideDocument, OutsideStore } from "../conformance-case.ts";
 import { same } from "../support/compare.ts";
 import { run, session } from "../support/data.ts";
-import { usingStore } from "../support/using-store.ts";
+import { tableCases } from "../support/table-cases.ts";
+import { usingOpened } from "../support/using-store.ts";
 
 // Numbers that other programs write and JavaScript cannot hold: a change keeps those that it does not touch.
-
-type Opened = Awaited<ReturnType<OpenOutside>>;
 
 /** Values that stay, at several depths, beside `count`, which each write changes. */
 const kept =
@@ -113,41 +112,35 @@ const writes: Readonly<Record<string, { readonly changes: readonly Column[]; rea
   },
 };
 
-function given(check: (opened: Opened) => Promise<void>): (openOutside: OpenOutside) => Promise<void> {
-  return async (openOutside) => {
-    const opened = await openOutside();
-    await usingStore(
-      () => opened.db,
-      async (db) => {
-        await db.upsertSessions([session("s", { runs: [run("r")] }), session("t")]);
-        await check(opened);
-      },
-    );
-  };
+function usingSessions(openOutside: OpenOutside, check: (opened: OutsideStore) => Promise<void>): Promise<void> {
+  return usingOpened(openOutside, async (opened) => {
+    await opened.db.upsertSessions([session("s", { runs: [run("r")] }), session("t")]);
+    await check(opened);
+  });
 }
 
-function writeCases(): Cases<OpenOutside> {
-  const entries = Object.entries(writes).map(([name, { changes, write }]) => [
-    `${name} keeps the numbers that it does not touch`,
-    given(async ({ db, put, read }) => {
-      const before = new Map<Column, Record<string, string>>();
-      for (const [column, json] of Object.entries(documents) as [Column, string][]) {
-        await put({ ...key, column }, json);
-        before.set(column, untouched(await read({ ...key, column })));
+function checkWrite(
+  openOutside: OpenOutside,
+  { changes, write }: (typeof writes)[string],
+  name: string,
+): Promise<void> {
+  return usingSessions(openOutside, async ({ db, put, read }) => {
+    const before = new Map<Column, Record<string, string>>();
+    for (const [column, json] of Object.entries(documents) as [Column, string][]) {
+      await put({ ...key, column }, json);
+      before.set(column, untouched(await read({ ...key, column })));
+    }
+    for (const times of [1, 2]) {
+      await write(db);
+      for (const [column, numbers] of before) {
+        const now = untouched(await read({ ...key, column }));
+        same(now, numbers, `after ${name}, time ${times}, the numbers of ${column} that it does not touch are`);
       }
-      for (const times of [1, 2]) {
-        await write(db);
-        for (const [column, numbers] of before) {
-          const now = untouched(await read({ ...key, column }));
-          same(now, numbers, `after ${name}, time ${times}, the numbers of ${column} that it does not touch are`);
-        }
-      }
-      for (const column of changes) {
-        same((await read({ ...key, column })) === documents[column], false, `${column} is as it was before`);
-      }
-    }),
-  ]);
-  return Object.fromEntries(entries) as Cases<OpenOutside>;
+    }
+    for (const column of changes) {
+      same((await read({ ...key, column })) === documents[column], false, `${column} is as it was before`);
+    }
+  });
 }
 
 const changesOfRuns: Readonly<Record<string, (current: Run) => Run>> = {
@@ -159,22 +152,21 @@ const changesOfRuns: Readonly<Record<string, (current: Run) => Run>> = {
       : { ...current, messages: [...(current.messages ?? []), { role: "assistant", content: "new" }] },
 };
 
-function runCases(): Cases<OpenOutside> {
-  const entries = Object.entries(changesOfRuns).map(([what, change]) => [
-    `updateRun that ${what} keeps the numbers that it does not touch`,
-    given(async ({ db, put, read }) => {
-      const row: OutsideDocument = { runId: "r" };
-      const text = (await read(row)).trim();
-      await put(row, `${text.slice(0, -1)},"session_state":${counted},"future":${counted}}`);
-      const before = numbersOf(await read(row));
-      await db.updateRun({ runId: "r" }, change);
-      const after = numbersOf(await read(row));
-      for (const [path, number] of before) {
-        same(after.get(path), number, `after updateRun that ${what}, the number at ${path} is`);
-      }
-    }),
-  ]);
-  return Object.fromEntries(entries) as Cases<OpenOutside>;
+function checkRun(openOutside: OpenOutside, change: (current: Run) => Run, what: string): Promise<void> {
+  return usingSessions(openOutside, async ({ db, put, read }) => {
+    const row: OutsideDocument = { runId: "r" };
+    const text = (await read(row)).trim();
+    await put(row, `${text.slice(0, -1)},"session_state":${counted},"future":${counted}}`);
+    const before = numbersOf(await read(row));
+    await db.updateRun({ runId: "r" }, change);
+    const after = numbersOf(await read(row));
+    for (const [path, number] of before) {
+      same(after.get(path), number, `after updateRun that ${what}, the number at ${path} is`);
+    }
+  });
 }
 
-export const numberCases: Cases<OpenOutside> = { ...writeCases(), ...runCases() };
+export const numberCases: Cases<OpenOutside> = {
+  ...tableCases("%s keeps the numbers that it does not touch", writes, checkWrite),
+  ...tableCases("updateRun that %s keeps the numbers that it does not touch", changesOfRuns, checkRun),
+};

@@ -1,8 +1,9 @@
-import { InMemorySessionDb, SessionDbError, type SessionDb } from "@sessiondb/core";
+import { SessionDbError, type SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { same } from "../support/compare.ts";
 import { idsOf, run, runIdsOf, session, start, untyped } from "../support/data.ts";
-import { usingStore } from "../support/using-store.ts";
+import { byName, tableCases } from "../support/table-cases.ts";
+import { usingReference } from "../support/using-store.ts";
 
 // Values from a request reach conditions unchecked. Every store gives the same answer to them, or the same refusal.
 
@@ -145,48 +146,41 @@ function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 40)}… (${text.length})` : text;
 }
 
-function listCases(): Cases {
-  const entries = Object.entries(lists).flatMap(([name, { list, options }]) =>
-    options.map((option) => [
-      `any value for ${option} of ${name}`,
-      async (db: SessionDb) => {
-        const reference = new InMemorySessionDb();
+/** Every option of every list. */
+const listOptions = Object.fromEntries(
+  Object.entries(lists).flatMap(([name, { list, options }]) =>
+    options.map((option) => [`${option} of ${name}`, { name, list, option }]),
+  ),
+);
+
+async function checkOption(db: SessionDb, { name, list, option }: (typeof listOptions)[string]): Promise<void> {
+  await usingReference(async (reference) => {
+    await Promise.all([prepare(db), prepare(reference)]);
+    for (const value of all) {
+      const call = (on: SessionDb) => outcome(() => list(on, { [option]: value }));
+      same(await call(db), await call(reference), `${name}({ ${option}: ${shown(value)} }) resulted in`);
+    }
+  });
+}
+
+async function checkDelete(db: SessionDb, option: string): Promise<void> {
+  await usingReference(async (reference) => {
+    let isWhole = false;
+    for (const value of all) {
+      if (!isWhole) {
         await Promise.all([prepare(db), prepare(reference)]);
-        for (const value of all) {
-          const call = (on: SessionDb) => outcome(() => list(on, { [option]: value }));
-          same(await call(db), await call(reference), `${name}({ ${option}: ${shown(value)} }) resulted in`);
-        }
-      },
-    ]),
-  );
-  return Object.fromEntries(entries) as Cases;
+      }
+      const remove = (on: SessionDb) => outcome(() => on.deleteSessions({ filter: { [option]: untyped(value) } }));
+      const asked = `deleteSessions({ filter: { ${option}: ${shown(value)} } })`;
+      const expected = await remove(reference);
+      same(await remove(db), expected, `${asked} resulted in`);
+      same(await listSessions(db, {}), await listSessions(reference, {}), `after ${asked} there are`);
+      isWhole = typeof expected !== "number" || expected === 0;
+    }
+  });
 }
 
-function deleteCases(): Cases {
-  const entries = filters.map((option) => [
-    `any value for ${option} of a delete`,
-    async (db: SessionDb) => {
-      await usingStore(
-        () => new InMemorySessionDb(),
-        async (reference) => {
-          let isWhole = false;
-          for (const value of all) {
-            if (!isWhole) {
-              await Promise.all([prepare(db), prepare(reference)]);
-            }
-            const remove = (on: SessionDb) =>
-              outcome(() => on.deleteSessions({ filter: { [option]: untyped(value) } }));
-            const asked = `deleteSessions({ filter: { ${option}: ${shown(value)} } })`;
-            const expected = await remove(reference);
-            same(await remove(db), expected, `${asked} resulted in`);
-            same(await listSessions(db, {}), await listSessions(reference, {}), `after ${asked} there are`);
-            isWhole = typeof expected !== "number" || expected === 0;
-          }
-        },
-      );
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-export const outsideCases: Cases = { ...listCases(), ...deleteCases() };
+export const outsideCases: Cases = {
+  ...tableCases("any value for %s", listOptions, checkOption),
+  ...tableCases("any value for %s of a delete", byName(filters), checkDelete),
+};

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
+import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { outcomeOf, same, sameContent, settledDump } from "../support/compare.ts";
 import { drawCall, type DrawnCall } from "../support/random-calls.ts";
 import { Random } from "../support/random.ts";
-import { usingStore } from "../support/using-store.ts";
+import { byName, tableCases } from "../support/table-cases.ts";
+import { usingReference } from "../support/using-store.ts";
 import { compareViews } from "../support/views.ts";
 
 // Random sequences of calls, each made to the store under test and to the reference. Both must have the same answers
@@ -57,13 +58,8 @@ export function randomCases({ seed, length = 40 }: RandomOptions): Cases {
   if (seed !== undefined && !Number.isSafeInteger(seed)) {
     throw new RangeError("random.seed must be a whole number");
   }
-  const entries = (seed === undefined ? seeds : [seed]).map((each) => [
-    `sequence ${each} ends as in the reference`,
-    (db: SessionDb) =>
-      usingStore(
-        () => new InMemorySessionDb(),
-        (reference) => compareSequence(db, reference, { seed: each, length }),
-      ),
-  ]);
-  return Object.fromEntries(entries) as Cases;
+  const sequences = byName(seed === undefined ? seeds : [seed]);
+  return tableCases("sequence %s ends as in the reference", sequences, (db, each) =>
+    usingReference((reference) => compareSequence(db, reference, { seed: each, length })),
+  );
 }

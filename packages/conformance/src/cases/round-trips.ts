@@ -3,7 +3,7 @@ import type { JsonObject, SessionDb, SessionInit } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, session, start } from "../support/data.ts";
 import { dump, dumpWithoutTimes, plain, stored, storedRun } from "../support/dump.ts";
-import { fullAgentRun, fullSession, fullTeamRun, fullWorkflowRun } from "../support/full-models.ts";
+import { fullRuns, fullSession } from "../support/full-models.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 const documents: Readonly<Record<string, JsonObject>> = {
@@ -20,15 +20,11 @@ const documents: Readonly<Record<string, JsonObject>> = {
   "500 keys": Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`key ${index}`, index])),
 };
 
-const kinds = ["agent", "team", "workflow"] as const;
+const kinds = { "an agent": "agent", "a team": "team", "a workflow": "workflow" } as const;
 
 // structuredClone makes objects of another realm if a runner gives each test file its own.
 function copyOf<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value)) as Value;
-}
-
-function article(word: string): string {
-  return word.startsWith("a") ? "an" : "a";
 }
 
 async function assertStored(db: SessionDb, init: SessionInit): Promise<void> {
@@ -43,40 +39,23 @@ async function assertStored(db: SessionDb, init: SessionInit): Promise<void> {
   assert.deepStrictEqual(listed.sessions.map(plain), [{ ...expected, runs: null }], "read in a list without runs");
 }
 
-function fullSessionCases(): Cases {
-  const entries = kinds.map((kind) => [
-    `every field of ${article(kind)} ${kind} session`,
-    async (db: SessionDb) => {
-      const init = fullSession("full", kind) as SessionInit;
-      const result = await db.upsertSession(init);
-      assert.deepStrictEqual(plain(result), { ...plain(init), runs: null }, "as upsertSession resolves");
-      await assertStored(db, init);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
-function fullRunCases(): Cases {
-  const runs = { agent: fullAgentRun, team: fullTeamRun, workflow: fullWorkflowRun };
-  const entries = kinds.map((kind) => [
-    `every field of ${article(kind)} ${kind} run`,
-    async (db: SessionDb) => {
-      const full = runs[kind]({ runId: "full run", sessionId: "full" });
-      await db.upsertRun({ session: session("full", { sessionType: kind }), run: full });
-      assert.deepStrictEqual(await storedRun(db, "full run"), full, "by getRun");
-      assert.deepStrictEqual((await db.getRuns({ sessionId: "full" })).runs, [full], "by getRuns");
-      assert.deepStrictEqual((await db.getRuns()).runs, [full], "by getRuns across sessions");
-      assert.deepStrictEqual((await stored(db, "full")).runs, [full], "by getSession");
-      const { sessions } = await db.getSessions({ includeRuns: true });
-      assert.deepStrictEqual(sessions[0]?.runs, [full], "by getSessions");
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 export const roundTripCases: Cases = {
-  ...fullSessionCases(),
-  ...fullRunCases(),
+  ...tableCases("every field of %s session", kinds, async (db, kind) => {
+    const init = fullSession("full", kind) as SessionInit;
+    const result = await db.upsertSession(init);
+    assert.deepStrictEqual(plain(result), { ...plain(init), runs: null }, "as upsertSession resolves");
+    await assertStored(db, init);
+  }),
+  ...tableCases("every field of %s run", kinds, async (db, kind) => {
+    const full = fullRuns[kind]({ runId: "full run", sessionId: "full" });
+    await db.upsertRun({ session: session("full", { sessionType: kind }), run: full });
+    assert.deepStrictEqual(await storedRun(db, "full run"), full, "by getRun");
+    assert.deepStrictEqual((await db.getRuns({ sessionId: "full" })).runs, [full], "by getRuns");
+    assert.deepStrictEqual((await db.getRuns()).runs, [full], "by getRuns across sessions");
+    assert.deepStrictEqual((await stored(db, "full")).runs, [full], "by getSession");
+    const { sessions } = await db.getSessions({ includeRuns: true });
+    assert.deepStrictEqual(sessions[0]?.runs, [full], "by getSessions");
+  }),
   ...tableCases("%s", documents, async (db, document) => {
     const init = session("s", {
       sessionData: document,

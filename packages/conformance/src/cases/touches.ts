@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
+import type { Call } from "../support/compare.ts";
 import { run, session, start } from "../support/data.ts";
 import { plain, stored } from "../support/dump.ts";
+import { future } from "../support/kinds-of-writes.ts";
 import { methods } from "../support/methods.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 const own = session("s", { userId: "me" });
-
-type Call = (db: SessionDb) => Promise<unknown>;
 
 /** Writes that store something in the session `s`. */
 const touching: Readonly<Record<string, Call>> = {
@@ -64,34 +64,6 @@ async function prepare(db: SessionDb, updatedAt: number): Promise<void> {
   await db.upsertSession(session("other", { agentId: "other agent", runs: [run("other run")] }));
 }
 
-/** The year 2100, later than any clock that is roughly right. */
-const future = 4_102_444_800;
-
-function touchingCases(): Cases {
-  const entries = Object.entries(touching).flatMap(([name, call]) => [
-    [
-      `${name} sets updatedAt to now and keeps createdAt`,
-      async (db: SessionDb) => {
-        await prepare(db, start);
-        await call(db);
-        const { createdAt, updatedAt } = await stored(db, "s");
-        assert.equal(createdAt, start, `${name} changes createdAt`);
-        assert.ok(Math.abs((updatedAt ?? 0) - Date.now() / 1000) < 120, `updatedAt is ${updatedAt}`);
-        assert.equal((await stored(db, "other")).updatedAt, start, "other sessions stay");
-      },
-    ],
-    [
-      `${name} never sets updatedAt back`,
-      async (db: SessionDb) => {
-        await prepare(db, future);
-        await call(db);
-        assert.equal((await stored(db, "s")).updatedAt, future, "another machine's clock was ahead");
-      },
-    ],
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
-
 const times: Readonly<Record<string, { createdAt?: number; updatedAt?: number }>> = {
   "both times": { createdAt: start - 5, updatedAt: start - 3 },
   "createdAt alone": { createdAt: start - 5 },
@@ -100,7 +72,19 @@ const times: Readonly<Record<string, { createdAt?: number; updatedAt?: number }>
 };
 
 export const touchCases: Cases = {
-  ...touchingCases(),
+  ...tableCases("%s sets updatedAt to now and keeps createdAt", touching, async (db, call, name) => {
+    await prepare(db, start);
+    await call(db);
+    const { createdAt, updatedAt } = await stored(db, "s");
+    assert.equal(createdAt, start, `${name} changes createdAt`);
+    assert.ok(Math.abs((updatedAt ?? 0) - Date.now() / 1000) < 120, `updatedAt is ${updatedAt}`);
+    assert.equal((await stored(db, "other")).updatedAt, start, "other sessions stay");
+  }),
+  ...tableCases("%s never sets updatedAt back", touching, async (db, call) => {
+    await prepare(db, future);
+    await call(db);
+    assert.equal((await stored(db, "s")).updatedAt, future, "another machine's clock was ahead");
+  }),
   ...tableCases("%s keeps updatedAt", leaving, async (db, call, name) => {
     await prepare(db, start);
     await call(db);

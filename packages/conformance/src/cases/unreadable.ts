@@ -1,44 +1,38 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
-import type { Cases, OpenSpoilt } from "../conformance-case.ts";
+import type { Cases, OpenSpoilt, SpoiltStore } from "../conformance-case.ts";
 import { described, same } from "../support/compare.ts";
 import { idsOf, run, runIdsOf, session, start } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { assertRefusal } from "../support/refusals.ts";
-import { usingStore } from "../support/using-store.ts";
+import { usingOpened } from "../support/using-store.ts";
 
 // Rows that cannot be read: lists leave them out and report them, or the call fails, as requested.
 
-type Opened = Awaited<ReturnType<OpenSpoilt>>;
 const ids = ["a", "b", "c", "d", "e"];
 
 /** Five sessions of three runs each. */
 function spoilt(
-  row: Parameters<Opened["spoil"]>[0],
+  row: Parameters<SpoiltStore["spoil"]>[0],
   check: (db: SessionDb) => Promise<void>,
 ): (openSpoilt: OpenSpoilt) => Promise<void> {
-  return async (openSpoilt) => {
-    const { db, spoil } = await openSpoilt();
-    await usingStore(
-      () => db,
-      async () => {
-        await db.upsertSessions(
-          ids.map((id, index) =>
-            session(id, {
-              userId: "owner",
-              createdAt: start + index,
-              runs: [1, 2, 3].map((place) => run(`${id}${place}`, { createdAt: start + index })),
-            }),
-          ),
-        );
-        if (!(await spoil(row))) {
-          leaveOut("openSpoilt cannot make such a row unreadable");
-        }
-        await check(db);
-      },
-    );
-  };
+  return (openSpoilt) =>
+    usingOpened(openSpoilt, async ({ db, spoil }) => {
+      await db.upsertSessions(
+        ids.map((id, index) =>
+          session(id, {
+            userId: "owner",
+            createdAt: start + index,
+            runs: [1, 2, 3].map((place) => run(`${id}${place}`, { createdAt: start + index })),
+          }),
+        ),
+      );
+      if (!(await spoil(row))) {
+        leaveOut("openSpoilt cannot make such a row unreadable");
+      }
+      await check(db);
+    });
 }
 
 async function assertCorrupt(what: string, call: () => Promise<unknown>): Promise<void> {

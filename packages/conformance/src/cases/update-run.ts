@@ -3,39 +3,10 @@ import type { Run, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { dump, stored, storedRun, walk } from "../support/dump.ts";
-import { fullAgentRun, fullTeamRun, fullWorkflowRun } from "../support/full-models.ts";
+import { fullRuns } from "../support/full-models.ts";
 import { runIdPages } from "../support/id-pages.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
-
-const fullRuns = { agent: fullAgentRun, team: fullTeamRun, workflow: fullWorkflowRun };
-const kinds = ["agent", "team", "workflow"] as const;
-
-/** Returns a run of each kind, with every field. */
-function allKinds(sessionId: string): Run[] {
-  return kinds.map((kind) => fullRuns[kind]({ runId: `${kind} run`, sessionId }));
-}
-
-function fullCases(): Cases {
-  const entries = kinds.map((kind) => [
-    `fields of a run of kind ${kind} that the change does not touch stay`,
-    async (db: SessionDb) => {
-      await db.upsertSession(session("s", { runs: allKinds("s") }));
-      const before = await storedRun(db, `${kind} run`);
-      let seen: unknown;
-      const changed = await db.updateRun({ runId: `${kind} run` }, (current) => {
-        seen = structuredClone(current);
-        return { ...current, content: "changed", status: "CANCELLED" };
-      });
-      const expected = { ...before, content: "changed", status: "CANCELLED" };
-      assert.equal(JSON.stringify(seen), JSON.stringify(before), "the change sees the run as stored");
-      assert.deepStrictEqual(changed, expected, "it resolves with the run as stored");
-      assert.deepStrictEqual(await storedRun(db, `${kind} run`), expected, "read again");
-      assert.deepStrictEqual((await stored(db, "s")).runs.length, 3);
-    },
-  ]);
-  return Object.fromEntries(entries) as Cases;
-}
 
 const thenable = Object.fromEntries(["then"].map((name) => [name, () => {}]));
 
@@ -77,7 +48,22 @@ export async function popMessage(db: SessionDb, runId: string): Promise<unknown>
 }
 
 export const updateRunCases: Cases = {
-  ...fullCases(),
+  ...tableCases("fields of a run of kind %s that the change does not touch stay", fullRuns, async (db, fullRun) => {
+    await db.upsertSession(
+      session("s", { runs: [run("before"), fullRun({ runId: "full", sessionId: "s" }), run("after")] }),
+    );
+    const before = await storedRun(db, "full");
+    let seen: unknown;
+    const changed = await db.updateRun({ runId: "full" }, (current) => {
+      seen = structuredClone(current);
+      return { ...current, content: "changed", status: "CANCELLED" };
+    });
+    const expected = { ...before, content: "changed", status: "CANCELLED" };
+    assert.equal(JSON.stringify(seen), JSON.stringify(before), "the change sees the run as stored");
+    assert.deepStrictEqual(changed, expected, "it resolves with the run as stored");
+    assert.deepStrictEqual(await storedRun(db, "full"), expected, "read again");
+    assert.deepStrictEqual((await stored(db, "s")).runs.length, 3);
+  }),
   ...tableCases("a change that returns %s is refused", wrongResults, async (db, [argument, change]) => {
     await db.upsertSession(session("s", { runs: [run("a"), run("b")] }));
     await refusesArgument(db, argument, () => db.updateRun({ runId: "b" }, untyped(change)));

@@ -92,18 +92,18 @@ interface Place {
   sessionId: string;
 }
 
-export function fullAgentRun({ runId, sessionId }: Place): Required<AgentRun> {
+function fullAgentRun({ runId, sessionId }: Place): Required<AgentRun> {
   const identity = { runId, sessionId, runType: "agent", agentId: "agent", agentName: "Agent" } as const;
   return { ...conversation, ...identity, workflowId: "workflow", status: "COMPLETED" };
 }
 
-export function fullTeamRun({ runId, sessionId }: Place): Required<TeamRun> {
+function fullTeamRun({ runId, sessionId }: Place): Required<TeamRun> {
   const memberResponses = [nestedRun(`${runId}-member`, { runId, sessionId })];
   const identity = { runId, sessionId, runType: "team", teamId: "team", teamName: "Team" } as const;
   return { ...conversation, ...identity, memberResponses, status: "PAUSED" };
 }
 
-export function fullWorkflowRun({ runId, sessionId }: Place): Required<WorkflowRun> {
+function fullWorkflowRun({ runId, sessionId }: Place): Required<WorkflowRun> {
   const stepMetrics = { stepName: "research", executorType: "agent", executorName: "researcher", metrics, extra };
   return {
     ...base,
@@ -125,6 +125,9 @@ export function fullWorkflowRun({ runId, sessionId }: Place): Required<WorkflowR
     pauseKind: "step",
   };
 }
+
+/** The functions that return a run of each kind with every field set. */
+export const fullRuns = { agent: fullAgentRun, team: fullTeamRun, workflow: fullWorkflowRun } as const;
 
 const summary: Required<SessionSummary> = {
   summary: "they talked about the weather",
