@@ -1,6 +1,5 @@
-import type { SessionDb } from "@sessiondb/core";
 import { run, session, untyped } from "./data.ts";
-import type { Mistake } from "./mistake.ts";
+import { mistakesOf, type Mistake } from "./mistake.ts";
 import { notAFlag, notAnId, notStatuses } from "./wrong-values.ts";
 
 /** Values that are not a list of sessions with their changes. */
@@ -26,27 +25,19 @@ const notAlso = [
   [{ session: session("also"), change: {}, run: run("new") }],
 ];
 
+const wrongForUpserts = { keepTimes: notAFlag, userId: ["user"], runs: [[]] };
+
 export const optionMistakes: Readonly<Record<string, Mistake>> = {
-  ...Object.fromEntries(
-    Object.entries({
-      onlyIfExists: ["yes", true, null, undefined, ["session"]],
-      onlyIfStatus: notStatuses,
-      onlyIfNewest: [...notAnId, undefined],
-      deleteRunsAfter: [...notAnId, undefined, "no such run"],
-      also: notAlso,
-      keepTimes: notAFlag,
-      onlyIfstatus: ["PAUSED"],
-      userId: ["user"],
-    }).map(([argument, values]) => [
-      `upsertRun's ${argument}`,
-      {
-        argument,
-        values,
-        call: (db: SessionDb, value: unknown) =>
-          db.upsertRun({ session: session("s"), run: run("new"), [argument]: value }),
-      },
-    ]),
-  ),
+  ...mistakesOf("upsertRun's", (db, options) => db.upsertRun({ session: session("s"), run: run("new"), ...options }), {
+    onlyIfExists: ["yes", true, null, undefined, ["session"]],
+    onlyIfStatus: notStatuses,
+    onlyIfNewest: [...notAnId, undefined],
+    deleteRunsAfter: [...notAnId, undefined, "no such run"],
+    also: notAlso,
+    keepTimes: notAFlag,
+    onlyIfstatus: ["PAUSED"],
+    userId: ["user"],
+  }),
   "a further session that is the turn's own": {
     argument: "also[0].session.sessionId",
     values: [[{ session: session("s"), change: {} }]],
@@ -57,39 +48,13 @@ export const optionMistakes: Readonly<Record<string, Mistake>> = {
     values: [["a", "b", "a"].map((sessionId) => ({ session: session(sessionId), change: {} }))],
     call: (db, value) => db.upsertRun({ session: session("s"), run: run("new"), also: untyped(value) }),
   },
-  ...Object.fromEntries(
-    Object.entries({ keepTimes: notAFlag, userId: ["user"], runs: [[]] }).flatMap(([argument, values]) => [
-      [
-        `upsertSession's ${argument}`,
-        {
-          argument,
-          values,
-          call: (db: SessionDb, value: unknown) => db.upsertSession(session("s"), { [argument]: value }),
-        },
-      ],
-      [
-        `upsertSessions' ${argument}`,
-        {
-          argument,
-          values,
-          call: (db: SessionDb, value: unknown) => db.upsertSessions([session("s")], { [argument]: value }),
-        },
-      ],
-    ]),
-  ),
-  ...Object.fromEntries(
-    Object.entries({ runId: [...notAnId, null, undefined], sessionId: [...notAnId, null, undefined], order: [1] }).map(
-      ([argument, values]) => [
-        `updateRun's ${argument}`,
-        {
-          argument,
-          values,
-          call: (db: SessionDb, value: unknown) =>
-            db.updateRun({ runId: "r", [argument]: value }, (stored) => ({ ...stored, content: "changed" })),
-        },
-      ],
-    ),
-  ),
+  ...mistakesOf("upsertSession's", (db, options) => db.upsertSession(session("s"), options), wrongForUpserts),
+  ...mistakesOf("upsertSessions'", (db, options) => db.upsertSessions([session("s")], options), wrongForUpserts),
+  ...mistakesOf("updateRun's", (db, options) => db.updateRun({ runId: "r", ...options }, (stored) => stored), {
+    runId: [...notAnId, null, undefined],
+    sessionId: [...notAnId, null, undefined],
+    order: [1],
+  }),
   "updateRun's change": {
     argument: "change",
     values: [undefined, null, {}, run("r"), "text"],

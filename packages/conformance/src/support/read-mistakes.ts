@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
-import type { SessionDb } from "@sessiondb/core";
 import { untyped } from "./data.ts";
-import type { Mistake } from "./mistake.ts";
+import { mistakesOf, type Mistake } from "./mistake.ts";
 import { notACount, notAFlag, notAnId, notAType, notStatuses } from "./wrong-values.ts";
 
 export const readMistakes: Readonly<Record<string, Mistake>> = {
-  "getSession's sessionType": {
-    argument: "sessionType",
-    values: notAType,
-    call: (db, value) => db.getSession({ sessionId: "s", sessionType: untyped(value) }),
-  },
-  "getSession's runsLimit": {
-    argument: "runsLimit",
-    values: [0, ...notACount],
-    call: (db, value) => db.getSession({ sessionId: "s", runsLimit: untyped(value) }),
-  },
+  ...mistakesOf("getSession's", (db, options) => db.getSession({ sessionId: "s", ...options }), {
+    sessionType: notAType,
+    runsLimit: [0, ...notACount],
+    includeRuns: notAFlag,
+  }),
   "getSession's runsLimit without runs": {
     argument: "runsLimit",
     values: [1, 5],
@@ -25,58 +19,43 @@ export const readMistakes: Readonly<Record<string, Mistake>> = {
     values: [0, ...notACount],
     call: (db, value) => db.getSessions({ includeRuns: true, runsLimit: untyped(value) }),
   },
-  "getSession's includeRuns": {
-    argument: "includeRuns",
-    values: notAFlag,
-    call: (db, value) => db.getSession({ sessionId: "s", includeRuns: untyped(value) }),
-  },
-  ...Object.fromEntries(
-    Object.entries({
-      sessionType: notAType,
-      participantId: notAnId,
-      componentId: notAnId,
-      sessionName: [1, {}, []],
-      sortBy: ["created_at", "createdAt; --", 1, null],
-      sortOrder: ["ASC", "asc; --", 1, null],
-      limit: notACount,
-      page: [0, ...notACount],
-      includeRuns: notAFlag,
-      includeTotal: notAFlag,
-      includeRunCount: notAFlag,
-      // Without includeRuns: true no run is read, so there is nothing to limit.
-      runsLimit: [1, 5, 0, ...notACount],
-      runStatus: notStatuses,
-      onUnreadable: ["ignore", true, null],
-      startTimestamp: [undefined],
-      endTimestamp: [undefined],
-      order: ["asc"],
-      status: ["PAUSED"],
-      cursor: ["", "nonsense", 1, {}, Buffer.from("[]").toString("base64url"), Buffer.from("{").toString("base64url")],
-    }).map(([argument, values]) => [
-      `getSessions' ${argument}`,
-      { argument, values, call: (db: SessionDb, value: unknown) => db.getSessions({ [argument]: value }) },
-    ]),
-  ),
-  ...Object.fromEntries(
-    Object.entries({
-      sessionId: notAnId,
-      participantId: notAnId,
-      componentId: [...notAnId, null, undefined],
-      status: notStatuses,
-      parentRunId: [...notAnId, undefined],
-      onUnreadable: ["ignore", true, null],
-      startTimestamp: [undefined],
-      endTimestamp: [undefined],
-      order: ["asc"],
-      runStatus: ["PAUSED"],
-      sortOrder: ["ASC", "asc; --", 1, null],
-      limit: notACount,
-      cursor: ["", "nonsense", 1, {}],
-    }).map(([argument, values]) => [
-      `getRuns' ${argument}`,
-      { argument, values, call: (db: SessionDb, value: unknown) => db.getRuns({ [argument]: value }) },
-    ]),
-  ),
+  ...mistakesOf("getSessions'", (db, options) => db.getSessions(options), {
+    sessionType: notAType,
+    participantId: notAnId,
+    componentId: notAnId,
+    sessionName: [1, {}, []],
+    sortBy: ["created_at", "createdAt; --", 1, null],
+    sortOrder: ["ASC", "asc; --", 1, null],
+    limit: notACount,
+    page: [0, ...notACount],
+    includeRuns: notAFlag,
+    includeTotal: notAFlag,
+    includeRunCount: notAFlag,
+    // Without includeRuns: true no run is read, so there is nothing to limit.
+    runsLimit: [1, 5, 0, ...notACount],
+    runStatus: notStatuses,
+    onUnreadable: ["ignore", true, null],
+    startTimestamp: [undefined],
+    endTimestamp: [undefined],
+    order: ["asc"],
+    status: ["PAUSED"],
+    cursor: ["", "nonsense", 1, {}, Buffer.from("[]").toString("base64url"), Buffer.from("{").toString("base64url")],
+  }),
+  ...mistakesOf("getRuns'", (db, options) => db.getRuns(options), {
+    sessionId: notAnId,
+    participantId: notAnId,
+    componentId: [...notAnId, null, undefined],
+    status: notStatuses,
+    parentRunId: [...notAnId, undefined],
+    onUnreadable: ["ignore", true, null],
+    startTimestamp: [undefined],
+    endTimestamp: [undefined],
+    order: ["asc"],
+    runStatus: ["PAUSED"],
+    sortOrder: ["ASC", "asc; --", 1, null],
+    limit: notACount,
+    cursor: ["", "nonsense", 1, {}],
+  }),
   "a page together with a cursor": {
     argument: "page",
     values: [1, 2],

@@ -1,6 +1,5 @@
-import type { SessionDb } from "@sessiondb/core";
 import { run, session, untyped } from "./data.ts";
-import type { Mistake } from "./mistake.ts";
+import { mistakesOf, type Mistake } from "./mistake.ts";
 import { notADocument, notAnObject, notAType, tooManyIds } from "./wrong-values.ts";
 
 export const writeMistakes: Readonly<Record<string, Mistake>> = {
@@ -9,26 +8,15 @@ export const writeMistakes: Readonly<Record<string, Mistake>> = {
     values: [...notAType, undefined, null],
     call: (db, value) => db.upsertSession(session("new", { sessionType: untyped(value) })),
   },
-  ...Object.fromEntries(
-    ["sessionData", "agentData", "teamData", "workflowData", "metadata"].map((argument) => [
-      `a session's ${argument}`,
-      {
-        argument,
-        values: notADocument,
-        call: (db: SessionDb, value: unknown) => db.upsertSession(session("new", { [argument]: value })),
-      },
-    ]),
-  ),
-  "a session's summary": {
-    argument: "summary",
-    values: [...notAnObject, {}, { summary: 1 }, { summary: "s", topics: "t" }, { summary: "s", sumary: "s" }],
-    call: (db, value) => db.upsertSession(session("new", { summary: untyped(value) })),
-  },
-  "a session's runs": {
-    argument: "runs",
-    values: ["text", {}, [1], [null], [{ runId: "no type" }], [run("fine"), { ...run("broken"), runType: "robot" }]],
-    call: (db, value) => db.upsertSession(session("new", { runs: untyped(value) })),
-  },
+  ...mistakesOf("a session's", (db, fields) => db.upsertSession(session("new", fields)), {
+    sessionData: notADocument,
+    agentData: notADocument,
+    teamData: notADocument,
+    workflowData: notADocument,
+    metadata: notADocument,
+    summary: [...notAnObject, {}, { summary: 1 }, { summary: "s", topics: "t" }, { summary: "s", sumary: "s" }],
+    runs: ["text", {}, [1], [null], [{ runId: "no type" }], [run("fine"), { ...run("broken"), runType: "robot" }]],
+  }),
   "a session's unknown property": {
     argument: "session_data",
     values: [{}],
@@ -52,16 +40,10 @@ export const writeMistakes: Readonly<Record<string, Mistake>> = {
     ],
     call: (db, value) => db.upsertRun({ session: session("s"), run: untyped(value) }),
   },
-  "a run's status": {
-    argument: "status",
-    values: [1, {}, "x".repeat(51)],
-    call: (db, value) => db.upsertRun({ session: session("s"), run: run("new", { status: untyped(value) }) }),
-  },
-  "a run's messages": {
-    argument: "messages",
-    values: ["text", {}, [1], [{}], [{ role: 1 }], [{ role: "user", rol: "user" }], [{ role: "user", content: 1n }]],
-    call: (db, value) => db.upsertRun({ session: session("s"), run: run("new", { messages: untyped(value) }) }),
-  },
+  ...mistakesOf("a run's", (db, fields) => db.upsertRun({ session: session("s"), run: run("new", fields) }), {
+    status: [1, {}, "x".repeat(51)],
+    messages: ["text", {}, [1], [{}], [{ role: 1 }], [{ role: "user", rol: "user" }], [{ role: "user", content: 1n }]],
+  }),
   "a run's unknown property": {
     argument: "run_id",
     values: ["r"],
