@@ -1,28 +1,17 @@
 import assert from "node:assert/strict";
-import type { Run, SessionDb } from "@sessiondb/core";
+import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { combinations, compareBytes } from "../support/combinations.ts";
+import { combinations } from "../support/combinations.ts";
 import { run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
+import { expectedRuns, type ListedRuns } from "../support/expected-lists.ts";
 import { runIdPages } from "../support/id-pages.ts";
 import type { RunListOptions } from "../support/list-options.ts";
 import { refusesArgument } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
 
-interface Facts {
-  readonly sessionId: string;
-  readonly owner: string | null;
-  readonly index: number;
-  readonly run: Run & { createdAt: number };
-  readonly componentIds: readonly string[];
-}
-
-const owners: Readonly<Record<string, string | null>> = { one: "alice", two: "bob", three: null };
 const statuses = ["COMPLETED", "PAUSED", "ERROR", "in review"];
 const parents = [null, null, "run 00", "elsewhere"];
-
-/** The component id that a run without its own takes from the session. */
-const ofSession = "agent";
 
 /** The components that ran, in turn. An agent may be a step of a workflow. */
 const components = [
@@ -35,58 +24,41 @@ const components = [
   { runType: "agent", agentId: null },
 ] as const;
 
-/** Runs of three sessions, whose times are in a different order than their writes. */
-const facts: readonly Facts[] = Object.keys(owners).flatMap((sessionId, which) =>
-  Array.from({ length: 9 }, (_, index) => {
-    const number = which * 9 + index;
-    const fields = {
-      status: statuses[number % 4] ?? null,
-      parentRunId: parents[Math.floor(number / 2) % 4] ?? null,
-      userId: number % 3 === 0 ? "guest" : (owners[sessionId] ?? null),
-      createdAt: start + ((number * 5) % 4),
-    };
-    const runId = `run ${String((number * 10) % 27).padStart(2, "0")}`;
-    const component = components[Math.floor(number / 2) % components.length] ?? { runType: "agent", agentId: "x" };
-    const { runType: _type, ...componentIds } = component;
-    return {
-      sessionId,
-      owner: owners[sessionId] ?? null,
-      index,
-      componentIds: Object.values(componentIds).map((id) => id ?? ofSession),
-      run: { runId, content: `answer of ${runId}`, ...component, ...fields },
-    };
+/** Three sessions with nine runs each, whose times are in a different order than their writes. */
+const sessions: readonly ListedRuns[] = Object.entries({ one: "alice", two: "bob", three: null }).map(
+  ([sessionId, userId], which) => ({
+    sessionId,
+    userId,
+    runs: Array.from({ length: 9 }, (_, index) => {
+      const number = which * 9 + index;
+      const runId = `run ${String((number * 10) % 27).padStart(2, "0")}`;
+      return {
+        runId,
+        content: `answer of ${runId}`,
+        ...(components[Math.floor(number / 2) % components.length] ?? { runType: "agent", agentId: "x" }),
+        status: statuses[number % 4] ?? null,
+        parentRunId: parents[Math.floor(number / 2) % 4] ?? null,
+        userId: number % 3 === 0 ? "guest" : userId,
+        createdAt: start + ((number * 5) % 4),
+      };
+    }),
   }),
 );
 
+/** The sessions as they are stored: a run without a component has that of its session. */
+const storedSessions = sessions.map((each) => ({
+  ...each,
+  runs: each.runs.map((one) => (one.runType === "agent" ? { ...one, agentId: one.agentId ?? "agent" } : one)),
+}));
+
 async function storeRuns(db: SessionDb): Promise<void> {
-  for (const [sessionId, userId] of Object.entries(owners)) {
-    const runs = facts.filter((each) => each.sessionId === sessionId).map((each) => each.run);
+  for (const { sessionId, userId, runs } of sessions) {
     await db.upsertSession(session(sessionId, { userId, runs }));
   }
 }
 
 function expectedIds(options: RunListOptions): string[] {
-  const { sessionId, userId, participantId, status, componentId, parentRunId } = options;
-  const { startTimestamp, endTimestamp, sortOrder } = options;
-  const wanted: readonly string[] = status === undefined ? statuses : [status].flat();
-  const direction = sortOrder === "desc" ? -1 : 1;
-  return facts
-    .filter((each) => sessionId === undefined || each.sessionId === sessionId)
-    .filter((each) => userId === undefined || each.owner === userId)
-    .filter((each) => participantId === undefined || each.run.userId === participantId)
-    .filter((each) => wanted.includes(each.run.status ?? ""))
-    .filter((each) => componentId === undefined || each.componentIds.includes(componentId))
-    .filter((each) => parentRunId === undefined || each.run.parentRunId === parentRunId)
-    .filter((each) => startTimestamp === undefined || each.run.createdAt >= startTimestamp)
-    .filter((each) => endTimestamp === undefined || each.run.createdAt <= endTimestamp)
-    .toSorted(
-      (a, b) =>
-        direction *
-        (sessionId === undefined
-          ? a.run.createdAt - b.run.createdAt || compareBytes(a.run.runId, b.run.runId)
-          : a.index - b.index),
-    )
-    .map((each) => each.run.runId);
+  return runIdsOf(expectedRuns(storedSessions, options));
 }
 
 async function check(db: SessionDb, options: RunListOptions): Promise<void> {

@@ -6,6 +6,8 @@ export const start = 1_700_000_000;
 /** Part of all stored content. It must never be in an error. */
 export const secret = "stored-content-stays-secret";
 
+export const sessionTypes = ["agent", "team", "workflow"] as const;
+
 /** Returns a session of an agent, without an owner, with content in every document. */
 export function session(sessionId: string, fields?: Partial<TurnSession>): TurnSession;
 export function session(sessionId: string, fields: Partial<SessionInit>): SessionInit;

@@ -2,24 +2,35 @@ import type { Run, Session, SessionFilter } from "@sessiondb/core";
 import { compareBytes } from "./combinations.ts";
 import type { ListOrder, RunListOptions } from "./list-options.ts";
 
-// The expected lists of sessions and of runs, worked out from the sessions themselves.
+// The expected lists of sessions and of runs, worked out in plain JavaScript from the sessions themselves.
+
+/** What decides where a session and its runs are listed. */
+export interface Listed extends Pick<
+  Session,
+  "sessionId" | "sessionType" | "agentId" | "teamId" | "workflowId" | "userId" | "sessionName" | "createdAt"
+> {
+  readonly updatedAt: number | null;
+  readonly runs: readonly Run[];
+}
+
+export type ListedRuns = Pick<Listed, "sessionId" | "userId" | "runs">;
 
 export type SessionConditions = SessionFilter & { userId?: string };
 
-export function expectedSessions(
-  sessions: readonly Session[],
+export function expectedSessions<Item extends Listed>(
+  sessions: readonly Item[],
   conditions: SessionConditions,
   { sortBy = "createdAt", sortOrder = "desc" }: ListOrder,
-): Session[] {
+): Item[] {
   const direction = sortOrder === "asc" ? 1 : -1;
-  const time = (session: Session): number =>
+  const time = (session: Item): number =>
     sortBy === "createdAt" ? session.createdAt : (session.updatedAt ?? session.createdAt);
   return sessions
     .filter((session) => meets(session, conditions))
     .toSorted((a, b) => direction * (time(a) - time(b) || compareBytes(a.sessionId, b.sessionId)));
 }
 
-function meets(session: Session, conditions: SessionConditions): boolean {
+function meets(session: Listed, conditions: SessionConditions): boolean {
   const { sessionType, userId, participantId, runStatus, componentId, sessionName } = conditions;
   const { startTimestamp = -Infinity, endTimestamp = Infinity } = conditions;
   const ids = { agent: session.agentId, team: session.teamId, workflow: session.workflowId };
@@ -31,13 +42,13 @@ function meets(session: Session, conditions: SessionConditions): boolean {
     (participantId === undefined || runs.some((run) => run.userId === participantId)) &&
     (runStatus === undefined || runs.some(({ status }) => isOneOf(status, runStatus))) &&
     (componentId === undefined || componentIds.includes(componentId)) &&
-    (sessionName === undefined || (session.sessionName ?? "").toLowerCase().includes(sessionName)) &&
+    (sessionName === undefined || (session.sessionName ?? "").toLowerCase().includes(sessionName.toLowerCase())) &&
     session.createdAt >= startTimestamp &&
     session.createdAt <= endTimestamp
   );
 }
 
-export function expectedRuns(sessions: readonly Session[], options: RunListOptions): Run[] {
+export function expectedRuns(sessions: readonly ListedRuns[], options: RunListOptions): Run[] {
   const { sessionId, userId, participantId, status, componentId, parentRunId } = options;
   const { startTimestamp = -Infinity, endTimestamp = Infinity } = options;
   const runs = sessions
@@ -48,7 +59,7 @@ export function expectedRuns(sessions: readonly Session[], options: RunListOptio
       (run) =>
         (participantId === undefined || run.userId === participantId) &&
         (status === undefined || isOneOf(run.status, status)) &&
-        (componentId === undefined || componentIdOf(run) === componentId) &&
+        (componentId === undefined || componentIdsOf(run).includes(componentId)) &&
         (parentRunId === undefined || (run.parentRunId ?? null) === parentRunId) &&
         createdAt(run) >= startTimestamp &&
         createdAt(run) <= endTimestamp,
@@ -67,7 +78,7 @@ function createdAt(run: Run): number {
   return run.createdAt ?? 0;
 }
 
-function componentIdOf(run: Run): string | null {
-  const id = run.runType === "agent" ? run.agentId : run.runType === "team" ? run.teamId : run.workflowId;
-  return id ?? null;
+/** An agent or team may be a step of a workflow: its run then has two ids. */
+function componentIdsOf(run: Run): unknown[] {
+  return ["agentId", "teamId", "workflowId"].map((name) => Reflect.get(run, name));
 }

@@ -1,66 +1,47 @@
 import assert from "node:assert/strict";
-import type { SessionDb, SessionFilter, SessionInit, SessionType } from "@sessiondb/core";
-import { compareBytes } from "./combinations.ts";
-import { run, session, start } from "./data.ts";
-import type { SessionListOptions } from "./list-options.ts";
+import type { SessionDb, SessionInit } from "@sessiondb/core";
+import { idsOf, run, session, sessionTypes, start } from "./data.ts";
+import { expectedSessions, type Listed, type SessionConditions } from "./expected-lists.ts";
+import type { ListOrder } from "./list-options.ts";
 
-// Sessions for lists, and the expected lists of them, worked out in plain JavaScript.
+// Sessions for lists, and the expected lists of them.
 
-interface Facts {
-  readonly sessionId: string;
-  readonly sessionType: SessionType;
-  readonly userId: string | null;
-  readonly componentId: string | null;
-  readonly name: string | null;
-  readonly participants: readonly string[];
-  /** The statuses of its runs, one for each participant. */
-  readonly statuses: readonly string[];
-  readonly createdAt: number;
-  readonly updatedAt: number;
-}
-
-const types: readonly SessionType[] = ["agent", "team", "workflow"];
-const users = [null, "alice", "bob"] as const;
 const names = [null, "Trip to Rome", "the TRIP", "groceries"] as const;
+const users = [null, "alice", "bob"] as const;
 const statuses = ["COMPLETED", "PAUSED", "in review", "ERROR", "PAUSED"] as const;
 const guests = [[], ["guest"], ["guest", "alice"]] as const;
 
 /** 36 sessions created within four seconds, so that most share their time with others. */
-const facts: readonly Facts[] = Array.from({ length: 36 }, (_, index) => {
+const listed: readonly Listed[] = Array.from({ length: 36 }, (_, index) => {
   // Strides without a common factor, so that every filter meets sessions of every kind.
-  const sessionType = types[index % 3] ?? "agent";
+  const sessionId = `session ${String((index * 7) % 36).padStart(2, "0")}`;
+  const sessionType = sessionTypes[index % 3] ?? "agent";
+  const componentId = index % 4 === 3 ? null : index % 4 === 2 ? "shared" : `${sessionType}-1`;
   const participants = guests[(index + Math.floor(index / 9)) % 3] ?? [];
   return {
-    sessionId: `session ${String((index * 7) % 36).padStart(2, "0")}`,
+    sessionId,
     sessionType,
+    ...{ agentId: null, teamId: null, workflowId: null, [`${sessionType}Id`]: componentId },
     userId: users[(index + Math.floor(index / 3)) % 3] ?? null,
-    componentId: index % 4 === 3 ? null : index % 4 === 2 ? "shared" : `${sessionType}-1`,
-    name: names[Math.floor(index / 5) % 4] ?? null,
-    participants,
-    statuses: participants.map((_user, which) => statuses[(index + which) % 5] ?? "COMPLETED"),
+    sessionName: names[Math.floor(index / 5) % 4] ?? null,
     createdAt: start + (index % 4),
     updatedAt: start + (index % 5),
+    runs: participants.map((userId, which) =>
+      run(`${userId} in ${sessionId}`, { userId, status: statuses[(index + which) % 5] ?? null }),
+    ),
   };
 });
 
-export const listedSessions = { start, count: facts.length } as const;
+export const listedSessions = { start, count: listed.length } as const;
 
-function toSession({ name, participants, statuses: statusesOfRuns, componentId, ...rest }: Facts): SessionInit {
-  const component = { agent: "agentId", team: "teamId", workflow: "workflowId" }[rest.sessionType];
-  return session(rest.sessionId, {
-    ...rest,
-    agentId: null,
-    [component]: componentId,
-    // A search must not find text that is only in the state.
-    sessionData: { session_state: { note: "trip" }, ...(name !== null && { session_name: name }) },
-    runs: participants.map((userId, which) =>
-      run(`${userId} in ${rest.sessionId}`, { userId, status: statusesOfRuns[which] ?? null }),
-    ),
-  });
+function toSession({ sessionName, ...fields }: Listed): SessionInit {
+  // A search must not find text that is only in the state.
+  const sessionData = { session_state: { note: "trip" }, ...(sessionName !== null && { session_name: sessionName }) };
+  return session(fields.sessionId, { ...fields, sessionData });
 }
 
 export async function storeListed(db: SessionDb): Promise<void> {
-  await db.upsertSessions(facts.map(toSession));
+  await db.upsertSessions(listed.map(toSession));
 }
 
 /** Stores sessions while the list of the others is read: before, among and after them. */
@@ -74,39 +55,18 @@ export async function storeIntruders(db: SessionDb, round: number): Promise<void
 }
 
 /** Asserts that a list which was read during {@link storeIntruders} has every other session once. */
-export function assertListedOnce(ids: readonly string[], order: SessionListOptions): void {
+export function assertListedOnce(ids: readonly string[], order: ListOrder): void {
   assert.equal(new Set(ids).size, ids.length, "a session appears twice");
   const old = ids.filter((id) => !id.includes("new"));
   assert.deepStrictEqual(old, expectedIds({}, order), "an existing session is skipped");
 }
 
 /** Returns the ids that a list with these options shows on all its pages, in order. */
-export function expectedIds(filter: SessionFilter & { userId?: string }, order: SessionListOptions): string[] {
-  const { sortBy = "createdAt", sortOrder = "desc" } = order;
-  const direction = sortOrder === "asc" ? 1 : -1;
-  return facts
-    .filter((each) => meets(each, filter))
-    .toSorted((a, b) => direction * (a[sortBy] - b[sortBy] || compareBytes(a.sessionId, b.sessionId)))
-    .map(({ sessionId }) => sessionId);
+export function expectedIds(conditions: SessionConditions, order: ListOrder): string[] {
+  return idsOf(expectedSessions(listed, conditions, order));
 }
 
 /** Returns the number of runs of that session. */
 export function runCountOf(sessionId: string): number | undefined {
-  return facts.find((each) => each.sessionId === sessionId)?.participants.length;
-}
-
-function meets(each: Facts, filter: SessionFilter & { userId?: string }): boolean {
-  const { sessionType, userId, participantId, runStatus, componentId, sessionName, startTimestamp, endTimestamp } =
-    filter;
-  const wanted: readonly string[] = runStatus === undefined ? [] : [runStatus].flat();
-  return (
-    (sessionType === undefined || each.sessionType === sessionType) &&
-    (userId === undefined || each.userId === userId) &&
-    (participantId === undefined || each.participants.includes(participantId)) &&
-    (runStatus === undefined || each.statuses.some((status) => wanted.includes(status))) &&
-    (componentId === undefined || each.componentId === componentId) &&
-    (sessionName === undefined || (each.name ?? "").toLowerCase().includes(sessionName.toLowerCase())) &&
-    (startTimestamp === undefined || each.createdAt >= startTimestamp) &&
-    (endTimestamp === undefined || each.createdAt <= endTimestamp)
-  );
+  return listed.find((each) => each.sessionId === sessionId)?.runs.length;
 }
