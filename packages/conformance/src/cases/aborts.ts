@@ -5,7 +5,7 @@ import type { Cases } from "../conformance-case.ts";
 import { run, runIdsIn, session } from "../support/data.ts";
 import { dump, stored } from "../support/dump.ts";
 import { Random } from "../support/random.ts";
-import { assertRefusal } from "../support/refusals.ts";
+import { assertRefusal, errorOf } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 type Write = (db: SessionDb, index: number, signal: AbortSignal) => Promise<unknown>;
@@ -75,10 +75,7 @@ async function checkAborts(db: SessionDb, write: Write, name: string): Promise<v
   const results = await Promise.all(
     old.map(async (_, index) => {
       const controller = new AbortController();
-      const result = write(db, index, controller.signal).then(
-        () => "stored",
-        (error: unknown) => error,
-      );
+      const result = errorOf(write(db, index, controller.signal));
       // Some abort at once, the others within the first milliseconds, a few of them after the write.
       void (random.chance(30) ? turnOfLoop() : sleep(random.number(15))).then(() => controller.abort(reason));
       if (random.chance(10)) {
@@ -88,8 +85,8 @@ async function checkAborts(db: SessionDb, write: Write, name: string): Promise<v
     }),
   );
   for (const [index, result] of results.entries()) {
-    assert.ok(result === "stored" || result === reason, `an aborted call rejects with ${String(result)}`);
-    const expected = result === "stored";
+    assert.ok(result === null || result === reason, `an aborted call rejects with ${String(result)}`);
+    const expected = result === null;
     const found = await traces(db, name, index);
     assert.ok(
       found.every((each) => each === expected),
@@ -158,15 +155,12 @@ export const abortCases: Cases = {
       const before = await dump(db);
       const controller = new AbortController();
       const reason = new Error("enough");
-      const result = await call(db, controller.signal, () => controller.abort(reason)).then(
-        () => "stored",
-        (error: unknown) => error,
-      );
+      const error = await errorOf(call(db, controller.signal, () => controller.abort(reason)));
       const after = await dump(db);
-      if (result === "stored") {
+      if (error === null) {
         assert.notDeepStrictEqual(after, before);
       } else {
-        assert.equal(result, reason);
+        assert.equal(error, reason);
         assert.deepStrictEqual(after, before);
       }
       await db.upsertRun({ session: session("s", { userId: "me" }), run: run("later") });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AlsoChange, SessionDb, SessionHeader, TurnSession } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { increment } from "../support/at-once.ts";
-import { idsOf, run, runIdsIn, session, start, untyped } from "../support/data.ts";
+import { idsOf, run, runIdsIn, session, sessionTypes, start, throwing, untyped } from "../support/data.ts";
 import { dump, plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
@@ -25,24 +25,8 @@ const refusedChanges: Readonly<Record<string, readonly [code: string, change: Al
   "another user's": ["SESSION_OWNERSHIP", { session: session("theirs", { userId: "me" }), change: {} }],
   "an owner's, written without a user": ["SESSION_OWNERSHIP", { session: session("theirs"), change: {} }],
   "of another type": ["SESSION_TYPE_MISMATCH", { session: session("open", { sessionType: "team" }), change: {} }],
-  "whose change throws": [
-    "",
-    {
-      session: session("open"),
-      change: () => {
-        throw fault;
-      },
-    },
-  ],
-  "whose change throws on a new session": [
-    "",
-    {
-      session: session("absent"),
-      change: () => {
-        throw fault;
-      },
-    },
-  ],
+  "whose change throws": ["", { session: session("open"), change: throwing(fault) }],
+  "whose change throws on a new session": ["", { session: session("absent"), change: throwing(fault) }],
   "whose change returns an unknown key": [
     "INVALID_ARGUMENT",
     { session: session("open"), change: () => untyped({ unknown: 1 }) },
@@ -102,7 +86,7 @@ export const alsoCases: Cases = {
   },
 
   "a new further session is stored as given": async (db) => {
-    for (const kind of ["agent", "team", "workflow"] as const) {
+    for (const kind of sessionTypes) {
       const full = { ...fullSession(`new ${kind}`, kind), runs: null };
       const also = [{ session: full as TurnSession, change: {} }];
       await db.upsertRun({ session: own, run: run(`run with ${kind}`), also });

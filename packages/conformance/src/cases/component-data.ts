@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
-import type { JsonObject, SessionDb, SessionHeader, TurnSession } from "@sessiondb/core";
+import type { JsonObject, SessionDb, SessionHeader, SessionType, TurnSession } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, session } from "../support/data.ts";
+import { idsOf, run, session, sessionTypes } from "../support/data.ts";
 import { plain, stored } from "../support/dump.ts";
-
-const kinds = ["agent", "team", "workflow"] as const;
-
-type Kind = (typeof kinds)[number];
 
 /** The component's id and data that an application or an API stored before the first turn. */
 const created: Readonly<Record<string, readonly [id: string | null, data: JsonObject | null]>> = {
@@ -17,13 +13,13 @@ const created: Readonly<Record<string, readonly [id: string | null, data: JsonOb
   "the component's id and data": ["first", { version: 1 }],
 };
 
-function componentOf(kind: Kind, id: string | null, data: JsonObject | null): Partial<TurnSession> {
+function componentOf(kind: SessionType, id: string | null, data: JsonObject | null): Partial<TurnSession> {
   const nothing = { agentId: null, teamId: null, workflowId: null, agentData: null, teamData: null };
   return { ...nothing, workflowData: null, [`${kind}Id`]: id, [`${kind}Data`]: data };
 }
 
 function columnsOf(read: object): unknown {
-  return [...kinds.map((kind) => `${kind}Id`), ...kinds.map((kind) => `${kind}Data`)].map((name) =>
+  return [...sessionTypes.map((kind) => `${kind}Id`), ...sessionTypes.map((kind) => `${kind}Data`)].map((name) =>
     Reflect.get(read, name),
   );
 }
@@ -38,7 +34,7 @@ const ofTurn = {
   workflowData: { of: "turn workflow" },
 } as const;
 
-async function checkFilled(db: SessionDb, kind: Kind, [id, data]: readonly [string | null, JsonObject | null]) {
+async function checkFilled(db: SessionDb, kind: SessionType, [id, data]: readonly [string | null, JsonObject | null]) {
   const own = { ...componentOf(kind, id, data), userId: "me", metadata: { own: true } };
   await db.upsertSession(session("s", { ...own, sessionType: kind, createdAt: 5 }));
   let shown: SessionHeader | null = null;
@@ -62,7 +58,7 @@ async function checkFilled(db: SessionDb, kind: Kind, [id, data]: readonly [stri
 }
 
 function filledCases(): Cases {
-  const entries = kinds.flatMap((kind) =>
+  const entries = sessionTypes.flatMap((kind) =>
     Object.entries(created).map(([what, parts]) => [
       `the first turn fills in the ${kind} id and data of a session created with ${what}`,
       (db: SessionDb) => checkFilled(db, kind, parts),

@@ -3,7 +3,7 @@ import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, runIdsOf, session, store } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
-import { refusesArgument } from "../support/refusals.ts";
+import { errorOf, refusesArgument } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 type List = (db: SessionDb, cursor?: unknown) => Promise<{ nextCursor: string | null; previousCursor: string | null }>;
@@ -103,10 +103,7 @@ export const cursorCases: Cases = {
     for (const cursor of await cursorsOf(db, list)) {
       for (const broken of tampered(cursor)) {
         const what = `${Buffer.from(broken, "base64url").toString("utf8")} in place of ${cursor}`;
-        const error: unknown = await list(db, broken).then(
-          () => null,
-          (reason: unknown) => reason,
-        );
+        const error = await errorOf(list(db, broken));
         const { code, argument } = (error ?? {}) as { code?: unknown; argument?: unknown };
         assert.deepStrictEqual([code, argument], ["INVALID_ARGUMENT", "cursor"], what);
       }

@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
 import { RunsNotReadError, type Session, type SessionDb, type SessionHeader } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
+import { idsOf, run, runIdsIn, runIdsOf, session, sessionTypes, start } from "../support/data.ts";
 import { plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refusesArgument } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
 
-const kinds = ["agent", "team", "workflow"] as const;
-
 async function storeKinds(db: SessionDb): Promise<void> {
-  await db.upsertSessions(kinds.map((kind) => ({ ...fullSession(kind, kind), userId: "me" })));
+  await db.upsertSessions(sessionTypes.map((kind) => ({ ...fullSession(kind, kind), userId: "me" })));
 }
 
 /** Every call that returns sessions without reading their runs. */
@@ -79,7 +77,7 @@ async function storeCounted(db: SessionDb): Promise<void> {
 export const headerCases: Cases = {
   ...tableCases("%s: runs are null, and whatever needs them throws", headerCalls, async (db, call) => {
     await storeKinds(db);
-    for (const kind of kinds) {
+    for (const kind of sessionTypes) {
       const header = (await call(db, kind)) as SessionHeader;
       assert.equal(header.runs, null, `${kind}: null stands for "not read"`);
       const expected = { ...plain(fullSession(kind, kind)), userId: "me", runs: null, updatedAt: header.updatedAt };
@@ -160,7 +158,7 @@ export const headerCases: Cases = {
 
   "writing back a header keeps the runs": async (db) => {
     await storeKinds(db);
-    for (const kind of kinds) {
+    for (const kind of sessionTypes) {
       const before = await runIdsIn(db, kind);
       const header = (await db.getSession({ sessionId: kind, includeRuns: false })) ?? assert.fail("no session");
       await db.upsertSession(header);

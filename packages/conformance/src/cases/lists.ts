@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DeleteSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
-import { idsOf, run, session, untyped } from "../support/data.ts";
+import { idsOf, run, session, sessionTypes, untyped } from "../support/data.ts";
 import { sessionOrders } from "../support/paged-lists.ts";
 import { refusesArgument } from "../support/refusals.ts";
 import type { SessionListOptions } from "../support/list-options.ts";
@@ -138,17 +138,18 @@ export const listCases: Cases = {
   },
 
   "a component of each kind, with its type and without": async (db) => {
-    const kinds = ["agent", "team", "workflow"] as const;
     // Each session has an id in the column of one kind: with a session type, only that type's column counts.
     await db.upsertSessions(
-      kinds.flatMap((sessionType) =>
-        kinds.map((kind) => session(`${sessionType} with ${kind}`, { sessionType, agentId: null, [`${kind}Id`]: "x" })),
+      sessionTypes.flatMap((sessionType) =>
+        sessionTypes.map((kind) =>
+          session(`${sessionType} with ${kind}`, { sessionType, agentId: null, [`${kind}Id`]: "x" }),
+        ),
       ),
     );
     const found = async (filter: SessionFilter) => idsOf((await db.getSessions(filter)).sessions).toSorted();
-    const all = kinds.flatMap((sessionType) => kinds.map((kind) => `${sessionType} with ${kind}`));
+    const all = sessionTypes.flatMap((sessionType) => sessionTypes.map((kind) => `${sessionType} with ${kind}`));
     assert.deepStrictEqual(await found({ componentId: "x" }), all.toSorted(), "of any kind");
-    for (const sessionType of kinds) {
+    for (const sessionType of sessionTypes) {
       assert.deepStrictEqual(
         await found({ componentId: "x", sessionType }),
         [`${sessionType} with ${sessionType}`],

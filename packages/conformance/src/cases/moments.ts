@@ -5,6 +5,7 @@ import { many } from "../support/at-once.ts";
 import { same, sameContent, settledDump } from "../support/compare.ts";
 import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { stored } from "../support/dump.ts";
+import { errorOf } from "../support/refusals.ts";
 
 // Reads during writes: each shows the store at one moment.
 
@@ -103,10 +104,7 @@ export const momentCases: PairCases = {
       also: [{ session: session("other"), change: { metadata: { changed: true } } }],
       signal: controller.signal,
     });
-    const error: unknown = await turn.then(
-      () => null,
-      (failure: unknown) => failure,
-    );
+    const error = await errorOf(turn);
     if (error !== null) {
       assert.equal(error, reason, "an aborted call rejects with the reason of its signal");
       await sameContent(db, before, "an aborted turn that rejected left");

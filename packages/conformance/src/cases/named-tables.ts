@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { hasManagedSchema, SessionDbError, type SessionDb } from "@sessiondb/core";
 import type { Cases, OpenNamed } from "../conformance-case.ts";
-import { idsOf, run, session } from "../support/data.ts";
+import { idsOf, run, session, store } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
-import { assertRefusal } from "../support/refusals.ts";
+import { assertRefusal, errorOf } from "../support/refusals.ts";
 import { usingStore } from "../support/using-store.ts";
 import { tableCases } from "../support/table-cases.ts";
 
@@ -120,15 +120,12 @@ export const namedTableCases: Cases<OpenNamed> = {
 
   "an empty table name is refused": async (openNamed) => {
     const open = await openNamed();
-    let error: unknown = null;
-    try {
-      await usingStore(
+    const error = await errorOf(
+      usingStore(
         () => open(""),
-        (db) => db.upsertSession(session("s")).then(() => undefined),
-      );
-    } catch (caught) {
-      error = caught;
-    }
+        (db) => store(db, session("s")),
+      ),
+    );
     assertRefusal(error, "INVALID_ARGUMENT");
     const { argument } = error as { argument?: unknown };
     assert.ok(typeof argument === "string" && argument !== "", "the error names the option");

@@ -3,7 +3,7 @@ import type { JsonObject, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { run, session } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
-import { assertNames, assertRefusal } from "../support/refusals.ts";
+import { assertNames, assertRefusal, errorOf } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 /** Texts, each with its stored form if databases cannot hold it. */
@@ -76,11 +76,7 @@ export const textCases: Cases = {
 
   "nesting without bounds is stored whole or refused": async (db) => {
     const document = nested(50_000);
-    const write = db.upsertRun({ session: session("s"), run: run("r", { metadata: document }) });
-    const error: unknown = await write.then(
-      () => null,
-      (reason: unknown) => reason,
-    );
+    const error = await errorOf(db.upsertRun({ session: session("s"), run: run("r", { metadata: document }) }));
     if (error !== null) {
       assertRefusal(error, "INVALID_ARGUMENT");
       assertNames(error, "run");

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import type { Call } from "../support/compare.ts";
-import { run, session, start } from "../support/data.ts";
+import { run, session, start, throwing } from "../support/data.ts";
 import { plain, stored } from "../support/dump.ts";
 import { future } from "../support/kinds-of-writes.ts";
 import { methods } from "../support/methods.ts";
+import { rejection } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
 
 const own = session("s", { userId: "me" });
@@ -40,24 +41,13 @@ const leaving: Readonly<Record<string, Call>> = {
   "upsertRun with a condition that does not hold": (db) =>
     db.upsertRun({ session: own, run: run("r"), onlyIfStatus: "PAUSED", change: { metadata: {} } }),
   "upsertRun of another session": (db) => db.upsertRun({ session: session("another"), run: run("new") }),
-  "upsertRun that is refused": (db) => failing(db.upsertRun({ session: session("s"), run: run("new") })),
+  "upsertRun that is refused": (db) => rejection(() => db.upsertRun({ session: session("s"), run: run("new") })),
   "updateSession that throws": (db) =>
-    failing(
-      db.updateSession({ sessionId: "s" }, () => {
-        throw new Error("enough");
-      }),
-    ),
+    rejection(() => db.updateSession({ sessionId: "s" }, throwing(new Error("enough")))),
   "updateRun of a missing run": (db) => db.updateRun({ runId: "r", sessionId: "other" }, () => null),
   "deleteSession of another session": (db) => db.deleteSession({ sessionId: "other" }),
   "deleteSessions by a filter that it does not match": (db) => db.deleteSessions({ filter: { componentId: "none" } }),
 };
-
-function failing(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => assert.fail("the call was accepted"),
-    () => null,
-  );
-}
 
 async function prepare(db: SessionDb, updatedAt: number): Promise<void> {
   await db.upsertSession({ ...own, updatedAt, runs: [run("r"), run("q")] });

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import type { SessionDb, SessionType } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { run, session } from "../support/data.ts";
+import { run, session, sessionTypes } from "../support/data.ts";
 import { refuses } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
-
-const types: readonly SessionType[] = ["agent", "team", "workflow"];
 
 const writes: Readonly<Record<string, (db: SessionDb, sessionType: SessionType) => Promise<unknown>>> = {
   upsertSession: (db, sessionType) => db.upsertSession(session("s", { sessionType })),
@@ -17,10 +15,10 @@ const writes: Readonly<Record<string, (db: SessionDb, sessionType: SessionType) 
 
 export const typeMismatchCases: Cases = {
   ...tableCases("%s under another type is refused", writes, async (db, write) => {
-    for (const stored of types) {
+    for (const stored of sessionTypes) {
       await db.deleteSession({ sessionId: "s" });
       await db.upsertSession(session("s", { sessionType: stored }));
-      for (const sessionType of types.filter((type) => type !== stored)) {
+      for (const sessionType of sessionTypes.filter((type) => type !== stored)) {
         await refuses(db, "SESSION_TYPE_MISMATCH", () => write(db, sessionType));
       }
       await write(db, stored);
@@ -28,11 +26,11 @@ export const typeMismatchCases: Cases = {
   }),
 
   "getSession under another type finds nothing": async (db) => {
-    for (const stored of types) {
+    for (const stored of sessionTypes) {
       await db.upsertSession(session(stored, { sessionType: stored }));
     }
-    for (const stored of types) {
-      for (const sessionType of types) {
+    for (const stored of sessionTypes) {
+      for (const sessionType of sessionTypes) {
         const read = await db.getSession({ sessionId: stored, sessionType });
         assert.equal(read?.sessionType, stored === sessionType ? stored : undefined);
       }

@@ -5,7 +5,7 @@ import { described, same } from "../support/compare.ts";
 import { idsOf, run, runIdsOf, session, start } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
-import { assertRefusal } from "../support/refusals.ts";
+import { assertRefusal, errorOf } from "../support/refusals.ts";
 import { usingOpened } from "../support/using-store.ts";
 
 // Rows that cannot be read: lists leave them out and report them, or the call fails, as requested.
@@ -36,10 +36,8 @@ function spoilt(
 }
 
 async function assertCorrupt(what: string, call: () => Promise<unknown>): Promise<void> {
-  const error: unknown = await call().then(
-    () => assert.fail(`${what} resolved, although a row cannot be read`),
-    (reason: unknown) => reason,
-  );
+  const error = await errorOf(call());
+  assert.ok(error !== null, `${what} resolved, although a row cannot be read`);
   assertRefusal(error, "CORRUPT_DATA");
 }
 
@@ -119,10 +117,8 @@ export const unreadableCases: Cases<OpenSpoilt> = {
       updateRun: () => other.updateRun({ runId: "c1" }, () => null),
     };
     for (const [name, write] of Object.entries(writes)) {
-      const error: unknown = await write().then(
-        () => assert.fail(`${name} of another user's session was accepted`),
-        (cause: unknown) => cause,
-      );
+      const error = await errorOf(write());
+      assert.ok(error !== null, `${name} of another user's session was accepted`);
       assertRefusal(error, "SESSION_OWNERSHIP");
     }
   }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Run, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { idsOf, run, runIdsIn, runIdsOf, session, start, throwing, untyped } from "../support/data.ts";
 import { dump, stored, storedRun, walk } from "../support/dump.ts";
 import { fullRuns } from "../support/full-models.ts";
 import { runIdPages } from "../support/id-pages.ts";
@@ -152,9 +152,7 @@ export const updateRunCases: Cases = {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const before = await dump(db);
     for (const fault of [new TypeError("the caller's own"), Object.assign(new Error("own"), { code: "BUSY" })]) {
-      const change = () => {
-        throw fault;
-      };
+      const change = throwing(fault);
       assert.equal(await rejection(() => db.updateRun({ runId: "r" }, change)), fault);
       assert.equal(await rejection(() => db.updateRun({ runId: "r", userId: "u" }, change)), fault);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Session, SessionHeader, SessionInit, SessionPatch } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { run, runIdsIn, session, untyped } from "../support/data.ts";
+import { run, runIdsIn, session, throwing, untyped } from "../support/data.ts";
 import { dump, plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refusesArgument, rejection } from "../support/refusals.ts";
@@ -131,9 +131,7 @@ export const updateSessionCases: Cases = {
     await db.upsertSession(session("s"));
     const before = await dump(db);
     const fault = new TypeError("the caller's own");
-    const change = () => {
-      throw fault;
-    };
+    const change = throwing(fault);
     assert.equal(await rejection(() => db.updateSession({ sessionId: "s" }, change)), fault);
     assert.equal(
       await rejection(() => db.updateSession({ sessionId: "s", userId: "u" }, change)),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Cases } from "../conformance-case.ts";
-import { run, runIdsIn, session, start, untyped } from "../support/data.ts";
+import { run, runIdsIn, session, start, throwing, untyped } from "../support/data.ts";
 import { dump, dumpWithoutTimes, plain, stored, storedRun } from "../support/dump.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
 
@@ -178,9 +178,7 @@ export const upsertRunCases: Cases = {
     await db.upsertSession(session("s"));
     const fault = new Error("the caller's own");
     const before = await dump(db);
-    const change = () => {
-      throw fault;
-    };
+    const change = throwing(fault);
     assert.equal(await rejection(() => db.upsertRun({ session: session("s"), run: run("r"), change })), fault);
     assert.equal(await rejection(() => db.upsertRun({ session: session("new"), run: run("r"), change })), fault);
     assert.deepStrictEqual(await dump(db), before);

@@ -4,7 +4,7 @@ import type { Cases } from "../conformance-case.ts";
 import { idsOf, run, session, untyped } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { isNothing, methodCases } from "../support/methods.ts";
-import { assertRefusal, refuses, refusesArgument } from "../support/refusals.ts";
+import { assertRefusal, refuses, refusesArgument, rejection } from "../support/refusals.ts";
 
 async function prepare(db: SessionDb): Promise<UserSessionDb> {
   await db.upsertSession(session("mine", { userId: "me", runs: [run("my run")] }));
@@ -130,13 +130,7 @@ export const userHandleCases: Cases = {
 
   "a handle needs a user": async (db) => {
     for (const userId of ["", undefined, null, 7, "a\0b", "\ud800"]) {
-      let error: unknown = null;
-      try {
-        db.forUser(untyped(userId));
-      } catch (caught) {
-        error = caught;
-      }
-      assertRefusal(error, "INVALID_ARGUMENT");
+      assertRefusal(await rejection(async () => db.forUser(untyped(userId))), "INVALID_ARGUMENT");
     }
   },
 

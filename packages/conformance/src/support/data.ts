@@ -56,6 +56,13 @@ export async function runIdsIn(db: SessionDb, sessionId: string): Promise<string
   return runIdsOf((await db.getSession({ sessionId }))?.runs ?? []);
 }
 
+/** Returns a change that fails with this error. */
+export function throwing(error: Error): () => never {
+  return () => {
+    throw error;
+  };
+}
+
 /** Lets a typed method take what an untyped caller might pass. */
 export function untyped(value: unknown): never {
   return value as never;

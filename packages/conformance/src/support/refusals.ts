@@ -27,7 +27,15 @@ export async function refusesArgument(db: SessionDb, argument: string, call: () 
   assertNames(error, argument);
 }
 
-/** Returns what a call rejects with. A method that throws before it returns a promise escapes every `catch` handler. */
+/** Returns what a call rejects with, or null if it resolves. */
+export function errorOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => null,
+    (error: unknown) => error,
+  );
+}
+
+/** Returns what a call must reject with. A method that throws before it returns a promise escapes every `catch` handler. */
 export async function rejection(call: () => Promise<unknown>): Promise<unknown> {
   let promise: Promise<unknown>;
   try {
