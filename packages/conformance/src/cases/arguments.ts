@@ -8,13 +8,13 @@ import { byName, tableCases } from "../support/table-cases.ts";
 
 // Untyped callers can pass anything. Each mistake is refused, and the error names the argument.
 
-const withOptions = byName([
-  ...["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession", "deleteSession"],
-  ...["deleteSessions", "upsertRun", "updateRun", "getRun", "deleteRuns"],
-]);
+const withOptions = [
+  ["getSession", "upsertSession", "upsertSessions", "updateSession", "renameSession", "deleteSession"],
+  ["deleteSessions", "upsertRun", "updateRun", "getRun", "deleteRuns"],
+].flat();
 
 export const argumentCases: Cases = {
-  ...tableCases("%s refuses anything but an options object", withOptions, async (db, name) => {
+  ...tableCases("%s refuses anything but an options object", byName(withOptions), async (db, name) => {
     await db.upsertSession(session("s", { runs: [run("r")] }));
     const method = db as unknown as Record<string, (argument: unknown, change?: unknown) => Promise<unknown>>;
     for (const argument of [undefined, null, "s", 1, true]) {

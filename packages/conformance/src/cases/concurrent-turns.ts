@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import type { SessionDb, SessionHeader, UpsertRunResult } from "@sessiondb/core";
+import type { PairCases } from "../conformance-case.ts";
 import { run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
-import { assertAllDone, atOnce, increment, many } from "../support/at-once.ts";
+import { allAtOnce, atOnce, increment, many } from "../support/at-once.ts";
 import { popMessage } from "./update-run.ts";
 
 /** Returns the indexes of the calls whose result says that they stored something. */
-function winnersOf(results: readonly PromiseSettledResult<UpsertRunResult>[]): number[] {
-  assertAllDone(results);
-  return results.flatMap((result, index) => (result.status === "fulfilled" && result.value.stored ? [index] : []));
+function winnersOf(results: readonly UpsertRunResult[]): number[] {
+  return results.flatMap((result, index) => (result.stored ? [index] : []));
 }
 
 const readers: Readonly<Record<string, (db: SessionDb) => Promise<string[]>>> = {
@@ -35,7 +35,7 @@ function progressOf(ids: readonly string[], reader: string): number {
 }
 
 /** Racing turns on two handles, which may be the same one. */
-export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other: SessionDb) => Promise<void>>> = {
+export const concurrentTurnCases: PairCases = {
   "only one caller takes over a paused run, and its result says so": async (...handles) => {
     const [db] = handles;
     for (const onlyIfStatus of ["PAUSED", ["PAUSED", "ERROR"]] as const) {
@@ -47,7 +47,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
           change: { metadata: { index } },
           onlyIfStatus,
         });
-      const results = await atOnce(handles, take);
+      const results = await allAtOnce(handles, take);
       const winners = winnersOf(results);
       assert.equal(winners.length, 1, `${winners.length} of ${many} were told that they took the run`);
       assert.equal((await storedRun(db, "r")).content, winners[0]);
@@ -65,7 +65,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
         onlyIfNewest: "c",
         ...(index % 3 > 0 && { deleteRunsAfter: "a" }),
       });
-    const results = await atOnce(handles, tab);
+    const results = await allAtOnce(handles, tab);
     const winners = winnersOf(results);
     assert.equal(winners.length, 1, `${winners.length} of ${many} tabs were told that they were stored`);
     const [winner = 0] = winners;
@@ -76,7 +76,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
   "only one turn begins a conversation that must have no run": async (...handles) => {
     const begin = (each: SessionDb, index: number) =>
       each.upsertRun({ session: session("s"), run: run(`r${index}`), onlyIfNewest: null });
-    const winners = winnersOf(await atOnce(handles, begin));
+    const winners = winnersOf(await allAtOnce(handles, begin));
     assert.equal(winners.length, 1, `${winners.length} of ${many} began it`);
     assert.deepStrictEqual(await runIdsIn(handles[0], "s"), [`r${winners[0]}`]);
   },
@@ -101,7 +101,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
             metadata: { count: Number(current.metadata?.["count"]) + 1 },
           }))
         : each.upsertRun({ session: session("s"), run: run(`r${index}`), change: increment });
-    assertAllDone(await atOnce(handles, call));
+    await allAtOnce(handles, call);
     assert.deepStrictEqual((await storedRun(db, "r")).metadata, { count: many / 2 });
     const { sessionState, runs } = await stored(db, "s");
     assert.deepStrictEqual([sessionState["count"], runs.length], [many / 2, many / 2 + 1]);
@@ -118,7 +118,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
       }));
       return each.upsertRun({ session: session(own), run: run(`r${index}`), change: increment, also: further });
     };
-    assertAllDone(await atOnce(handles, call));
+    await allAtOnce(handles, call);
     for (const name of names) {
       assert.equal((await stored(handles[0], name)).sessionState["count"], many, name);
     }
@@ -135,7 +135,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
             run: run(`r${index}`),
             also: [{ session: session("app"), change: increment }],
           });
-    assertAllDone(await atOnce(handles, call));
+    await allAtOnce(handles, call);
     assert.equal((await stored(db, "app")).sessionState["count"], many);
   },
 
@@ -190,7 +190,7 @@ export const concurrentTurnCases: Readonly<Record<string, (one: SessionDb, other
       state.writing = false;
     });
     const reading = Object.entries(readers).map(([name, reader]) => read(name, reader));
-    assertAllDone(await Promise.allSettled([written, ...reading]));
+    await Promise.all([written, ...reading]);
     assert.equal(progressOf(await runIdsIn(other, "s"), "the end"), generations * 3 + 3);
   },
 };

@@ -1,7 +1,7 @@
 import type { SessionDb, SessionHeader } from "@sessiondb/core";
 import type { PairCases } from "../conformance-case.ts";
-import { increment, many } from "../support/at-once.ts";
-import { described, same } from "../support/compare.ts";
+import { allAtOnce, increment, many } from "../support/at-once.ts";
+import { same } from "../support/compare.ts";
 import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { stored } from "../support/dump.ts";
 import { clockCases } from "./clock.ts";
@@ -27,16 +27,6 @@ async function assertAllEntered(db: SessionDb, sessionId: string, what: string):
     all,
     `${what} the stored changes are those of the calls`,
   );
-}
-
-async function atOnce<Result>(
-  handles: readonly [SessionDb, SessionDb],
-  call: (db: SessionDb, index: number) => Promise<Result>,
-): Promise<Result[]> {
-  const calls = Array.from({ length: many }, (_, index) =>
-    described("a call made during others", () => call(handles[index % 2 === 0 ? 0 : 1], index)),
-  );
-  return Promise.all(calls);
 }
 
 /** Deletes sessions by filter while some of them are changed so that they no longer match. */
@@ -70,7 +60,7 @@ const whole: PairCases = {
   "turns that change an existing session all count": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({ session: session("s"), run: run("first"), change: { sessionState: {} } });
-    await atOnce(handles, (each, index) =>
+    await allAtOnce(handles, (each, index) =>
       each.upsertRun({ session: session("s"), run: run(`r${index}`), change: enter(index) }),
     );
     await assertAllEntered(db, "s", `after ${many} turns with a change`);
@@ -79,7 +69,7 @@ const whole: PairCases = {
 
   "turns that create a session at once all count": async (...handles) => {
     const [db] = handles;
-    await atOnce(handles, (each, index) =>
+    await allAtOnce(handles, (each, index) =>
       each.upsertRun({ session: session("s", { sessionData: {} }), run: run(`r${index}`), change: enter(index) }),
     );
     const what = `after ${many} turns that create one session at once`;
@@ -91,7 +81,7 @@ const whole: PairCases = {
     const [db] = handles;
     const call = (each: SessionDb, index: number): Promise<unknown> =>
       each.upsertRun({ session: session(`s${index}`), run: run("r") }).catch((error: unknown) => error);
-    await atOnce(handles, call);
+    await allAtOnce(handles, call);
     const { sessions } = await db.getSessions({ includeRuns: true });
     same(sessions.filter(({ runs }) => runs.length > 0).length, 1, "sessions that hold one run id number");
     same((await db.getRuns()).runs.length, 1, "runs with one id number");
@@ -100,7 +90,7 @@ const whole: PairCases = {
   "turns and updates of an existing session all count": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s", { runs: [run("r")] }));
-    await atOnce(handles, (each, index): Promise<unknown> => {
+    await allAtOnce(handles, (each, index): Promise<unknown> => {
       if (index % 3 === 0) {
         return each.updateSession({ sessionId: "s" }, enter(index));
       }
@@ -112,7 +102,7 @@ const whole: PairCases = {
   "a further session counts the changes of many turns": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("shared"));
-    await atOnce(handles, (each, index) =>
+    await allAtOnce(handles, (each, index) =>
       each.upsertRun({
         session: session(`s${index % 4}`),
         run: run(`r${index}`),
@@ -129,7 +119,7 @@ const whole: PairCases = {
       session: session("s"),
       run: run("queue", { metadata: { left: Array.from({ length: many }, (_, index) => index) } }),
     });
-    const taken = await atOnce(handles, async (each) => {
+    const taken = await allAtOnce(handles, async (each) => {
       let item: unknown;
       await each.updateRun({ runId: "queue" }, (before) => {
         const left = Array.isArray(before.metadata?.["left"]) ? before.metadata["left"] : [];
@@ -144,7 +134,7 @@ const whole: PairCases = {
   "when many turns want to be the next, one is stored": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({ session: session("s"), run: run("question") });
-    const results = await atOnce(handles, (each, index) =>
+    const results = await allAtOnce(handles, (each, index) =>
       each.upsertRun({ session: session("s"), run: run(`r${index}`), onlyIfNewest: "question", change: increment }),
     );
     same(results.filter(({ stored: done }) => done).length, 1, "turns with onlyIfNewest that were stored number");
@@ -155,7 +145,7 @@ const whole: PairCases = {
   "when many callers take over a paused run, one wins": async (...handles) => {
     const [db] = handles;
     await db.upsertRun({ session: session("s"), run: run("r", { status: "PAUSED" }) });
-    const results = await atOnce(handles, (each) =>
+    const results = await allAtOnce(handles, (each) =>
       each.upsertRun({
         session: session("s"),
         run: run("r", { status: "RUNNING" }),
@@ -184,7 +174,7 @@ const whole: PairCases = {
   "many edits of one question leave one of them": async (...handles) => {
     const [db] = handles;
     await db.upsertSession(session("s", { runs: ["q1", "a", "q2", "b"].map((id) => run(id)) }));
-    await atOnce(handles, (each, index) =>
+    await allAtOnce(handles, (each, index) =>
       each.upsertRun({
         session: session("s"),
         run: run(`edit ${index}`),

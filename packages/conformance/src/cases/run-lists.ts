@@ -25,7 +25,7 @@ const components = [
 ] as const;
 
 /** Three sessions with nine runs each, whose times are in a different order than their writes. */
-const sessions: readonly ListedRuns[] = Object.entries({ one: "alice", two: "bob", three: null }).map(
+const writtenSessions: readonly ListedRuns[] = Object.entries({ one: "alice", two: "bob", three: null }).map(
   ([sessionId, userId], which) => ({
     sessionId,
     userId,
@@ -46,13 +46,13 @@ const sessions: readonly ListedRuns[] = Object.entries({ one: "alice", two: "bob
 );
 
 /** The sessions as they are stored: a run without a component has that of its session. */
-const storedSessions = sessions.map((each) => ({
+const storedSessions = writtenSessions.map((each) => ({
   ...each,
   runs: each.runs.map((one) => (one.runType === "agent" ? { ...one, agentId: one.agentId ?? "agent" } : one)),
 }));
 
 async function storeRuns(db: SessionDb): Promise<void> {
-  for (const { sessionId, userId, runs } of sessions) {
+  for (const { sessionId, userId, runs } of writtenSessions) {
     await db.upsertSession(session(sessionId, { userId, runs }));
   }
 }

@@ -1,4 +1,5 @@
 import type { SessionDb, SessionHeader } from "@sessiondb/core";
+import { described } from "./compare.ts";
 
 /** The number of calls that race. */
 export const many = 20;
@@ -11,12 +12,18 @@ export function atOnce<Result>(
   return Promise.allSettled(Array.from({ length: many }, (_, index) => call(index % 2 === 0 ? one : other, index)));
 }
 
-export function assertAllDone(results: readonly PromiseSettledResult<unknown>[]): void {
-  for (const result of results) {
+/** {@link atOnce} for calls that must all succeed. Returns their results. */
+export async function allAtOnce<Result>(
+  handles: readonly [SessionDb, SessionDb],
+  call: (db: SessionDb, index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const results = await atOnce(handles, (db, index) => described("a call made during others", () => call(db, index)));
+  return results.map((result) => {
     if (result.status === "rejected") {
       throw result.reason;
     }
-  }
+    return result.value;
+  });
 }
 
 /** A change that counts its applications. */

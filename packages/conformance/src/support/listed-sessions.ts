@@ -17,11 +17,12 @@ const listed: readonly Listed[] = Array.from({ length: 36 }, (_, index) => {
   const sessionId = `session ${String((index * 7) % 36).padStart(2, "0")}`;
   const sessionType = sessionTypes[index % 3] ?? "agent";
   const componentId = index % 4 === 3 ? null : index % 4 === 2 ? "shared" : `${sessionType}-1`;
+  const component = { agentId: null, teamId: null, workflowId: null, [`${sessionType}Id`]: componentId };
   const participants = guests[(index + Math.floor(index / 9)) % 3] ?? [];
   return {
     sessionId,
     sessionType,
-    ...{ agentId: null, teamId: null, workflowId: null, [`${sessionType}Id`]: componentId },
+    ...component,
     userId: users[(index + Math.floor(index / 3)) % 3] ?? null,
     sessionName: names[Math.floor(index / 5) % 4] ?? null,
     createdAt: start + (index % 4),
