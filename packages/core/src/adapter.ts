@@ -34,7 +34,7 @@ export { decodeHeader, decodeSession, encodeSession, withRunCount } from "./mode
 export type { SessionFields } from "./models/session-base.ts";
 export type { ImportOptions, ListHeaders, ListRuns, PageOptions, ReadRuns, SkipRuns } from "./options.ts";
 export type * from "./queries.ts";
-export type { RunRow, SessionRow } from "./rows.ts";
+export { runColumns, sessionColumns, sessionJsonColumns, type RunRow, type SessionRow } from "./rows.ts";
 export { storeOf } from "./scoped-session-db.ts";
 export type { SessionCalls } from "./session-db.ts";
 export * from "./session-rules.ts";

@@ -26,8 +26,7 @@ import type {
   SessionWrite,
 } from "./queries.ts";
 import { checkNamedRun, checkWriteConditions } from "./query-checks.ts";
-import type { RunRow, SessionRow } from "./rows.ts";
-import { sessionJsonColumns } from "./session-rules.ts";
+import { sessionJsonColumns, type RunRow, type SessionRow } from "./rows.ts";
 
 // Turns the arguments of writes into rows ready to be bound, and finds every mistake before a store is touched.
 

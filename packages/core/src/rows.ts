@@ -45,3 +45,39 @@ export interface RunRow<Json = JsonValue> {
   /** Unix seconds. */
   updatedAt: number | null;
 }
+
+/** The columns of both tables, as the properties of their rows. */
+export const sessionJsonColumns = [
+  "sessionData",
+  "agentData",
+  "teamData",
+  "workflowData",
+  "metadata",
+  "summary",
+] as const;
+export const sessionColumns = [
+  "sessionId",
+  "sessionType",
+  "agentId",
+  "teamId",
+  "workflowId",
+  "userId",
+  ...sessionJsonColumns,
+  "createdAt",
+  "updatedAt",
+] as const satisfies readonly (keyof SessionRow)[];
+export const runColumns = [
+  "runId",
+  "sessionId",
+  "runType",
+  "agentId",
+  "teamId",
+  "workflowId",
+  "userId",
+  "parentRunId",
+  "status",
+  "runIndex",
+  "runData",
+  "createdAt",
+  "updatedAt",
+] as const satisfies readonly (keyof RunRow)[];

@@ -6,7 +6,7 @@ import { skippedHistoryStatuses } from "./models/runs.ts";
 import { sessionTypeOf } from "./models/session-codec.ts";
 import type { UpsertRunResult } from "./options.ts";
 import type { RunWrite } from "./queries.ts";
-import type { RunRow, SessionRow } from "./rows.ts";
+import { sessionJsonColumns, type RunRow, type SessionRow } from "./rows.ts";
 
 // The rules of the contract that a store applies while it holds a session's lock.
 
@@ -122,52 +122,7 @@ export function filledColumns(stored: SessionRow<unknown>, session: SessionRow<s
   return columns;
 }
 
-/** The columns of both tables, as the properties of their rows. */
-export const sessionJsonColumns = [
-  "sessionData",
-  "agentData",
-  "teamData",
-  "workflowData",
-  "metadata",
-  "summary",
-] as const;
-export const sessionColumns = [
-  "sessionId",
-  "sessionType",
-  "agentId",
-  "teamId",
-  "workflowId",
-  "userId",
-  ...sessionJsonColumns,
-  "createdAt",
-  "updatedAt",
-] as const satisfies readonly (keyof SessionRow)[];
-export const runColumns = [
-  "runId",
-  "sessionId",
-  "runType",
-  "agentId",
-  "teamId",
-  "workflowId",
-  "userId",
-  "parentRunId",
-  "status",
-  "runIndex",
-  "runData",
-  "createdAt",
-  "updatedAt",
-] as const satisfies readonly (keyof RunRow)[];
-
-const replacedByUpsert = [
-  "agentId",
-  "teamId",
-  "workflowId",
-  "agentData",
-  "teamData",
-  "workflowData",
-  "metadata",
-  "summary",
-] as const;
+const replacedByUpsert = [...Object.values(componentColumns).flat(), "metadata", "summary"] as const;
 
 /** Returns the columns that `upsertSession` replaces in a stored session: all given ones that are not null or empty. */
 export function replacedColumns(session: SessionRow<string>): Partial<SessionRow<string>> {

@@ -1,4 +1,5 @@
 import type { SessionDb, SessionDbLimits } from "@sessiondb/core";
+import { present } from "@sessiondb/core/adapter";
 import { DrizzleSessionDb, withUrlOption, type ServerConnections, type SqlDialect } from "@sessiondb/drizzle";
 import { createPool, type Connection, type Pool } from "mysql2/promise";
 import { packetAdvice, packetReserve, type MysqlConnection, type ServerLimits } from "./mysql-connection.ts";
@@ -95,12 +96,7 @@ function limitsOf(maxPayloadBytes: number, server: ServerLimits): SessionDbLimit
 }
 
 function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptions): MySqlTableOptions {
-  return {
-    indexes,
-    ...(database !== undefined && { database }),
-    ...(sessionTable !== undefined && { sessionTable }),
-    ...(runsTable !== undefined && { runsTable }),
-  };
+  return { indexes, ...present({ database, sessionTable, runsTable }) };
 }
 
 function poolOf({ options, limits, server }: MysqlParts): PoolConnections {

@@ -1,4 +1,5 @@
 import type { SessionDb } from "@sessiondb/core";
+import { present } from "@sessiondb/core/adapter";
 import { DrizzleSessionDb, withUrlOption, type ServerConnections } from "@sessiondb/drizzle";
 import { getTableColumns, type Column } from "drizzle-orm";
 import pg, { type ClientBase, type Pool } from "pg";
@@ -73,12 +74,7 @@ function driverOf(
 }
 
 function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOptions): PostgresTableOptions {
-  return {
-    indexes,
-    ...(schema !== undefined && { schema }),
-    ...(sessionTable !== undefined && { sessionTable }),
-    ...(runsTable !== undefined && { runsTable }),
-  };
+  return { indexes, ...present({ schema, sessionTable, runsTable }) };
 }
 
 function connectionsOf(

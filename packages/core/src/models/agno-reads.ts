@@ -75,22 +75,18 @@ const maybeNumber = maybe(number);
 const maybeWhole = maybe(whole);
 const maybeObject = maybe(object);
 
+/** The same check under each of several keys. */
+const underEach = (keys: readonly string[], reads: Reads): ReadsByKey =>
+  Object.fromEntries(keys.map((key) => [key, reads]));
+
 /** Checks that the types of the models imply, so that a property need not be checked again. */
 export const impliedByType: ReadonlySet<Reads> = new Set([maybeText, maybeFlag, maybeNumber, maybeObject]);
 
 const mediaReference = record(
   {
-    media_id: text,
-    storage_key: text,
-    storage_backend: text,
-    session_id: maybeText,
-    bucket: maybeText,
-    region: maybeText,
-    url: maybeText,
-    mime_type: maybeText,
-    filename: maybeText,
-    content_hash: maybeText,
-    media_type: maybeText,
+    ...underEach(["media_id", "storage_key", "storage_backend"], text),
+    ...underEach(["session_id", "bucket", "region", "url", "mime_type", "filename"], maybeText),
+    ...underEach(["content_hash", "media_type"], maybeText),
     size: maybeWhole,
     metadata: maybeObject,
   },
@@ -98,42 +94,28 @@ const mediaReference = record(
 );
 
 const mediaKeys: ReadsByKey = {
-  id: maybeText,
-  url: maybeText,
-  filepath: maybeText,
-  content: maybeText,
-  format: maybeText,
-  mime_type: maybeText,
+  ...underEach(["id", "url", "filepath", "content", "format", "mime_type"], maybeText),
   media_reference: maybe(mediaReference),
   metadata: maybeObject,
 };
 
 export const imageKeys: ReadsByKey = {
   ...mediaKeys,
-  detail: maybeText,
-  alt_text: maybeText,
-  original_prompt: maybeText,
-  revised_prompt: maybeText,
+  ...underEach(["detail", "alt_text", "original_prompt", "revised_prompt"], maybeText),
 };
 
 export const audioKeys: ReadsByKey = {
   ...mediaKeys,
   duration: maybeNumber,
-  sample_rate: maybeWhole,
-  channels: maybeWhole,
   transcript: maybeText,
-  expires_at: maybeWhole,
+  ...underEach(["sample_rate", "channels", "expires_at"], maybeWhole),
 };
 
 export const videoKeys: ReadsByKey = {
   ...mediaKeys,
-  duration: maybeNumber,
-  width: maybeWhole,
-  height: maybeWhole,
-  fps: maybeNumber,
-  eta: maybeText,
-  original_prompt: maybeText,
-  revised_prompt: maybeText,
+  ...underEach(["duration", "fps"], maybeNumber),
+  ...underEach(["width", "height"], maybeWhole),
+  ...underEach(["eta", "original_prompt", "revised_prompt"], maybeText),
 };
 
 const fileTypes = oneOf(
@@ -164,9 +146,7 @@ const fileTypes = oneOf(
 export const fileKeys: ReadsByKey = {
   ...mediaKeys,
   mime_type: maybe(fileTypes),
-  file_type: maybeText,
-  filename: maybeText,
-  name: maybeText,
+  ...underEach(["file_type", "filename", "name"], maybeText),
   size: maybeWhole,
   citations: maybeFlag,
 };
@@ -199,7 +179,7 @@ const file = both(record(fileKeys), hasAnyPlace);
 
 /** Media that Agno drops with a warning if it cannot read them. */
 const looseMedia = maybe(listOf(object));
-const looseMediaKeys: ReadsByKey = { images: looseMedia, videos: looseMedia, audio: looseMedia, files: looseMedia };
+const looseMediaKeys = underEach(["images", "videos", "audio", "files"], looseMedia);
 
 const messageReferences = record({ query: text, references: maybe(listOf(either(object, text))), time: maybeNumber }, [
   "query",
@@ -214,21 +194,13 @@ const citations = record({
 export const metricsKeys: ReadsByKey = { details: maybe(mapOf(listOf(object))) };
 
 export const messageKeys: ReadsByKey = {
-  role: text,
-  id: text,
+  ...underEach(["role", "id"], text),
   content: maybe(either(text, Array.isArray)),
-  reasoning_content: maybeText,
-  redacted_reasoning_content: maybeText,
-  compressed_content: maybeText,
-  name: maybeText,
-  tool_call_id: maybeText,
-  tool_name: maybeText,
+  ...underEach(["reasoning_content", "redacted_reasoning_content", "compressed_content"], maybeText),
+  ...underEach(["name", "tool_call_id", "tool_name", "checkpoint_status"], maybeText),
   tool_call_error: maybeFlag,
   tool_calls: maybe(listOf(object)),
-  from_history: flag,
-  stop_after_tool_call: flag,
-  add_to_agent_memory: flag,
-  temporary: flag,
+  ...underEach(["from_history", "stop_after_tool_call", "add_to_agent_memory", "temporary"], flag),
   images: maybe(listOf(image)),
   audio: maybe(listOf(audio)),
   videos: maybe(listOf(video)),
@@ -240,7 +212,6 @@ export const messageKeys: ReadsByKey = {
   references: maybe(messageReferences),
   citations: maybe(citations),
   provider_data: maybeObject,
-  checkpoint_status: maybeText,
   checkpoint_created_at: maybeWhole,
   created_at: whole,
 };
@@ -261,10 +232,7 @@ const requirement = record({
 });
 
 const reasoningStep = record({
-  title: maybeText,
-  action: maybeText,
-  result: maybeText,
-  reasoning: maybeText,
+  ...underEach(["title", "action", "result", "reasoning"], maybeText),
   next_action: maybe(oneOf("continue", "validate", "final_answer", "reset")),
   confidence: maybeNumber,
 });
@@ -338,12 +306,7 @@ function fits(field: JsonObject, input: JsonObject): boolean {
   }
 }
 
-export const runInputKeys: ReadsByKey = {
-  images: looseMedia,
-  videos: looseMedia,
-  audios: looseMedia,
-  files: looseMedia,
-};
+export const runInputKeys = underEach(["images", "videos", "audios", "files"], looseMedia);
 
 const runInput = record(runInputKeys);
 
@@ -386,18 +349,10 @@ const eventMessage = record(
     image_output: maybe(eventImage),
     video_output: maybe(eventVideo),
     metrics: record({
-      input_tokens: whole,
-      output_tokens: whole,
-      total_tokens: whole,
-      audio_input_tokens: whole,
-      audio_output_tokens: whole,
-      audio_total_tokens: whole,
-      cache_read_tokens: whole,
-      cache_write_tokens: whole,
-      reasoning_tokens: whole,
-      cost: maybeNumber,
-      duration: maybeNumber,
-      time_to_first_token: maybeNumber,
+      ...underEach(["input_tokens", "output_tokens", "total_tokens", "reasoning_tokens"], whole),
+      ...underEach(["audio_input_tokens", "audio_output_tokens", "audio_total_tokens"], whole),
+      ...underEach(["cache_read_tokens", "cache_write_tokens"], whole),
+      ...underEach(["cost", "duration", "time_to_first_token"], maybeNumber),
       provider_metrics: maybeObject,
     }),
   },
@@ -428,10 +383,7 @@ const eventKeys: ReadsByKey = {
       Object.keys(summary).every((key) => Object.hasOwn(summaryKeys, key)),
   ),
   step_output: maybe(stepOutput),
-  step_results: maybe(Array.isArray),
-  step_executor_runs: maybe(Array.isArray),
-  step_requirements: maybe(Array.isArray),
-  error_requirements: maybe(Array.isArray),
+  ...underEach(["step_results", "step_executor_runs", "step_requirements", "error_requirements"], maybe(Array.isArray)),
   tasks: maybe(listOf(object)),
   member_responses: nestedRuns,
 };

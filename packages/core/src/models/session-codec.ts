@@ -1,6 +1,6 @@
 import { CorruptDataError } from "../errors.ts";
 import { isJsonObject, toJsonText, type JsonObject, type JsonValue } from "../json.ts";
-import type { SessionRow } from "../rows.ts";
+import { sessionColumns, type SessionRow } from "../rows.ts";
 import { AgentSession } from "./agent-session.ts";
 import type { Run } from "./runs.ts";
 import type { SessionFields, SessionType } from "./session-base.ts";
@@ -17,23 +17,8 @@ const documents = {
   metadata: "metadata",
 } as const;
 
-const properties: readonly string[] = [
-  "sessionId",
-  "sessionType",
-  "agentId",
-  "teamId",
-  "workflowId",
-  "userId",
-  "sessionData",
-  "summary",
-  "runs",
-  // Set by a list that counts runs; not a column.
-  "runCount",
-  "createdAt",
-  "updatedAt",
-  "extra",
-  ...Object.keys(documents),
-];
+/** The properties of a session. A list that counts runs sets `runCount`. */
+const properties: readonly string[] = [...sessionColumns, "runs", "runCount", "extra"];
 
 export interface EncodeSessionOptions {
   /** Unix seconds: the creation time of a session that has none. */
