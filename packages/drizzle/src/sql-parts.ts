@@ -9,7 +9,7 @@ import {
   type RunRow,
   type SessionRow,
 } from "@sessiondb/core/adapter";
-import { and, asc, desc, sql, type Column, type SQL } from "drizzle-orm";
+import { and, asc, desc, getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { Selection } from "./statement.ts";
 
@@ -105,24 +105,7 @@ export const list = (parts: readonly unknown[]): SQL =>
 export const bare = ({ name }: { readonly name: string }): SQL => sql`${sql.identifier(name)}`;
 
 export function sessionSelection(sessions: SqlDialect["tables"]["sessions"]): Selection<RawSession> {
-  const { sessionId, sessionType, agentId, teamId, workflowId, userId } = sessions;
-  const { sessionData, agentData, teamData, workflowData, metadata, summary, createdAt, updatedAt } = sessions;
-  return {
-    sessionId,
-    sessionType,
-    agentId,
-    teamId,
-    workflowId,
-    userId,
-    sessionData,
-    agentData,
-    teamData,
-    workflowData,
-    metadata,
-    summary,
-    createdAt,
-    updatedAt,
-  };
+  return getTableColumns(sessions) as Selection<RawSession>;
 }
 
 export function runSelection(runs: SqlDialect["tables"]["runs"]): Selection<StoredRun> {

@@ -44,19 +44,26 @@ export function withoutRuns(row: LegacyRow, location: string, runIds: ReadonlySe
 export function rowOfLegacyRun({ run, text }: LegacyRun, row: LegacyRow, runIndex: number): RunRow<string> {
   const createdAt = Math.floor(run.createdAt ?? row.createdAt);
   return {
-    runId: run.runId,
+    ...listedColumns(run),
     sessionId: row.sessionId,
     runType: run.runType,
-    agentId: run.runType === "agent" ? (run.agentId ?? null) : null,
-    teamId: run.runType === "team" ? (run.teamId ?? null) : null,
-    workflowId: run.runType === "team" ? null : (run.workflowId ?? null),
-    userId: run.userId ?? null,
-    parentRunId: run.parentRunId ?? null,
-    status: run.status ?? null,
     runIndex,
     runData: text,
     createdAt,
     updatedAt: createdAt,
+  };
+}
+
+/** The columns of a run that lists examine, apart from its time. */
+export function listedColumns(run: Run) {
+  return {
+    runId: run.runId,
+    userId: run.userId ?? null,
+    status: run.status ?? null,
+    parentRunId: run.parentRunId ?? null,
+    agentId: run.runType === "agent" ? (run.agentId ?? null) : null,
+    teamId: run.runType === "team" ? (run.teamId ?? null) : null,
+    workflowId: run.runType === "team" ? null : (run.workflowId ?? null),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type RunRow,
   type RunsWanted,
 } from "@sessiondb/core/adapter";
+import { listedColumns } from "./legacy-column.ts";
 
 /** The wanted runs of a session whose runs come from both places. */
 export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted: Exclude<RunsWanted, "none">): Run[] {
@@ -21,10 +22,7 @@ export function mergedRuns(legacy: readonly Run[], rows: readonly Run[], wanted:
 }
 
 /** The columns of a run that a list examines. */
-type ListedColumns = Pick<
-  RunRow<unknown>,
-  "runId" | "userId" | "status" | "parentRunId" | "agentId" | "teamId" | "workflowId" | "createdAt"
->;
+type ListedColumns = ReturnType<typeof listedColumns> & Pick<RunRow<unknown>, "createdAt">;
 
 /** A run of a list, or the columns of an unreadable one, with the reason. */
 export type ListedRun = Run | { readonly columns: ListedColumns; readonly error: CorruptDataError };
@@ -33,16 +31,7 @@ const columnsOf = (listed: ListedRun): ListedColumns => {
   if ("error" in listed) {
     return listed.columns;
   }
-  return {
-    runId: listed.runId,
-    userId: listed.userId ?? null,
-    status: listed.status ?? null,
-    parentRunId: listed.parentRunId ?? null,
-    agentId: listed.runType === "agent" ? (listed.agentId ?? null) : null,
-    teamId: listed.runType === "team" ? (listed.teamId ?? null) : null,
-    workflowId: listed.runType === "team" ? null : (listed.workflowId ?? null),
-    createdAt: listed.createdAt ?? 0,
-  };
+  return { ...listedColumns(listed), createdAt: listed.createdAt ?? 0 };
 };
 
 /** One page of a session's merged runs; a position's `runIndex` is the place in the merged order. */
