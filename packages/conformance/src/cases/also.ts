@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AlsoChange, SessionDb, SessionHeader, TurnSession } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { increment } from "../support/at-once.ts";
-import { idsOf, run, runIdsIn, session, sessionTypes, start, throwing, untyped } from "../support/data.ts";
+import { listedIds, run, runIdsIn, session, sessionTypes, start, throwing, untyped } from "../support/data.ts";
 import { dump, plain, stored } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
@@ -109,7 +109,7 @@ export const alsoCases: Cases = {
     await db.upsertRun({ session: own, run: run("r"), also: [further("nobody's")] });
     assert.equal((await stored(db, "nobody's")).userId, "me");
     assert.deepStrictEqual(
-      idsOf((await db.getSessions({ userId: "me", sortOrder: "asc" })).sessions).toSorted(),
+      (await listedIds(db, { userId: "me", sortOrder: "asc" })).toSorted(),
       ["nobody's", "s"],
       "also for lists",
     );
@@ -158,9 +158,9 @@ export const alsoCases: Cases = {
     await db.upsertSession(session("known", { userId: "me", sessionData: { session_name: "before" } }));
     const also = [{ session: session("known", { userId: "me" }), change: { sessionName: "after" } }];
     await db.upsertRun({ session: own, run: run("r"), also });
-    assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "before" })).sessions), []);
-    assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "after" })).sessions), ["known"]);
-    const newest = idsOf((await db.getSessions({ sortBy: "updatedAt", limit: 1 })).sessions);
+    assert.deepStrictEqual(await listedIds(db, { sessionName: "before" }), []);
+    assert.deepStrictEqual(await listedIds(db, { sessionName: "after" }), ["known"]);
+    const newest = await listedIds(db, { sortBy: "updatedAt", limit: 1 });
     assert.deepStrictEqual(newest, ["known"], "it was updated after its creation");
   },
 

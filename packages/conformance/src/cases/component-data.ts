@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { JsonObject, SessionDb, SessionHeader, SessionType, TurnSession } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, session, sessionTypes } from "../support/data.ts";
+import { listedIds, run, session, sessionTypes } from "../support/data.ts";
 import { plain, stored } from "../support/dump.ts";
 
 /** The component's id and data that an application or an API stored before the first turn. */
@@ -51,7 +51,7 @@ async function checkFilled(db: SessionDb, kind: SessionType, [id, data]: readonl
   assert.deepStrictEqual([read["metadata"], read["createdAt"]], [{ own: true }, 5], "nothing else is taken");
   const componentId = id ?? `turn ${kind}`;
   for (const filter of [{ componentId }, { componentId, sessionType: kind }]) {
-    assert.deepStrictEqual(idsOf((await db.getSessions(filter)).sessions), ["s"], JSON.stringify(filter));
+    assert.deepStrictEqual(await listedIds(db, filter), ["s"], JSON.stringify(filter));
   }
   await db.upsertRun({ session: { ...turn, ...componentOf(kind, "later", { of: "later" }) }, run: run("r2") });
   assert.deepStrictEqual(columnsOf(await stored(db, "s")), columnsOf(expected), "a later turn changes nothing");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Session, SessionDb } from "@sessiondb/core";
 import type { PairCases } from "../conformance-case.ts";
 import { allAtOnce, atOnce, increment, many } from "../support/at-once.ts";
-import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
+import { listedRunIds, run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { concurrentTurnCases } from "./concurrent-turns.ts";
 
@@ -20,7 +20,7 @@ export const concurrencyCases: PairCases = {
     await allAtOnce(handles, (each, index) => each.upsertRun({ session: session("s"), run: run(`r${index}`) }));
     const ids = await runIdsIn(db, "s");
     assert.deepStrictEqual(ids.toSorted(), Array.from({ length: many }, (_, index) => `r${index}`).toSorted());
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), ids, "every reader sees one order");
+    assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s" }), ids, "every reader sees one order");
     await db.upsertRun({ session: session("s"), run: run("last") });
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...ids, "last"], "a later run goes last");
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionDb, SessionHeader, UpsertRunResult } from "@sessiondb/core";
 import type { PairCases } from "../conformance-case.ts";
-import { run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
+import { listedRunIds, run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
 import { allAtOnce, atOnce, increment, many } from "../support/at-once.ts";
 import { popMessage } from "./update-run.ts";
@@ -13,8 +13,8 @@ function winnersOf(results: readonly UpsertRunResult[]): number[] {
 
 const readers: Readonly<Record<string, (db: SessionDb) => Promise<string[]>>> = {
   getSession: (db) => runIdsIn(db, "s"),
-  getRuns: async (db) => runIdsOf((await db.getRuns({ sessionId: "s" })).runs),
-  "getRuns across sessions": async (db) => runIdsOf((await db.getRuns()).runs),
+  getRuns: (db) => listedRunIds(db, { sessionId: "s" }),
+  "getRuns across sessions": (db) => listedRunIds(db),
   getSessions: async (db) => runIdsOf((await db.getSessions({ includeRuns: true })).sessions[0]?.runs ?? []),
 };
 

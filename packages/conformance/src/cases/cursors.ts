@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsOf, session, store } from "../support/data.ts";
+import { idsOf, listedIds, listedRunIds, run, runIdsOf, session, store } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
 import { errorOf, refusesArgument } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
@@ -192,13 +192,13 @@ export const cursorCases: Cases = {
     await prepare(db);
     const runs = await db.getRuns({ limit: 2 });
     const runCursor = runs.nextCursor ?? assert.fail("no cursor");
-    const rest = runIdsOf((await db.getRuns({ cursor: runCursor })).runs);
+    const rest = await listedRunIds(db, { cursor: runCursor });
     await db.deleteRuns({ runIds: runIdsOf(runs.runs) });
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ cursor: runCursor })).runs), rest);
+    assert.deepStrictEqual(await listedRunIds(db, { cursor: runCursor }), rest);
     const sessions = await db.getSessions({ limit: 1 });
     const cursor = sessions.nextCursor ?? assert.fail("no cursor");
-    const others = idsOf((await db.getSessions({ cursor })).sessions);
+    const others = await listedIds(db, { cursor });
     await db.deleteSessions({ sessionIds: idsOf(sessions.sessions) });
-    assert.deepStrictEqual(idsOf((await db.getSessions({ cursor })).sessions), others);
+    assert.deepStrictEqual(await listedIds(db, { cursor }), others);
   },
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsOf, session } from "../support/data.ts";
+import { listedIds, listedRunIds, run, session } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { isNothing, methods } from "../support/methods.ts";
 import { refusesArgument } from "../support/refusals.ts";
@@ -50,10 +50,10 @@ async function checkStored(db: SessionDb, text: string): Promise<void> {
   );
   assert.equal((await storedRun(db, text)).content, text);
   for (const filter of [{ userId: text }, { participantId: text }, { componentId: text }, { sessionName: text }]) {
-    assert.deepStrictEqual(idsOf((await db.getSessions(filter)).sessions), [text], JSON.stringify(filter));
+    assert.deepStrictEqual(await listedIds(db, filter), [text], JSON.stringify(filter));
   }
   for (const name of ["sessionId", "userId", "participantId", "parentRunId"]) {
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ [name]: text })).runs), [text], name);
+    assert.deepStrictEqual(await listedRunIds(db, { [name]: text }), [text], name);
   }
   assert.equal(await db.deleteRuns({ runIds: [text], userId: text }), 1);
   assert.equal(await db.deleteSessions({ filter: { sessionName: text, componentId: text }, userId: text }), 1);

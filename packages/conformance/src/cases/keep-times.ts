@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AgentRun, SessionDb, SessionInit, UserSessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
-import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { idsOf, listedIds, listedRunIds, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { dump, stored, storedRun } from "../support/dump.ts";
 import { fullSession } from "../support/full-models.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
@@ -71,7 +71,7 @@ async function checkTimes(db: SessionDb, write: Write): Promise<void> {
       );
       assert.equal(runs[1]?.content, "second", asked);
       const at = { startTimestamp: createdAt, endTimestamp: createdAt };
-      assert.ok(idsOf((await db.getSessions(at)).sessions).includes("s"), `${asked}: found by its time`);
+      assert.ok((await listedIds(db, at)).includes("s"), `${asked}: found by its time`);
       const runAt = kept.runCreatedAt ?? start;
       const { runs: found } = await db.getRuns({ startTimestamp: runAt, endTimestamp: runAt });
       assert.ok(runIdsOf(found).includes("r"), `${asked}: the run is found by its time`);
@@ -140,9 +140,9 @@ export const keepTimesCases: Cases = {
         assert.deepStrictEqual(found, expected, `${sortBy} ${sortOrder}`);
       }
     }
-    assert.deepStrictEqual(runIdsOf((await db.getRuns()).runs), ["c1", "a1", "b1"]);
-    assert.deepStrictEqual(idsOf((await db.getSessions({ endTimestamp: start - 1 })).sessions), ["c"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ endTimestamp: start - 1 })).runs), ["c1"]);
+    assert.deepStrictEqual(await listedRunIds(db), ["c1", "a1", "b1"]);
+    assert.deepStrictEqual(await listedIds(db, { endTimestamp: start - 1 }), ["c"]);
+    assert.deepStrictEqual(await listedRunIds(db, { endTimestamp: start - 1 }), ["c1"]);
   },
 
   "a later write touches again": async (db) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Cases, OpenLegacy } from "../conformance-case.ts";
-import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
+import { listedRunIds, run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { dump, dumpSessions, stored, storedRun } from "../support/dump.ts";
 import { legacyRow, on } from "../support/legacy-rows.ts";
 import { assertRefusal, rejection } from "../support/refusals.ts";
@@ -13,7 +13,7 @@ export const legacyWriteCases: Cases<OpenLegacy> = {
     await db.upsertRun({ session: mine, run: run("new 1") });
     await db.upsertSession({ ...mine, runs: [run("new 2")] });
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...old, "new 1", "new 2"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), [...old, "new 1", "new 2"]);
+    assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s" }), [...old, "new 1", "new 2"]);
   }),
 
   "an old run written again is replaced in its place": on([legacyRow()], async (db) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Cases, LegacyRow, OpenLegacy } from "../conformance-case.ts";
-import { idsOf, run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
+import { listedIds, listedRunIds, run, runIdsIn, runIdsOf, session, start } from "../support/data.ts";
 import { plain, stored, storedRun } from "../support/dump.ts";
 import { legacyRow, legacyRun, on } from "../support/legacy-rows.ts";
 import { assertRefusal } from "../support/refusals.ts";
@@ -80,7 +80,7 @@ export const legacyCases: Cases<OpenLegacy> = {
     async (db) => {
       const { sessionName, metadata } = await stored(db, "s");
       assert.deepStrictEqual([sessionName, metadata], ["Twice", { twice: true }]);
-      assert.deepStrictEqual(idsOf((await db.getSessions({ sessionName: "twice" })).sessions), ["s"]);
+      assert.deepStrictEqual(await listedIds(db, { sessionName: "twice" }), ["s"]);
       assert.equal((await db.renameSession({ sessionId: "s", sessionName: "New" }))?.sessionName, "New");
     },
   ),
@@ -132,12 +132,12 @@ export const legacyCases: Cases<OpenLegacy> = {
     assert.equal((await storedRun(db, "old 2")).content, "answer of old 2");
     assert.equal((await storedRun(db, "old 2")).sessionId, "s");
     assert.equal(await db.getRun({ runId: "old 2", userId: "another" }), null);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), old);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s", limit: 2 })).runs), old.slice(0, 2));
+    assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s" }), old);
+    assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s", limit: 2 }), old.slice(0, 2));
   }),
 
   "old runs are listed across sessions, at the latest once they are copied": on([legacyRow()], async (db) => {
-    const list = async () => runIdsOf((await db.getRuns()).runs);
+    const list = () => listedRunIds(db);
     assert.deepStrictEqual((await unlessNotCopied(list)) ?? old, old);
     await db.migrateLegacyRuns();
     assert.deepStrictEqual(await list(), old);
@@ -146,7 +146,7 @@ export const legacyCases: Cases<OpenLegacy> = {
   "participants of old runs are found, at the latest once they are copied": on(
     [legacyRow({ runs: [legacyRun("a", { user_id: "guest" })] }), legacyRow({ session_id: "other", runs: [] })],
     async (db) => {
-      const list = async () => idsOf((await db.getSessions({ participantId: "guest" })).sessions);
+      const list = () => listedIds(db, { participantId: "guest" });
       assert.deepStrictEqual((await unlessNotCopied(list)) ?? ["s"], ["s"]);
       await db.migrateLegacyRuns();
       assert.deepStrictEqual(await list(), ["s"]);
@@ -159,7 +159,7 @@ export const legacyCases: Cases<OpenLegacy> = {
       legacyRow({ session_id: "other", runs: [legacyRun("b", { session_id: "other" })] }),
     ],
     async (db) => {
-      const list = async () => idsOf((await db.getSessions({ runStatus: ["PAUSED", "ERROR"] })).sessions);
+      const list = () => listedIds(db, { runStatus: ["PAUSED", "ERROR"] });
       assert.deepStrictEqual((await unlessNotCopied(list)) ?? ["s"], ["s"]);
       await db.migrateLegacyRuns();
       assert.deepStrictEqual(await list(), ["s"]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DeleteSessionsOptions, SessionDb, SessionFilter, SessionInit } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
-import { idsOf, run, session, sessionTypes, untyped } from "../support/data.ts";
+import { idsOf, listedIds, run, session, sessionTypes, untyped } from "../support/data.ts";
 import { sessionOrders } from "../support/paged-lists.ts";
 import { refusesArgument } from "../support/refusals.ts";
 import type { SessionListOptions } from "../support/list-options.ts";
@@ -80,7 +80,7 @@ export const listCases: Cases = {
 
   "newest first without options": async (db) => {
     await storeListed(db);
-    assert.deepStrictEqual(idsOf((await db.getSessions()).sessions), expectedIds({}, {}).slice(0, 50));
+    assert.deepStrictEqual(await listedIds(db), expectedIds({}, {}).slice(0, 50));
   },
 
   "50 sessions without a limit": async (db) => {
@@ -107,7 +107,7 @@ export const listCases: Cases = {
     const ids = { agentId: "a", teamId: "t", workflowId: "w" };
     await db.upsertSessions([session("s", ids), session("other", { agentId: "x" })]);
     for (const componentId of Object.values(ids)) {
-      assert.deepStrictEqual(idsOf((await db.getSessions({ componentId })).sessions), ["s"], componentId);
+      assert.deepStrictEqual(await listedIds(db, { componentId }), ["s"], componentId);
     }
   },
 
@@ -134,7 +134,7 @@ export const listCases: Cases = {
     const gone = expectedIds({ runStatus: ["ERROR", "PAUSED"] }, {});
     assert.equal(await db.deleteSessions({ filter: { runStatus: ["ERROR", "PAUSED"] } }), gone.length);
     const left = expectedIds({}, {}).filter((id) => !gone.includes(id));
-    assert.deepStrictEqual(idsOf((await db.getSessions({ limit: 100 })).sessions), left);
+    assert.deepStrictEqual(await listedIds(db, { limit: 100 }), left);
   },
 
   "a component of each kind, with its type and without": async (db) => {
@@ -146,7 +146,7 @@ export const listCases: Cases = {
         ),
       ),
     );
-    const found = async (filter: SessionFilter) => idsOf((await db.getSessions(filter)).sessions).toSorted();
+    const found = async (filter: SessionFilter) => (await listedIds(db, filter)).toSorted();
     const all = sessionTypes.flatMap((sessionType) => sessionTypes.map((kind) => `${sessionType} with ${kind}`));
     assert.deepStrictEqual(await found({ componentId: "x" }), all.toSorted(), "of any kind");
     for (const sessionType of sessionTypes) {
@@ -200,14 +200,14 @@ export const listCases: Cases = {
     const ids = ["B", "a", "Z", "é", "z", "10", "9", "\uff5e", "😀", "e\u0301", "_", " x"];
     await db.upsertSessions(ids.map((sessionId): SessionInit => session(sessionId)));
     const expected = ids.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
-    assert.deepStrictEqual(idsOf((await db.getSessions({ sortOrder: "asc" })).sessions), expected);
-    assert.deepStrictEqual(idsOf((await db.getSessions({ sortOrder: "desc" })).sessions), expected.toReversed());
+    assert.deepStrictEqual(await listedIds(db, { sortOrder: "asc" }), expected);
+    assert.deepStrictEqual(await listedIds(db, { sortOrder: "desc" }), expected.toReversed());
   },
 
   "a session that is written to becomes the last updated": async (db) => {
     await db.upsertSessions(["a", "b", "c"].map((sessionId) => session(sessionId)));
     await db.upsertRun({ session: session("b"), run: { runType: "agent", runId: "r", agentId: "agent" } });
-    assert.deepStrictEqual(idsOf((await db.getSessions({ sortBy: "updatedAt" })).sessions), ["b", "c", "a"]);
-    assert.deepStrictEqual(idsOf((await db.getSessions()).sessions), ["c", "b", "a"], "creation order stays");
+    assert.deepStrictEqual(await listedIds(db, { sortBy: "updatedAt" }), ["b", "c", "a"]);
+    assert.deepStrictEqual(await listedIds(db), ["c", "b", "a"], "creation order stays");
   },
 };

@@ -1,7 +1,7 @@
 import { SessionDbError, type SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { same } from "../support/compare.ts";
-import { idsOf, run, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { idsOf, listedIds, listedRunIds, run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { byName, tableCases } from "../support/table-cases.ts";
 import { usingReference } from "../support/using-store.ts";
 
@@ -63,24 +63,20 @@ const all = [...texts, ...numbers, ...others];
 
 type List = (db: SessionDb, options: object) => Promise<string[]>;
 
-const listSessions: List = async (db, options) => idsOf((await db.getSessions(options)).sessions);
-const listRuns: List = async (db, options) => runIdsOf((await db.getRuns(options)).runs);
-const runsOfSession: List = (db, options) => listRuns(db, { sessionId: "a", ...options });
-
 const lists: Readonly<Record<string, { readonly list: List; readonly options: readonly string[] }>> = {
   getSessions: {
-    list: listSessions,
+    list: listedIds,
     options: ["sessionType", "userId", "participantId", "runStatus", "componentId", "sessionName"].concat(
       ["startTimestamp", "endTimestamp", "sortBy", "sortOrder", "limit", "page", "cursor", "onUnreadable"],
       ["includeRuns", "includeTotal", "includeRunCount"],
     ),
   },
   "getSessions with runs": {
-    list: (db, options) => listSessions(db, { includeRuns: true, ...options }),
+    list: async (db, options) => idsOf((await db.getSessions({ includeRuns: true, ...options })).sessions),
     options: ["runsLimit", "sessionName", "runStatus"],
   },
   getRuns: {
-    list: listRuns,
+    list: listedRunIds,
     options: ["sessionId", "userId", "participantId", "status", "componentId", "parentRunId"].concat([
       "startTimestamp",
       "endTimestamp",
@@ -90,7 +86,7 @@ const lists: Readonly<Record<string, { readonly list: List; readonly options: re
     ]),
   },
   "getRuns of a session": {
-    list: runsOfSession,
+    list: (db, options) => listedRunIds(db, { sessionId: "a", ...options }),
     options: ["userId", "participantId", "status", "parentRunId", "startTimestamp", "limit", "cursor"],
   },
   getSession: {
@@ -174,7 +170,7 @@ async function checkDelete(db: SessionDb, option: string): Promise<void> {
       const asked = `deleteSessions({ filter: { ${option}: ${shown(value)} } })`;
       const expected = await remove(reference);
       same(await remove(db), expected, `${asked} resulted in`);
-      same(await listSessions(db, {}), await listSessions(reference, {}), `after ${asked} there are`);
+      same(await listedIds(db), await listedIds(reference), `after ${asked} there are`);
       isWhole = typeof expected !== "number" || expected === 0;
     }
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsOf, session } from "../support/data.ts";
+import { idsOf, listedRunIds, run, session } from "../support/data.ts";
 import { dump, stored } from "../support/dump.ts";
 import { isNothing, methodCases } from "../support/methods.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
@@ -106,8 +106,8 @@ export const ownershipCases: Cases = {
     await db.upsertSession(session("nobody's", { runs: [run("nobody's run")] }));
     const page = await db.getSessions({ userId: "owner", includeRuns: true, includeTotal: true });
     assert.deepStrictEqual([idsOf(page.sessions), page.total], [["s"], 1]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ userId: "owner" })).runs), ["r"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ userId: "owner", sessionId: "other's" })).runs), []);
+    assert.deepStrictEqual(await listedRunIds(db, { userId: "owner" }), ["r"]);
+    assert.deepStrictEqual(await listedRunIds(db, { userId: "owner", sessionId: "other's" }), []);
   },
 
   "taking part is not owning": async (db) => {

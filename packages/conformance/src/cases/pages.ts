@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsOf, session } from "../support/data.ts";
+import { idsOf, listedRunIds, run, session } from "../support/data.ts";
 import { runIdPages, sessionIdPages, type IdPage, type ReadIds } from "../support/id-pages.ts";
 import {
   assertListedOnce,
@@ -87,7 +87,7 @@ export const pageCases: Cases = {
   }),
   ...tableCases("runs of %s, there and back", runLists, async (db, list) => {
     await storeRuns(db);
-    const expected = runIdsOf((await db.getRuns({ ...list, limit: 100 })).runs);
+    const expected = await listedRunIds(db, { ...list, limit: 100 });
     assert.ok(expected.length >= 6);
     for (const limit of [1, 2, 3, 5, 9, 18, 100]) {
       const options = { ...list, limit };
@@ -102,7 +102,7 @@ export const pageCases: Cases = {
 
   "appends and deletes on the way back skip no run": async (db) => {
     await storeRuns(db);
-    const before = runIdsOf((await db.getRuns({ sessionId: "one" })).runs);
+    const before = await listedRunIds(db, { sessionId: "one" });
     const ids = await backWithInserts(runIdPages(db, { sessionId: "one", limit: 2 }), async (round) => {
       await db.upsertRun({ session: session("one", { userId: "one" }), run: run(`new ${round}`) });
       await db.deleteRuns({ runIds: [`new ${round - 1}`] });

@@ -2,7 +2,7 @@ import type { SessionDb, SessionHeader } from "@sessiondb/core";
 import type { PairCases } from "../conformance-case.ts";
 import { allAtOnce, increment, many } from "../support/at-once.ts";
 import { same } from "../support/compare.ts";
-import { run, runIdsIn, runIdsOf, session } from "../support/data.ts";
+import { listedRunIds, run, runIdsIn, runIdsOf, session } from "../support/data.ts";
 import { stored } from "../support/dump.ts";
 import { clockCases } from "./clock.ts";
 import { momentCases } from "./moments.ts";
@@ -51,7 +51,7 @@ function deleteAgainst(
     const escaped = escaping.filter((_, index) => results[index] !== null && results[index] !== false);
     same(left.toSorted(), escaped.toSorted(), "a delete by filter left, during writes that changed what it matches,");
     same(deleted, many - escaped.length, "the delete by filter counted");
-    const runIds = runIdsOf((await one.getRuns({ limit: 100 })).runs);
+    const runIds = await listedRunIds(one, { limit: 100 });
     same(runIds.length, escaped.length, "the runs left in those sessions number");
   };
 }

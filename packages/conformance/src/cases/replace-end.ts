@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { AgentRun, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { listedIds, listedRunIds, run, runIdsIn, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { dump, storedRun, walk } from "../support/dump.ts";
 import { runIdPages } from "../support/id-pages.ts";
 import { refuses, refusesArgument } from "../support/refusals.ts";
@@ -31,7 +31,7 @@ async function assertRuns(db: SessionDb, expected: readonly string[], what: stri
     const backwards = await walk(runIdPages(db, { ...list, sortOrder: "desc" }));
     assert.deepStrictEqual(backwards, expected.toReversed(), `${what}: getRuns backwards`);
   }
-  assert.deepStrictEqual(runIdsOf((await db.getRuns()).runs).toSorted(), expected.toSorted(), `${what}: all runs`);
+  assert.deepStrictEqual((await listedRunIds(db)).toSorted(), expected.toSorted(), `${what}: all runs`);
   const { sessions } = await db.getSessions({ includeRuns: true, includeRunCount: true });
   assert.deepStrictEqual(runIdsOf(sessions[0]?.runs ?? []), expected, `${what}: getSessions`);
   assert.equal(sessions[0]?.runCount, expected.length, `${what}: runCount`);
@@ -44,14 +44,10 @@ async function assertFound(db: SessionDb, runId: string, there: boolean): Promis
   assert.equal((await db.getRun({ runId }))?.runId, there ? runId : undefined, `${what}: getRun`);
   const participantId = `user of ${runId}`;
   const status = untyped(`status of ${runId}`);
-  assert.deepStrictEqual(idsOf((await db.getSessions({ participantId })).sessions), expected, `${what}: its user`);
-  assert.deepStrictEqual(
-    idsOf((await db.getSessions({ runStatus: status })).sessions),
-    expected,
-    `${what}: its status`,
-  );
-  assert.deepStrictEqual(runIdsOf((await db.getRuns({ participantId })).runs), found, `${what}: runs of its user`);
-  assert.deepStrictEqual(runIdsOf((await db.getRuns({ status })).runs), found, `${what}: runs of its status`);
+  assert.deepStrictEqual(await listedIds(db, { participantId }), expected, `${what}: its user`);
+  assert.deepStrictEqual(await listedIds(db, { runStatus: status }), expected, `${what}: its status`);
+  assert.deepStrictEqual(await listedRunIds(db, { participantId }), found, `${what}: runs of its user`);
+  assert.deepStrictEqual(await listedRunIds(db, { status }), found, `${what}: runs of its status`);
 }
 
 async function checkCut(db: SessionDb, after: string | null): Promise<void> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
 import { combinations } from "../support/combinations.ts";
-import { run, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { listedRunIds, run, runIdsOf, session, start, untyped } from "../support/data.ts";
 import { walk } from "../support/dump.ts";
 import { expectedRuns, type ListedRuns } from "../support/expected-lists.ts";
 import { runIdPages } from "../support/id-pages.ts";
@@ -167,7 +167,7 @@ export const runListCases: Cases = {
       await db.updateRun({ runId: `changed ${index}` }, (current) => ({ ...current, status }));
       const expected = [`changed ${index}`, `turn ${index}`, `whole ${index}`];
       const what = JSON.stringify(text);
-      assert.deepStrictEqual(runIdsOf((await db.getRuns({ status })).runs), expected, what);
+      assert.deepStrictEqual(await listedRunIds(db, { status }), expected, what);
       const { sessions } = await db.getSessions({ runStatus: [status], sortOrder: "asc" });
       assert.deepStrictEqual(
         sessions.map(({ sessionId }) => sessionId),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AgentRun, SessionDb } from "@sessiondb/core";
 import type { ListHeaders, ListRuns, ReadRuns } from "@sessiondb/core/adapter";
 import type { Cases } from "../conformance-case.ts";
-import { run, runIdsIn, runIdsOf, session, start, store, untyped } from "../support/data.ts";
+import { listedRunIds, run, runIdsIn, runIdsOf, session, start, store, untyped } from "../support/data.ts";
 
 async function append(db: SessionDb, sessionId: string, ...runs: AgentRun[]): Promise<void> {
   for (const each of runs) {
@@ -31,8 +31,8 @@ export const runOrderCases: Cases = {
       run("m", { createdAt: start }),
     );
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["z", "a", "m"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s" })).runs), ["z", "a", "m"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ sessionId: "s", sortOrder: "desc" })).runs), ["m", "a", "z"]);
+    assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s" }), ["z", "a", "m"]);
+    assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s", sortOrder: "desc" }), ["m", "a", "z"]);
   },
 
   "more than ten runs": async (db) => {
@@ -114,8 +114,8 @@ export const runOrderCases: Cases = {
   "a known status in another case is the same status": async (db) => {
     await append(db, "s", run("a", { status: "completed" }), run("b", { status: "Paused" }));
     assert.deepStrictEqual(await newest(db, "s", 10), ["a"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ status: "PAUSED" })).runs), ["b"]);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ status: untyped(["Completed"]) })).runs), ["a"]);
+    assert.deepStrictEqual(await listedRunIds(db, { status: "PAUSED" }), ["b"]);
+    assert.deepStrictEqual(await listedRunIds(db, { status: untyped(["Completed"]) }), ["a"]);
   },
 
   "runs are read on request": async (db) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hasManagedSchema, type SessionDb } from "@sessiondb/core";
 import type { Cases, OpenShared } from "../conformance-case.ts";
-import { idsOf, run, session } from "../support/data.ts";
+import { idsOf, listedIds, run, session } from "../support/data.ts";
 import { dump } from "../support/dump.ts";
 import { leaveOut } from "../support/leave-out.ts";
 import { usingHandles, usingStore } from "../support/using-store.ts";
@@ -54,7 +54,7 @@ export const sharedCases: Cases<OpenShared> = {
     await usingHandles(await openShared(), async (one, other) => {
       await one.upsertSession(session("s"));
       await one.close();
-      assert.deepStrictEqual(idsOf((await other.getSessions()).sessions), ["s"]);
+      assert.deepStrictEqual(await listedIds(other), ["s"]);
     });
   },
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsOf, session, start, untyped } from "../support/data.ts";
+import { listedIds, listedRunIds, run, session, start, untyped } from "../support/data.ts";
 import { stored, storedRun } from "../support/dump.ts";
 import { refusesArgument } from "../support/refusals.ts";
 import { tableCases } from "../support/table-cases.ts";
@@ -45,8 +45,8 @@ export const timestampCases: Cases = {
     assert.deepStrictEqual([createdAt, updatedAt], [time, time]);
     assert.equal((await storedRun(db, "r")).createdAt, time);
     const around = { startTimestamp: time, endTimestamp: time };
-    assert.deepStrictEqual(idsOf((await db.getSessions(around)).sessions), ["s"], "and found");
-    assert.deepStrictEqual(runIdsOf((await db.getRuns(around)).runs), ["r"], "and its run is found");
+    assert.deepStrictEqual(await listedIds(db, around), ["s"], "and found");
+    assert.deepStrictEqual(await listedRunIds(db, around), ["r"], "and its run is found");
   }),
   ...tableCases("%s is refused", brokenTimes, async (db, time) => {
     const value = untyped(time);

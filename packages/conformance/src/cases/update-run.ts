@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import type { Run, SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsIn, runIdsOf, session, start, throwing, untyped } from "../support/data.ts";
+import {
+  listedIds,
+  listedRunIds,
+  run,
+  runIdsIn,
+  runIdsOf,
+  session,
+  start,
+  throwing,
+  untyped,
+} from "../support/data.ts";
 import { dump, stored, storedRun, walk } from "../support/dump.ts";
 import { fullRuns } from "../support/full-models.ts";
 import { runIdPages } from "../support/id-pages.ts";
@@ -117,7 +127,7 @@ export const updateRunCases: Cases = {
     assert.equal((await stored(db, "s")).userId, null, "a write without a user adopts nothing");
     await db.updateRun({ runId: "r", userId: "first" }, (current) => ({ ...current, content: "changed" }));
     assert.equal((await stored(db, "s")).userId, "first");
-    assert.deepStrictEqual(idsOf((await db.getSessions({ userId: "first" })).sessions), ["s"]);
+    assert.deepStrictEqual(await listedIds(db, { userId: "first" }), ["s"]);
     await refuses(db, "SESSION_OWNERSHIP", () => db.updateRun({ runId: "q", userId: "late" }, (current) => current));
   },
 
@@ -166,7 +176,7 @@ export const updateRunCases: Cases = {
     assert.equal(changed?.createdAt, start);
     assert.deepStrictEqual(await runIdsIn(db, "s"), ["c", "b", "a"]);
     assert.equal((await storedRun(db, "b")).createdAt, start);
-    assert.deepStrictEqual(runIdsOf((await db.getRuns({ startTimestamp: start + 1 })).runs), []);
+    assert.deepStrictEqual(await listedRunIds(db, { startTimestamp: start + 1 }), []);
     const { createdAt: _, ...withoutTime } = run("a");
     await db.updateRun({ runId: "a" }, () => withoutTime);
     assert.equal((await storedRun(db, "a")).createdAt, start, "also when it is left out");
@@ -188,11 +198,9 @@ export const updateRunCases: Cases = {
     await db.upsertSession(session("s", { runs: [run("a"), run("b", fields)] }));
     const later = { status: "CANCELLED", userId: "visitor", agentId: "new agent", parentRunId: "a" };
     await db.updateRun({ runId: "b" }, (current) => untyped({ ...current, ...later }));
-    const sessionsOf = async (filter: object) => idsOf((await db.getSessions(filter)).sessions);
-    const runsOf = async (filter: object) => runIdsOf((await db.getRuns(filter)).runs);
     for (const old of [{ status: "PAUSED" }, { participantId: "guest" }, { componentId: "old agent" }]) {
-      assert.deepStrictEqual(await runsOf(old), [], JSON.stringify(old));
-      assert.deepStrictEqual(await runsOf({ sessionId: "s", ...old }), [], JSON.stringify(old));
+      assert.deepStrictEqual(await listedRunIds(db, old), [], JSON.stringify(old));
+      assert.deepStrictEqual(await listedRunIds(db, { sessionId: "s", ...old }), [], JSON.stringify(old));
     }
     for (const now of [
       { status: "CANCELLED" },
@@ -200,12 +208,12 @@ export const updateRunCases: Cases = {
       { componentId: "new agent" },
       { parentRunId: "a" },
     ]) {
-      assert.deepStrictEqual(await runsOf(now), ["b"], JSON.stringify(now));
+      assert.deepStrictEqual(await listedRunIds(db, now), ["b"], JSON.stringify(now));
     }
-    assert.deepStrictEqual(await sessionsOf({ runStatus: "PAUSED" }), []);
-    assert.deepStrictEqual(await sessionsOf({ runStatus: "CANCELLED" }), ["s"]);
-    assert.deepStrictEqual(await sessionsOf({ participantId: "guest" }), []);
-    assert.deepStrictEqual(await sessionsOf({ participantId: "visitor" }), ["s"]);
+    assert.deepStrictEqual(await listedIds(db, { runStatus: "PAUSED" }), []);
+    assert.deepStrictEqual(await listedIds(db, { runStatus: "CANCELLED" }), ["s"]);
+    assert.deepStrictEqual(await listedIds(db, { participantId: "guest" }), []);
+    assert.deepStrictEqual(await listedIds(db, { participantId: "visitor" }), ["s"]);
     const { runs } = (await db.getSession({ sessionId: "s", runsLimit: 5 })) ?? assert.fail("no session");
     assert.deepStrictEqual(runIdsOf(runs), ["a"], "history now leaves it out");
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SessionDb } from "@sessiondb/core";
 import type { Cases } from "../conformance-case.ts";
-import { idsOf, run, runIdsOf, session } from "../support/data.ts";
+import { idsOf, listedRunIds, run, runIdsOf, session } from "../support/data.ts";
 import { expectedIds, storeListed } from "../support/listed-sessions.ts";
 import { runLists, sessionOrders, storeRuns } from "../support/paged-lists.ts";
 import { refuses, refusesArgument, rejection } from "../support/refusals.ts";
@@ -50,7 +50,7 @@ export const walkCases: Cases = {
   "runPages reads all pages": async (db) => {
     await storeRuns(db);
     for (const options of Object.values(runLists)) {
-      const expected = runIdsOf((await db.getRuns({ ...options, limit: 100 })).runs);
+      const expected = await listedRunIds(db, { ...options, limit: 100 });
       const ids: string[] = [];
       for await (const { runs } of db.runPages({ ...options, limit: 4 })) {
         ids.push(...runIdsOf(runs));
@@ -61,7 +61,7 @@ export const walkCases: Cases = {
     for await (const { runs } of db.forUser("two").runPages({ limit: 4 })) {
       mine.push(...runIdsOf(runs));
     }
-    assert.deepStrictEqual(mine, runIdsOf((await db.getRuns({ userId: "two" })).runs));
+    assert.deepStrictEqual(mine, await listedRunIds(db, { userId: "two" }));
   },
 
   "a walk of an empty list has one empty page": async (db) => {

@@ -1,4 +1,5 @@
 import type { AgentRun, Run, SessionDb, SessionInit, TurnSession } from "@sessiondb/core";
+import type { RunListOptions, SessionListOptions } from "./list-options.ts";
 
 /** The time of everything in the suite, unless stated otherwise, so that no case depends on the clock. */
 export const start = 1_700_000_000;
@@ -54,6 +55,16 @@ export function runIdsOf(runs: readonly Pick<Run, "runId">[]): string[] {
 /** Returns the ids of a session's runs, in order. */
 export async function runIdsIn(db: SessionDb, sessionId: string): Promise<string[]> {
   return runIdsOf((await db.getSession({ sessionId }))?.runs ?? []);
+}
+
+/** Returns the ids of the sessions of a list, in order. */
+export async function listedIds(db: SessionDb, options: SessionListOptions = {}): Promise<string[]> {
+  return idsOf((await db.getSessions(options)).sessions);
+}
+
+/** Returns the ids of the runs of a list, in order. */
+export async function listedRunIds(db: SessionDb, options: RunListOptions = {}): Promise<string[]> {
+  return runIdsOf((await db.getRuns(options)).runs);
 }
 
 /** Returns a change that fails with this error. */
