@@ -40,16 +40,19 @@ async function settle(db: SessionDb, call: Call): Promise<Settled> {
     if (error instanceof DeliberateError) {
       return { outcome: { threw: error.message }, error: null };
     }
-    const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+    const code = codeOf(error);
     return lost.some((each) => each === code) || typeof code !== "string"
       ? { outcome: null, error }
       : { outcome: { refused: code }, error: null };
   }
 }
 
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+}
+
 function assertLost(error: unknown, what: string): void {
-  const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  const accepted = lost.find((each) => each === code);
+  const accepted = lost.find((each) => each === codeOf(error));
   assert.ok(accepted !== undefined, `${what} rejects with ${String(error)}, not with ${lost.join(" or ")}`);
   assertRefusal(error, accepted);
 }

@@ -4,6 +4,7 @@ import { listedIds, listedRunIds, run, runIdsIn, runIdsOf, session, start } from
 import { plain, stored, storedRun } from "../support/dump.ts";
 import { legacyRow, legacyRun, on } from "../support/legacy-rows.ts";
 import { assertRefusal } from "../support/refusals.ts";
+import { tableCases } from "../support/table-cases.ts";
 
 const old = ["old 1", "old 2", "old 3"];
 const mine = session("s", { userId: "owner" });
@@ -34,26 +35,19 @@ async function unlessNotCopied<Result>(list: () => Promise<Result>): Promise<Res
   }
 }
 
-function columnCases(): Cases<OpenLegacy> {
-  const filled = Object.entries(wrappings).map(([name, wrap]) => [
-    `runs in the column as ${name} are read`,
-    on([legacyRow({ runs: wrap(legacyRow().runs) })], async (db) =>
-      assert.deepStrictEqual(await runIdsIn(db, "s"), old),
-    ),
-  ]);
-  const empty = Object.entries(empties).map(([name, runs]) => [
-    `a column with ${name} holds no runs`,
+export const legacyCases: Cases<OpenLegacy> = {
+  ...tableCases("runs in the column as %s are read", wrappings, (openLegacy: OpenLegacy, wrap) =>
+    on([legacyRow({ runs: wrap(legacyRow().runs) })], async (db) => {
+      assert.deepStrictEqual(await runIdsIn(db, "s"), old);
+    })(openLegacy),
+  ),
+  ...tableCases("a column with %s holds no runs", empties, (openLegacy: OpenLegacy, runs) =>
     on([legacyRow({ runs })], async (db) => {
       assert.deepStrictEqual(await runIdsIn(db, "s"), []);
       await db.upsertRun({ session: mine, run: run("new") });
       assert.deepStrictEqual(await runIdsIn(db, "s"), ["new"]);
-    }),
-  ]);
-  return Object.fromEntries([...filled, ...empty]) as Cases<OpenLegacy>;
-}
-
-export const legacyCases: Cases<OpenLegacy> = {
-  ...columnCases(),
+    })(openLegacy),
+  ),
 
   "every field of a session is read": on([legacyRow()], async (db) => {
     const { runs: _, ...read } = plain(await stored(db, "s"));

@@ -306,7 +306,7 @@ function fits(field: JsonObject, input: JsonObject): boolean {
   }
 }
 
-export const runInputKeys = underEach(["images", "videos", "audios", "files"], looseMedia);
+export const runInputKeys: ReadsByKey = underEach(["images", "videos", "audios", "files"], looseMedia);
 
 const runInput = record(runInputKeys);
 
