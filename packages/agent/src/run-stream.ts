@@ -29,11 +29,24 @@ export class RunStream {
   readonly result: Promise<RunResult>;
   readonly #run: RunInProgress;
   readonly #stream: AiStream;
+  /**
+   * Resolves once the run has ended by an abort: a model that ignores it would keep readers waiting. Pending after any
+   * other end.
+   */
+  readonly #abandoned: Promise<void>;
 
   private constructor(run: RunInProgress, stream: AiStream, result: Promise<RunResult>) {
     this.#run = run;
     this.#stream = stream;
     this.result = result;
+    this.#abandoned = new Promise((resolve) => {
+      const ended = (): void => {
+        if (run.prepared.request.signal.aborted) {
+          resolve();
+        }
+      };
+      result.then(ended, ended);
+    });
     ({ runId: this.runId, sessionId: this.sessionId } = run.prepared.scope);
   }
 
@@ -46,19 +59,27 @@ export class RunStream {
     return new RunStream(run, stream, result);
   }
 
-  /** The parts of the answer, as the AI SDK streams them. An error of the model is a part. */
+  /** The parts of the answer, as the AI SDK streams them. An error of the model is a part; `finish` waits for the store. */
   get fullStream(): ReadableStream<Part> {
-    return this.#guarded(this.#stream.fullStream, { failed: () => true });
+    return this.#guarded(this.#stream.fullStream);
   }
 
   /** The text of the answer, piece by piece. */
   get textStream(): ReadableStream<string> {
-    return this.#guarded(this.#stream.textStream, { failed: () => false });
+    return this.#guarded(this.#stream.textStream);
   }
 
-  /** Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. */
-  toUIMessageStream(options?: UIMessageStreamOptions<UIMessage>): ReadableStream<InferUIMessageChunk<UIMessage>> {
-    return this.#guarded(this.#stream.toUIMessageStream(options), { failed: (chunk) => chunk.type === "error" });
+  /**
+   * Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. It ends with an `error` chunk,
+   * instead of failing, when the run fails; `finish` comes once the run is stored.
+   */
+  toUIMessageStream(options: UIMessageStreamOptions<UIMessage> = {}): ReadableStream<InferUIMessageChunk<UIMessage>> {
+    // The AI SDK's default too: a message may tell the client more than it should know.
+    const { onError = () => "An error occurred." } = options;
+    return this.#guarded(this.#stream.toUIMessageStream(options), (error) => ({
+      type: "error",
+      errorText: onError(error),
+    }));
   }
 
   /** Returns an HTTP response for those hooks. */
@@ -81,34 +102,50 @@ export class RunStream {
     return new Response(this.textStream.pipeThrough(new TextEncoderStream()), { ...init, headers });
   }
 
-  /** Passes items on, ends when the run is stored, and cancels the run when the reader leaves. */
-  #guarded<Item>(source: ReadableStream<Item>, { failed }: { failed: (item: Item) => boolean }): ReadableStream<Item> {
+  /**
+   * Passes items on, ends when the run is stored, and cancels the run when the reader leaves. A failure that no item has
+   * told is an item of `failureItem`, or fails the stream.
+   */
+  #guarded<Item>(
+    source: ReadableStream<Item>,
+    failureItem: ((error: unknown) => Item) | null = null,
+  ): ReadableStream<Item> {
     const reader = source.getReader();
-    const ended = this.result.then(
-      () => null,
-      () => null,
+    let pending: ReturnType<typeof reader.read> | null = null;
+    let hasToldFailure = false;
+    const next = async (): Promise<Item | null> => {
+      // One read at a time: a second one would take an item from the first.
+      pending ??= reader.read();
+      const read = await Promise.race([pending, this.#abandoned.then(nothingReady)]);
+      pending = null;
+      return read === null || read.done ? null : read.value;
+    };
+    const stored = this.result.then(
+      () => true,
+      () => false,
     );
-    let told = false;
     return new ReadableStream<Item>(
       {
         pull: async (controller) => {
-          // A model that ignores the cancellation would keep its readers waiting.
-          const next = await Promise.race([reader.read(), ended.then(() => drained(reader))]);
-          if (next === null || next.done) {
-            try {
-              await this.result;
-              controller.close();
-            } catch (error) {
-              if (told) {
-                controller.close();
-              } else {
-                controller.error(error);
-              }
-            }
-            return;
+          let item = await next();
+          if (typeOf(item) === "finish" && !(await stored) && !hasToldFailure) {
+            item = await next();
           }
-          told ||= isError(next.value) && failed(next.value);
-          controller.enqueue(next.value);
+          hasToldFailure ||= typeOf(item) === "error";
+          if (item !== null) {
+            controller.enqueue(item);
+          } else if ((await stored) || hasToldFailure) {
+            controller.close();
+          } else {
+            await this.result.catch((error: unknown) => {
+              if (failureItem === null) {
+                controller.error(error);
+              } else {
+                controller.enqueue(failureItem(error));
+                controller.close();
+              }
+            });
+          }
         },
         cancel: (reason: unknown) => {
           this.#run.abort(reason ?? new DOMException("The reader of the run's answer stopped reading.", "AbortError"));
@@ -120,16 +157,15 @@ export class RunStream {
   }
 }
 
-function isError(item: unknown): boolean {
-  return typeof item === "object" && item !== null && "type" in item && item.type === "error";
+/** Resolves when a stream has had the time to return what it holds already. */
+function nothingReady(): Promise<null> {
+  return new Promise((resolve) => {
+    setImmediate(() => resolve(null));
+  });
 }
 
-/** Returns what a source has ready when the run has ended; null if nothing is left. */
-async function drained<Item>(
-  reader: ReadableStreamDefaultReader<Item>,
-): Promise<Awaited<ReturnType<typeof reader.read>> | null> {
-  const nothing = new Promise<null>((resolve) => setImmediate(() => resolve(null)));
-  return Promise.race([reader.read(), nothing]);
+function typeOf(item: unknown): unknown {
+  return typeof item === "object" && item !== null && "type" in item ? item.type : null;
 }
 
 /** The milliseconds that a model has to end its stream after an abort. */
@@ -137,8 +173,9 @@ const abortGrace = 1000;
 
 function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<GenerationOutcome> } {
   const { request } = run.prepared;
+  const { signal, settings } = request;
   const generation = new Generation(request);
-  let finished = false;
+  let isFinished = false;
   const failures: unknown[] = [];
   const stream = streamText({
     ...generation.options,
@@ -146,17 +183,21 @@ function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<G
     onError: ({ error }: { error: unknown }) => {
       failures.push(error);
     },
+    // The AI SDK calls onFinish after an abort too, once a step has ended.
+    onAbort: () => {
+      failures.push(signal.aborted ? signal.reason : new DOMException("generation.timeout expired.", "TimeoutError"));
+    },
     onFinish: () => {
-      finished = true;
+      isFinished = true;
     },
   });
   const outcome = (async (): Promise<GenerationOutcome> => {
     try {
-      await consume(stream, { signal: request.signal, onError: (error) => void failures.push(error) });
-      if (finished && failures.length === 0) {
-        return generation.completed(request.settings.output === undefined ? undefined : await stream.output);
+      await consume(stream, { signal, onError: (error) => void failures.push(error) });
+      if (isFinished && failures.length === 0) {
+        return generation.completed(settings.output === undefined ? undefined : await stream.output);
       }
-      return generation.failed(request.signal.aborted ? request.signal.reason : failures[0]);
+      return generation.failed(signal.aborted ? signal.reason : failures[0]);
     } catch (error) {
       return generation.failed(error);
     }

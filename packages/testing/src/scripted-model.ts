@@ -10,7 +10,9 @@ export type Answer =
     }
   | Error
   /** Text that stalls in the middle until the call is aborted. */
-  | { readonly stuckAfter: string };
+  | { readonly stuckAfter: string }
+  /** Text after which the model fails, while it streams. */
+  | { readonly failsAfter: string; readonly error: Error };
 
 export type Script =
   | readonly Answer[]
@@ -48,11 +50,17 @@ export function scriptedModel(
       if (isStuck(answer)) {
         await new Promise(() => {});
       }
+      if (isFailing(answer)) {
+        throw answer.error;
+      }
       const content = contentOf(answer);
       return { content, usage, finishReason: finishOf(content), warnings: [] };
     },
     doStream: async (options) => {
       const answer = await next(options);
+      if (isFailing(answer)) {
+        return { stream: ReadableStream.from<LanguageModelV3StreamPart>(failingParts(answer)) };
+      }
       return { stream: isStuck(answer) ? stuck(answer.stuckAfter) : streamOf(contentOf(answer)) };
     },
   });
@@ -72,11 +80,15 @@ function isStuck(answer: Exclude<Answer, Error>): answer is { readonly stuckAfte
   return typeof answer === "object" && "stuckAfter" in answer;
 }
 
+function isFailing(answer: Exclude<Answer, Error>): answer is { readonly failsAfter: string; readonly error: Error } {
+  return typeof answer === "object" && "failsAfter" in answer;
+}
+
 function contentOf(answer: Exclude<Answer, Error>): LanguageModelV3Content[] {
   if (typeof answer === "string") {
     return [{ type: "text", text: answer }];
   }
-  if (isStuck(answer)) {
+  if (isStuck(answer) || isFailing(answer)) {
     return [];
   }
   const { calls, text } = answer;
@@ -109,6 +121,18 @@ function* partsOf(content: readonly LanguageModelV3Content[]): Generator<Languag
     }
   }
   yield { type: "finish", usage, finishReason: finishOf(content) };
+}
+
+function* failingParts({
+  failsAfter,
+  error,
+}: {
+  readonly failsAfter: string;
+  readonly error: Error;
+}): Generator<LanguageModelV3StreamPart> {
+  yield { type: "stream-start", warnings: [] };
+  yield* textParts("0", failsAfter);
+  yield { type: "error", error };
 }
 
 function* textParts(id: string, text: string): Generator<LanguageModelV3StreamPart> {
