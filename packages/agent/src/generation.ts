@@ -5,15 +5,18 @@ import {
   type Output,
   stepCountIs,
   streamText,
+  type FinishReason,
   type LanguageModel,
+  type LanguageModelUsage,
   type ModelMessage,
   type StepResult,
   type TextStreamPart,
   type ToolSet,
 } from "ai";
-import { runMetrics } from "./metrics.ts";
-import type { Resumption } from "./resumption.ts";
-import { toolExecutions } from "./tool-executions.ts";
+import { runMetrics, totalUsage } from "./metrics.ts";
+import { ModelWatch, type SaidInStep } from "./model-watch.ts";
+import { toolExecutions, waitingCalls } from "./tool-executions.ts";
+import type { Call, ToolWatch } from "./tool-watch.ts";
 
 type GenerateOptions = Parameters<typeof generateText<ToolSet>>[0];
 type PrepareStep = NonNullable<GenerateOptions["prepareStep"]>;
@@ -62,11 +65,14 @@ export interface GenerationRequest {
   readonly signal: AbortSignal;
   /** Passed to tools as `experimental_context`. */
   readonly context: unknown;
-  /** The approved calls to run before the model is asked, in a run that continues; else null. */
-  readonly resumption: Resumption | null;
+  /** Watches the tools, and the approved calls that run before the model is asked in a run that continues. */
+  readonly watch: ToolWatch;
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
+
+/** A source that the model used, such as a web page. */
+export type Source = StepResult<ToolSet>["sources"][number];
 
 /** The outcome of a generation, successful or not. */
 export interface GenerationOutcome {
@@ -82,6 +88,11 @@ export interface GenerationOutcome {
   readonly output: JsonValue | undefined;
   readonly tools: ToolExecution[];
   readonly metrics: Metrics;
+  /** The tokens of all steps. */
+  readonly usage: LanguageModelUsage;
+  /** Why the last step that ended did so; null if none ended. */
+  readonly finishReason: FinishReason | null;
+  readonly sources: readonly Source[];
   readonly model: string;
   readonly modelProvider: string;
 }
@@ -91,42 +102,43 @@ const mostSteps = 20;
 
 /** Collects the results of a generation as they arrive. */
 export class Generation {
+  /** Aborts with the request's signal and when `settings.timeout` expires: the AI SDK leaves both to the model. */
+  readonly signal: AbortSignal;
   readonly #request: GenerationRequest;
   readonly #start = performance.now();
+  readonly #watch = new ModelWatch();
   #firstToken: number | null = null;
   #steps: StepResult<ToolSet>[] = [];
   #messages: ModelMessage[] = [];
   /** The current step of a stream, part by part. */
   #text = "";
   #reasoning = "";
-  #calls: { toolCallId: string; toolName: string; input: unknown }[] = [];
+  #calls: Call[] = [];
 
   constructor(request: GenerationRequest) {
     this.#request = request;
+    const { timeout } = request.settings;
+    const total = typeof timeout === "object" ? timeout.totalMs : timeout;
+    this.signal = total === undefined ? request.signal : AbortSignal.any([request.signal, AbortSignal.timeout(total)]);
   }
 
   get options(): StreamOptions & GenerateOptions {
-    const { model, system, messages, tools, settings, signal, context, resumption } = this.#request;
+    const { model, system, messages, tools, settings, signal, context, watch } = this.#request;
     return {
       stopWhen: stepCountIs(mostSteps),
       ...settings,
-      model,
+      model: this.#watch.watched(model),
       messages,
-      tools,
+      tools: watch.watched(tools),
       ...(system !== null && { system }),
       abortSignal: signal,
       experimental_context: context,
       onStepFinish: (step: StepResult<ToolSet>) => this.#finishStep(step),
-      ...(resumption !== null && {
-        prepareStep: async (step: Parameters<PrepareStep>[0]) => {
-          resumption.begin();
-          if (step.stepNumber === 0) {
-            this.#messages = step.messages.slice(messages.length);
-          }
-          return settings.prepareStep?.(step);
-        },
-      }),
-    } as StreamOptions & GenerateOptions;
+      prepareStep: async (step: Parameters<PrepareStep>[0]) => {
+        watch.begin();
+        return settings.prepareStep?.(step);
+      },
+    } as unknown as StreamOptions & GenerateOptions;
   }
 
   /** Records a part of a stream. */
@@ -142,9 +154,17 @@ export class Generation {
     }
   }
 
-  completed(output?: JsonValue): GenerationOutcome {
-    const waits = this.#steps.at(-1)?.content.some((part) => part.type === "tool-approval-request") === true;
-    return this.#outcome(waits ? "PAUSED" : "COMPLETED", { output });
+  /** Returns the outcome of a generation that ended by itself. `readOutput` returns the parsed output. */
+  async completed(readOutput: () => unknown): Promise<GenerationOutcome> {
+    const last = this.#steps.at(-1);
+    if (last?.finishReason === "error") {
+      return this.failed(new Error("The model ended its answer with an error. Ask again."));
+    }
+    const isPaused = last !== undefined && waitingCalls(last, this.#request.tools).size > 0;
+    // The AI SDK parses an answer only if the model ended it by itself.
+    const hasOutput = this.#request.settings.output !== undefined && !isPaused && last?.finishReason === "stop";
+    const output = hasOutput ? ((await readOutput()) as JsonValue) : undefined;
+    return this.#outcome(isPaused ? "PAUSED" : "COMPLETED", { output });
   }
 
   failed(error: unknown): GenerationOutcome {
@@ -155,6 +175,7 @@ export class Generation {
     this.#firstToken ??= performance.now();
     this.#steps.push(step);
     this.#messages = [...step.response.messages];
+    this.#watch.stepEnded();
     [this.#text, this.#reasoning, this.#calls] = ["", "", []];
   }
 
@@ -163,53 +184,88 @@ export class Generation {
     { error = null, output }: { error?: unknown; output?: JsonValue | undefined },
   ): GenerationOutcome {
     const last = this.#steps.at(-1);
-    const { model } = this.#request;
+    const { model, tools } = this.#request;
     const id = last?.model.modelId ?? (typeof model === "string" ? model : model.modelId);
     const provider = last?.model.provider ?? (typeof model === "string" ? "" : model.provider);
-    const partial = this.#partialMessage();
-    const messages = this.#messages.length > 0 ? this.#messages : (this.#request.resumption?.messages ?? []);
-    const reasoning = [...this.#steps.map((step) => step.reasoningText ?? ""), this.#reasoning].filter(
+    const unfinished = this.#unfinished();
+    const messages = this.#allMessages(unfinished);
+    const reasoning = [...this.#steps.map((step) => step.reasoningText ?? ""), unfinished?.reasoning ?? ""].filter(
       (text) => text !== "",
     );
+    const usage = [
+      ...this.#steps.map((step) => step.usage),
+      ...(this.#watch.usage === null ? [] : [this.#watch.usage]),
+    ];
     return {
       status,
       error,
-      messages: partial === null ? messages : [...messages, partial],
-      text: partial === null ? (last?.text ?? "") : this.#text,
+      messages,
+      text: unfinished === null ? (last?.text ?? "") : unfinished.text,
       reasoning: reasoning.length === 0 ? null : reasoning.join("\n\n"),
       output,
-      tools: toolExecutions({ steps: this.#steps, unfinished: this.#calls, messages }),
+      tools: toolExecutions({ steps: this.#steps, unfinished: unfinished?.calls ?? [], messages, tools }),
       metrics: runMetrics(
-        { id, provider, usage: this.#steps.map(({ usage }) => usage) },
+        { id, provider, usage },
         {
           duration: (performance.now() - this.#start) / 1000,
           timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
         },
       ),
+      usage: totalUsage(usage),
+      finishReason: last?.finishReason ?? null,
+      sources: this.#steps.flatMap((step) => step.sources),
       model: id,
       modelProvider: provider,
     };
   }
 
-  /** Returns the message of an unfinished step as far as it got; null if it said nothing. */
-  #partialMessage(): ModelMessage | null {
-    if (this.#text === "" && this.#reasoning === "" && this.#calls.length === 0) {
-      return null;
-    }
-    return {
-      role: "assistant",
-      content: [
-        ...(this.#reasoning === "" ? [] : [{ type: "reasoning" as const, text: this.#reasoning }]),
-        ...(this.#text === "" ? [] : [{ type: "text" as const, text: this.#text }]),
-        ...this.#calls.map(({ toolCallId, toolName, input }) => ({
-          type: "tool-call" as const,
-          toolCallId,
-          toolName,
-          input,
-        })),
-      ],
-    };
+  /** Returns what was said and called in a step that did not end; null if nothing was. */
+  #unfinished(): SaidInStep | null {
+    const said = this.#watch.said ?? { text: this.#text, reasoning: this.#reasoning, calls: this.#calls };
+    const known = new Set([...idsIn(this.#messages, "tool-call"), ...said.calls.map(({ toolCallId }) => toolCallId)]);
+    const begun = this.#request.watch.calls.filter(({ toolCallId }) => !known.has(toolCallId));
+    const calls = [...said.calls, ...begun];
+    return said.text === "" && said.reasoning === "" && calls.length === 0 ? null : { ...said, calls };
   }
+
+  /** Returns the messages of the steps, with what tools returned in a step that did not end. */
+  #allMessages(unfinished: SaidInStep | null): ModelMessage[] {
+    const known = idsIn(this.#messages, "tool-result");
+    const late = this.#request.watch.results.filter(({ toolCallId }) => !known.has(toolCallId));
+    const ofStep = new Set(unfinished?.calls.map(({ toolCallId }) => toolCallId));
+    const message = (results: typeof late): ModelMessage[] =>
+      results.length === 0 ? [] : [{ role: "tool", content: results }];
+    return [
+      // Approved tools run before the first step.
+      ...message(late.filter(({ toolCallId }) => !ofStep.has(toolCallId))),
+      ...this.#messages,
+      ...(unfinished === null ? [] : [messageOfStep(unfinished)]),
+      ...message(late.filter(({ toolCallId }) => ofStep.has(toolCallId))),
+    ];
+  }
+}
+
+/** Returns the message of an unfinished step as far as it got. */
+function messageOfStep({ text, reasoning, calls }: SaidInStep): ModelMessage {
+  return {
+    role: "assistant",
+    content: [
+      ...(reasoning === "" ? [] : [{ type: "reasoning" as const, text: reasoning }]),
+      ...(text === "" ? [] : [{ type: "text" as const, text }]),
+      ...calls.map(({ toolCallId, toolName, input }) => ({ type: "tool-call" as const, toolCallId, toolName, input })),
+    ],
+  };
+}
+
+/** Returns the ids of the calls or of the results in messages. */
+function idsIn(messages: readonly ModelMessage[], type: "tool-call" | "tool-result"): Set<string> {
+  return new Set(
+    messages.flatMap(({ content }) =>
+      typeof content === "string"
+        ? []
+        : content.flatMap((part) => (part.type === type && "toolCallId" in part ? [part.toolCallId] : [])),
+    ),
+  );
 }
 
 /** Asks the model and runs its tools until there is an answer. Never rejects; an abort ends it at once. */
@@ -218,8 +274,8 @@ export async function generate(request: GenerationRequest): Promise<GenerationOu
   try {
     // The AI SDK would still run approved tools.
     request.signal.throwIfAborted();
-    const result = await untilAborted(generateText(generation.options), request.signal);
-    return generation.completed(request.settings.output === undefined ? undefined : result.output);
+    const result = await untilAborted(generateText(generation.options), generation.signal);
+    return await generation.completed(() => result.output);
   } catch (error) {
     return generation.failed(error);
   }

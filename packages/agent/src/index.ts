@@ -37,10 +37,11 @@ export {
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { Approval } from "./approvals.ts";
 export type { DelegationOptions } from "./delegation.ts";
-export type { GenerationSettings, GenerationStatus } from "./generation.ts";
+export type { GenerationSettings, GenerationStatus, Source } from "./generation.ts";
 export { ModelComponent } from "./model-component.ts";
 export type { ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
 export { runContextOf } from "./run-context.ts";
+export { unstoredResultOf } from "./run-in-progress.ts";
 export type { StorageOptions } from "./run-record.ts";
 export type { RunStream } from "./run-stream.ts";
 export type { SessionToolOptions } from "./session-tools.ts";

@@ -28,6 +28,29 @@ export function runMetrics(
   };
 }
 
+/** Returns the tokens of several steps; undefined where no step counted them. */
+export function totalUsage(usage: readonly LanguageModelUsage[]): LanguageModelUsage {
+  const sum = (count: (each: LanguageModelUsage) => number | undefined): number | undefined =>
+    usage.reduce<number | undefined>((total, each) => {
+      const next = count(each);
+      return next === undefined ? total : (total ?? 0) + next;
+    }, undefined);
+  return {
+    inputTokens: sum(({ inputTokens }) => inputTokens),
+    inputTokenDetails: {
+      noCacheTokens: sum(({ inputTokenDetails }) => inputTokenDetails.noCacheTokens),
+      cacheReadTokens: sum(({ inputTokenDetails }) => inputTokenDetails.cacheReadTokens),
+      cacheWriteTokens: sum(({ inputTokenDetails }) => inputTokenDetails.cacheWriteTokens),
+    },
+    outputTokens: sum(({ outputTokens }) => outputTokens),
+    outputTokenDetails: {
+      textTokens: sum(({ outputTokenDetails }) => outputTokenDetails.textTokens),
+      reasoningTokens: sum(({ outputTokenDetails }) => outputTokenDetails.reasoningTokens),
+    },
+    totalTokens: sum(({ totalTokens }) => totalTokens),
+  };
+}
+
 function countsOf(usage: LanguageModelUsage): TokenCounts {
   const input = usage.inputTokens ?? 0;
   const output = usage.outputTokens ?? 0;

@@ -10,8 +10,8 @@ import {
   type OptionsRead,
 } from "@sessiondb/core/adapter";
 import { componentReaders, type ComponentOptions, type RunContext } from "@sessiondb/turns";
-import type { LanguageModel, ToolSet, UserContent } from "ai";
-import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
+import type { FinishReason, LanguageModel, LanguageModelUsage, ToolSet, UserContent } from "ai";
+import { generationSettings, type GenerationSettings, type GenerationStatus, type Source } from "./generation.ts";
 import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
 import { storageReaders, type StorageOptions } from "./run-record.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
@@ -83,15 +83,27 @@ export interface RunResult {
   /** Pass it to the next run to continue this conversation. */
   readonly sessionId: string;
   readonly userId: string | null;
-  /** COMPLETED; PAUSED while tools wait for approval (see `continueRun`); or CANCELLED, from a stream only. */
+  /**
+   * COMPLETED; PAUSED while calls wait for approval, or for the results of tools without `execute` (see `continueRun`);
+   * or CANCELLED, from a stream only.
+   */
   readonly status: GenerationStatus;
   /** The answer. */
   readonly text: string;
   /** The parsed answer if `generation.output` asks for a structure; else undefined. */
   readonly output: JsonValue | undefined;
+  /**
+   * Why the model ended its answer: `stop`, `length` when it was cut off, `content-filter`, `tool-calls`, or `other`.
+   * Null if it ended no step.
+   */
+  readonly finishReason: FinishReason | null;
+  /** The tokens of all steps; undefined where the provider does not count them. */
+  readonly usage: LanguageModelUsage;
+  /** The sources that the model names, such as web pages. */
+  readonly sources: readonly Source[];
   /** The calls of tools, with their results. */
   readonly toolCalls: readonly ToolExecution[];
-  /** The calls that wait for approval. */
+  /** The calls that wait for approval, and those of tools without `execute`, which wait for a result. */
   readonly pendingApprovals: readonly ToolExecution[];
   /** The session state as the run left it. */
   readonly sessionState: JsonObject;

@@ -28,7 +28,6 @@ import type { ModelComponentSettings, RunResult, UserInput } from "./model-compo
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
 import { canGoOn, resumedRun, withResult } from "./resumed-run.ts";
-import { Resumption } from "./resumption.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
@@ -36,6 +35,7 @@ import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager } from "./summary.ts";
+import { ToolWatch } from "./tool-watch.ts";
 
 interface ContinueOptions extends RunOptions {
   runId: string;
@@ -76,7 +76,12 @@ export abstract class ModelComponent extends Component implements Executor {
 
   /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
   async stream(input: UserInput, options: RunOptions = {}): Promise<RunStream> {
-    return RunStream.start(await this.#prepareTurn(input, options));
+    const run = await this.#prepareTurn(input, options);
+    if (run.prepared.scope.signal.aborted) {
+      // Stores it as CANCELLED and rejects with the reason; a stream would ask the model first.
+      await this.#answer(run);
+    }
+    return RunStream.start(run);
   }
 
   /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
@@ -197,12 +202,13 @@ export abstract class ModelComponent extends Component implements Executor {
     const context = runContext(scope);
     const added = this.additions(setup);
     const all = { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools };
-    const resumption =
-      resumed === null
-        ? null
-        : new Resumption(resumed, async (result) =>
-            turn?.settle((run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds()))),
-          );
+    const watch = new ToolWatch({
+      resumed,
+      signal,
+      store: async (result) =>
+        turn?.settle((run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds()))),
+    });
+    watch.check(all);
     const summary = scope.session?.getSummary() ?? null;
     return {
       scope,
@@ -214,8 +220,8 @@ export abstract class ModelComponent extends Component implements Executor {
         context,
         system: await systemText(this.settings, { context, added: added.instructions, summary }),
         messages: [...history, ...input],
-        tools: resumption?.watched(all, signal) ?? all,
-        resumption,
+        tools: all,
+        watch,
       },
     };
   }

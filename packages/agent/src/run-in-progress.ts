@@ -20,6 +20,17 @@ interface RunInProgressOptions {
   readonly summarize: ((run: AgentRun | TeamRun) => Promise<void>) | null;
 }
 
+/** The results of runs that could not be stored, by the errors that they were rejected with. */
+const unstored = new WeakMap<object, RunResult>();
+
+/**
+ * Returns the answer of a run that could not be stored, from the error with which `run`, `continueRun` or
+ * `stream.result` rejected: the model was paid for it. Null for any other error.
+ */
+export function unstoredResultOf(error: unknown): RunResult | null {
+  return typeof error === "object" && error !== null ? (unstored.get(error) ?? null) : null;
+}
+
 /** A run with its turn. The model works while the first row is written; the last row is written after the answer. */
 export class RunInProgress {
   readonly prepared: PreparedRun;
@@ -46,24 +57,39 @@ export class RunInProgress {
     const { turn } = this.#options;
     const { scope, record, request } = this.prepared;
     const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
-    if (hasFailed && request.resumption?.hasBegun === false) {
+    if (hasFailed && !request.watch.hasBegun) {
       await turn.release();
       throw outcome.error;
     }
+    request.watch.end();
     const run = record.ended(outcome, scope.state.values);
-    await turn.end({ run, metrics: [outcome.metrics], error: outcome.error });
     const toolCalls = run.tools ?? [];
-    return {
+    const result = {
       runId: scope.runId,
       sessionId: scope.sessionId,
       userId: scope.userId,
       status: outcome.status,
       text: outcome.text,
       output: outcome.output,
+      finishReason: outcome.finishReason,
+      usage: outcome.usage,
+      sources: outcome.sources,
       toolCalls,
       pendingApprovals: outcome.status === "PAUSED" ? toolCalls.filter(isWaiting) : [],
       sessionState: scope.state.values,
       run,
+      summaryError: null,
+    };
+    try {
+      await turn.end({ run, metrics: [outcome.metrics], error: outcome.error });
+    } catch (error) {
+      if (!hasFailed && typeof error === "object" && error !== null) {
+        unstored.set(error, { ...result, storageError: error });
+      }
+      throw error;
+    }
+    return {
+      ...result,
       summaryError: outcome.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
       storageError: turn.storageError,
     };

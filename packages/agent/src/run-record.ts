@@ -12,7 +12,7 @@ import type {
 import { flag, isJsonObject, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
-import type { GenerationOutcome } from "./generation.ts";
+import type { GenerationOutcome, Source } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { requirementsOf } from "./waiting.ts";
@@ -35,6 +35,8 @@ export const storageReaders = {
   storeHistoryMessages: flag(false),
   storeMemberResponses: flag(false),
 } satisfies OptionReaders<StorageOptions>;
+
+const usualReasons: ReadonlySet<string> = new Set(["stop", "tool-calls"]);
 
 /** Makes the rows for the start and the end of a run, as Agno stores them. */
 export class RunRecord {
@@ -65,7 +67,7 @@ export class RunRecord {
   }
 
   ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
-    const { status, error, text, output, reasoning, metrics, model, modelProvider } = outcome;
+    const { status, error, text, output, reasoning, metrics, finishReason, sources, model, modelProvider } = outcome;
     const { children, scope } = this.#setup;
     const { createdAt } = scope;
     const tools = mergedTools(this.#resumed?.tools ?? [], outcome.tools).map((tool) => {
@@ -94,6 +96,12 @@ export class RunRecord {
       metrics,
       model,
       modelProvider,
+      // The usual reasons follow from the status and the calls.
+      ...(finishReason !== null &&
+        !usualReasons.has(finishReason) && {
+          modelProviderData: { ...this.#base.modelProviderData, finish_reason: finishReason },
+        }),
+      ...(sources.length > 0 && { citations: citationsOf(sources) }),
       ...(tools.length > 0 && { tools }),
       ...(responses.length > 0 && { memberResponses: responses }),
       ...(requirements.length > 0 && { requirements }),
@@ -172,6 +180,17 @@ function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecu
     merged.splice(place === -1 ? merged.length : place, 1, { ...merged[place], ...tool });
   }
   return merged;
+}
+
+/** Returns the sources of an answer as Agno's citations. */
+function citationsOf(sources: readonly Source[]): JsonObject {
+  const urls = sources.flatMap((source) =>
+    source.sourceType === "url" ? [{ url: source.url, title: source.title ?? null }] : [],
+  );
+  const documents = sources.flatMap((source) =>
+    source.sourceType === "document" ? [{ document_title: source.title, file_name: source.filename ?? null }] : [],
+  );
+  return { ...(urls.length > 0 && { urls }), ...(documents.length > 0 && { documents }) };
 }
 
 function joined(before: string | null | undefined, added: string | null): string | null {

@@ -29,19 +29,21 @@ export class RunStream {
   readonly result: Promise<RunResult>;
   readonly #run: RunInProgress;
   readonly #stream: AiStream;
+  readonly #signal: AbortSignal;
   /**
    * Resolves once the run has ended by an abort: a model that ignores it would keep readers waiting. Pending after any
    * other end.
    */
   readonly #abandoned: Promise<void>;
 
-  private constructor(run: RunInProgress, stream: AiStream, result: Promise<RunResult>) {
+  private constructor(run: RunInProgress, { stream, signal }: StartedStream, result: Promise<RunResult>) {
     this.#run = run;
     this.#stream = stream;
+    this.#signal = signal;
     this.result = result;
     this.#abandoned = new Promise((resolve) => {
       const ended = (): void => {
-        if (run.prepared.request.signal.aborted) {
+        if (signal.aborted) {
           resolve();
         }
       };
@@ -52,11 +54,11 @@ export class RunStream {
 
   /** Asks the model and starts storing the run. */
   static start(run: RunInProgress): RunStream {
-    const { stream, outcome } = startStream(run);
-    const result = outcome.then((ended) => run.end(ended));
+    const started = startStream(run);
+    const result = started.outcome.then((ended) => run.end(ended));
     // The streams report the rejection too.
     result.catch(() => {});
-    return new RunStream(run, stream, result);
+    return new RunStream(run, started, result);
   }
 
   /** The parts of the answer, as the AI SDK streams them. An error of the model is a part; `finish` waits for the store. */
@@ -113,12 +115,27 @@ export class RunStream {
     const reader = source.getReader();
     let pending: ReturnType<typeof reader.read> | null = null;
     let hasToldFailure = false;
+    /** The error of the source itself; an aborted model may fail in its own way. */
+    let broken: { readonly error: unknown } | null = null;
     const next = async (): Promise<Item | null> => {
-      // One read at a time: a second one would take an item from the first.
-      pending ??= reader.read();
-      const read = await Promise.race([pending, this.#abandoned.then(nothingReady)]);
-      pending = null;
-      return read === null || read.done ? null : read.value;
+      try {
+        // One read at a time: a second one would take an item from the first.
+        pending ??= reader.read();
+        const read = await Promise.race([pending, this.#abandoned.then(nothingReady)]);
+        pending = null;
+        return read === null || read.done ? null : read.value;
+      } catch (error) {
+        broken = this.#signal.aborted ? null : { error };
+        return null;
+      }
+    };
+    const failed = (controller: ReadableStreamDefaultController<Item>, error: unknown): void => {
+      if (failureItem === null) {
+        controller.error(error);
+      } else {
+        controller.enqueue(failureItem(error));
+        controller.close();
+      }
     };
     const stored = this.result.then(
       () => true,
@@ -134,17 +151,12 @@ export class RunStream {
           hasToldFailure ||= typeOf(item) === "error";
           if (item !== null) {
             controller.enqueue(item);
-          } else if ((await stored) || hasToldFailure) {
+          } else if (hasToldFailure || ((await stored) && broken === null)) {
             controller.close();
+          } else if (broken !== null) {
+            failed(controller, broken.error);
           } else {
-            await this.result.catch((error: unknown) => {
-              if (failureItem === null) {
-                controller.error(error);
-              } else {
-                controller.enqueue(failureItem(error));
-                controller.close();
-              }
-            });
+            await this.result.catch((error: unknown) => failed(controller, error));
           }
         },
         cancel: (reason: unknown) => {
@@ -171,10 +183,18 @@ function typeOf(item: unknown): unknown {
 /** The milliseconds that a model has to end its stream after an abort. */
 const abortGrace = 1000;
 
-function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<GenerationOutcome> } {
+/** A generation that streams. */
+interface StartedStream {
+  readonly stream: AiStream;
+  readonly outcome: Promise<GenerationOutcome>;
+  /** The signal that ends it early. */
+  readonly signal: AbortSignal;
+}
+
+function startStream(run: RunInProgress): StartedStream {
   const { request } = run.prepared;
-  const { signal, settings } = request;
   const generation = new Generation(request);
+  const { signal } = generation;
   let isFinished = false;
   const failures: unknown[] = [];
   const stream = streamText({
@@ -195,7 +215,7 @@ function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<G
     try {
       await consume(stream, { signal, onError: (error) => void failures.push(error) });
       if (isFinished && failures.length === 0) {
-        return generation.completed(settings.output === undefined ? undefined : await stream.output);
+        return await generation.completed(() => stream.output);
       }
       return generation.failed(signal.aborted ? signal.reason : failures[0]);
     } catch (error) {
@@ -203,7 +223,7 @@ function startStream(run: RunInProgress): { stream: AiStream; outcome: Promise<G
     }
   })();
   run.begin();
-  return { stream, outcome };
+  return { stream, outcome, signal };
 }
 
 /** Reads a stream to its end, so that the run does not depend on its readers. */

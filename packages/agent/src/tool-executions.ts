@@ -3,23 +3,19 @@ import { isJsonObject, unixSeconds } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, textOf } from "@sessiondb/turns";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
 import { resultOf } from "./tool-result-codec.ts";
-
-interface Call {
-  readonly toolCallId: string;
-  readonly toolName: string;
-  readonly input: unknown;
-}
+import type { Call } from "./tool-watch.ts";
 
 interface Seen {
   readonly steps: readonly StepResult<ToolSet>[];
   /** The calls of an unfinished step. */
   readonly unfinished: readonly Call[];
-  /** Holds the results of calls that were approved before the first step. */
+  /** Holds the results of calls that were approved before the first step, and of an unfinished step. */
   readonly messages: readonly ModelMessage[];
+  readonly tools: ToolSet;
 }
 
 /** Returns the calls, with their outcomes as far as they are known. */
-export function toolExecutions({ steps, unfinished, messages }: Seen): ToolExecution[] {
+export function toolExecutions({ steps, unfinished, messages, tools }: Seen): ToolExecution[] {
   const executions = new Map<string, ToolExecution>();
   for (const { content } of steps) {
     for (const part of content) {
@@ -39,14 +35,43 @@ export function toolExecutions({ steps, unfinished, messages }: Seen): ToolExecu
   }
   for (const { role, content } of messages) {
     for (const part of role === "tool" ? content : []) {
-      if (part.type === "tool-result" && !executions.has(part.toolCallId)) {
+      const known = part.type === "tool-result" ? executions.get(part.toolCallId) : undefined;
+      if (part.type === "tool-result" && (known?.result ?? null) === null) {
         const { toolCallId, toolName } = part;
         const { text, isError } = resultOf(part.output);
-        executions.set(toolCallId, { toolCallId, toolName, result: text, toolCallError: isError });
+        executions.set(toolCallId, { toolCallId, toolName, ...known, result: text, toolCallError: isError });
       }
     }
   }
+  const last = steps.at(-1);
+  for (const [id, wait] of last === undefined ? [] : waitingCalls(last, tools)) {
+    const execution = executions.get(id);
+    if (execution !== undefined && wait === "externalExecution") {
+      executions.set(id, { ...execution, externalExecutionRequired: true });
+    }
+  }
   return [...executions.values()];
+}
+
+/** Returns the calls of a step that wait for a decision, or for a tool that runs elsewhere, by id. */
+export function waitingCalls(
+  { content }: StepResult<ToolSet>,
+  tools: ToolSet,
+): Map<string, "confirmation" | "externalExecution"> {
+  const waiting = new Map<string, "confirmation" | "externalExecution">();
+  for (const part of content) {
+    if (part.type === "tool-call") {
+      const tool = Object.hasOwn(tools, part.toolName) ? tools[part.toolName] : undefined;
+      if (tool !== undefined && tool.execute === undefined && part.providerExecuted !== true && part.invalid !== true) {
+        waiting.set(part.toolCallId, "externalExecution");
+      }
+    } else if (part.type === "tool-approval-request") {
+      waiting.set(part.toolCall.toolCallId, "confirmation");
+    } else if ((part.type === "tool-result" && part.preliminary !== true) || part.type === "tool-error") {
+      waiting.delete(part.toolCallId);
+    }
+  }
+  return waiting;
 }
 
 function executionOf({ toolCallId, toolName, input }: Call): ToolExecution {

@@ -77,7 +77,9 @@ export function requirementsOf(
         tool_call_id: tool.toolCallId ?? null,
         tool_name: tool.toolName ?? null,
         tool_args: tool.toolArgs ?? null,
-        requires_confirmation: true,
+        ...(waitOf(tool) === "externalExecution"
+          ? { external_execution_required: true }
+          : { requires_confirmation: true }),
       },
     })),
   ];

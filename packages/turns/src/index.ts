@@ -3,7 +3,7 @@ export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
 export type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
-export { jsonOf, messageOf, textOf } from "./outside-values.ts";
+export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
 export { ownRuns } from "./own-runs.ts";
 export { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";

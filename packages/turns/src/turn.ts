@@ -227,7 +227,7 @@ export class Turn {
     }
   }
 
-  /** Immediately stores a change to a run that was taken over, even after its end. Aborts the run if that fails. */
+  /** Immediately stores a change to this turn's run, even after its end. Aborts the run if that fails. */
   async settle(change: (run: Run) => Run): Promise<void> {
     this.#settled.push(change);
     await this.#keep((db) => this.#change(db, change)).catch((error: unknown) => this.abort(error));
@@ -374,13 +374,12 @@ export class Turn {
 
   async #change(db: SessionDb, change: (run: Run) => Run): Promise<void> {
     const { sessionId } = this.#found;
-    const { runId } = this.#resumed ?? {};
-    if (runId === undefined) {
-      return;
-    }
+    const { runId } = this.#resumed ?? this.scope;
     try {
       const run = await db.updateRun({ runId, sessionId }, change);
-      this.#resumed = run === null ? this.#resumed : withoutMark(run);
+      if (this.#resumed !== null && run !== null) {
+        this.#resumed = withoutMark(run);
+      }
     } catch (error) {
       // The end of the turn reports it.
       if (!isContentRefusal(error)) {

@@ -1,0 +1,177 @@
+import { RunNotContinuableError } from "@sessiondb/core";
+import { jsonOf, messageOf, portable } from "@sessiondb/turns";
+import type { ToolResultPart, ToolSet } from "ai";
+import type { ResumedRun } from "./resumed-run.ts";
+
+type Execute = NonNullable<ToolSet[string]["execute"]>;
+
+/** A call of a tool. */
+export type Call = Pick<ToolResultPart, "toolCallId" | "toolName"> & { readonly input: unknown };
+
+interface ToolWatchOptions {
+  /** The run that continues, with its decisions; null for a new one. */
+  readonly resumed: ResumedRun | null;
+  readonly signal: AbortSignal;
+  /** Stores a result at once: that of an approved call, and of a tool that is done after the run's end. Never rejects. */
+  readonly store: (result: ToolResultPart) => Promise<void>;
+}
+
+/**
+ * Notes what tools do while they do it. The AI SDK reports calls and results only once the model's step has ended, and
+ * that of approved calls after the model's next answer; a run may end before.
+ */
+export class ToolWatch {
+  readonly #options: ToolWatchOptions;
+  /** The approved calls that have not begun. */
+  readonly #left: Set<string>;
+  readonly #calls: Call[] = [];
+  readonly #results = new Map<string, ToolResultPart>();
+  #hasBegun: boolean;
+  #hasEnded = false;
+
+  constructor(options: ToolWatchOptions) {
+    this.#options = options;
+    this.#left = new Set(options.resumed?.approved.keys());
+    this.#hasBegun = options.resumed === null;
+  }
+
+  /** Whether a tool ran or the model was asked, which ends a pause. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** The calls that began, but for those that were approved before. */
+  get calls(): readonly Call[] {
+    return this.#calls;
+  }
+
+  /** The results of the calls that have ended. */
+  get results(): readonly ToolResultPart[] {
+    return [...this.#results.values()];
+  }
+
+  /** Ends the pause. Call it before asking the model. */
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
+  /** Ends the run: whoever calls this stores the results until now, and later ones are stored here. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** @throws RunNotContinuableError when an approved tool cannot run here. */
+  check(tools: ToolSet): void {
+    const { resumed } = this.#options;
+    for (const name of new Set(resumed?.approved.values())) {
+      if (!Object.hasOwn(tools, name) || tools[name]?.execute === undefined) {
+        throw new RunNotContinuableError(resumed?.before.runId ?? "", {
+          why: `its tool ${JSON.stringify(name)} cannot run here`,
+          advice: "Give the agent or team this tool with an execute function, or continue the run in Agno.",
+        });
+      }
+    }
+  }
+
+  /** Returns the tools with their calls watched. The approved calls run whether or not their tools ask for approval. */
+  watched(tools: ToolSet): ToolSet {
+    return Object.fromEntries(
+      Object.entries(tools).map(([name, tool]) => [
+        name,
+        tool.execute === undefined ? tool : this.#watchedTool(name, tool, tool.execute.bind(tool)),
+      ]),
+    );
+  }
+
+  #watchedTool(toolName: string, tool: ToolSet[string], execute: Execute): ToolSet[string] {
+    const { needsApproval = false } = tool;
+    return {
+      ...tool,
+      ...(this.#left.size > 0 && {
+        needsApproval: (input: unknown, options: { toolCallId: string }) =>
+          this.#left.has(options.toolCallId) ||
+          (typeof needsApproval === "function"
+            ? needsApproval(input, options as Parameters<typeof needsApproval>[1])
+            : needsApproval),
+      }),
+      execute: (input: unknown, options: Parameters<Execute>[1]): unknown => {
+        const { toolCallId } = options;
+        const call = { toolCallId, toolName, input };
+        const isApproved = this.#left.delete(toolCallId);
+        if (isApproved) {
+          this.#options.signal.throwIfAborted();
+          this.#hasBegun = true;
+        } else {
+          this.#calls.push(call);
+        }
+        const keep = async (output: ToolResultPart["output"]): Promise<void> => {
+          const result: ToolResultPart = { type: "tool-result", toolCallId, toolName, output };
+          this.#results.set(toolCallId, result);
+          if (isApproved || this.#hasEnded) {
+            await this.#options.store(result);
+          }
+        };
+        return watchedResult({ call, tool, keep, work: () => execute(input as never, options) });
+      },
+    } as ToolSet[string];
+  }
+}
+
+interface Execution {
+  readonly call: Call;
+  readonly tool: ToolSet[string];
+  readonly keep: (output: ToolResultPart["output"]) => Promise<void>;
+  readonly work: () => unknown;
+}
+
+/** Runs a tool, and returns what it returns: a promise, or a series of preliminary results of which the last one counts. */
+function watchedResult({ call, tool, keep, work }: Execution): unknown {
+  const argument = `The result of the tool ${JSON.stringify(call.toolName)}`;
+  const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
+  const failed = async (error: unknown): Promise<never> => {
+    await keep({ type: "error-text", value: messageOf(error) });
+    throw error;
+  };
+  let returned: unknown;
+  try {
+    returned = work();
+  } catch (error) {
+    return failed(error);
+  }
+  if (!isSeries(returned)) {
+    return (async () => {
+      const output = portable(await returned, argument);
+      await kept(output);
+      return output;
+    })().catch(failed);
+  }
+  const series = returned;
+  return (async function* () {
+    let last: unknown;
+    try {
+      for await (const each of series) {
+        last = portable(each, argument);
+        yield last;
+      }
+      await kept(last);
+    } catch (error) {
+      await failed(error);
+    }
+  })();
+}
+
+function isSeries(returned: unknown): returned is AsyncIterable<unknown> {
+  return typeof returned === "object" && returned !== null && Symbol.asyncIterator in returned;
+}
+
+/** Converts a tool's output to the form that the model is shown, by the rules of the AI SDK. */
+async function outputOf(
+  { toModelOutput }: ToolSet[string],
+  { toolCallId, input, output }: Call & { readonly output: unknown },
+): Promise<ToolResultPart["output"]> {
+  return toModelOutput !== undefined
+    ? toModelOutput({ toolCallId, input: input as never, output: output as never })
+    : typeof output === "string"
+      ? { type: "text", value: output }
+      : { type: "json", value: jsonOf(output) };
+}

@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, unstoredResultOf } from "@sessiondb/agent";
+import { DatabaseFullError, InMemorySessionDb, type SessionDb } from "@sessiondb/core";
+import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { scriptedModel, shown, type Answer } from "@sessiondb/testing/scripted-model";
+import { jsonSchema, tool } from "ai";
+import { afterAll, describe, expect, test } from "vitest";
+
+// A run may end anywhere and for any reason. Whatever the place and the cause: its row is final, what had arrived is in
+// it, and an action that was carried out is there with its result, once, and is not asked for again.
+
+const stores: Readonly<Record<string, () => SessionDb>> = {
+  memory: () => new InMemorySessionDb(),
+  sqlite: () => new SqliteSessionDb({ file: ":memory:" }),
+};
+const opened: SessionDb[] = [];
+afterAll(() => Promise.all(opened.map((db) => db.close())));
+
+const calls = ["run", "stream"] as const;
+const places = [
+  "before the model",
+  "in the first answer",
+  "in a tool",
+  "after a tool",
+  "in the second answer",
+] as const;
+const causes = ["signal", "timeout", "model error", "storage error"] as const;
+type Place = (typeof places)[number];
+type Cause = (typeof causes)[number];
+
+/** What cannot be: a model that was not asked does not fail, a tool is no place for its error, and a store fails at the end. */
+const exists = (place: Place, cause: Cause): boolean =>
+  cause === "signal"
+    ? true
+    : cause === "timeout"
+      ? place !== "before the model"
+      : cause === "model error"
+        ? place === "in the first answer" || place === "after a tool" || place === "in the second answer"
+        : place === "in the second answer";
+
+const cells = Object.keys(stores).flatMap((store) =>
+  calls.flatMap((call) =>
+    places.flatMap((place) =>
+      causes.filter((cause) => exists(place, cause)).map((cause) => ({ store, call, place, cause })),
+    ),
+  ),
+);
+
+const acts: Answer = { calls: [{ name: "act", id: "c1" }], text: "I act. " };
+
+/** The answers of the model until the run ends. */
+function scriptOf(place: Place, cause: Cause): readonly Answer[] {
+  const stuck: Answer = { stuckAfter: "Half an" };
+  const failing: Answer = { failsAfter: "Half an", error: new Error("overloaded") };
+  const last = cause === "storage error" ? "Done." : cause === "model error" ? failing : stuck;
+  switch (place) {
+    case "before the model":
+      return [];
+    case "in the first answer":
+      return [last];
+    case "in a tool":
+      return [acts];
+    case "after a tool":
+      return [acts, cause === "model error" ? new Error("overloaded") : { stuckAfter: "" }];
+    case "in the second answer":
+      return [acts, last];
+  }
+}
+
+const statusOf = { signal: "CANCELLED", timeout: "ERROR", "model error": "ERROR", "storage error": "RUNNING" } as const;
+
+describe.each(cells)("$call, which ends by a $cause $place ($store)", ({ store, call, place, cause }) => {
+  test.concurrent("keeps what had arrived, and what was done", async () => {
+    const db = (stores[store] as () => SessionDb)();
+    opened.push(db);
+    let isFull = cause === "storage error";
+    const upsertRun = db.upsertRun.bind(db);
+    db.upsertRun = async (options) => {
+      if (isFull && options.run.status !== "RUNNING") {
+        throw new DatabaseFullError("The disk is full.");
+      }
+      return upsertRun(options);
+    };
+    const controller = new AbortController();
+    const abort = (): void => {
+      if (cause === "signal") {
+        setTimeout(() => controller.abort(new Error("stop")), 20);
+      }
+    };
+    let acted = 0;
+    let toolIsDone: Promise<unknown> = Promise.resolve();
+    const act = tool({
+      inputSchema: jsonSchema({ type: "object" }),
+      execute: async () => {
+        acted += 1;
+        if (place === "in a tool") {
+          abort();
+          // Deaf to the signal, as most tools are.
+          toolIsDone = sleep(150);
+          await toolIsDone;
+        }
+        return { receipt: 42 };
+      },
+    });
+    const script = scriptOf(place, cause);
+    const steps = place === "after a tool" || place === "in the second answer" ? 2 : 1;
+    const model = scriptedModel((_call, index) => {
+      if (place !== "in a tool" && index === steps - 1) {
+        abort();
+      }
+      return script[index] ?? "Next.";
+    });
+    const generation = { maxRetries: 0, ...(cause === "timeout" && { timeout: 60 }) };
+    const agent = new Agent({ id: "a", model, db, sessionId: "s", tools: { act }, generation });
+    if (place === "before the model") {
+      controller.abort(new Error("stop"));
+    }
+    const { signal } = controller;
+    const ended =
+      call === "run"
+        ? agent.run("Do it", { signal })
+        : agent.stream("Do it", { signal }).then(async (stream) => stream.result);
+    const outcome = await ended.catch((error: unknown) => error);
+    if (cause === "signal") {
+      expect(outcome).toMatchObject(
+        call === "run" || place === "before the model" ? { message: "stop" } : { status: "CANCELLED" },
+      );
+    } else if (cause === "timeout") {
+      expect(outcome).toMatchObject({ name: "TimeoutError" });
+    } else {
+      expect(outcome).toMatchObject(cause === "model error" ? { message: "overloaded" } : { code: "DATABASE_FULL" });
+    }
+    if (cause === "storage error") {
+      expect(unstoredResultOf(outcome)).toMatchObject({ status: "COMPLETED", text: "Done." });
+      isFull = false;
+    }
+    await toolIsDone;
+    await sleep(10);
+
+    const [run] = (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+    expect(run?.status).toBe(statusOf[cause]);
+    const messages = (run?.runType === "agent" ? run.messages : null) ?? [];
+    const tools = (run?.runType === "agent" ? run.tools : null) ?? [];
+    const hasActed = place === "in a tool" || steps === 2;
+    expect(acted).toBe(hasActed ? 1 : 0);
+    if (cause !== "storage error") {
+      expect(tools.map(({ toolCallId, result }) => [toolCallId, result])).toEqual(
+        hasActed ? [["c1", '{"receipt":42}']] : [],
+      );
+      expect(messages.filter(({ role }) => role === "tool").map(({ content }) => content)).toEqual(
+        hasActed ? ['{"receipt":42}'] : [],
+      );
+      const said = messages.filter(({ role }) => role === "assistant").map(({ content }) => content);
+      const partial = call === "stream" && place.endsWith("answer") ? ["Half an"] : [];
+      expect(said).toEqual([...(hasActed ? ["I act. "] : []), ...partial]);
+      const counted = (hasActed ? 1 : 0) * 15;
+      expect(run?.runType === "agent" ? (run.metrics?.totalTokens ?? 0) : null).toBe(counted);
+    }
+    // The next turn is not confused by it.
+    await agent.run("Next");
+    expect(shown(model.prompts.at(-1) ?? [])).toEqual(["user: Next"]);
+  });
+});
