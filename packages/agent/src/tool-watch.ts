@@ -26,6 +26,8 @@ export class ToolWatch {
   readonly #left: Set<string>;
   readonly #calls: Call[] = [];
   readonly #results = new Map<string, ToolResultPart>();
+  /** What tools with a `toModelOutput` returned, which may be an instance of a class, by call. */
+  readonly #originals = new Map<string, unknown>();
   #hasBegun: boolean;
   #hasEnded = false;
 
@@ -84,9 +86,13 @@ export class ToolWatch {
   }
 
   #watchedTool(toolName: string, tool: ToolSet[string], execute: Execute): ToolSet[string] {
-    const { needsApproval = false } = tool;
+    const { needsApproval = false, toModelOutput } = tool;
     return {
       ...tool,
+      ...(toModelOutput !== undefined && {
+        toModelOutput: (result: Parameters<typeof toModelOutput>[0]) =>
+          toModelOutput({ ...result, output: this.#originals.get(result.toolCallId) ?? result.output }),
+      }),
       ...(this.#left.size > 0 && {
         needsApproval: (input: unknown, options: { toolCallId: string }) =>
           this.#left.has(options.toolCallId) ||
@@ -111,23 +117,30 @@ export class ToolWatch {
             await this.#options.store(result);
           }
         };
-        return watchedResult({ call, tool, keep, work: () => execute(input as never, options) });
+        const convert = (output: unknown): unknown => {
+          if (toModelOutput !== undefined) {
+            this.#originals.set(toolCallId, output);
+          }
+          return portable(output, `The result of the tool ${JSON.stringify(toolName)}`);
+        };
+        const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
+        return watchedResult({ convert, kept, keep, work: () => execute(input as never, options) });
       },
     } as ToolSet[string];
   }
 }
 
 interface Execution {
-  readonly call: Call;
-  readonly tool: ToolSet[string];
-  readonly keep: (output: ToolResultPart["output"]) => Promise<void>;
   readonly work: () => unknown;
+  /** Returns an output as JSON can hold it. */
+  readonly convert: (output: unknown) => unknown;
+  /** Keeps the output of a call that ended. */
+  readonly kept: (output: unknown) => Promise<void>;
+  readonly keep: (output: ToolResultPart["output"]) => Promise<void>;
 }
 
 /** Runs a tool, and returns what it returns: a promise, or a series of preliminary results of which the last one counts. */
-function watchedResult({ call, tool, keep, work }: Execution): unknown {
-  const argument = `The result of the tool ${JSON.stringify(call.toolName)}`;
-  const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
+function watchedResult({ work, convert, kept, keep }: Execution): unknown {
   const failed = async (error: unknown): Promise<never> => {
     await keep({ type: "error-text", value: messageOf(error) });
     throw error;
@@ -140,8 +153,9 @@ function watchedResult({ call, tool, keep, work }: Execution): unknown {
   }
   if (!isSeries(returned)) {
     return (async () => {
-      const output = portable(await returned, argument);
-      await kept(output);
+      const given = await returned;
+      const output = convert(given);
+      await kept(given);
       return output;
     })().catch(failed);
   }
@@ -150,8 +164,8 @@ function watchedResult({ call, tool, keep, work }: Execution): unknown {
     let last: unknown;
     try {
       for await (const each of series) {
-        last = portable(each, argument);
-        yield last;
+        last = each;
+        yield convert(each);
       }
       await kept(last);
     } catch (error) {

@@ -32,7 +32,7 @@ export function scriptedModel(
   const next = async (options: LanguageModelV3CallOptions): Promise<Exclude<Answer, Error>> => {
     const index = calls;
     calls += 1;
-    prompts.push(structuredClone(options.prompt));
+    prompts.push(copyOf(options.prompt));
     const answer = typeof script === "function" ? await script(options, index) : script[index];
     if (answer === undefined) {
       throw new Error(`The script has no answer ${index}`);
@@ -65,6 +65,15 @@ export function scriptedModel(
     },
   });
   return Object.assign(model, { prompts });
+}
+
+function copyOf(prompt: LanguageModelV3CallOptions["prompt"]): LanguageModelV3CallOptions["prompt"] {
+  try {
+    return structuredClone(prompt);
+  } catch {
+    // It holds a function: providers send what JSON makes of it.
+    return JSON.parse(JSON.stringify(prompt)) as typeof prompt;
+  }
 }
 
 /** The text of each message shown to a model, after its role. */

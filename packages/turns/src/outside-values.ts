@@ -13,30 +13,46 @@ export function jsonOf(value: unknown): JsonValue {
 }
 
 /**
- * Returns a value that JSON can hold unchanged, and else a copy in which a BigInt is text, a Map an object, and a Set a
- * list. What JSON omits, such as a function, it omits.
+ * Returns a value of plain JSON, dates and bytes unchanged, and else a copy: a BigInt becomes text, a Map an object, a Set
+ * a list, and an instance of a class what JSON makes of it. What JSON omits, such as a function, is omitted.
  *
  * @throws InvalidArgumentError for a value with a cycle, a promise, or a getter that throws.
  */
 export function portable(value: unknown, argument: string): unknown {
   let isCopy = false;
-  const convert = (_key: string, each: unknown): unknown => {
-    if (each instanceof Promise) {
+  const convert = function (this: Record<string, unknown>, key: string, each: unknown): unknown {
+    const original = this[key];
+    if (original instanceof Promise) {
       throw new InvalidArgumentError(argument, "awaited: it holds a promise");
     }
-    const jsonValue = converted(each);
-    isCopy ||= jsonValue !== each;
-    return jsonValue;
+    isCopy ||= !isPlain(original);
+    return converted(each);
   };
   try {
     const text = JSON.stringify(value, convert);
-    return isCopy ? JSON.parse(text) : value;
+    return isCopy && text !== undefined ? JSON.parse(text) : isCopy ? null : value;
   } catch (cause) {
     if (cause instanceof InvalidArgumentError) {
       throw cause;
     }
     throw new InvalidArgumentError(argument, "a value that JSON can hold, without cycles", { cause });
   }
+}
+
+/** Returns whether frameworks can copy a value, and JSON keeps all of it, but for what it holds. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) {
+    return typeof value !== "bigint" && typeof value !== "function" && typeof value !== "symbol";
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (
+    prototype === null ||
+    prototype === Object.prototype ||
+    Array.isArray(value) ||
+    value instanceof Date ||
+    ArrayBuffer.isView(value) ||
+    value instanceof ArrayBuffer
+  );
 }
 
 /** Converts what JSON cannot hold, or would take for empty. */

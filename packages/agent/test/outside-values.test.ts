@@ -1,0 +1,136 @@
+import { Agent } from "@sessiondb/agent";
+import { InMemorySessionDb } from "@sessiondb/core";
+import { scriptedModel } from "@sessiondb/testing/scripted-model";
+import { jsonSchema, tool, type ToolSet } from "ai";
+import { describe, expect, test } from "vitest";
+
+// Tools may return anything. The model, the result and the store see the same value; nothing stays RUNNING.
+
+class Money {
+  readonly #cents = 5;
+
+  toJSON(): object {
+    return { currency: "EUR", cents: this.#cents };
+  }
+}
+
+const cycle: Record<string, unknown> = { name: "me" };
+cycle["self"] = cycle;
+const hostile = {
+  get secret(): string {
+    throw new Error("getter");
+  },
+};
+
+/** What a tool returns, and the text of it that is stored. */
+const values: Readonly<Record<string, readonly [unknown, string]>> = {
+  "a BigInt": [{ id: 12345678901234567890n }, '{"id":"12345678901234567890"}'],
+  "a BigInt alone": [5n, "5"],
+  "a Map": [new Map([["a", 1]]), '{"a":1}'],
+  "a Set": [{ tags: new Set(["x", "y"]) }, '{"tags":["x","y"]}'],
+  "a Date": [{ at: new Date(0) }, '{"at":"1970-01-01T00:00:00.000Z"}'],
+  "an instance of a class": [new Money(), '{"currency":"EUR","cents":5}'],
+  undefined: [undefined, "null"],
+  "an empty text": ["", ""],
+  "a function inside": [{ a: 1, f: () => 1 }, '{"a":1}'],
+  "1 MB of text": ["x".repeat(1e6), "x".repeat(1e6)],
+};
+
+/** What a tool returns, and what the model is told of it. */
+const refused: Readonly<Record<string, readonly [unknown, RegExp]>> = {
+  "a cycle": [cycle, /The result of the tool "look" must be a value that JSON can hold, without cycles/],
+  "a promise inside": [{ later: Promise.resolve(1) }, /The result of the tool "look" must be awaited/],
+  "a getter that throws": [hostile, /The result of the tool "look" must be a value that JSON can hold/],
+};
+
+async function answerAfter(value: unknown, how: "run" | "stream", isSeries: boolean) {
+  const db = new InMemorySessionDb();
+  const model = scriptedModel([{ calls: [{ name: "look", id: "c1" }] }, "Seen.", "Next."]);
+  const look = tool({
+    inputSchema: jsonSchema({ type: "object" }),
+    execute: isSeries
+      ? async function* () {
+          yield "first";
+          yield value;
+        }
+      : async () => value,
+  });
+  const agent = new Agent({ model, db, sessionId: "s", tools: { look } });
+  const result = how === "run" ? await agent.run("Look") : await (await agent.stream("Look")).result;
+  await agent.run("Next");
+  const [stored] = (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+  const messages = stored?.runType === "agent" ? (stored.messages ?? []) : [];
+  return { result, stored, told: messages.find(({ role }) => role === "tool"), prompts: model.prompts };
+}
+
+describe.each(["run", "stream"] as const)("%s: a tool that returns", (how) => {
+  describe.each([false, true])("(as a series: %s)", (isSeries) => {
+    test.each(Object.entries(values))("%s", async (_name, [value, text]) => {
+      const { result, stored, told, prompts } = await answerAfter(value, how, isSeries);
+      expect(result).toMatchObject({ status: "COMPLETED", text: "Seen.", toolCalls: [{ result: text }] });
+      expect(stored).toMatchObject({ status: "COMPLETED", tools: [{ result: text, toolCallError: false }] });
+      expect(told).toMatchObject({ content: text, toolCallError: false });
+      // The model is shown the same value again from the store, in a form that JSON keeps.
+      const shown = prompts.map((prompt) => prompt.filter(({ role }) => role === "tool"));
+      expect(JSON.parse(JSON.stringify(shown[2]))).toEqual(JSON.parse(JSON.stringify(shown[1])));
+    });
+
+    test.each(Object.entries(refused))("%s tells the model that it must not", async (_name, [value, message]) => {
+      const { result, stored, told } = await answerAfter(value, how, isSeries);
+      expect(result).toMatchObject({ status: "COMPLETED", text: "Seen." });
+      expect(stored).toMatchObject({ status: "COMPLETED", tools: [{ toolCallError: true }] });
+      expect(told?.content).toMatch(message);
+    });
+  });
+});
+
+test("a tool's toModelOutput receives what the tool returned, and the store what it makes of it", async () => {
+  const model = scriptedModel([{ calls: [{ name: "pay", id: "c1" }] }, "Paid.", "Next."]);
+  const db = new InMemorySessionDb();
+  const pay = tool({
+    inputSchema: jsonSchema({ type: "object" }),
+    execute: () => new Money(),
+    toModelOutput: ({ output }) => ({ type: "text", value: `Money: ${output instanceof Money}` }),
+  });
+  const agent = new Agent({ model, db, sessionId: "s", tools: { pay } });
+  expect(await agent.run("Pay")).toMatchObject({ toolCalls: [{ result: '{"currency":"EUR","cents":5}' }] });
+  await agent.run("Next");
+  for (const prompt of model.prompts.slice(1)) {
+    expect(JSON.stringify(prompt)).toContain("Money: true");
+  }
+});
+
+test.each(["run", "stream"] as const)("%s: a call of a tool without execute waits for its result", async (how) => {
+  const db = new InMemorySessionDb();
+  const model = scriptedModel([
+    {
+      calls: [
+        { name: "locate", id: "c1" },
+        { name: "look", id: "c2" },
+      ],
+      text: "Where?",
+    },
+    "In Rome.",
+    "Next.",
+  ]);
+  const tools: ToolSet = {
+    locate: { inputSchema: jsonSchema({ type: "object" }) },
+    look: tool({ inputSchema: jsonSchema({ type: "object" }), execute: () => "seen" }),
+  };
+  const agent = new Agent({ model, db, sessionId: "s", tools });
+  const paused = how === "run" ? await agent.run("Weather?") : await (await agent.stream("Weather?")).result;
+  expect(paused).toMatchObject({ status: "PAUSED", text: "Where?" });
+  expect(paused.pendingApprovals.map(({ toolCallId }) => toolCallId)).toEqual(["c1"]);
+  const { runId, sessionId } = paused;
+  const decision = { toolCallId: "c1", approved: true };
+  await expect(agent.continueRun({ runId, sessionId, approvals: [decision] })).rejects.toThrow("approvals[0].result");
+  const result = { city: "Rome" };
+  expect(await agent.continueRun({ runId, sessionId, approvals: [{ ...decision, result }] })).toMatchObject({
+    status: "COMPLETED",
+    text: "In Rome.",
+    toolCalls: [{ result: '{"city":"Rome"}' }, { result: "seen" }],
+  });
+  await agent.run("Next");
+  const results = model.prompts[2]?.flatMap(({ role, content }) => (role === "tool" ? content : []));
+  expect(results?.map(({ type }) => type)).toEqual(["tool-result", "tool-result"]);
+});
