@@ -7,13 +7,14 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
 // Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `fast`: those of them that need no
-// server and no further process; `more`: second drivers, poolers and what takes long; `agno`: with the real Agno, in
-// Python; `slow`: rounds of kills.
+// server and no further process; `more`: second drivers, poolers and what takes long; `ai7`: those of the agents on AI
+// SDK 7; `agno`: with the real Agno, in Python; `slow`: rounds of kills.
 const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
 const usual = { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] };
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
   usual,
   fast: usual,
+  ai7: { ...usual, include: ["test/**/*.test.ts"] },
   more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
   agno: { include: ["**/test/**/*.agno.test.ts"], exclude: [] },
   slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes{,.more}.test.ts"], exclude: [] },
@@ -53,6 +54,7 @@ const project = (root: string, name: string) => ({
   },
 });
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/test`));
+const ai7 = resolve("packages/agent/node_modules/ai7/dist");
 
 /** What takes longest comes first: one of these at the end would keep one worker busy and the others waiting. */
 const longest = [
@@ -77,11 +79,23 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   // @sessiondb/* means the sources, so tests need no build.
   ssr: { resolve: { conditions: ["@sessiondb/source", ...defaultServerConditions] } },
+  resolve: {
+    alias:
+      tier === "ai7"
+        ? [
+            { find: /^ai$/, replacement: resolve(ai7, "index.js") },
+            { find: /^ai\/test$/, replacement: resolve(ai7, "test/index.js") },
+          ]
+        : [],
+  },
   test: {
-    projects: [
-      ...packages.map((name) => project(`packages/${name}`, name)),
-      ...["examples", "docs", "agno"].map((name) => project(name, name)),
-    ],
+    projects:
+      tier === "ai7"
+        ? [project("packages/agent", "agent")]
+        : [
+            ...packages.map((name) => project(`packages/${name}`, name)),
+            ...["examples", "docs", "agno"].map((name) => project(name, name)),
+          ],
     setupFiles: [fileURLToPath(new URL("scripts/vitest-setup.ts", import.meta.url))],
     // Much of the time goes into waiting for servers and processes.
     maxWorkers: Math.max(2, availableParallelism()),

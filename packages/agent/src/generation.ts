@@ -13,6 +13,7 @@ import {
   type TextStreamPart,
   type ToolSet,
 } from "ai";
+import { messagesAfter } from "./ai-sdk.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch, type SaidInStep } from "./model-watch.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
@@ -63,8 +64,6 @@ export interface GenerationRequest {
   readonly tools: ToolSet;
   readonly settings: GenerationSettings;
   readonly signal: AbortSignal;
-  /** Passed to tools as `experimental_context`. */
-  readonly context: unknown;
   /** Watches the tools, and the approved calls that run before the model is asked in a run that continues. */
   readonly watch: ToolWatch;
 }
@@ -123,7 +122,7 @@ export class Generation {
   }
 
   get options(): StreamOptions & GenerateOptions {
-    const { model, system, messages, tools, settings, signal, context, watch } = this.#request;
+    const { model, system, messages, tools, settings, signal, watch } = this.#request;
     return {
       stopWhen: stepCountIs(mostSteps),
       ...settings,
@@ -132,7 +131,6 @@ export class Generation {
       tools: watch.watched(tools),
       ...(system !== null && { system }),
       abortSignal: signal,
-      experimental_context: context,
       onStepFinish: (step: StepResult<ToolSet>) => this.#finishStep(step),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
         watch.begin();
@@ -174,7 +172,7 @@ export class Generation {
   #finishStep(step: StepResult<ToolSet>): void {
     this.#firstToken ??= performance.now();
     this.#steps.push(step);
-    this.#messages = [...step.response.messages];
+    this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
     [this.#text, this.#reasoning, this.#calls] = ["", "", []];
   }

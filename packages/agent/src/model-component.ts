@@ -203,6 +203,7 @@ export abstract class ModelComponent extends Component implements Executor {
     const added = this.additions(setup);
     const all = { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools };
     const watch = new ToolWatch({
+      context,
       resumed,
       signal,
       store: async (result) =>
@@ -217,7 +218,6 @@ export abstract class ModelComponent extends Component implements Executor {
         model,
         settings: generation,
         signal,
-        context,
         system: await systemText(this.settings, { context, added: added.instructions, summary }),
         messages: [...history, ...input],
         tools: all,

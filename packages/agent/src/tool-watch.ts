@@ -9,6 +9,8 @@ type Execute = NonNullable<ToolSet[string]["execute"]>;
 export type Call = Pick<ToolResultPart, "toolCallId" | "toolName"> & { readonly input: unknown };
 
 interface ToolWatchOptions {
+  /** Passed to tools as `experimental_context`: the AI SDK 7 has no context for all tools. */
+  readonly context: unknown;
   /** The run that continues, with its decisions; null for a new one. */
   readonly resumed: ResumedRun | null;
   readonly signal: AbortSignal;
@@ -80,9 +82,37 @@ export class ToolWatch {
     return Object.fromEntries(
       Object.entries(tools).map(([name, tool]) => [
         name,
-        tool.execute === undefined ? tool : this.#watchedTool(name, tool, tool.execute.bind(tool)),
+        tool.execute === undefined
+          ? this.#withContext(tool)
+          : this.#watchedTool(name, this.#withContext(tool), tool.execute.bind(tool)),
       ]),
     );
+  }
+
+  /** Returns options of the AI SDK with the run's context. */
+  #within<Options>(options: Options): Options {
+    return { ...options, experimental_context: this.#options.context };
+  }
+
+  /** Returns a tool whose functions, but for `execute`, receive the run's context. */
+  #withContext(tool: ToolSet[string]): ToolSet[string] {
+    const { needsApproval, onInputStart, onInputDelta, onInputAvailable } = tool;
+    return {
+      ...tool,
+      ...(typeof needsApproval === "function" && {
+        needsApproval: (input: never, options: Parameters<typeof needsApproval>[1]) =>
+          needsApproval.call(tool, input, this.#within(options)),
+      }),
+      ...(onInputStart !== undefined && {
+        onInputStart: (options: Parameters<typeof onInputStart>[0]) => onInputStart.call(tool, this.#within(options)),
+      }),
+      ...(onInputDelta !== undefined && {
+        onInputDelta: (options: Parameters<typeof onInputDelta>[0]) => onInputDelta.call(tool, this.#within(options)),
+      }),
+      ...(onInputAvailable !== undefined && {
+        onInputAvailable: (options: Parameters<typeof onInputAvailable>[0]) => onInputAvailable.call(tool, this.#within(options)),
+      }),
+    } as ToolSet[string];
   }
 
   #watchedTool(toolName: string, tool: ToolSet[string], execute: Execute): ToolSet[string] {
@@ -124,7 +154,7 @@ export class ToolWatch {
           return portable(output, `The result of the tool ${JSON.stringify(toolName)}`);
         };
         const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
-        return watchedResult({ convert, kept, keep, work: () => execute(input as never, options) });
+        return watchedResult({ convert, kept, keep, work: () => execute(input as never, this.#within(options)) });
       },
     } as ToolSet[string];
   }
