@@ -1,3 +1,4 @@
+import type { JsonObject } from "@sessiondb/core";
 import * as ai from "ai";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
 
@@ -9,4 +10,40 @@ const isVersion7 = "isStepCount" in ai;
 export function messagesAfter(before: readonly ModelMessage[], { response }: StepResult<ToolSet>): ModelMessage[] {
   // In 6 a step has the messages of all steps until then, in 7 its own.
   return isVersion7 ? [...before, ...response.messages] : [...response.messages];
+}
+
+const partTypes = ["text", "reasoning", "image", "file", "tool-call", "tool-result", "tool-approval-request"];
+const partTypesOf7 = [...partTypes, "reasoning-file", "custom"];
+
+/** Returns whether this version knows a kept part of a message: a session may hold those that another one has written. */
+export function isKnownPart({ type, data, media }: JsonObject): boolean {
+  // Only 7 knows files that the provider holds.
+  const isElsewhere = type === "file" && !Array.isArray(media) && typeof data !== "string";
+  const types = isVersion7 ? partTypesOf7 : partTypes;
+  return types.some((each) => each === type) && (isVersion7 || !isElsewhere);
+}
+
+/** Returns whether a request for approval waits for a person: version 7 also records those that it decides itself. */
+export function isForPerson(request: object): boolean {
+  return !("isAutomatic" in request && request.isAutomatic === true);
+}
+
+/** Returns the data of a file part without the tag of version 7: text, bytes or a URL; null for a provider's reference. */
+export function untagged(data: unknown): unknown {
+  if (typeof data === "string" || data instanceof URL || data instanceof ArrayBuffer || ArrayBuffer.isView(data)) {
+    return data;
+  }
+  const tagged = (data ?? {}) as { readonly type?: unknown } & Readonly<
+    Partial<Record<"data" | "url" | "text", unknown>>
+  >;
+  switch (tagged.type) {
+    case "data":
+      return tagged.data;
+    case "url":
+      return tagged.url;
+    case "text":
+      return Buffer.from(String(tagged.text)).toString("base64");
+    default:
+      return null;
+  }
 }

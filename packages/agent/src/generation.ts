@@ -34,6 +34,11 @@ export type GenerationSettings = Partial<
     | "messages"
     | "abortSignal"
     | "experimental_context"
+    // Of version 7.
+    | "instructions"
+    | "runtimeContext"
+    | "toolsContext"
+    | "allowSystemInMessages"
     | `on${string}`
     | "_internal"
     | "output"
@@ -44,7 +49,8 @@ export type GenerationSettings = Partial<
 };
 
 /** The settings of the AI SDK that agents and teams have options for, or set themselves. */
-const ownSettings = /^(model|tools|system|prompt|messages|abortSignal|experimental_context|_internal|on[A-Z].*)$/;
+const ownSettings =
+  /^(model|tools|system|instructions|prompt|messages|allowSystemInMessages|abortSignal|experimental_context|runtimeContext|toolsContext|_internal|on[A-Z].*)$/;
 
 /** Reads the settings. Omits undefined ones, which would override a default. */
 export function generationSettings(value: unknown, argument: string): GenerationSettings {

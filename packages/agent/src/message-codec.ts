@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
+import { isKnownPart, untagged } from "./ai-sdk.ts";
 import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
 import { mediaLists, mediaParts, textOfData, toMediaPart, toStoredMedia, type MediaList } from "./stored-media.ts";
 import { resultPart, storedResult } from "./tool-result-codec.ts";
@@ -53,6 +54,11 @@ export function toModelMessages(messages: readonly Message[]): ModelMessage[] {
   return result;
 }
 
+/** Returns whether a stored message is part of its run's conversation: instructions and copies of earlier runs are not. */
+export function isOfTurn({ role, fromHistory }: Message): boolean {
+  return role !== "system" && role !== "developer" && fromHistory !== true;
+}
+
 /** Returns the ids of the tool calls in an assistant message, without those that the provider executes. */
 export function callIds(message: Message): string[] {
   return callsOf(message).map(({ toolCallId }) => toolCallId);
@@ -89,7 +95,7 @@ function storedMessage(message: UserModelMessage | AssistantModelMessage): Messa
   const texts: string[] = [];
   const reasoning: string[] = [];
   for (const part of content) {
-    if (part.type === "image" || part.type === "file") {
+    if (part.type === "image" || (part.type === "file" && typeof part.data === "string")) {
       const { list, media } = toStoredMedia(part);
       const place = (stored[list] ??= []).push(media) - 1;
       references.push(jsonCopy({ ...part, image: undefined, data: undefined, media: [list, place] }));
@@ -163,13 +169,16 @@ function callsOf(message: Message): { toolCallId: string; toolName: string; inpu
   });
 }
 
-/** Returns the parts kept beside Agno's fields; null if there are none, or if one cannot be restored. */
+/**
+ * Returns the parts kept beside Agno's fields, without those that only a later version of the AI SDK knows; null if there
+ * are none, or if one cannot be restored.
+ */
 function partsOf(message: Message): Part[] | null {
   const parts = kept(message)?.["parts"];
   if (!Array.isArray(parts) || !parts.every(isPart)) {
     return null;
   }
-  const restored = parts.map((part) => {
+  const restored = parts.filter(isKnownPart).map((part) => {
     const { media, ...rest } = part;
     if (!Array.isArray(media)) {
       return part;
@@ -188,7 +197,7 @@ function mergedMedia(found: object, own: JsonObject): object {
   return own["type"] === "image" ? { ...own, image: data } : { ...own, data };
 }
 
-const partTypes = new Set(["text", "reasoning", "image", "file", "tool-call", "tool-result", "tool-approval-request"]);
+/** The text that a part cannot lack, by its type. */
 const partText: Readonly<Record<string, readonly string[]>> = {
   text: ["text"],
   reasoning: ["text"],
@@ -201,7 +210,6 @@ function isPart(part: JsonValue): part is JsonObject {
   return (
     isJsonObject(part) &&
     typeof part["type"] === "string" &&
-    partTypes.has(part["type"]) &&
     (partText[part["type"]] ?? []).every((name) => typeof part[name] === "string")
   );
 }
@@ -221,11 +229,14 @@ export function separateResults(message: Message): Message[] {
 
 /** Returns a part with its URL or bytes as text. Media may be large, so this is done once. */
 function withTextData(part: Part): Part {
-  return part.type === "image"
-    ? { ...part, image: textOfData(part.image) }
-    : part.type === "file"
-      ? { ...part, data: textOfData(part.data) }
-      : part;
+  if (part.type === "image") {
+    return { ...part, image: textOfData(part.image) };
+  }
+  if (!("data" in part)) {
+    return part;
+  }
+  const data = untagged(part.data);
+  return data === null ? part : { ...part, data: textOfData(data) };
 }
 
 /** Returns parts as JSON keeps them, to be compared with the restored ones. */

@@ -1,7 +1,7 @@
 import type { Message, Run, WorkflowRun } from "@sessiondb/core";
 import { runningSince } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
-import { callIds, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
+import { callIds, isOfTurn, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
 export interface HistoryLimits {
   /** The maximum number of newest messages, as they are stored. Default: all. */
@@ -33,9 +33,7 @@ function messagesOf(run: Run): Message[] {
   if (!finished.has(status) && !isIntroduction(run)) {
     return [];
   }
-  return (run.messages ?? [])
-    .filter(({ role, fromHistory }) => role !== "system" && fromHistory !== true)
-    .flatMap(separateResults);
+  return (run.messages ?? []).filter(isOfTurn).flatMap(separateResults);
 }
 
 /** Returns whether a run is Agno's introduction: it stays RUNNING without input, and only the assistant speaks. */

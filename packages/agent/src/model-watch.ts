@@ -2,7 +2,8 @@ import { gateway, wrapLanguageModel, type LanguageModel, type LanguageModelUsage
 import { argumentsOf } from "./stored-json.ts";
 import type { Call } from "./tool-watch.ts";
 
-type Wrapped = Parameters<typeof wrapLanguageModel>[0]["model"];
+/** A model of the version that the AI SDK works with. */
+type Wrapped = ReturnType<typeof wrapLanguageModel>;
 type Middleware = Exclude<Parameters<typeof wrapLanguageModel>[0]["middleware"], readonly unknown[]>;
 type Generated = Awaited<ReturnType<Wrapped["doGenerate"]>>;
 
@@ -39,7 +40,7 @@ export class ModelWatch {
   /** Returns the model with its answers watched. */
   watched(model: LanguageModel): LanguageModel {
     const middleware = {
-      specificationVersion: "v3",
+      specificationVersion: "v3" as const,
       wrapGenerate: async ({ doGenerate }) => {
         const generated = await doGenerate();
         this.#said = saidIn(generated.content);

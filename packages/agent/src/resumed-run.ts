@@ -11,7 +11,7 @@ import {
 import { isJsonObject } from "@sessiondb/core/adapter";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
 import type { Approval } from "./approvals.ts";
-import { toModelMessages, toStoredMessages } from "./message-codec.ts";
+import { isOfTurn, toModelMessages, toStoredMessages } from "./message-codec.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
@@ -46,7 +46,7 @@ export function resumedRun(
   checkDecidable(run, waiting);
   const decisions = decisionsOf(waiting, approvals);
   const messages = run.messages ?? [];
-  const shown = toModelMessages(messages.filter(({ role, fromHistory }) => role !== "system" && fromHistory !== true));
+  const shown = toModelMessages(messages.filter(isOfTurn));
   const open = unanswered(shown);
   const lost = waiting.find(({ toolCallId }) => !open.some((call) => call.toolCallId === toolCallId));
   if (lost !== undefined) {

@@ -2,6 +2,7 @@ import type { ToolExecution } from "@sessiondb/core";
 import { isJsonObject, unixSeconds } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, textOf } from "@sessiondb/turns";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
+import { isForPerson } from "./ai-sdk.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import type { Call } from "./tool-watch.ts";
 
@@ -25,7 +26,7 @@ export function toolExecutions({ steps, unfinished, messages, tools }: Seen): To
         settle(executions, part, { result: textOf(part.output), toolCallError: false });
       } else if (part.type === "tool-error") {
         settle(executions, part, { result: messageOf(part.error), toolCallError: true });
-      } else if (part.type === "tool-approval-request") {
+      } else if (part.type === "tool-approval-request" && isForPerson(part)) {
         settle(executions, part.toolCall, { requiresConfirmation: true, approvalId: part.approvalId });
       }
     }
@@ -65,7 +66,7 @@ export function waitingCalls(
       if (tool !== undefined && tool.execute === undefined && part.providerExecuted !== true && part.invalid !== true) {
         waiting.set(part.toolCallId, "externalExecution");
       }
-    } else if (part.type === "tool-approval-request") {
+    } else if (part.type === "tool-approval-request" && isForPerson(part)) {
       waiting.set(part.toolCall.toolCallId, "confirmation");
     } else if ((part.type === "tool-result" && part.preliminary !== true) || part.type === "tool-error") {
       waiting.delete(part.toolCallId);

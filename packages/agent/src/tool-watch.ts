@@ -110,7 +110,8 @@ export class ToolWatch {
         onInputDelta: (options: Parameters<typeof onInputDelta>[0]) => onInputDelta.call(tool, this.#within(options)),
       }),
       ...(onInputAvailable !== undefined && {
-        onInputAvailable: (options: Parameters<typeof onInputAvailable>[0]) => onInputAvailable.call(tool, this.#within(options)),
+        onInputAvailable: (options: Parameters<typeof onInputAvailable>[0]) =>
+          onInputAvailable.call(tool, this.#within(options)),
       }),
     } as ToolSet[string];
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { JsonValue, Message } from "@sessiondb/core";
 import { decodeRun, encodeRun, encodeSession } from "@sessiondb/core/adapter";
+import * as ai from "ai";
 import { modelMessageSchema, type ModelMessage } from "ai";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -199,6 +200,47 @@ describe("messages", () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe("parts of version 7", () => {
+  const isVersion7 = "isStepCount" in ai;
+  const data = Buffer.from("%PDF").toString("base64");
+  const said = { type: "text", text: "Here." };
+  const roundTrip = (...content: object[]): unknown => {
+    const given = { role: "assistant", content } as unknown as ModelMessage;
+    const kept = JSON.stringify(toStoredMessages([given], { createdAt: 1 }));
+    return toModelMessages(JSON.parse(kept) as Message[])[0]?.content;
+  };
+
+  test.each([
+    ["bytes", { type: "data", data: Buffer.from("%PDF") }, data],
+    ["base64", { type: "data", data }, data],
+    ["a URL", { type: "url", url: new URL("https://example.com/a.pdf") }, "https://example.com/a.pdf"],
+    ["text", { type: "text", text: "%PDF" }, data],
+  ])("a file tagged as %s is stored as Agno stores it, and comes back without the tag", (_name, tagged, bare) => {
+    const part = { type: "file", mediaType: "application/pdf" };
+    expect(roundTrip(said, { ...part, data: tagged })).toEqual([said, { ...part, data: bare }]);
+  });
+
+  test.each([
+    ["a reference to a provider's file", { type: "file", mediaType: "application/pdf", data: { openai: "file-1" } }],
+    ["a file of the reasoning", { type: "reasoning-file", mediaType: "image/png", data }],
+    [
+      "a part of a provider's own",
+      { type: "custom", kind: "openai.compaction", providerOptions: { openai: { id: 1 } } },
+    ],
+  ])("%s comes back there, and is left out on version 6", (_name, part) => {
+    expect(roundTrip(said, part)).toEqual(isVersion7 ? [said, part] : [said]);
+  });
+
+  test("instructions of a developer are no part of the history", () => {
+    const messages: Message[] = [
+      { role: "developer", content: "Be brief." },
+      { role: "user", content: "Hi" },
+    ];
+    const run = { runType: "agent" as const, runId: "r", status: "COMPLETED" as const, messages };
+    expect(historyMessages([run])).toEqual([{ role: "user", content: "Hi" }]);
   });
 });
 
