@@ -2,6 +2,7 @@ import { InvalidArgumentError, TeamSession, type Run, type SessionDb } from "@se
 import { count, flag, oneOf, type OptionReaders } from "@sessiondb/core/adapter";
 import {
   checkDepth,
+  hasAnswer,
   insideOf,
   mayTakePart,
   messageOf,
@@ -174,7 +175,9 @@ export class Delegation {
     }
     const { runs } = await db.getRuns({ sessionId, sortOrder: "desc", limit: runsSearched });
     const before = await ownRuns(this.#team, runs.toReversed(), { db, session });
-    const own = before.filter((run) => isOf(run, member) && run.parentRunId !== runId).slice(-memberRuns);
+    const own = before
+      .filter((run) => isOf(run, member) && run.parentRunId !== runId && hasAnswer(run))
+      .slice(-memberRuns);
     // From the member's own view these are not member runs.
     return own.map((run) => ({ ...run, parentRunId: null }));
   }

@@ -1,5 +1,5 @@
-import type { Message, Run, WorkflowRun } from "@sessiondb/core";
-import { runningSince } from "@sessiondb/turns";
+import type { Message, Run } from "@sessiondb/core";
+import { hasAnswer } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import { callIds, isOfTurn, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
@@ -9,9 +9,6 @@ export interface HistoryLimits {
   /** The maximum number of newest tool calls, with their results. Default 0: all. */
   readonly maxToolCalls?: number;
 }
-
-/** Runs without an answer would only confuse the model. */
-const finished: ReadonlySet<string> = new Set(["COMPLETED"]);
 
 /**
  * Returns the messages that earlier runs, oldest first, add to a model's context. Models accept them in any case: each
@@ -26,22 +23,10 @@ export function historyMessages(runs: readonly Run[], limits: HistoryLimits = {}
 }
 
 function messagesOf(run: Run): Message[] {
-  const status = (run.status ?? "COMPLETED").toUpperCase();
-  if (run.runType === "workflow" || (run.parentRunId ?? null) !== null) {
-    return [];
-  }
-  if (!finished.has(status) && !isIntroduction(run)) {
+  if (run.runType === "workflow" || (run.parentRunId ?? null) !== null || !hasAnswer(run)) {
     return [];
   }
   return (run.messages ?? []).filter(isOfTurn).flatMap(separateResults);
-}
-
-/** Returns whether a run is Agno's introduction: it stays RUNNING without input, and only the assistant speaks. */
-function isIntroduction(run: Exclude<Run, WorkflowRun>): boolean {
-  const { status, input, messages } = run;
-  return (
-    status === "RUNNING" && runningSince(run) === null && (input ?? null) === null && (messages ?? []).every(isAnswer)
-  );
 }
 
 /** Drops calls without results, results without calls, and all but the newest calls. */

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
-import { mayTakePart, ownRuns, textOf, type Component, type RunContext } from "@sessiondb/turns";
+import { mayTakePart, ownRuns, readHistory, textOf, type Component, type RunContext } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
 
 /** The tools with which a model reads sessions, or changes the state of its own. */
@@ -104,21 +104,22 @@ function toolCalls(component: Component, context: RunContext): ToolSet[string] {
 }
 
 /**
- * Returns the session before this run; null if there is none. Checks its owner again, because the start of the run may
- * not have been able to read the session, or may have used a different store.
+ * Returns the session before this run, whole or with its newest runs; null if there is none. Checks its owner again,
+ * because the start of the run may not have been able to read the session, or may have used a different store.
  */
-async function readOwn({ component, context }: Place, runsLimit: number | undefined): Promise<Session | null> {
+async function readOwn({ component, context }: Place, newest: number | undefined): Promise<Session | null> {
   const { sessionId, runId, userId } = context;
-  // This run may or may not be stored already.
-  const limit = runsLimit === undefined ? {} : { runsLimit: runsLimit + 1 };
   const db = await component.getDb();
-  const session = await db.getSession({ sessionId, ...limit });
+  const session =
+    newest === undefined
+      ? await db.getSession({ sessionId })
+      : ((await readHistory(component, { db, key: { sessionId }, count: newest }))?.session ?? null);
   if (session === null || !mayTakePart(component, { session, userId })) {
     return null;
   }
   await leaveOutForeign(session, { component, db });
-  const before = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
-  session.runs = runsLimit === undefined ? before : before.slice(-runsLimit);
+  // This run may or may not be stored already.
+  session.runs = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
   return session;
 }
 
@@ -170,16 +171,15 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
     }),
     execute: async ({ session_id: sessionId, num_runs: runs = mostRuns }) => {
       const db = await component.getDb();
-      const session = await db.forUser(userId).getSession({
-        sessionId,
-        sessionType: component.sessionType,
-        runsLimit: Math.min(countOf(runs), mostRuns),
+      const found = await readHistory(component, {
+        db,
+        key: { sessionId, sessionType: component.sessionType, userId },
+        count: Math.min(countOf(runs), mostRuns),
       });
-      if (session === null || session.componentId !== component.id) {
+      if (found === null || found.session.componentId !== component.id) {
         return "There is no such conversation.";
       }
-      await leaveOutForeign(session, { component, db });
-      return messagesOf(session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
+      return messagesOf(found.session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
         role,
         content: content ?? null,
       }));

@@ -8,7 +8,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { ownRuns, type SessionAccess } from "@sessiondb/turns";
+import { ownRuns, readHistory, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
 import { languageModel } from "./model-options.ts";
 
@@ -109,7 +109,11 @@ export class SessionSummaryManager {
     if (incremental && previous !== null) {
       return lastMessages(messages, conversationLimit);
     }
-    const session = await db.getSession({ sessionId, ...(lastNRuns !== undefined && { runsLimit: lastNRuns }) });
+    if (lastNRuns !== undefined) {
+      const found = await readHistory({ access }, { db, key: { sessionId }, count: lastNRuns });
+      return messagesOf(found?.session ?? null, conversationLimit);
+    }
+    const session = await db.getSession({ sessionId });
     if (session !== null) {
       session.runs = await ownRuns({ access }, session.runs, { db, session });
     }

@@ -13,7 +13,7 @@ import {
 import { unixSeconds } from "@sessiondb/core/adapter";
 import { admit, isRefusal, type SessionMember } from "./admission.ts";
 import type { ComponentSettings } from "./component-options.ts";
-import { ownRuns } from "./own-runs.ts";
+import { readHistory } from "./history-runs.ts";
 import type { RunSettings } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
@@ -31,7 +31,7 @@ interface TurnOptions {
   readonly component: TurnComponent;
   readonly settings: ComponentSettings;
   readonly options: RunSettings;
-  /** The number of the session's newest runs to read. */
+  /** The number of the session's newest runs to show. */
   readonly runsLimit: number;
 }
 
@@ -138,14 +138,18 @@ export class Turn {
     let db: SessionDb | null = null;
     try {
       db = await component.getDb();
-      const runsLimit = Math.max(turn.runsLimit, leastRunsRead);
-      const session = given === undefined ? null : await db.getSession({ sessionId, runsLimit });
-      const read = session?.runs ?? [];
-      if (session !== null) {
-        admit(session, { component, userId });
-        session.runs = await ownRuns(component, read, { db, session });
-      }
-      return new Turn(turn, { ...nothing, db, session, read });
+      const { runsLimit } = turn;
+      const found =
+        given === undefined
+          ? null
+          : await readHistory(component, {
+              db,
+              key: { sessionId },
+              count: runsLimit,
+              atFirst: Math.max(runsLimit, leastRunsRead),
+              admit: (session) => admit(session, { component, userId }),
+            });
+      return new Turn(turn, { ...nothing, db, ...found });
     } catch (failure) {
       if (settings.onStorageError === "throw" || isRefusal(failure)) {
         throw failure;

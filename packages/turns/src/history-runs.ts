@@ -1,0 +1,63 @@
+import type { Run, Session, SessionDb, SessionKey, UserScope } from "@sessiondb/core";
+import type { SessionAccess } from "./admission.ts";
+import { ownRuns } from "./own-runs.ts";
+import { runningSince } from "./running-mark.ts";
+
+/** How many more runs to read than before when too few of them were history. */
+const growth = 4;
+
+interface HistoryQuery {
+  readonly db: SessionDb;
+  readonly key: SessionKey & UserScope;
+  /** The number of runs wanted. */
+  readonly count: number;
+  /** The number of runs to read at first. Default: as many as are wanted. */
+  readonly atFirst?: number;
+  /** Refuses a session. Called before its runs are looked at. */
+  readonly admit?: (session: Session) => void;
+}
+
+/** A session with the runs that a model may be shown, and the runs as they were read. */
+interface HistoryFound {
+  readonly session: Session;
+  readonly read: readonly Run[];
+}
+
+/**
+ * Reads a session with the newest runs that a model may be shown; null if it does not exist. Runs in progress and runs
+ * of others take no place from them. Only if there are such runs does this take more than one read.
+ */
+export async function readHistory(
+  component: { readonly access: SessionAccess },
+  { db, key, count, atFirst = count, admit = () => {} }: HistoryQuery,
+): Promise<HistoryFound | null> {
+  for (let runsLimit = atFirst; ; runsLimit *= growth) {
+    const session = await db.getSession({ ...key, runsLimit });
+    if (session === null) {
+      return null;
+    }
+    admit(session);
+    const read = session.runs;
+    const runs = (await ownRuns(component, read, { db, session })).filter(hasAnswer);
+    if (runs.length >= count || read.length < runsLimit) {
+      session.runs = count === 0 ? [] : runs.slice(-count);
+      return { session, read };
+    }
+  }
+}
+
+/** Returns whether a run ended with an answer. One without would only confuse a model. */
+export function hasAnswer(run: Run): boolean {
+  return (run.status ?? "COMPLETED").toUpperCase() === "COMPLETED" || isIntroduction(run);
+}
+
+/** Returns whether a run is Agno's introduction: it stays RUNNING without input, and only the assistant speaks. */
+function isIntroduction(run: Run): boolean {
+  return (
+    run.runType !== "workflow" &&
+    run.status === "RUNNING" &&
+    runningSince(run) === null &&
+    (run.input ?? null) === null &&
+    (run.messages ?? []).every(({ role }) => role === "assistant" || role === "model")
+  );
+}
