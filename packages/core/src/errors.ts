@@ -139,7 +139,8 @@ export class SessionTypeMismatchError extends SessionDbError {
 
   constructor(sessionId: string, { expectedType, storedType }: { expectedType: string; storedType: string }) {
     super(
-      `Session ${JSON.stringify(sessionId)} is a ${storedType} session, not a ${expectedType} session. Use another session id.`,
+      `Session ${JSON.stringify(sessionId)} is ${withArticle(storedType)} session, not ${withArticle(expectedType)} ` +
+        `session. Use another session id.`,
     );
     this.sessionId = sessionId;
     this.expectedType = expectedType;
@@ -149,6 +150,10 @@ export class SessionTypeMismatchError extends SessionDbError {
   override get name(): string {
     return "SessionTypeMismatchError";
   }
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
 }
 
 /** The run id is already stored under another session. A run is never moved; give the new run an id of its own. */

@@ -3,7 +3,7 @@ import {
   SessionDbError,
   SessionOwnershipError,
   SessionTypeMismatchError,
-  type Session,
+  type SessionHeader,
   type SessionType,
 } from "@sessiondb/core";
 
@@ -38,7 +38,7 @@ export function mayTakePart(
 
 /** Refuses a session of another user (checked first, to reveal nothing of others' sessions), type or component. */
 export function admit(
-  session: Session,
+  session: Pick<SessionHeader, "sessionId" | "userId" | "sessionType" | "componentId">,
   { component, userId }: { readonly component: SessionMember; readonly userId: string | null },
 ): void {
   const { sessionId, sessionType, componentId } = session;

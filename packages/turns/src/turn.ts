@@ -5,7 +5,10 @@ import {
   type Metrics,
   type Run,
   type Session,
+  type SessionChange,
   type SessionDb,
+  type SessionHeader,
+  type SessionPatch,
   type TurnSession,
   type UpsertRunOptions,
   type UpsertRunResult,
@@ -82,7 +85,9 @@ export class Turn {
   #owner: string | null;
   /** Whether the session is known to be stored. If it is deleted later, this turn does not recreate it. */
   #sessionExists: boolean;
-  /** The same for the run's row. */
+  /** Whether the session is known to be of this component. Two may begin one that neither could read. */
+  #isOurs: boolean;
+  /** Whether the run's row is known to be stored. */
   #runExists = false;
   /** Whether the store accepted a write of this turn, and so its user. */
   #isWritten = false;
@@ -103,6 +108,7 @@ export class Turn {
     const { sessionId, userId, session } = found;
     this.#owner = session?.userId ?? userId;
     this.#sessionExists = session !== null;
+    this.#isOurs = session !== null && session.componentId !== null;
     const state = session?.sessionState ?? (this.isFirst ? settings.sessionState : undefined);
     const { signal } = this.#controller;
     this.scope = {
@@ -191,7 +197,7 @@ export class Turn {
       // Let the model call go out first, so that no write delays its first token.
       await setImmediate();
       if (introduction !== null) {
-        await this.#write(db, { run: introduction });
+        await this.#write(db, { run: introduction, onlyIfNewest: null });
       }
       if (this.#paused === null) {
         this.#runExists = (await this.#write(db, { run: running(run) })).stored;
@@ -325,7 +331,10 @@ export class Turn {
     }
   }
 
-  /** Writes in the name of the session's owner, which a shared session may get only during this turn. */
+  /**
+   * Writes in the name of the session's owner, which a shared session may get only during this turn. Refuses, under the
+   * session's lock, a session that another component has begun.
+   */
   async #write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
     const component = this.#component;
     const { sessionId, userId } = this.#found;
@@ -334,11 +343,13 @@ export class Turn {
         session: component.newSession(sessionId, this.#owner),
         ...(this.#sessionExists && { onlyIfExists: "session" }),
         ...write,
+        ...(!this.#isOurs && { change: (stored: SessionHeader) => this.#admitted(stored, write.change) }),
       });
     try {
       const result = await upsert();
       this.#sessionExists ||= result.stored;
       this.#isWritten ||= result.stored;
+      this.#isOurs ||= result.stored;
       return result;
     } catch (error) {
       if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
@@ -349,6 +360,11 @@ export class Turn {
       this.#owner = session === null ? userId : session.userId;
       return upsert();
     }
+  }
+
+  #admitted(session: SessionHeader, change: SessionChange = {}): SessionPatch {
+    admit(session, { component: this.#component, userId: this.#found.userId });
+    return typeof change === "function" ? change(session) : change;
   }
 
   /** Writes a run inside this one, without a state that cannot be stored: the end of the turn reports that state. */

@@ -1,0 +1,83 @@
+import type { SessionDb } from "@sessiondb/core";
+import { describe, expect, test } from "vitest";
+import { Agent, Team, Workflow } from "@sessiondb/agent";
+import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
+import type { OpenStore } from "./stores.ts";
+
+const kinds = ["agent", "team", "workflow"] as const;
+type Kind = (typeof kinds)[number];
+
+/** Everything that an answer to a first turn may be kept with. */
+const settings = { plain: {}, introduction: { introduction: "Welcome." }, state: { sessionState: { of: "it" } } };
+
+function componentOf(kind: Kind, id: string, { db, ...more }: { db: SessionDb; access: "owner" | "shared" }) {
+  const model = scriptedModel(() => `of ${id}`);
+  const member = new Agent({ id: "member", model: scriptedModel([]) });
+  const component = {
+    agent: () => new Agent({ id, db, model, ...more }),
+    team: () => new Team({ id, db, model, members: [member], ...more }),
+    workflow: () => new Workflow({ id, db, access: more.access, steps: [() => `of ${id}`] }),
+  }[kind]();
+  return { component, model };
+}
+
+/** The cases of two calls at once whose outcome the store decides. */
+export function describeTwoAtOnce(open: OpenStore): void {
+  describe.each(kinds.flatMap((one) => kinds.map((other) => [one, other] as const)))(
+    "two components begin one session: %s and %s",
+    (one, other) => {
+      const cases = Object.entries(settings).flatMap(([name, given]) =>
+        (["owner", "shared"] as const).map((access) => [name, access, given] as const),
+      );
+      test.each(cases)("%s, %s", async (_name, access, given) => {
+        await using db = await open();
+        const both = [
+          componentOf(one, "x", { db, access, ...given }),
+          componentOf(other, "y", { db, access, ...given }),
+        ];
+        const settled = await Promise.allSettled(
+          both.map(({ component }) => component.run("Hi", { sessionId: "s", userId: "ada" })),
+        );
+        expect(settled.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+        const [winner, loser] = settled[0]?.status === "fulfilled" ? both : both.toReversed();
+        const refusal = settled.find(({ status }) => status === "rejected");
+        expect(refusal).toMatchObject({
+          reason: { code: one === other ? "SESSION_COMPONENT_MISMATCH" : "SESSION_TYPE_MISMATCH", sessionId: "s" },
+        });
+        const { runs } = await db.getRuns({ sessionId: "s" });
+        const id = winner?.component.id;
+        expect(new Set(runs.map((run) => (run.runType === "workflow" ? run.workflowId : ownerOf(run))))).toEqual(
+          new Set([id]),
+        );
+        expect((await db.getSession({ sessionId: "s" }))?.componentId).toBe(id);
+        await winner?.component.run("Again", { sessionId: "s", userId: "ada" });
+        expect(JSON.stringify(winner?.model.prompts)).not.toContain(`of ${loser?.component.id}`);
+        await expect(loser?.component.run("Again", { sessionId: "s", userId: "ada" })).rejects.toThrow('"s"');
+      });
+    },
+  );
+
+  test("two components adopt a session that was created by its id alone", async () => {
+    await using db = await open();
+    await db.upsertSession({ sessionType: "agent", sessionId: "s" });
+    const both = ["x", "y"].map((id) => componentOf("agent", id, { db, access: "owner" }).component);
+    const settled = await Promise.allSettled(both.map((each) => each.run("Hi", { sessionId: "s" })));
+    expect(settled.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect((await db.getRuns({ sessionId: "s" })).runs).toHaveLength(1);
+  });
+
+  test("two first turns of one agent write one introduction", async () => {
+    await using db = await open();
+    const model = scriptedModel(() => "Yes.");
+    const agent = new Agent({ id: "x", db, model, introduction: "Welcome." });
+    await Promise.all([1, 2, 3].map(() => agent.run("Hi", { sessionId: "s" })));
+    await agent.run("Again", { sessionId: "s" });
+    const messages = shown(model.prompts.at(-1) ?? []);
+    expect(messages.filter((message) => message === "assistant: Welcome.")).toHaveLength(1);
+    expect(messages).toHaveLength(8);
+  });
+}
+
+function ownerOf(run: { runType: string; agentId?: string | null; teamId?: string | null }): unknown {
+  return run.runType === "agent" ? run.agentId : run.teamId;
+}

@@ -1,0 +1,9 @@
+import { describe, inject } from "vitest";
+import { postgresStore } from "./support/stores.ts";
+import { describeTwoAtOnce } from "./support/two-at-once.ts";
+
+const url = inject("postgres");
+
+describe.skipIf(url === null)("postgres", () => {
+  describeTwoAtOnce(postgresStore(url ?? ""));
+});
