@@ -34,7 +34,7 @@ import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionTools } from "./session-tools.ts";
-import { SessionSummaryManager } from "./summary.ts";
+import { SessionSummaryManager, updateSummary } from "./summary.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
 interface ContinueOptions extends RunOptions {
@@ -231,21 +231,16 @@ export abstract class ModelComponent extends Component implements Executor {
       return null;
     }
     const manager = this.settings.sessionSummaryManager ?? new SessionSummaryManager();
-    const previous = session?.getSummary() ?? null;
-    return async ({ messages }) => {
-      const db = await this.getDb();
-      const summary = await manager.createSummary({
-        db,
+    return async ({ messages }) =>
+      updateSummary(manager, {
+        db: await this.getDb(),
         sessionId,
-        previous,
+        sessionType: this.sessionType,
+        previous: session?.getSummary() ?? null,
         model: this.settings.model,
         messages: messages ?? [],
         access: this.access,
       });
-      if (summary !== null) {
-        await db.updateSession({ sessionId, sessionType: this.sessionType }, { summary });
-      }
-    };
   }
 
   #introduction(scope: RunScope): AgentRun | TeamRun {

@@ -1,4 +1,12 @@
-import type { Message, Session, SessionDb, SessionSummary } from "@sessiondb/core";
+import { isDeepStrictEqual } from "node:util";
+import {
+  DatabaseError,
+  type Message,
+  type Session,
+  type SessionDb,
+  type SessionSummary,
+  type SessionType,
+} from "@sessiondb/core";
 import {
   atLeast,
   flag,
@@ -119,6 +127,39 @@ export class SessionSummaryManager {
     }
     return messagesOf(session, conversationLimit);
   }
+}
+
+/** A summary that is built on the previous one would lose what others have added meanwhile. */
+const mostTries = 10;
+
+/**
+ * Makes a summary and stores it, under the session's lock, if the one that it follows is still stored. If not, makes it
+ * again.
+ */
+export async function updateSummary(
+  manager: Pick<SessionSummaryManager, "createSummary">,
+  { sessionType, ...request }: SummaryRequest & { readonly sessionType: SessionType },
+): Promise<void> {
+  const { db, sessionId } = request;
+  let { previous } = request;
+  for (let tries = 0; tries < mostTries; tries += 1) {
+    const summary = await manager.createSummary({ ...request, previous });
+    if (summary === null) {
+      return;
+    }
+    let stored = previous;
+    await db.updateSession({ sessionId, sessionType }, (session) => {
+      stored = session.getSummary();
+      return isDeepStrictEqual(stored, previous) ? { summary } : {};
+    });
+    if (isDeepStrictEqual(stored, previous)) {
+      return;
+    }
+    previous = stored;
+  }
+  throw new DatabaseError(
+    `The summary of session ${JSON.stringify(sessionId)} was not stored: others changed it ${mostTries} times meanwhile.`,
+  );
 }
 
 /** Returns a summary as a paragraph of the system message. */

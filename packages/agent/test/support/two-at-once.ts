@@ -1,6 +1,7 @@
+import { setTimeout } from "node:timers/promises";
 import type { SessionDb } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, Workflow } from "@sessiondb/agent";
+import { Agent, SessionSummaryManager, Team, Workflow } from "@sessiondb/agent";
 import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import type { OpenStore } from "./stores.ts";
 
@@ -64,6 +65,45 @@ export function describeTwoAtOnce(open: OpenStore): void {
     const settled = await Promise.allSettled(both.map((each) => each.run("Hi", { sessionId: "s" })));
     expect(settled.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
     expect((await db.getRuns({ sessionId: "s" })).runs).toHaveLength(1);
+  });
+
+  test.each([
+    ["built on the one before", { incremental: true }, ["one", "two", "three"]],
+    ["built on the one before, many", { incremental: true }, ["one", "two", "three", "four", "five", "six"]],
+    ["of the whole session", {}, ["one", "two", "three"]],
+    ["of the newest runs", { lastNRuns: 4 }, ["one", "two", "three"]],
+  ] as const)("turns at once lose nothing of the summary: %s", async (_name, options, said) => {
+    await using db = await open();
+    // A summary is everything that its prompt shows; the first turn's takes the longest.
+    const summaries = scriptedModel(async (call) => {
+      const text = shown(call.prompt).join(" ");
+      const words = ["zero", ...said].filter((word) => text.includes(`word ${word}.`));
+      await setTimeout(words.includes("one") ? 40 : 5);
+      return JSON.stringify({ summary: words.map((word) => `word ${word}.`).join(" "), topics: [] });
+    });
+    const sessionSummaryManager = new SessionSummaryManager({ model: summaries, ...options });
+    const agent = new Agent({ id: "x", db, model: scriptedModel(() => "Yes."), sessionSummaryManager, sessionId: "s" });
+    await agent.run("word zero.");
+    const results = await Promise.all(said.map((word) => agent.run(`word ${word}.`)));
+    expect(results.map(({ summaryError }) => summaryError)).toEqual(said.map(() => null));
+    const { summary = "" } = (await agent.getSessionSummary()) ?? {};
+    expect(["zero", ...said].filter((word) => !summary.includes(`word ${word}.`))).toEqual([]);
+  });
+
+  test("a summary that others always overtake is given up after some tries", async () => {
+    await using db = await open();
+    let made = 0;
+    const summaries = scriptedModel(async () => {
+      made += 1;
+      await db.updateSession({ sessionId: "s" }, { summary: { summary: `Of others ${made}` } });
+      return JSON.stringify({ summary: "Mine", topics: [] });
+    });
+    const sessionSummaryManager = new SessionSummaryManager({ model: summaries });
+    const agent = new Agent({ id: "x", db, model: scriptedModel(() => "Yes."), sessionSummaryManager, sessionId: "s" });
+    const { status, summaryError } = await agent.run("Hi");
+    expect([status, made]).toEqual(["COMPLETED", 10]);
+    expect(summaryError).toMatchObject({ code: "DATABASE_ERROR" });
+    expect((await agent.getSessionSummary())?.summary).toBe("Of others 10");
   });
 
   test("two first turns of one agent write one introduction", async () => {
