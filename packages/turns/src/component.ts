@@ -194,8 +194,9 @@ export abstract class Component {
   }
 
   /**
-   * Copies a session and its runs under new ids; the original and the copy then continue independently. The copy
-   * belongs to `userId`, or else to the owner of the original. Null when the session does not exist.
+   * Copies a session and its runs under new ids; the original and the copy then continue independently. Runs that may
+   * still continue are not copied. The copy belongs to `userId`, or else to the owner of the original. Null when the
+   * session does not exist.
    */
   async forkSession(options: SessionOptions = {}): Promise<Session | null> {
     const scope = readSession(options, sessionReaders);

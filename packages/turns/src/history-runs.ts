@@ -53,11 +53,10 @@ export function hasAnswer(run: Run): boolean {
 
 /** Returns whether a run is Agno's introduction: it stays RUNNING without input, and only the assistant speaks. */
 function isIntroduction(run: Run): boolean {
-  return (
-    run.runType !== "workflow" &&
-    run.status === "RUNNING" &&
-    runningSince(run) === null &&
-    (run.input ?? null) === null &&
-    (run.messages ?? []).every(({ role }) => role === "assistant" || role === "model")
-  );
+  if (run.runType === "workflow" || run.status !== "RUNNING" || runningSince(run) !== null) {
+    return false;
+  }
+  const { input = null, messages } = run;
+  const said = messages ?? [];
+  return input === null && said.length > 0 && said.every(({ role }) => role === "assistant" || role === "model");
 }
