@@ -8,8 +8,8 @@ export function answer(request: ChatRequest): Reply {
   const users = said(request, "user");
   const [last = ""] = users.slice(-1);
   if (request.response_format !== undefined) {
-    const [, about = ""] = /.*User: (.*)/s.exec(last) ?? [];
-    return { text: JSON.stringify({ summary: `About ${about.split("\n")[0]}`, topics: ["travel"] }) };
+    const [, about = ""] = /.*"role":"user","content":"([^"]*)"/s.exec(last) ?? [];
+    return { text: JSON.stringify({ summary: `About ${about}`, topics: ["travel"] }) };
   }
   if (said(request, "system").some((text) => text.startsWith("Name the conversation"))) {
     return { text: "A short name" };

@@ -7,6 +7,7 @@ import {
   mayTakePart,
   messageOf,
   ownRuns,
+  promptData,
   textOf,
   type Executor,
   type RunScope,
@@ -151,16 +152,12 @@ export class Delegation {
     const { addTeamHistoryToMembers, numTeamHistoryRuns, shareMemberInteractions } = this.#options;
     const { sessionId, session: before } = this.#scope;
     const session = new TeamSession({ sessionId, runs: before?.runs ?? [] });
-    const history = addTeamHistoryToMembers ? session.getTeamHistoryContext({ numRuns: numTeamHistoryRuns }) : null;
-    const said = this.#interactions.map(
-      ({ member, task, answer }) => `[${member}]\ntask: ${task}\nanswer: ${answer}\n`,
-    );
-    const shared = shareMemberInteractions && said.length > 0;
-    const parts = [
-      ...(history === null ? [] : [history]),
-      ...(shared ? [`<member_interactions>\n${said.join("\n")}</member_interactions>`] : []),
-    ];
-    return parts.length === 0 ? null : parts.join("\n\n");
+    const told = {
+      team_history: addTeamHistoryToMembers ? session.getTeamHistory({ numRuns: numTeamHistoryRuns }) : [],
+      member_interactions: shareMemberInteractions ? this.#interactions : [],
+    };
+    const parts = Object.entries(told).filter(([, items]) => items.length > 0);
+    return parts.length === 0 ? null : parts.map(([tag, items]) => promptData(tag, items)).join("\n\n");
   }
 
   async #historyOf(member: Executor): Promise<Run[]> {

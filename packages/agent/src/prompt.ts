@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Run, type SessionSummary } from "@sessiondb/core";
-import type { RunContext } from "@sessiondb/turns";
+import { promptData, type RunContext } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { ModelComponentSettings, UserInput } from "./model-component-options.ts";
 import { historyMessages } from "./model-history.ts";
@@ -46,7 +46,7 @@ export async function systemText(
   const given = typeof instructions === "function" ? await instructions(context) : instructions;
   const paragraphs = [...(typeof given === "string" ? [given] : given), ...added];
   if (addSessionStateToContext) {
-    paragraphs.push(`<session_state>\n${JSON.stringify(context.sessionState)}\n</session_state>`);
+    paragraphs.push(promptData("session_state", context.sessionState));
   }
   if (summary !== null && (addSessionSummaryToContext ?? makesSummaries(settings))) {
     paragraphs.push(summaryText(summary));

@@ -1,4 +1,5 @@
 import type { Session } from "@sessiondb/core";
+import { promptData } from "@sessiondb/turns";
 import { generateText, type LanguageModel } from "ai";
 
 const mostWords = 5;
@@ -12,7 +13,7 @@ export async function generateName(
   { model, otherwise }: { readonly model: LanguageModel; readonly otherwise: string },
 ): Promise<string> {
   const conversation = conversationOf(session);
-  if (conversation === "") {
+  if (conversation.length === 0) {
     return otherwise;
   }
   let name = "";
@@ -20,7 +21,7 @@ export async function generateName(
     const { text } = await generateText({
       model,
       system: `Name the conversation. Answer with a name of at most ${mostWords} words and nothing else.`,
-      prompt: `<conversation>\n${conversation}\n</conversation>`,
+      prompt: promptData("conversation", conversation),
     });
     name = text.replaceAll(/\s+/g, " ").replaceAll(/^["' ]+|["'. ]+$/g, "");
     if (name !== "" && name.split(" ").length <= mostWords) {
@@ -30,10 +31,12 @@ export async function generateName(
   return name === "" ? otherwise : name.split(" ").slice(0, mostWords).join(" ");
 }
 
-function conversationOf(session: Session): string {
+function conversationOf(session: Session): { role: string; content: string }[] {
   const messages = session.sessionType === "workflow" ? [] : session.getMessages({ skipRoles: ["system", "tool"] });
-  const lines = messages.flatMap(({ role, content }) =>
-    typeof content === "string" && content !== "" ? [`${role}: ${content}`] : [],
-  );
-  return lines.join("\n").slice(0, mostCharacters);
+  let left = mostCharacters;
+  return messages.flatMap(({ role, content }) => {
+    const text = typeof content === "string" ? content.slice(0, left) : "";
+    left -= text.length;
+    return text === "" ? [] : [{ role, content: text }];
+  });
 }

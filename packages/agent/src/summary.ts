@@ -16,7 +16,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { ownRuns, readHistory, type SessionAccess } from "@sessiondb/turns";
+import { ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
 import { languageModel } from "./model-options.ts";
 
@@ -86,8 +86,8 @@ export class SessionSummaryManager {
   async createSummary(request: SummaryRequest): Promise<SessionSummary | null> {
     const { prompt = defaultPrompt, model = request.model, incremental } = this.#options;
     const builtOn = incremental ? request.previous : null;
-    const lines = linesOf(await this.#messages(request));
-    if (lines.length === 0) {
+    const conversation = spokenIn(await this.#messages(request));
+    if (conversation.length === 0) {
       return null;
     }
     const { output } = await generateText({
@@ -95,8 +95,8 @@ export class SessionSummaryManager {
       output: Output.object({ schema, name: "SessionSummaryResponse" }),
       system: prompt,
       prompt: [
-        ...(builtOn === null ? [] : [`<summary_so_far>\n${builtOn.summary}\n</summary_so_far>`]),
-        `<conversation>\n${lines.join("\n")}\n</conversation>`,
+        ...(builtOn === null ? [] : [promptData("summary_so_far", builtOn.summary)]),
+        promptData("conversation", conversation),
         builtOn === null
           ? "Provide a summary of the conversation."
           : "Provide one summary covering the earlier summary and everything said since.",
@@ -165,8 +165,8 @@ export async function updateSummary(
 /** Returns a summary as a paragraph of the system message. */
 export function summaryText({ summary }: SessionSummary): string {
   return (
-    `A brief summary of the conversation so far:\n\n<summary_of_previous_interactions>\n${summary}\n` +
-    `</summary_of_previous_interactions>\n\nThe summary may be outdated. If later messages contradict it, trust them.`
+    `A brief summary of the conversation so far. ${promptData("summary_of_previous_interactions", summary)}\n\n` +
+    `The summary may be outdated. If later messages contradict it, trust them.`
   );
 }
 
@@ -181,14 +181,12 @@ function lastMessages(messages: readonly Message[], limit: number | undefined): 
   return limit === undefined ? messages : messages.slice(-limit);
 }
 
-function linesOf(messages: readonly Message[]): string[] {
+function spokenIn(messages: readonly Message[]): { role: string; content: string }[] {
   return messages.flatMap((message) => {
+    const { role } = message;
     const text = typeof message.content === "string" ? message.content : "";
-    if (message.role === "user") {
-      const shown = text === "" ? mediaOf(message) : text;
-      return shown === "" ? [] : [`User: ${shown}`];
-    }
-    return message.role === "assistant" && text !== "" ? [`Assistant: ${text}`] : [];
+    const content = role === "user" && text === "" ? mediaOf(message) : text;
+    return (role === "user" || role === "assistant") && content !== "" ? [{ role, content }] : [];
   });
 }
 

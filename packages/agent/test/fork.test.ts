@@ -28,7 +28,7 @@ const states: readonly (readonly [string, RunStatus | null, Partial<Run>, boolea
   ["regenerated", "REGENERATED", {}, true],
   ["paused", "PAUSED", {}, false],
   ["in progress", "RUNNING", { extra: mark }, false],
-  ["in the background", "RUNNING", { input: { inputContent: "Hi" } } as Partial<Run>, false],
+  ["in the background", "RUNNING", { input: { inputContent: "Hi" } }, false],
   ["waiting for its turn", "PENDING", {}, false],
   ["failed after a decision", "ERROR", decided, false],
   ["cancelled after a decision", "CANCELLED", decided, false],
@@ -37,9 +37,9 @@ const states: readonly (readonly [string, RunStatus | null, Partial<Run>, boolea
 describe.each(["agent", "team", "workflow"] as const)("a fork of a session of a %s", (kind) => {
   const ids = { [`${kind}Id`]: "one" };
   const ofConversation = (name: string) => kind !== "workflow" || !/decision|pause$/.test(name);
-  test.each(states.filter(([name]) => ofConversation(name)))("run %s", async (_name, status, more, isCopied) => {
+  test.each(states.filter(([name]) => ofConversation(name)))("run %s", async (...[, status, more, isCopied]) => {
     const db = new InMemorySessionDb();
-    const run = (runId: string, fields: object): Run => ({ runType: kind, runId, ...ids, ...fields }) as Run;
+    const run = (runId: string, fields: object): Run => ({ runType: kind, runId, ...ids, ...fields });
     await db.upsertSession({
       sessionType: kind,
       sessionId: "s",
@@ -124,26 +124,24 @@ test("every id that names a run or the session is renewed, at every depth; value
       { ...workflowRun, runId: "w0", extra: {} } as unknown as Run,
       workflowRun as unknown as Run,
       teamRun("r1", { regeneratedFrom: "r0" }) as unknown as Run,
-      agentRun("r2", { parentRunId: "r1", forkedFromRunId: "r1", forkedFromSessionId: "elsewhere" }) as Run,
+      agentRun("r2", { parentRunId: "r1", forkedFromRunId: "r1", forkedFromSessionId: "elsewhere" }),
     ],
   });
   const before = await db.getSession({ sessionId: "s" });
   const fork = await componentOf("workflow", db).forkSession({ sessionId: "s" });
-  // Each old id stands for one new id, everywhere, except where the copy says what it was copied from.
-  const renewedIds = new Map<string, unknown>();
-  const compare = (old: unknown, now: unknown, path: string): void => {
-    if (typeof old === "object" && old !== null) {
-      for (const [key, value] of Object.entries(old)) {
-        compare(value, (now as Record<string, unknown>)[key], `${path}.${key}`);
-      }
-    } else if (old !== now) {
-      expect(renewedIds.get(`${String(old)}`) ?? now, path).toBe(now);
-      renewedIds.set(String(old), now);
-    } else if (typeof old === "string" && /^([rnw]\d|s)$/.test(old)) {
-      expect(path).toMatch(/forkedFrom|toolArgs|input|content|metadata|sessionState|note|regeneratedFrom/);
+  const renewedIds = new Map<string, Set<string>>();
+  const keptAt: string[] = [];
+  for (const [path, old, now] of texts(before?.runs, fork?.runs)) {
+    if (old !== now) {
+      renewedIds.set(old, (renewedIds.get(old) ?? new Set()).add(now));
+    } else if (/^([rnw]\d|s)$/.test(old)) {
+      keptAt.push(path);
     }
-  };
-  compare(before?.runs, fork?.runs, "runs");
+  }
+  // Each old id stands for one new id, except where the copy says what it was copied from.
+  expect([...renewedIds.values()].map(({ size }) => size)).toEqual(Array(renewedIds.size).fill(1));
+  const ofApplication = /forkedFrom|toolArgs|input|content|metadata|sessionState|note|regeneratedFrom/;
+  expect(keptAt.filter((path) => !ofApplication.test(path))).toEqual([]);
   expect([...renewedIds.keys()].toSorted()).toEqual([
     "n1",
     "n2",
@@ -158,9 +156,19 @@ test("every id that names a run or the session is renewed, at every depth; value
     "w0",
     "w1",
   ]);
-  expect(renewedIds.get("s")).toBe(fork?.sessionId);
+  expect(renewedIds.get("s")).toEqual(new Set([fork?.sessionId]));
   expect(fork?.sessionState).toEqual(named);
 });
+
+/** The texts at the same place in two values. */
+function texts(old: unknown, now: unknown, path = ""): [path: string, old: string, now: string][] {
+  if (typeof old !== "object" || old === null) {
+    return typeof old === "string" ? [[path, old, String(now)]] : [];
+  }
+  return Object.entries(old).flatMap(([key, value]) =>
+    texts(value, (now as Record<string, unknown>)[key], `${path}.${key}`),
+  );
+}
 
 describe.each(Object.entries(localStores))("%s", (_name, open) => {
   test("a paused purchase is made once, and both sessions go on", async () => {

@@ -107,7 +107,7 @@ describe("one session", () => {
     const agent = new Agent({ model, db: new InMemorySessionDb(), sessionId: "s" });
     await agent.run("Where to?");
     expect((await agent.renameSession({ autogenerate: true }))?.sessionName).toBe("Trip to Rome");
-    expect(JSON.stringify(model.prompts[1])).toContain("user: Where to?");
+    expect(JSON.stringify(model.prompts[1])).toContain("Where to?");
   });
 
   test("is copied by a fork, and both continue", async () => {

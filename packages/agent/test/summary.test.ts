@@ -40,10 +40,10 @@ describe("summaries", () => {
       }
     }
     const last = (model: ReturnType<typeof summaries>) => shown(model.prompts[2] ?? []).at(-1) ?? "";
-    expect(last(whole)).toContain("User: one");
-    expect(last(built)).not.toContain("User: one");
+    expect(last(whole)).toContain('"one"');
+    expect(last(built)).not.toContain('"one"');
     expect(last(built)).toContain("Summary 1");
-    expect(last(built)).toContain("User: three");
+    expect(last(built)).toContain('"three"');
   });
 
   test("that fail leave the run and the previous summary unchanged", async () => {

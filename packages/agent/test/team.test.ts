@@ -113,8 +113,8 @@ describe("a team", () => {
       await team.run("Ask two");
       const seen = shown(b.model.prompts[1] ?? []).join("\n");
       const wanted = options === told;
-      expect(seen.includes("input: Ask one")).toBe(wanted);
-      expect(seen.includes("answer: a did it")).toBe(wanted);
+      expect(seen.includes(`"input":"Ask one"`)).toBe(wanted);
+      expect(seen.includes(`"answer":"a did it"`)).toBe(wanted);
       expect(seen.includes("assistant: b did it")).toBe(wanted);
       expect(seen.endsWith("four")).toBe(true);
     }

@@ -216,9 +216,9 @@ describe("a workflow", () => {
     expect(seen).toEqual([
       null,
       null,
-      expect.stringContaining("User input: first"),
+      expect.stringContaining('"input":"first"'),
       null,
-      expect.stringContaining("User input: second"),
+      expect.stringContaining('"input":"second"'),
       null,
     ]);
     expect(seen[4]).not.toContain("first");
@@ -226,7 +226,7 @@ describe("a workflow", () => {
     const all = workflowOf([new Agent({ id: "a", model })], { addWorkflowHistoryToSteps: true });
     await all.run("first");
     await all.run("second");
-    expect(shown(model.prompts[1] ?? []).join()).toContain("Workflow output: ok");
+    expect(shown(model.prompts[1] ?? []).join()).toContain('"output":"ok"');
   });
 
   test("can have workflows as steps", async () => {

@@ -34,7 +34,7 @@ export function forkOf(session: Session, userId: string | null): SessionInit {
         forkedFromSessionId: run.forkedFromSessionId ?? forkedFrom,
       }),
     })),
-  } as SessionInit;
+  };
 }
 
 /** Returns the runs that nobody can continue. */

@@ -6,6 +6,7 @@ export type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
 export { ownRuns } from "./own-runs.ts";
+export { promptData } from "./prompt-data.ts";
 export { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";

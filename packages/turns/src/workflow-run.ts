@@ -8,6 +8,7 @@ import {
   type WorkflowRun,
 } from "@sessiondb/core";
 import { messageOf } from "./outside-values.ts";
+import { promptData } from "./prompt-data.ts";
 import { scopeFields, type RunScope } from "./run-scope.ts";
 import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/step-node.ts";
 
@@ -51,8 +52,10 @@ export class RunOfWorkflow {
       scope,
       input,
       historyRuns,
-      history: (numRuns: number) =>
-        session instanceof WorkflowSession ? session.getWorkflowHistoryContext({ numRuns }) : null,
+      history: (numRuns: number) => {
+        const turns = session instanceof WorkflowSession ? session.getWorkflowHistory({ numRuns }) : [];
+        return turns.length === 0 ? null : promptData("workflow_history", turns);
+      },
       keep: (run: Run) => void this.#kept.push(run),
       onStart,
       onEnd,
