@@ -33,7 +33,7 @@ import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
-import { sessionTools } from "./session-tools.ts";
+import { checkSessionTools, sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager, updateSummary } from "./summary.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
@@ -56,6 +56,7 @@ export abstract class ModelComponent extends Component implements Executor {
 
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
+    checkSessionTools(settings);
   }
 
   get description(): string | null {
@@ -201,7 +202,11 @@ export abstract class ModelComponent extends Component implements Executor {
     const { model, tools, generation } = this.settings;
     const context = runContext(scope);
     const added = this.additions(setup);
-    const all = { ...sessionTools(this.settings, { component: this, context }), ...added.tools, ...tools };
+    const all = {
+      ...sessionTools(this.settings, { component: this, context, access: scope.access }),
+      ...added.tools,
+      ...tools,
+    };
     const watch = new ToolWatch({
       context,
       resumed,

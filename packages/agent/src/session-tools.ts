@@ -1,6 +1,14 @@
 import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
-import { mayTakePart, ownRuns, readHistory, textOf, type Component, type RunContext } from "@sessiondb/turns";
+import {
+  mayTakePart,
+  ownRuns,
+  readHistory,
+  textOf,
+  type Component,
+  type RunContext,
+  type RunScope,
+} from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
 
 /** The tools with which a model reads sessions, or changes the state of its own. */
@@ -12,8 +20,8 @@ export interface SessionToolOptions {
   /** A tool that reads the tool calls of this session. Default false. */
   readToolCallHistory?: boolean;
   /**
-   * Tools that list and read other sessions of the same user with this component. Runs without a user do not get them.
-   * Default false.
+   * Tools that list and read other sessions of the same user with this component. Runs without a user do not get them,
+   * nor do runs in a shared session, where the other users would see what the tools return. Default false.
    */
   searchPastSessions?: boolean;
 }
@@ -36,8 +44,21 @@ interface Place {
   readonly context: RunContext;
 }
 
+/** Refuses options that contradict each other. */
+export function checkSessionTools({ searchPastSessions, access }: SessionToolOptions & Pick<RunScope, "access">): void {
+  if (searchPastSessions === true && access === "shared") {
+    throw new InvalidArgumentError(
+      "searchPastSessions",
+      'left out with access "shared": all users would see the results',
+    );
+  }
+}
+
 /** Returns the tools that are switched on, for one run. */
-export function sessionTools(options: SessionToolOptions, { component, context }: Place): ToolSet {
+export function sessionTools(
+  options: SessionToolOptions,
+  { component, context, access }: Place & Pick<RunScope, "access">,
+): ToolSet {
   const { keepsSessions } = component;
   const { userId } = context;
   return {
@@ -47,6 +68,7 @@ export function sessionTools(options: SessionToolOptions, { component, context }
       keepsSessions && { get_tool_call_history: toolCalls(component, context) }),
     ...(options.searchPastSessions === true &&
       keepsSessions &&
+      access === "owner" &&
       userId !== null && {
         search_past_sessions: searchSessions({ component, context }, userId),
         read_past_session: readSession({ component, context }, userId),

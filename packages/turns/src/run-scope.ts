@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type JsonObject, type Run, type Session } from "@sessiondb/core";
 import { unixSeconds } from "@sessiondb/core/adapter";
+import type { SessionAccess } from "./admission.ts";
 import type { RunState, StateChange } from "./run-state.ts";
 
 /** Everything that the parts of one run share, always passed on whole. */
@@ -7,6 +8,8 @@ export interface RunScope {
   readonly runId: string;
   readonly sessionId: string;
   readonly userId: string | null;
+  /** The users who see the session: what belongs to one of them must not enter a shared one. */
+  readonly access: SessionAccess;
   /** The enclosing run of a team or workflow, and the workflow's step; null for a turn of its own. */
   readonly parent: { readonly runId: string; readonly stepId: string | null } | null;
   /** The number of runs around this one. */

@@ -115,6 +115,7 @@ export class Turn {
       runId: crypto.randomUUID(),
       sessionId,
       userId,
+      access: component.access,
       parent: null,
       depth: 0,
       createdAt: unixSeconds(),
