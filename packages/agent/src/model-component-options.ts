@@ -34,6 +34,8 @@ export interface ModelComponentOptions extends ComponentOptions, StorageOptions,
   generation?: GenerationSettings;
   /** Whether the model is shown the earlier runs of the session. Default true. */
   addHistoryToContext?: boolean;
+  /** Whether it is shown their images, audio and other files. Default true. */
+  addHistoryMediaToContext?: boolean;
   /** The number of newest runs it is shown. Default: `numHistoryMessages` if given, else 10. */
   numHistoryRuns?: number;
   /** The maximum number of newest messages it is shown. Default: all of those runs. */
@@ -62,6 +64,7 @@ export const modelComponentReaders = {
   tools: toolSet,
   generation: generationSettings,
   addHistoryToContext: flag(true),
+  addHistoryMediaToContext: flag(true),
   numHistoryRuns: optional(atLeast(0)),
   numHistoryMessages: optional(atLeast(0)),
   maxToolCallsFromHistory: count({ from: 0, otherwise: 0 }),

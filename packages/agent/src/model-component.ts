@@ -25,6 +25,7 @@ import type { ToolSet } from "ai";
 import { checkApprovals, type Approval } from "./approvals.ts";
 import { generate } from "./generation.ts";
 import type { ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
+import { tolerantOfHistory } from "./history-media.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
 import { canGoOn, resumedRun, withResult } from "./resumed-run.ts";
@@ -220,8 +221,7 @@ export abstract class ModelComponent extends Component implements Executor {
       scope,
       record: new RunRecord(this.runOwner, setup, this.settings),
       request: {
-        model,
-        settings: generation,
+        ...tolerantOfHistory({ model, settings: generation, history, input, signal }),
         signal,
         system: await systemText(this.settings, { context, added: added.instructions, summary }),
         messages: [...history, ...input],

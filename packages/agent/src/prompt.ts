@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Run, type SessionSummary } from "@sessiondb/
 import { promptData, type RunContext } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { ModelComponentSettings, UserInput } from "./model-component-options.ts";
+import { withoutMedia } from "./history-media.ts";
 import { historyMessages } from "./model-history.ts";
 import { summaryText } from "./summary.ts";
 
@@ -22,7 +23,8 @@ export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]
     maxToolCalls: maxToolCallsFromHistory,
     ...(numHistoryMessages !== undefined && { numHistoryMessages }),
   };
-  return count === 0 ? [] : historyMessages(runs.slice(-count), limits);
+  const messages = count === 0 ? [] : historyMessages(runs.slice(-count), limits);
+  return settings.addHistoryMediaToContext ? messages : withoutMedia(messages);
 }
 
 /** Returns whether the session is summarized after each completed run. */

@@ -105,6 +105,7 @@ const conversation: Record<string, Kind> = {
   tools: isJson,
   generation: either(isJson, (value) => json(value) && "in" in (value as object)),
   addHistoryToContext: flag,
+  addHistoryMediaToContext: flag,
   numHistoryRuns: from(0),
   numHistoryMessages: from(0),
   maxToolCallsFromHistory: from(0),
