@@ -1,17 +1,19 @@
 import type { Metrics } from "@sessiondb/core";
 import { addCounts, type TokenCounts } from "@sessiondb/turns";
-import type { LanguageModelUsage } from "ai";
+import type { LanguageModelUsage, StepResult, ToolSet } from "ai";
 
 /** The usage of one model in the steps of a run. */
 export interface ModelUsage {
   readonly id: string;
   readonly provider: string;
   readonly usage: readonly LanguageModelUsage[];
+  /** Agno's word for the purpose of the model. Default `model`. */
+  readonly use?: string;
 }
 
 /** Returns the metrics of a run: its tokens, in total and by model, and its times in seconds. */
 export function runMetrics(
-  { id, provider, usage }: ModelUsage,
+  { id, provider, usage, use = "model" }: ModelUsage,
   times: { readonly duration: number; readonly timeToFirstToken: number | null },
 ): Metrics {
   const used = usage.map(countsOf).reduce<TokenCounts>(addCounts, {});
@@ -24,7 +26,7 @@ export function runMetrics(
     ...(used.reasoning_tokens !== undefined && { reasoningTokens: used.reasoning_tokens }),
     duration: times.duration,
     ...(times.timeToFirstToken !== null && { timeToFirstToken: times.timeToFirstToken }),
-    ...(usage.length > 0 && { details: { model: [{ id, provider, ...used }] } }),
+    ...(usage.length > 0 && { details: { [use]: [{ id, provider, ...used }] } }),
   };
 }
 
@@ -49,6 +51,14 @@ export function totalUsage(usage: readonly LanguageModelUsage[]): LanguageModelU
     },
     totalTokens: sum(({ totalTokens }) => totalTokens),
   };
+}
+
+/** Returns the metrics of one call of a model. `use` is Agno's word for its purpose. */
+export function stepMetrics(
+  { model: { modelId: id, provider }, usage }: Pick<StepResult<ToolSet>, "model" | "usage">,
+  use: "model" | "session_summary_model",
+): Metrics {
+  return runMetrics({ id, provider, usage: [usage], use }, { duration: 0, timeToFirstToken: null });
 }
 
 function countsOf(usage: LanguageModelUsage): TokenCounts {

@@ -2,6 +2,7 @@ import {
   InvalidArgumentError,
   type AgentRun,
   type JsonObject,
+  type Metrics,
   type Run,
   type Session,
   type TeamRun,
@@ -136,8 +137,8 @@ export abstract class ModelComponent extends Component implements Executor {
   /** Returns the tools and the system message's paragraphs that this kind of component adds. */
   protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
 
-  protected override nameFor(session: Session): Promise<string> {
-    return generateName(session, { model: this.settings.model, otherwise: "New session" });
+  protected override nameFor(session: Session, count: (metrics: Metrics) => void): Promise<string> {
+    return generateName(session, { model: this.settings.model, otherwise: "New session", count });
   }
 
   protected get modelData(): JsonObject {

@@ -1,17 +1,23 @@
-import type { Session } from "@sessiondb/core";
+import type { Metrics, Session } from "@sessiondb/core";
 import { promptData } from "@sessiondb/turns";
 import { generateText, type LanguageModel } from "ai";
+import { stepMetrics } from "./metrics.ts";
 
 const mostWords = 5;
 const attempts = 3;
 /** The beginning of a conversation is enough to name it. */
 const mostCharacters = 4000;
 
+interface NameOptions {
+  readonly model: LanguageModel;
+  /** The name of a session without messages. */
+  readonly otherwise: string;
+  /** Takes the tokens of each call of the model. */
+  readonly count: (metrics: Metrics) => void;
+}
+
 /** Asks a model to name a session in a few words, from its messages. Returns `otherwise` if there is no name. */
-export async function generateName(
-  session: Session,
-  { model, otherwise }: { readonly model: LanguageModel; readonly otherwise: string },
-): Promise<string> {
+export async function generateName(session: Session, { model, otherwise, count }: NameOptions): Promise<string> {
   const conversation = conversationOf(session);
   if (conversation.length === 0) {
     return otherwise;
@@ -22,6 +28,7 @@ export async function generateName(
       model,
       system: `Name the conversation. Answer with a name of at most ${mostWords} words and nothing else.`,
       prompt: promptData("conversation", conversation),
+      onStepFinish: (step) => count(stepMetrics(step, "model")),
     });
     name = text.replaceAll(/\s+/g, " ").replaceAll(/^["' ]+|["'. ]+$/g, "");
     if (name !== "" && name.split(" ").length <= mostWords) {

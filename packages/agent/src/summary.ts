@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   DatabaseError,
   type Message,
+  type Metrics,
   type Session,
   type SessionDb,
   type SessionSummary,
@@ -16,8 +17,9 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
+import { ownRuns, promptData, readHistory, withMetrics, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
+import { stepMetrics } from "./metrics.ts";
 import { languageModel } from "./model-options.ts";
 
 export interface SessionSummaryManagerOptions {
@@ -47,6 +49,8 @@ export interface SummaryRequest {
   /** The messages of the run that has just ended. */
   readonly messages: readonly Message[];
   readonly signal?: AbortSignal;
+  /** Takes the tokens of each call of the model. */
+  readonly count?: (metrics: Metrics) => void;
   /** The component's `access`. Default `owner`: runs that others wrote into the owner's session are left out. */
   readonly access?: SessionAccess;
 }
@@ -101,6 +105,7 @@ export class SessionSummaryManager {
           ? "Provide a summary of the conversation."
           : "Provide one summary covering the earlier summary and everything said since.",
       ].join("\n\n"),
+      onStepFinish: (step) => request.count?.(stepMetrics(step, "session_summary_model")),
       ...(request.signal !== undefined && { abortSignal: request.signal }),
     });
     return { summary: output.summary, topics: [...output.topics], updatedAt: localTime(new Date()) };
@@ -143,15 +148,28 @@ export async function updateSummary(
   const { db, sessionId } = request;
   let { previous } = request;
   for (let tries = 0; tries < mostTries; tries += 1) {
-    const summary = await manager.createSummary({ ...request, previous });
+    const metrics: Metrics[] = [];
+    let stored = previous;
+    const store = (summary: SessionSummary | null): Promise<unknown> =>
+      db.updateSession({ sessionId, sessionType }, (session) => {
+        stored = session.getSummary();
+        return {
+          sessionData: withMetrics(session.sessionData, metrics),
+          ...(summary !== null && isDeepStrictEqual(stored, previous) && { summary }),
+        };
+      });
+    let summary: SessionSummary | null;
+    try {
+      summary = await manager.createSummary({ ...request, previous, count: (used) => metrics.push(used) });
+    } catch (error) {
+      // An answer that is no summary has its cost too.
+      await (metrics.length > 0 ? store(null) : null);
+      throw error;
+    }
     if (summary === null) {
       return;
     }
-    let stored = previous;
-    await db.updateSession({ sessionId, sessionType }, (session) => {
-      stored = session.getSummary();
-      return isDeepStrictEqual(stored, previous) ? { summary } : {};
-    });
+    await store(summary);
     if (isDeepStrictEqual(stored, previous)) {
       return;
     }

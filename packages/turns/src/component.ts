@@ -4,6 +4,7 @@ import {
   type JsonObject,
   type Message,
   type MessageOptions,
+  type Metrics,
   type Session,
   type SessionDb,
   type SessionHeader,
@@ -22,6 +23,7 @@ import { forkOf } from "./fork.ts";
 import { ownRuns } from "./own-runs.ts";
 import { readScope, type RunSettings } from "./run-options.ts";
 import { changed, type StateChange } from "./run-state.ts";
+import { withMetrics } from "./session-metrics.ts";
 import {
   changeReaders,
   listReaders,
@@ -148,7 +150,12 @@ export abstract class Component {
         return null;
       }
       session.runs = await ownRuns(this, session.runs, { db, session });
-      return db.renameSession({ ...this.#key(scope), sessionName: await this.nameFor(session) });
+      const metrics: Metrics[] = [];
+      const name = await this.nameFor(session, (used) => metrics.push(used));
+      return db.updateSession(this.#key(scope), ({ sessionData }) => ({
+        sessionData: withMetrics(sessionData, metrics),
+        sessionName: name,
+      }));
     }
     const session = await this.#header(db, scope);
     return session && db.renameSession({ ...this.#key(scope), sessionName });
@@ -210,8 +217,8 @@ export abstract class Component {
     return db.getSession({ sessionId: fork.sessionId });
   }
 
-  /** Makes a name for a session. */
-  protected abstract nameFor(session: Session): Promise<string>;
+  /** Makes a name for a session. `count` takes the tokens that this costs. */
+  protected abstract nameFor(session: Session, count: (metrics: Metrics) => void): Promise<string>;
 
   /** Returns the session that a turn of this component creates. */
   newSession(sessionId: string, userId: string | null): TurnSession {

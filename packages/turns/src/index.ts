@@ -10,7 +10,7 @@ export { promptData } from "./prompt-data.ts";
 export { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
-export { addCounts, type TokenCounts } from "./session-metrics.ts";
+export { addCounts, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { SessionOptions, UserSessionsOptions } from "./session-options.ts";
 export type { ConditionOptions, LoopOptions, RouterOptions, StepDecision } from "./steps/containers.ts";
 export type { WorkflowStep } from "./steps/nodes.ts";

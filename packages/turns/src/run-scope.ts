@@ -26,6 +26,8 @@ export interface RunScope {
   readonly session: Session | null;
   /** Stores a run that belongs to this one. If that fails, rejects and aborts this one. */
   readonly store: (run: Run) => Promise<void>;
+  /** Adds the tokens of a run inside this one to those of the session. Whatever takes its runs calls it once for each. */
+  readonly count: (run: Run) => void;
 }
 
 /** Teams or workflows that are nested deeper than this are taken for a mistake. */

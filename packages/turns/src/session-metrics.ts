@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue, Metrics } from "@sessiondb/core";
+import type { JsonObject, JsonValue, Metrics, Run } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 
 /** Agno's token counts, in Agno's order. Its JSON omits those that are zero. */
@@ -25,8 +25,22 @@ export function addCounts(left: TokenCounts, right: TokenCounts): TokenCounts {
   return sum;
 }
 
+/** Returns session data with metrics added to those of the session. */
+export function withMetrics(sessionData: JsonObject, metrics: readonly Metrics[]): JsonObject {
+  const before = sessionData["session_metrics"];
+  const sum = metrics
+    .filter(({ totalTokens }) => (totalTokens ?? 0) > 0)
+    .reduce<JsonValue | undefined>((total, each) => addMetrics(total, each), before);
+  return sum === undefined ? sessionData : { ...sessionData, session_metrics: sum };
+}
+
+/** Returns the metrics of a run; none for a workflow's, which are those of the runs inside it. */
+export function metricsOf(run: Run): Metrics[] {
+  return run.runType === "workflow" || !run.metrics ? [] : [run.metrics];
+}
+
 /** Adds the metrics of a run to those of its session, which are in Agno's JSON format. */
-export function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
+function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
   const session = isJsonObject(stored) ? stored : {};
   const added: TokenCounts = {
     input_tokens: run.inputTokens ?? 0,

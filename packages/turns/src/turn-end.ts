@@ -1,13 +1,12 @@
 import {
   SessionDbError,
   type JsonObject,
-  type JsonValue,
   type Metrics,
   type Run,
   type SessionChange,
   type SessionHeader,
 } from "@sessiondb/core";
-import { addMetrics } from "./session-metrics.ts";
+import { withMetrics } from "./session-metrics.ts";
 import type { RunState } from "./run-state.ts";
 
 /** The data to store when a run ends. */
@@ -90,11 +89,6 @@ function sessionDataAfter(
   { sessionData, sessionState }: SessionHeader,
   { state, metrics }: { readonly state: RunState | null; readonly metrics: readonly Metrics[] },
 ): JsonObject {
-  const before = sessionData["session_metrics"];
-  const sum = metrics.reduce<JsonValue | undefined>((total, each) => addMetrics(total, each), before);
-  return {
-    ...sessionData,
-    ...(state !== null && { session_state: state.applyTo({ ...sessionState }) }),
-    ...(sum !== undefined && { session_metrics: sum }),
-  };
+  const data = state === null ? sessionData : { ...sessionData, session_state: state.applyTo({ ...sessionState }) };
+  return withMetrics(data, metrics);
 }

@@ -21,6 +21,7 @@ import type { RunSettings } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
 import { running, runningSince, withoutMark } from "./running-mark.ts";
+import { metricsOf } from "./session-metrics.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
 /** The part of a component that a turn uses. */
@@ -41,7 +42,7 @@ interface TurnOptions {
 /** The end of a turn's run. */
 export interface RunEnd {
   readonly run: Run;
-  /** Added to the metrics of the session. */
+  /** Added to the metrics of the session, as are those of the runs inside this one. */
   readonly metrics: readonly Metrics[];
   /** The error that the run threw, if its status is ERROR or CANCELLED. */
   readonly error: unknown;
@@ -99,6 +100,8 @@ export class Turn {
   readonly #settled: ((run: Run) => Run)[] = [];
   /** The error that kept a run inside this one from being stored; null without one. */
   #broken: { readonly error: unknown } | null = null;
+  /** The metrics of the runs inside this one. */
+  readonly #metrics: Metrics[] = [];
   #begun: Promise<void> = Promise.resolve();
 
   private constructor({ component, settings, options }: TurnOptions, found: Found) {
@@ -123,6 +126,7 @@ export class Turn {
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
       session,
       store: (run) => this.#add(run),
+      count: (run) => this.#metrics.push(...metricsOf(run)),
     };
   }
 
@@ -251,7 +255,7 @@ export class Turn {
    */
   async end({ run, metrics, error }: RunEnd): Promise<void> {
     try {
-      await this.#end({ run, metrics, state: this.scope.state });
+      await this.#end({ run, metrics: [...metrics, ...this.#metrics], state: this.scope.state });
     } catch (storageError) {
       // Of two failures, the first says more.
       throw run.status === "ERROR" ? error : storageError;
@@ -306,6 +310,7 @@ export class Turn {
   }
 
   async #add(run: Run): Promise<void> {
+    this.scope.count(run);
     await this.#begun;
     try {
       await this.#keep((db) => this.#writeMember(db, run));

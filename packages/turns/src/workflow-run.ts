@@ -1,7 +1,6 @@
 import {
   WorkflowSession,
   type JsonValue,
-  type Metrics,
   type Run,
   type StepMetrics,
   type StepOutput,
@@ -37,11 +36,6 @@ export class RunOfWorkflow {
   /** The run's row while it is in progress. */
   get running(): WorkflowRun {
     return this.#run({ status: "RUNNING" });
-  }
-
-  /** The metrics of the runs of agents and teams inside. */
-  get metrics(): Metrics[] {
-    return this.#kept.flatMap((run) => (run.runType === "workflow" || !run.metrics ? [] : [run.metrics]));
   }
 
   /** Runs the steps. Never rejects. */

@@ -92,7 +92,7 @@ export class Workflow extends Component implements Executor {
     const executing = execution.execute();
     turn.begin(execution.running);
     const { run, error } = await executing;
-    await turn.end({ run, error, metrics: execution.metrics });
+    await turn.end({ run, error, metrics: [] });
     const result: WorkflowRunResult = {
       runId,
       sessionId,

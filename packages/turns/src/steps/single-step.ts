@@ -13,6 +13,7 @@ import {
 import type { EmbeddedResult, Executor } from "../executor.ts";
 import { textOf } from "../outside-values.ts";
 import { insideOf, runContext } from "../run-scope.ts";
+import { metricsOf } from "../session-metrics.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
 import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
 
@@ -109,7 +110,10 @@ export class SingleStep extends StepNode {
 
   async #execute(executor: Executor, place: StepPlace): Promise<StepOutcome> {
     const { workflow, previous, signal } = place;
-    const store = async (run: Run): Promise<void> => workflow.keep(run);
+    const store = async (run: Run): Promise<void> => {
+      workflow.scope.count(run);
+      workflow.keep(run);
+    };
     const work: Promise<EmbeddedResult> = executor.runEmbedded({
       input: textOf(previous),
       context: this.#history(place),
@@ -121,7 +125,7 @@ export class SingleStep extends StepNode {
       executorType: executor.sessionType,
       executorName: executor.name ?? executor.id,
       stepRunId: run.runId,
-      metrics: metricsOf(run),
+      metrics: metricsOf(run)[0] ?? null,
     };
     if (run.status !== "COMPLETED") {
       return this.failed(new Error(`${about.executorName} did not finish: ${textOf(run.content ?? null)}`), about);
@@ -139,8 +143,4 @@ export class SingleStep extends StepNode {
     const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
     return addWorkflowHistory ? numHistoryRuns : 0;
   }
-}
-
-function metricsOf(run: Run) {
-  return run.runType === "workflow" ? null : (run.metrics ?? null);
 }
