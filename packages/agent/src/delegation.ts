@@ -9,6 +9,7 @@ import {
   ownRuns,
   promptData,
   textOf,
+  unfinished,
   type Executor,
   type RunScope,
   type SessionAccess,
@@ -40,6 +41,9 @@ export const delegationReaders = {
   shareMemberInteractions: flag(false),
   addMemberHistory: flag(false),
 } satisfies OptionReaders<DelegationOptions>;
+
+/** The names of the leader's tools. */
+export const delegationToolNames = ["delegate_task_to_member", "delegate_task_to_all_members"] as const;
 
 /** The number of newest runs searched for a member's own, and the maximum number of those that it is shown. */
 const runsSearched = 100;
@@ -141,7 +145,7 @@ export class Delegation {
     });
     this.#children.push({ toolCallId, run });
     if (run.status !== "COMPLETED") {
-      throw new Error(`Member ${member.id} did not finish: ${textOf(content)}`);
+      throw unfinished(`Member ${member.id}`, run);
     }
     const answer = textOf(content);
     this.#interactions.push({ member: member.id, task, answer });

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Message, type Session, type SessionDb } from "@sessiondb/core";
+import { InvalidArgumentError, type Message, type Session } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import {
   mayTakePart,
@@ -44,13 +44,36 @@ interface Place {
   readonly context: RunContext;
 }
 
+/** The names of the tools that each option adds. */
+const toolNames = {
+  agenticState: ["update_session_state"],
+  readChatHistory: ["get_chat_history"],
+  readToolCallHistory: ["get_tool_call_history"],
+  searchPastSessions: ["search_past_sessions", "read_past_session"],
+} as const satisfies Record<keyof SessionToolOptions, readonly string[]>;
+
 /** Refuses options that contradict each other. */
-export function checkSessionTools({ searchPastSessions, access }: SessionToolOptions & Pick<RunScope, "access">): void {
-  if (searchPastSessions === true && access === "shared") {
+export function checkSessionTools(
+  options: SessionToolOptions & Pick<RunScope, "access"> & { readonly tools: ToolSet },
+): void {
+  const added = Object.entries(toolNames).filter(([name]) => options[name as keyof SessionToolOptions] === true);
+  checkToolNames(
+    options.tools,
+    added.flatMap(([, names]) => names),
+  );
+  if (options.searchPastSessions === true && options.access === "shared") {
     throw new InvalidArgumentError(
       "searchPastSessions",
       'left out with access "shared": all users would see the results',
     );
+  }
+}
+
+/** Refuses tools that would replace one that the component adds. */
+export function checkToolNames(tools: ToolSet, added: readonly string[]): void {
+  const taken = added.find((name) => Object.hasOwn(tools, name));
+  if (taken !== undefined) {
+    throw new InvalidArgumentError(`tools.${taken}`, "called something else: an option adds a tool of this name");
   }
 }
 
@@ -59,19 +82,18 @@ export function sessionTools(
   options: SessionToolOptions,
   { component, context, access }: Place & Pick<RunScope, "access">,
 ): ToolSet {
-  const { keepsSessions } = component;
+  const place = { component, context };
   const { userId } = context;
+  const { keepsSessions } = component;
+  const searches = options.searchPastSessions === true && keepsSessions && access === "owner";
   return {
     ...(options.agenticState === true && { update_session_state: updateSessionState(context) }),
-    ...(options.readChatHistory === true && keepsSessions && { get_chat_history: chatHistory(component, context) }),
-    ...(options.readToolCallHistory === true &&
-      keepsSessions && { get_tool_call_history: toolCalls(component, context) }),
-    ...(options.searchPastSessions === true &&
-      keepsSessions &&
-      access === "owner" &&
+    ...(options.readChatHistory === true && keepsSessions && { get_chat_history: chatHistory(place) }),
+    ...(options.readToolCallHistory === true && keepsSessions && { get_tool_call_history: toolCalls(place) }),
+    ...(searches &&
       userId !== null && {
-        search_past_sessions: searchSessions({ component, context }, userId),
-        read_past_session: readSession({ component, context }, userId),
+        search_past_sessions: searchSessions(place, userId),
+        read_past_session: readSession(place, userId),
       }),
   };
 }
@@ -101,12 +123,12 @@ const countSchema = (name: string, description: string) =>
     properties: { [name]: { type: "integer", minimum: 1, description } },
   });
 
-function chatHistory(component: Component, context: RunContext): ToolSet[string] {
+function chatHistory(place: Place): ToolSet[string] {
   return tool({
     description: "Reads the messages of this conversation.",
-    inputSchema: countSchema("num_runs", "The number of newest turns to read. Default: all."),
-    execute: async ({ num_runs: runs }) => {
-      const session = await readOwn({ component, context }, runs === undefined ? undefined : countOf(runs));
+    inputSchema: countSchema("num_runs", `The number of newest turns; at most ${mostRuns}, the default.`),
+    execute: async ({ num_runs: runs = mostRuns }) => {
+      const session = await readOwn(place, countOf(runs));
       const skipRoles = ["system", "tool"];
       const messages = session === null ? [] : messagesOf(session, { skipRoles });
       return messages.map(({ role, content }) => ({ role, content: content ?? null }));
@@ -114,35 +136,27 @@ function chatHistory(component: Component, context: RunContext): ToolSet[string]
   });
 }
 
-function toolCalls(component: Component, context: RunContext): ToolSet[string] {
+function toolCalls(place: Place): ToolSet[string] {
   return tool({
     description: "Reads the tool calls of this conversation, newest first.",
     inputSchema: countSchema("num_calls", "The number of newest calls to read. Default: 3."),
     execute: async ({ num_calls: calls = 3 }) => {
-      const session = await readOwn({ component, context }, mostRuns);
+      const session = await readOwn(place, mostRuns);
       return session === null || session.sessionType === "workflow" ? [] : session.getToolCalls({ numCalls: calls });
     },
   });
 }
 
 /**
- * Returns the session before this run, whole or with its newest runs; null if there is none. Checks its owner again,
- * because the start of the run may not have been able to read the session, or may have used a different store.
+ * Returns the session before this run, with its newest runs; null if there is none. Checks its owner again, because the
+ * start of the run may not have been able to read the session, or may have used a different store.
  */
-async function readOwn({ component, context }: Place, newest: number | undefined): Promise<Session | null> {
-  const { sessionId, runId, userId } = context;
+async function readOwn({ component, context }: Place, count: number): Promise<Session | null> {
+  const { sessionId, userId } = context;
   const db = await component.getDb();
-  const session =
-    newest === undefined
-      ? await db.getSession({ sessionId })
-      : ((await readHistory(component, { db, key: { sessionId }, count: newest }))?.session ?? null);
-  if (session === null || !mayTakePart(component, { session, userId })) {
-    return null;
-  }
-  await leaveOutForeign(session, { component, db });
-  // This run may or may not be stored already.
-  session.runs = session.runs.filter((run) => run.runId !== runId && run.parentRunId !== runId);
-  return session;
+  // This run is in progress, and so left out.
+  const session = (await readHistory(component, { db, key: { sessionId }, count }))?.session ?? null;
+  return session !== null && mayTakePart(component, { session, userId }) ? session : null;
 }
 
 function searchSessions({ component, context }: Place, userId: string): ToolSet[string] {
@@ -163,7 +177,11 @@ function searchSessions({ component, context }: Place, userId: string): ToolSet[
         runsLimit: runsInPreview,
       });
       const others = sessions.filter(({ sessionId }) => sessionId !== context.sessionId);
-      await Promise.all(others.map((session) => leaveOutForeign(session, { component, db })));
+      await Promise.all(
+        others.map(async (session) => {
+          session.runs = await ownRuns(component, session.runs, { db, session });
+        }),
+      );
       return others
         .filter(({ runs }) => runs.length > 0)
         .slice(0, mostSessions)
@@ -196,7 +214,7 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
       const found = await readHistory(component, {
         db,
         key: { sessionId, sessionType: component.sessionType, userId },
-        count: Math.min(countOf(runs), mostRuns),
+        count: countOf(runs),
       });
       if (found === null || found.session.componentId !== component.id) {
         return "There is no such conversation.";
@@ -209,16 +227,9 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
   });
 }
 
-async function leaveOutForeign(
-  session: Session,
-  { component, db }: { readonly component: Component; readonly db: SessionDb },
-): Promise<void> {
-  session.runs = await ownRuns(component, session.runs, { db, session });
-}
-
 /** Returns a valid number of runs, whatever number the model asked for. */
 function countOf(asked: number): number {
-  return Math.max(Math.trunc(asked), 1);
+  return Math.min(Math.max(Math.trunc(asked), 1), mostRuns);
 }
 
 function messagesOf(session: Session, options: { skipRoles: string[] }): Message[] {

@@ -4,7 +4,8 @@ import { readScope, type Executor } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
 import { ModelComponent } from "./model-component.ts";
 import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
-import { Delegation, delegationReaders, type DelegationOptions } from "./delegation.ts";
+import { Delegation, delegationReaders, delegationToolNames, type DelegationOptions } from "./delegation.ts";
+import { checkToolNames } from "./session-tools.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 
 /** The options of a team: those of its leader, and its members. */
@@ -34,6 +35,7 @@ export class Team extends ModelComponent {
   constructor(options: TeamOptions) {
     const settings = readScope(options, teamReaders, ["userId", "db"]);
     super(settings, "team");
+    checkToolNames(settings.tools, delegationToolNames);
     this.members = settings.members;
     this.#delegation = settings;
   }

@@ -1,6 +1,8 @@
 import { InMemorySessionDb } from "@sessiondb/core";
+import { tool } from "ai";
 import { expect, test } from "vitest";
-import { Agent, type ModelComponentOptions } from "@sessiondb/agent";
+import { z } from "zod";
+import { Agent, Team, type ModelComponentOptions } from "@sessiondb/agent";
 import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 
 const call = (name: string, input: object = {}): Answer => ({ calls: [{ name, input, id: name }] });
@@ -99,4 +101,50 @@ test("no past sessions are offered without a user, nothing without storage, and 
     searchPastSessions: false,
   });
   expect(unasked.offered).toEqual([]);
+});
+
+const own = tool({ inputSchema: z.object({}), execute: () => "own" });
+
+test.each([
+  ["update_session_state", { agenticState: true }],
+  ["get_chat_history", { readChatHistory: true }],
+  ["get_tool_call_history", { readToolCallHistory: true }],
+  ["search_past_sessions", { searchPastSessions: true }],
+  ["read_past_session", { searchPastSessions: true }],
+])("a tool may not replace one that an option adds: %s", async (name, option) => {
+  const model = scriptedModel(["Yes."]);
+  const common = { id: "a", model, tools: { [name]: own } };
+  const refusal = expect.objectContaining({ code: "INVALID_ARGUMENT", argument: `tools.${name}` });
+  expect(() => new Agent({ ...common, ...option })).toThrow(refusal);
+  expect(() => new Team({ ...common, ...option, members: [new Agent({ id: "m", model })] })).toThrow(refusal);
+  // Without the option the name is free.
+  await new Agent(common).run("Hi");
+  expect(model.doGenerateCalls[0]?.tools?.map((each) => each.name)).toEqual([name]);
+});
+
+test.each(["delegate_task_to_member", "delegate_task_to_all_members"])(
+  "a leader's tool may not be called %s",
+  (name) => {
+    const model = scriptedModel([]);
+    expect(() => new Team({ model, tools: { [name]: own }, members: [new Agent({ model })] })).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", argument: `tools.${name}` }),
+    );
+  },
+);
+
+test("a model that asks for the whole chat history is shown the newest 50 turns", async () => {
+  const db = new InMemorySessionDb();
+  const runs = Array.from({ length: 60 }, (_, index) => ({
+    runType: "agent" as const,
+    runId: `r${index}`,
+    messages: [{ role: "user", content: `turn ${index}` }],
+  }));
+  await db.upsertSession({ sessionType: "agent", sessionId: "now", agentId: "agent", userId: "ada", runs });
+  for (const input of [{}, { num_runs: 1000 }]) {
+    const { result } = await called(db, call("get_chat_history", input), { userId: "ada" });
+    const turns = (result as { content: string | null }[]).filter(({ content }) => content?.startsWith("turn"));
+    expect(turns.at(-1)).toEqual({ role: "user", content: "turn 59" });
+    expect(turns.length).toBeGreaterThan(45);
+    expect(turns.length).toBeLessThanOrEqual(50);
+  }
 });

@@ -15,7 +15,10 @@ import type { DbSource } from "./component-db.ts";
 
 /** The common options of agents, teams and workflows: their identity and the storage of their sessions. */
 export interface ComponentOptions {
-  /** Stored with every session. Default: the name in lowercase with dashes, or the kind of component. */
+  /**
+   * Stored with every session. Default: the name in lowercase with dashes, or else `agent`, `team` or `workflow`.
+   * Components of one kind and id share sessions: give each of several an id or a name.
+   */
   id?: string;
   name?: string;
   /** The store of the sessions. Without one, nothing is stored. */

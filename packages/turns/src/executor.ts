@@ -1,4 +1,5 @@
 import type { JsonValue, Run, SessionType } from "@sessiondb/core";
+import { textOf } from "./outside-values.ts";
 import type { RunScope } from "./run-scope.ts";
 
 /** A request for a run inside another one: a team member's or a workflow step's. The outer run stores it. */
@@ -30,4 +31,13 @@ export interface Executor {
   readonly sessionType: SessionType;
   /** Does not reject when the model fails: the run's status says how it ended. Rejects when `store` does. */
   runEmbedded(request: EmbeddedRequest): Promise<EmbeddedResult>;
+}
+
+/** Returns the error of a run inside another one that did not complete. */
+export function unfinished(name: string, { status, content }: Run): Error {
+  return new Error(
+    status === "PAUSED"
+      ? `${name} did not finish: it waits for a decision about its tools, which only a run of its own can get.`
+      : `${name} did not finish: ${textOf(content ?? null)}`,
+  );
 }

@@ -2,7 +2,7 @@ export { mayTakePart, type SessionAccess, type SessionMember } from "./admission
 export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
-export type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
+export { unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
 export { ownRuns } from "./own-runs.ts";
@@ -12,10 +12,10 @@ export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type Ru
 export type { RunState, StateChange } from "./run-state.ts";
 export { addCounts, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { SessionOptions, UserSessionsOptions } from "./session-options.ts";
-export type { ConditionOptions, LoopOptions, RouterOptions, StepDecision } from "./steps/containers.ts";
+export type { ConditionOptions, LoopOptions, RouterOptions } from "./steps/containers.ts";
 export type { WorkflowStep } from "./steps/nodes.ts";
 export type { StepOptions } from "./steps/single-step.ts";
-export { StepResult, type StepFunction, type StepInput } from "./steps/step-input.ts";
+export { StepResult, type StepDecision, type StepFunction, type StepInput } from "./steps/step-input.ts";
 export type { StepNode } from "./steps/step-node.ts";
 export { condition, loop, parallel, router, sequence, step } from "./steps/steps.ts";
 export type { RunEnd, Turn } from "./turn.ts";

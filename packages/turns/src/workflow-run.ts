@@ -1,11 +1,4 @@
-import {
-  WorkflowSession,
-  type JsonValue,
-  type Run,
-  type StepMetrics,
-  type StepOutput,
-  type WorkflowRun,
-} from "@sessiondb/core";
+import { type JsonValue, type Run, type StepMetrics, type StepOutput, type WorkflowRun } from "@sessiondb/core";
 import { messageOf } from "./outside-values.ts";
 import { promptData } from "./prompt-data.ts";
 import { scopeFields, type RunScope } from "./run-scope.ts";
@@ -47,7 +40,7 @@ export class RunOfWorkflow {
       input,
       historyRuns,
       history: (numRuns: number) => {
-        const turns = session instanceof WorkflowSession ? session.getWorkflowHistory({ numRuns }) : [];
+        const turns = session?.sessionType === "workflow" ? session.getWorkflowHistory({ numRuns }) : [];
         return turns.length === 0 ? null : promptData("workflow_history", turns);
       },
       keep: (run: Run) => void this.#kept.push(run),

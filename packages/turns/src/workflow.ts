@@ -1,10 +1,10 @@
 import { InvalidArgumentError, type JsonObject, type JsonValue, type Session, type TurnSession } from "@sessiondb/core";
 import { Component } from "./component.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
+import { jsonOf } from "./outside-values.ts";
 import { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
 import { checkDepth, type RunScope } from "./run-scope.ts";
 import { nodesOf } from "./steps/nodes.ts";
-import { SingleStep } from "./steps/single-step.ts";
 import type { StepNode } from "./steps/step-node.ts";
 import {
   workflowReaders,
@@ -74,13 +74,14 @@ export class Workflow extends Component implements Executor {
   }
 
   async #run(
-    input: JsonValue,
+    given: JsonValue,
     options: RunSettings,
     emit: (event: WorkflowEvent) => void,
   ): Promise<{ result: WorkflowRunResult; error: unknown }> {
-    if (input === undefined) {
+    if (given === undefined) {
       throw new InvalidArgumentError("input", "JSON");
     }
+    const input = jsonOf(given);
     const turn = await this.openTurn(options, this.#runsLimit);
     const { runId, sessionId, userId, state } = turn.scope;
     const execution = new RunOfWorkflow({
@@ -125,7 +126,7 @@ export class Workflow extends Component implements Executor {
 
   /** The number of runs that the step with the longest history needs. */
   get #runsLimit(): number {
-    const asked = allNodes(this.#nodes).map((node) => (node instanceof SingleStep ? node.historyRuns : 0));
+    const asked = allNodes(this.#nodes).map(({ historyRuns }) => historyRuns);
     return Math.max(this.#historyRuns ?? 0, ...asked);
   }
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type JsonValue, type StepOutput } from "@sessiondb/core";
+import { InvalidArgumentError, type StepOutput } from "@sessiondb/core";
 import {
   aFunction,
   asGiven,
@@ -10,21 +10,17 @@ import {
   untilAborted,
   type OptionReaders,
 } from "@sessiondb/core/adapter";
-import { runContext, type RunContext } from "../run-scope.ts";
 import { nodesOf, type WorkflowStep } from "./nodes.ts";
-import { contentOf, runInOrder, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
-
-/** The input of a decision. */
-export interface StepDecision extends RunContext {
-  readonly input: JsonValue;
-  /** The content of the previous step. */
-  readonly previous: JsonValue;
-  readonly outputs: Readonly<Record<string, StepOutput>>;
-}
-
-function decisionOf({ workflow, previous, outputs }: StepPlace): StepDecision {
-  return { ...runContext(workflow.scope), input: workflow.input, previous, outputs };
-}
+import type { StepDecision } from "./step-input.ts";
+import {
+  contentOf,
+  decisionOf,
+  outputsByName,
+  runInOrder,
+  StepNode,
+  type StepOutcome,
+  type StepPlace,
+} from "./step-node.ts";
 
 /** Several steps as one. */
 abstract class NamedSteps extends StepNode {
@@ -147,16 +143,17 @@ export class LoopStep extends StepNode {
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const all: StepOutcome[] = [];
-    let { previous } = place;
+    let { previous, outputs } = place;
     for (let iteration = 1; iteration <= this.#rounds; iteration += 1) {
-      const round = await runInOrder(this.nodes, { ...place, previous });
+      const round = await runInOrder(this.nodes, { ...place, previous, outputs });
       all.push(...round);
+      outputs = { ...outputs, ...outputsByName(round) };
       previous = contentOf(round.at(-1)?.output);
       if (round.some(({ failure, stop }) => failure !== null || stop)) {
         break;
       }
-      const outputs = round.map(({ output }) => output);
-      if ((await untilAborted((async () => this.#until?.(outputs, iteration))(), place.signal)) === true) {
+      const done = round.map(({ output }) => output);
+      if ((await untilAborted((async () => this.#until?.(done, iteration))(), place.signal)) === true) {
         break;
       }
     }

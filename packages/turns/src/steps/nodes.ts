@@ -13,7 +13,7 @@ export function nodesOf(steps: readonly WorkflowStep[], argument: string): StepN
     throw new InvalidArgumentError(argument, "a non-empty list of steps");
   }
   return steps.map((each: WorkflowStep, index) => {
-    if (each instanceof StepNode) {
+    if (StepNode.isInstance(each)) {
       return each;
     }
     const run = workOf(each, `${argument}[${index}]`);

@@ -10,15 +10,15 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import type { EmbeddedResult, Executor } from "../executor.ts";
-import { textOf } from "../outside-values.ts";
-import { insideOf, runContext } from "../run-scope.ts";
+import { unfinished, type EmbeddedResult, type Executor } from "../executor.ts";
+import { jsonOf, textOf } from "../outside-values.ts";
+import { insideOf } from "../run-scope.ts";
 import { metricsOf } from "../session-metrics.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
-import { StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
+import { decisionOf, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
 
 export interface StepOptions {
-  /** Unique within the workflow, so that later steps find its output. */
+  /** Later steps find its output by this name; if a name repeats, the last output. */
   name: string;
   /** The function, agent, team or workflow that does the step's work. */
   run: StepFunction | Executor;
@@ -94,17 +94,14 @@ export class SingleStep extends StepNode {
   }
 
   async #call(run: StepFunction, place: StepPlace): Promise<StepOutcome> {
-    const { workflow, previous, outputs, signal } = place;
-    const input: StepInput = Object.create(runContext(workflow.scope), {
-      input: { value: workflow.input, enumerable: true },
-      previous: { value: previous, enumerable: true },
-      outputs: { value: outputs, enumerable: true },
-      history: { value: this.#history(place), enumerable: true },
-      signal: { value: signal, enumerable: true },
-    }) as StepInput;
+    const { signal } = place;
+    const input: StepInput = Object.assign(decisionOf(place), { history: this.#history(place), signal });
     const returned = await untilAborted((async () => run(input))(), signal);
-    const { content, stop } = returned instanceof StepResult ? returned : new StepResult({ content: returned ?? null });
-    const output = this.output({ content, stop, executorType: "function", executorName: this.name });
+    const { content, stop } = StepResult.isInstance(returned)
+      ? returned
+      : new StepResult({ content: returned ?? null });
+    // What the function changes afterwards is not stored.
+    const output = this.output({ content: jsonOf(content), stop, executorType: "function", executorName: this.name });
     return { output, stop, failure: null };
   }
 
@@ -128,9 +125,9 @@ export class SingleStep extends StepNode {
       metrics: metricsOf(run)[0] ?? null,
     };
     if (run.status !== "COMPLETED") {
-      return this.failed(new Error(`${about.executorName} did not finish: ${textOf(run.content ?? null)}`), about);
+      return this.failed(unfinished(about.executorName, run), about);
     }
-    return { output: this.output({ content, ...about }), stop: false, failure: null };
+    return { output: this.output({ content: jsonOf(content), ...about }), stop: false, failure: null };
   }
 
   #history({ workflow }: StepPlace): string | null {
@@ -138,8 +135,7 @@ export class SingleStep extends StepNode {
     return addWorkflowHistory ? workflow.history(numHistoryRuns ?? workflow.historyRuns ?? defaultHistoryRuns) : null;
   }
 
-  /** The number of earlier runs that the step's own options ask for. */
-  get historyRuns(): number {
+  override get historyRuns(): number {
     const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
     return addWorkflowHistory ? numHistoryRuns : 0;
   }

@@ -1,6 +1,7 @@
 import type { JsonValue, Metrics, Run, StepOutput } from "@sessiondb/core";
 import { messageOf } from "../outside-values.ts";
-import type { RunScope } from "../run-scope.ts";
+import { runContext, type RunScope } from "../run-scope.ts";
+import type { StepDecision } from "./step-input.ts";
 
 /** Everything that the steps of one run share. */
 interface WorkflowScope {
@@ -25,6 +26,12 @@ export interface StepPlace {
   readonly signal: AbortSignal;
 }
 
+/** Returns what a function of a step is given. It may change the values: they are its own. */
+export function decisionOf({ workflow, previous, outputs }: StepPlace): StepDecision {
+  const values = structuredClone({ input: workflow.input, previous, outputs });
+  return Object.assign(runContext(workflow.scope), values);
+}
+
 export interface StepOutcome {
   readonly output: StepOutput;
   /** Whether the workflow ends here, completed. */
@@ -33,11 +40,24 @@ export interface StepOutcome {
   readonly failure: { readonly error: unknown } | null;
 }
 
+/** Marks steps, also those of a second copy of this package. */
+const marker = Symbol.for("sessiondb.step");
+
 /** A step of a workflow, which does work itself or contains other steps. */
 export abstract class StepNode {
+  readonly [marker] = true;
   abstract readonly name: string;
   /** The kind of step, as Agno names it. */
   abstract readonly type: "Function" | "Step" | "Steps" | "Parallel" | "Condition" | "Loop" | "Router" | "Workflow";
+
+  /** The number of earlier runs that the step's own options ask for. */
+  get historyRuns(): number {
+    return 0;
+  }
+
+  static isInstance(value: unknown): value is StepNode {
+    return typeof value === "object" && value !== null && marker in value;
+  }
 
   /** Runs the step. Never rejects: the outcome holds the error. */
   async run(place: StepPlace): Promise<StepOutcome> {
@@ -106,9 +126,15 @@ export async function runInOrder(nodes: readonly StepNode[], place: StepPlace): 
       break;
     }
     previous = contentOf(outcome.output);
-    outputs = { ...outputs, [node.name]: outcome.output };
+    outputs = { ...outputs, ...outputsByName([outcome]) };
   }
   return outcomes;
+}
+
+/** Returns outputs, also of the steps inside, by the names of their steps; if a name repeats, the last one. */
+export function outputsByName(outcomes: readonly StepOutcome[]): Record<string, StepOutput> {
+  const flat = (output: StepOutput): StepOutput[] => [...(output.steps ?? []).flatMap(flat), output];
+  return Object.fromEntries(outcomes.flatMap(({ output }) => flat(output)).map((each) => [each.stepName ?? "", each]));
 }
 
 export function contentOf(output: StepOutput | undefined): JsonValue {
