@@ -1,6 +1,7 @@
 import { InMemorySessionDb } from "@sessiondb/core";
-import { APICallError, UnsupportedFunctionalityError, type UserContent } from "ai";
-import { describe, expect, test } from "vitest";
+import { APICallError, tool, UnsupportedFunctionalityError, type UserContent } from "ai";
+import { describe, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { Agent, type ModelComponentOptions } from "@sessiondb/agent";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
@@ -125,4 +126,24 @@ describe.each(Object.entries(calls))("%s", (_name, ask) => {
     expect(partsOf(model)).toEqual(["user [image not available]", "assistant Yes.", "user And now?"]);
     expect(state.asked).toEqual([]);
   });
+});
+
+test("a model of the global provider and media of a tool's result are treated alike", async () => {
+  const { state, generation } = links();
+  const show = tool({
+    inputSchema: z.object({}),
+    execute: () => "shown",
+    toModelOutput: () => ({ type: "content", value: [{ type: "image-url", url: link }] }),
+  });
+  const model = scriptedModel((_call, index) => (index === 0 ? { calls: [{ name: "show" }] } : "Yes."));
+  vi.stubGlobal("AI_SDK_DEFAULT_PROVIDER", { languageModel: () => model });
+  try {
+    const agent = new Agent({ id: "a", db: new InMemorySessionDb(), model: "any/model", generation, tools: { show } });
+    await calls.run(agent, "Show me");
+    state.expired = true;
+    expect(await calls.run(agent, "And now?")).toMatchObject({ status: "COMPLETED", text: "Yes." });
+    expect(JSON.stringify(model.prompts.at(-1))).not.toContain(link);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
