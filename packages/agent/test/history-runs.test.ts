@@ -109,3 +109,13 @@ test("stale runs are closed though history does not use them", async () => {
   const { runs } = await db.getRuns({ sessionId: "s" });
   expect(runs.map(({ status }) => status)).toEqual(["COMPLETED", ...Array(5).fill("ERROR"), "COMPLETED"]);
 });
+
+test("a turn looks back over at most so many runs of others", async () => {
+  const { db, calls } = watched(new InMemorySessionDb());
+  await sessionWith(db, () => ({ status: "COMPLETED", userId: "eve" }), 3000);
+  const model = scriptedModel(() => "Yes.");
+  calls.length = 0;
+  await new Agent({ id: "a", db, model }).run("Hi", { sessionId: "s", userId: "ada" });
+  expect(shown(model.prompts[0] ?? [])).toEqual(["user: Hi"]);
+  expect(calls.filter((name) => name === "getSession")).toHaveLength(5);
+});

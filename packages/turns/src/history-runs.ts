@@ -5,6 +5,8 @@ import { runningSince } from "./running-mark.ts";
 
 /** How many more runs to read than before when too few of them were history. */
 const growth = 4;
+/** The number of runs after which to look no further back: a turn must not grow with its session. */
+const mostRead = 1000;
 
 interface HistoryQuery {
   readonly db: SessionDb;
@@ -39,7 +41,7 @@ export async function readHistory(
     admit(session);
     const read = session.runs;
     const runs = (await ownRuns(component, read, { db, session })).filter(hasAnswer);
-    if (runs.length >= count || read.length < runsLimit) {
+    if (runs.length >= count || read.length < runsLimit || runsLimit >= mostRead) {
       session.runs = count === 0 ? [] : runs.slice(-count);
       return { session, read };
     }
