@@ -76,20 +76,24 @@ async function shownTo(
 }
 
 describe.each(["agent", "team"] as const)("runs of other users in an owner's session: %s", (kind) => {
-  test("are not shown to the owner's model, whoever the previous owners were, in any window", { timeout: 60_000 }, async () => {
-    const reassigned = fc
-      .tuple(runsOnly, fc.boolean(), runsOnly)
-      .map(([before, isReassigned, after]) => [...before, ...(isReassigned ? [{ owner: "carol" }] : []), ...after]);
-    await fc.assert(
-      fc.asyncProperty(reassigned, fc.integer({ min: 1, max: 12 }), async (events, numHistoryRuns) => {
-        const { db, owner, runs } = await told(events, kind);
-        const own = runs.filter(({ isForeign }) => !isForeign).map(({ text }) => text);
-        expect(await shownTo(db, { owner, kind, numHistoryRuns })).toEqual(own.slice(-numHistoryRuns));
-        expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(runs.length + 1);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  test(
+    "are not shown to the owner's model, whoever the previous owners were, in any window",
+    { timeout: 60_000 },
+    async () => {
+      const reassigned = fc
+        .tuple(runsOnly, fc.boolean(), runsOnly)
+        .map(([before, isReassigned, after]) => [...before, ...(isReassigned ? [{ owner: "carol" }] : []), ...after]);
+      await fc.assert(
+        fc.asyncProperty(reassigned, fc.integer({ min: 1, max: 12 }), async (events, numHistoryRuns) => {
+          const { db, owner, runs } = await told(events, kind);
+          const own = runs.filter(({ isForeign }) => !isForeign).map(({ text }) => text);
+          expect(await shownTo(db, { owner, kind, numHistoryRuns })).toEqual(own.slice(-numHistoryRuns));
+          expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(runs.length + 1);
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 
   test("are hidden even if the owner changed more than once", { timeout: 60_000 }, async () => {
     const events = fc.array(anyEvent(["ada", "carol", "eve"]), { maxLength: 12 });
