@@ -48,7 +48,7 @@ export const foreignWords: Readonly<Record<string, readonly string[]>> = {
     "wal",
   ],
   "the drivers, Drizzle and the AI SDK": ["pgSchema", "ssl", "temperature", "waitingCount"],
-  "Node and TypeScript": ["enum", "experimental", "NODE_OPTIONS", "TimeoutError", "vm"],
+  "Node and TypeScript": ["enum", "experimental", "NODE_OPTIONS", "vm"],
   bundlers: ["externals", "noExternal", "rollupOptions", "ssr"],
   "examples of values": ["chats_runs", "MEMORY", "SESSIONTABLE", "ss"],
   "files that a command makes": ["benchmarks/results.json"],

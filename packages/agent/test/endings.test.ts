@@ -89,7 +89,7 @@ function outcomeOf({ call, place, cause }: Cell): object {
   }
 }
 
-describe.each(cells)("$call, which ends by a $cause $place ($store)", ({ store, call, place, cause }) => {
+describe.concurrent.each(cells)("$call, which ends by a $cause $place ($store)", ({ store, call, place, cause }) => {
   test.concurrent("keeps what had arrived, and what was done", async () => {
     const db = (stores[store] as () => SessionDb)();
     opened.push(db);

@@ -118,7 +118,7 @@ function typesOf({ items }: Reading): unknown[] {
   );
 }
 
-describe.each(cells)("$kind, read by a reader that is $reader,", ({ kind, reader }) => {
+describe.concurrent.each(cells)("$kind, read by a reader that is $reader,", ({ kind, reader }) => {
   const readWith = readers[reader] as (typeof readers)[string];
 
   test.concurrent("delivers the whole answer once, and ends when it is stored", async () => {
