@@ -13,7 +13,7 @@ import {
   type UpsertRunOptions,
   type UpsertRunResult,
 } from "@sessiondb/core";
-import { unixSeconds } from "@sessiondb/core/adapter";
+import { unixSeconds, untilAborted } from "@sessiondb/core/adapter";
 import { admit, isRefusal, type SessionMember } from "./admission.ts";
 import type { ComponentSettings } from "./component-options.ts";
 import { readHistory } from "./history-runs.ts";
@@ -131,7 +131,7 @@ export class Turn {
   }
 
   /**
-   * Reads the session, unless its id is new.
+   * Reads the session, unless its id is new. Rejects with the signal's reason if it aborts meanwhile; nothing is stored.
    *
    * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the session is another
    * user's or another component's.
@@ -146,23 +146,23 @@ export class Turn {
     if (!component.keepsSessions) {
       return new Turn(turn, nothing);
     }
+    const { signal } = options;
     let db: SessionDb | null = null;
     try {
-      db = await component.getDb();
+      db = await untilAborted(component.getDb(), signal);
       const { runsLimit } = turn;
+      const key = { sessionId, ...(signal !== undefined && { signal }) };
+      const query = { db, key, count: runsLimit, atFirst: Math.max(runsLimit, leastRunsRead) };
       const found =
         given === undefined
           ? null
-          : await readHistory(component, {
-              db,
-              key: { sessionId },
-              count: runsLimit,
-              atFirst: Math.max(runsLimit, leastRunsRead),
-              admit: (session) => admit(session, { component, userId }),
-            });
+          : await untilAborted(
+              readHistory(component, { ...query, admit: (session) => admit(session, { component, userId }) }),
+              signal,
+            );
       return new Turn(turn, { ...nothing, db, ...found });
     } catch (failure) {
-      if (settings.onStorageError === "throw" || isRefusal(failure)) {
+      if (signal?.aborted === true || settings.onStorageError === "throw" || isRefusal(failure)) {
         throw failure;
       }
       return new Turn(turn, { ...nothing, db, failures: [failure] });
@@ -198,6 +198,10 @@ export class Turn {
    * Call it after asking the model. Only later writes of the turn wait for it.
    */
   begin(run: Run, introduction: Run | null = null): void {
+    if (this.storageError !== null) {
+      // The session could not be read: one more wait, for the last row, is enough.
+      return;
+    }
     this.#begun = this.#keep(async (db) => {
       // Let the model call go out first, so that no write delays its first token.
       await setImmediate();

@@ -168,3 +168,15 @@ describe("a component without an AI framework", () => {
     ]);
   });
 });
+
+describe("a signal that aborts while the storage is silent", () => {
+  test.each(["throw", "continue"] as const)("ends the run at once, with onStorageError: %s", async (onStorageError) => {
+    const db = new InMemorySessionDb();
+    db.getSession = (() => new Promise(() => {})) as SessionDb["getSession"];
+    const plug = new Plug({ id: "p", db, onStorageError });
+    const started = performance.now();
+    await expect(plug.run("Hi", { sessionId: "s", signal: AbortSignal.timeout(30) })).rejects.toThrow("timeout");
+    expect(performance.now() - started).toBeLessThan(5_000);
+    expect((await db.getRuns({ sessionId: "s" })).runs).toEqual([]);
+  });
+});
