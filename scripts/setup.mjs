@@ -93,7 +93,7 @@ if (!isInstalled()) {
 }
 if (!loadsSqlite()) {
   console.log(`Compiling SQLite for Node ${process.version}, a minute or two …`);
-  await run("rebuild", "better-sqlite3");
+  await run("--recursive", "rebuild", "better-sqlite3");
   if (!loadsSqlite()) {
     fail(compilerHelp);
   }
