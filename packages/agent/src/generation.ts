@@ -107,11 +107,14 @@ const mostSteps = 20;
 
 /** Collects the results of a generation as they arrive. */
 export class Generation {
-  /** Aborts with the request's signal and when `settings.timeout` expires: the AI SDK leaves both to the model. */
+  /**
+   * Aborts with the request's signal, and when the total time of `settings.timeout` is over: the AI SDK leaves both to the
+   * model. The times for a step and for a chunk are still left to it.
+   */
   readonly signal: AbortSignal;
   readonly #request: GenerationRequest;
   readonly #start = performance.now();
-  readonly #watch = new ModelWatch();
+  readonly #watch: ModelWatch;
   #firstToken: number | null = null;
   #steps: StepResult<ToolSet>[] = [];
   #messages: ModelMessage[] = [];
@@ -122,6 +125,7 @@ export class Generation {
 
   constructor(request: GenerationRequest) {
     this.#request = request;
+    this.#watch = new ModelWatch(idsIn(request.messages, "tool-call"));
     const { timeout } = request.settings;
     const total = typeof timeout === "object" ? timeout.totalMs : timeout;
     this.signal = total === undefined ? request.signal : AbortSignal.any([request.signal, AbortSignal.timeout(total)]);
@@ -140,7 +144,8 @@ export class Generation {
       onStepFinish: (step: StepResult<ToolSet>) => this.#finishStep(step),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
         watch.begin();
-        return settings.prepareStep?.(step);
+        const prepared = await settings.prepareStep?.(step);
+        return prepared?.model === undefined ? prepared : { ...prepared, model: this.#watch.watched(prepared.model) };
       },
     } as unknown as StreamOptions & GenerateOptions;
   }
@@ -187,6 +192,8 @@ export class Generation {
     status: GenerationStatus,
     { error = null, output }: { error?: unknown; output?: JsonValue | undefined },
   ): GenerationOutcome {
+    // Results that come from now on are stored one by one.
+    this.#request.watch.end();
     const last = this.#steps.at(-1);
     const { model, tools } = this.#request;
     const id = last?.model.modelId ?? (typeof model === "string" ? model : model.modelId);

@@ -1,6 +1,7 @@
-import { APICallError, createDownload, gateway, UnsupportedFunctionalityError } from "ai";
+import { APICallError, createDownload, UnsupportedFunctionalityError } from "ai";
 import type { LanguageModel, ModelMessage } from "ai";
 import type { GenerationSettings } from "./generation.ts";
+import { wrappedModel } from "./wrapped-model.ts";
 
 /** What the messages of the AI SDK, and of the prompts that it makes of them, have in common. */
 interface MessageLike {
@@ -111,17 +112,9 @@ function asking(
   model: LanguageModel,
   how: (ask: Ask, prompt: readonly MessageLike[]) => Promise<unknown>,
 ): LanguageModel {
-  const target =
-    typeof model === "string" ? (globalThis.AI_SDK_DEFAULT_PROVIDER ?? gateway).languageModel(model) : model;
-  return new Proxy(target, {
-    get: (_target, name) => {
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" && (name === "doGenerate" || name === "doStream")
-        ? (options: { readonly prompt: readonly MessageLike[] }) =>
-            how((prompt) => member.call(target, { ...options, prompt }) as unknown, options.prompt)
-        : member;
-    },
-  });
+  return wrappedModel(model, (call, options) =>
+    how((prompt) => call({ ...options, prompt }), (options as { readonly prompt: readonly MessageLike[] }).prompt),
+  );
 }
 
 function isRefusal(error: unknown): boolean {
@@ -145,13 +138,17 @@ function defaultDownload(abortSignal: AbortSignal): NonNullable<GenerationSettin
 /** Returns the links of media in messages; null if there are no media. */
 function linksIn(messages: readonly ModelMessage[]): ReadonlySet<string> | null {
   const media = messages.flatMap(({ content }) =>
-    partsOf(content).flatMap((part) => [part, ...partsOf(part.output?.value)].filter(isMedium)),
+    partsOf(content).flatMap((part) =>
+      [part, ...(part.output?.type === "content" ? partsOf(part.output.value) : [])].filter(isMedium),
+    ),
   );
   return media.length === 0 ? null : new Set(media.flatMap((part) => linkOf(part) ?? []));
 }
 
 function partsOf(content: unknown): readonly Part[] {
-  return Array.isArray(content) ? (content as readonly Part[]) : [];
+  const isPart = (part: unknown): part is Part =>
+    typeof part === "object" && part !== null && "type" in part && typeof part.type === "string";
+  return Array.isArray(content) ? content.filter(isPart) : [];
 }
 
 function isMedium({ type }: Part): boolean {

@@ -210,7 +210,8 @@ function isPart(part: JsonValue): part is JsonObject {
   return (
     isJsonObject(part) &&
     typeof part["type"] === "string" &&
-    (partText[part["type"]] ?? []).every((name) => typeof part[name] === "string")
+    (partText[part["type"]] ?? []).every((name) => typeof part[name] === "string") &&
+    (part["type"] !== "tool-result" || isJsonObject(part["output"]))
   );
 }
 

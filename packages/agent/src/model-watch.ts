@@ -1,11 +1,27 @@
-import { gateway, wrapLanguageModel, type LanguageModel, type LanguageModelUsage } from "ai";
+import type { LanguageModel, LanguageModelUsage } from "ai";
 import { argumentsOf } from "./stored-json.ts";
 import type { Call } from "./tool-watch.ts";
+import { wrappedModel } from "./wrapped-model.ts";
 
-/** A model of the version that the AI SDK works with. */
-type Wrapped = ReturnType<typeof wrapLanguageModel>;
-type Middleware = Exclude<Parameters<typeof wrapLanguageModel>[0]["middleware"], readonly unknown[]>;
-type Generated = Awaited<ReturnType<Wrapped["doGenerate"]>>;
+/** A part of a model's answer, of any version of the specification. */
+interface ModelPart {
+  readonly type: string;
+  readonly id?: string;
+  readonly text?: string;
+  readonly toolCallId?: string;
+  readonly toolName?: string;
+  readonly input?: string;
+  readonly usage?: unknown;
+}
+
+interface Generated {
+  readonly content: readonly ModelPart[];
+  readonly usage: unknown;
+}
+
+interface Streamed {
+  readonly stream: ReadableStream<ModelPart>;
+}
 
 /** A model's answer in one step, as far as it is known. */
 export interface SaidInStep {
@@ -16,11 +32,17 @@ export interface SaidInStep {
 
 /**
  * Notes what a model answers in a step, and what it costs, before the AI SDK reports the step: that happens only when
- * its tools have ended.
+ * its tools have ended. Renames a call whose id is taken, since some models count their calls anew in each answer.
  */
 export class ModelWatch {
+  /** The ids of calls in the conversation. */
+  readonly #taken: Set<string>;
   #said: SaidInStep | null = null;
   #usage: LanguageModelUsage | null = null;
+
+  constructor(callIds: Iterable<string>) {
+    this.#taken = new Set(callIds);
+  }
 
   /** The answer of a model that does not stream, in a step that has not ended; else null. */
   get said(): SaidInStep | null {
@@ -39,59 +61,93 @@ export class ModelWatch {
 
   /** Returns the model with its answers watched. */
   watched(model: LanguageModel): LanguageModel {
-    const middleware = {
-      specificationVersion: "v3" as const,
-      wrapGenerate: async ({ doGenerate }) => {
-        const generated = await doGenerate();
-        this.#said = saidIn(generated.content);
+    return wrappedModel(model, async (call, options, method) => {
+      const renamed = this.#renaming();
+      if (method === "doGenerate") {
+        const generated = (await call(options)) as Generated;
+        const content = generated.content.map(renamed);
+        this.#said = saidIn(content);
         this.#usage = usageOf(generated.usage);
-        return generated;
-      },
-      wrapStream: async ({ doStream }) => {
-        const { stream, ...rest } = await doStream();
-        const watch = new TransformStream<StreamPart, StreamPart>({
-          transform: (part, controller) => {
-            if (part.type === "finish") {
-              this.#usage = usageOf(part.usage);
-            }
-            controller.enqueue(part);
-          },
-        });
-        return { ...rest, stream: stream.pipeThrough(watch) };
-      },
-    } satisfies Middleware;
-    return wrapLanguageModel({ model: resolved(model), middleware });
+        return { ...generated, content };
+      }
+      const streamed = (await call(options)) as Streamed;
+      const watch = new TransformStream<ModelPart, ModelPart>({
+        transform: (part, controller) => {
+          if (part.type === "finish") {
+            this.#usage = usageOf(part.usage);
+          }
+          controller.enqueue(renamed(part));
+        },
+      });
+      return { ...streamed, stream: streamed.stream.pipeThrough(watch) };
+    });
+  }
+
+  /** Returns what renames the calls of one answer, in all of its parts. */
+  #renaming(): (part: ModelPart) => ModelPart {
+    const ids = new Map<string, string>();
+    const idFor = (id: string, isNew: boolean): string => {
+      const known = ids.get(id);
+      if (known !== undefined && !isNew) {
+        return known;
+      }
+      const free = this.#taken.has(id) ? `${id}-${crypto.randomUUID()}` : id;
+      ids.set(id, free);
+      this.#taken.add(free);
+      return free;
+    };
+    const begun = new Set<string>();
+    return (part) => {
+      if (part.type.startsWith("tool-input-") && part.id !== undefined) {
+        const isStart = part.type === "tool-input-start";
+        if (isStart) {
+          begun.add(part.id);
+        }
+        return { ...part, id: idFor(part.id, isStart) };
+      }
+      if (part.toolCallId === undefined) {
+        return part;
+      }
+      // The input of a call may have arrived before, under the same id.
+      const isNew = part.type === "tool-call" && !begun.delete(part.toolCallId);
+      return { ...part, toolCallId: idFor(part.toolCallId, isNew) };
+    };
   }
 }
 
-type StreamPart = Awaited<ReturnType<Wrapped["doStream"]>>["stream"] extends ReadableStream<infer Part> ? Part : never;
-
-/** Returns the model that the AI SDK takes an id for. */
-function resolved(model: LanguageModel): Wrapped {
-  return (
-    typeof model === "string" ? (globalThis.AI_SDK_DEFAULT_PROVIDER ?? gateway).languageModel(model) : model
-  ) as Wrapped;
-}
-
-function saidIn(content: Generated["content"]): SaidInStep {
+function saidIn(content: readonly ModelPart[]): SaidInStep {
   const textOf = (type: "text" | "reasoning"): string =>
-    content.flatMap((part) => (part.type === type ? [part.text] : [])).join("");
-  const calls = content.flatMap((part) =>
-    part.type === "tool-call"
-      ? [{ toolCallId: part.toolCallId, toolName: part.toolName, input: argumentsOf(part.input) }]
-      : [],
+    content.flatMap((part) => (part.type === type ? [part.text ?? ""] : [])).join("");
+  const calls = content.flatMap(({ type, toolCallId = "", toolName = "", input }) =>
+    type === "tool-call" ? [{ toolCallId, toolName, input: argumentsOf(input) }] : [],
   );
   return { text: textOf("text"), reasoning: textOf("reasoning"), calls };
 }
 
-function usageOf({ inputTokens, outputTokens }: Generated["usage"]): LanguageModelUsage {
-  const { total: input, noCache, cacheRead, cacheWrite } = inputTokens;
-  const { total: output, text, reasoning } = outputTokens;
+/** Returns the usage as the AI SDK reports it: version 2 of the specification has plain counts, later ones details. */
+function usageOf(usage: unknown): LanguageModelUsage {
+  const { inputTokens, outputTokens, ...flat } = (usage ?? {}) as Record<string, unknown>;
+  const input = countsOf(inputTokens);
+  const output = countsOf(outputTokens);
+  const total = input["total"] === undefined && output["total"] === undefined;
   return {
-    inputTokens: input,
-    inputTokenDetails: { noCacheTokens: noCache, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite },
-    outputTokens: output,
-    outputTokenDetails: { textTokens: text, reasoningTokens: reasoning },
-    totalTokens: input === undefined && output === undefined ? undefined : (input ?? 0) + (output ?? 0),
+    inputTokens: input["total"],
+    inputTokenDetails: {
+      noCacheTokens: input["noCache"],
+      cacheReadTokens: input["cacheRead"] ?? countsOf(flat["cachedInputTokens"])["total"],
+      cacheWriteTokens: input["cacheWrite"],
+    },
+    outputTokens: output["total"],
+    outputTokenDetails: {
+      textTokens: output["text"],
+      reasoningTokens: output["reasoning"] ?? countsOf(flat["reasoningTokens"])["total"],
+    },
+    totalTokens: total ? undefined : (input["total"] ?? 0) + (output["total"] ?? 0),
   };
+}
+
+function countsOf(counts: unknown): Readonly<Record<string, number | undefined>> {
+  return typeof counts === "number"
+    ? { total: counts }
+    : ((counts ?? {}) as Readonly<Record<string, number | undefined>>);
 }

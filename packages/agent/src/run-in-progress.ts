@@ -61,7 +61,6 @@ export class RunInProgress {
       await turn.release();
       throw outcome.error;
     }
-    request.watch.end();
     const run = record.ended(outcome, scope.state.values);
     const toolCalls = run.tools ?? [];
     const result = {

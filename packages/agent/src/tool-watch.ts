@@ -134,9 +134,9 @@ export class ToolWatch {
       execute: (input: unknown, options: Parameters<Execute>[1]): unknown => {
         const { toolCallId } = options;
         const call = { toolCallId, toolName, input };
+        this.#options.signal.throwIfAborted();
         const isApproved = this.#left.delete(toolCallId);
         if (isApproved) {
-          this.#options.signal.throwIfAborted();
           this.#hasBegun = true;
         } else {
           this.#calls.push(call);
@@ -190,19 +190,43 @@ function watchedResult({ work, convert, kept, keep }: Execution): unknown {
       return output;
     })().catch(failed);
   }
-  const series = returned;
-  return (async function* () {
-    let last: unknown;
-    try {
-      for await (const each of series) {
-        last = each;
-        yield convert(each);
-      }
+  const results = returned[Symbol.asyncIterator]();
+  let last: unknown;
+  const next = async (): Promise<boolean> => {
+    const { done, value } = await results.next();
+    if (done === true) {
       await kept(last);
+      return false;
+    }
+    last = value;
+    return true;
+  };
+  return (async function* () {
+    let isOpen = true;
+    try {
+      for (;;) {
+        isOpen = await next();
+        if (!isOpen) {
+          return;
+        }
+        yield convert(last);
+      }
     } catch (error) {
+      isOpen = false;
       await failed(error);
+    } finally {
+      // Nobody reads on after an abort, but the tool works on.
+      if (isOpen) {
+        void drained(next).catch((error: unknown) => failed(error).catch(() => {}));
+      }
     }
   })();
+}
+
+async function drained(next: () => Promise<boolean>): Promise<void> {
+  while (await next()) {
+    // Only the last one counts.
+  }
 }
 
 function isSeries(returned: unknown): returned is AsyncIterable<unknown> {

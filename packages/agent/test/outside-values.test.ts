@@ -32,6 +32,8 @@ const values: Readonly<Record<string, readonly [unknown, string]>> = {
   "an instance of a class": [new Money(), '{"currency":"EUR","cents":5}'],
   undefined: [undefined, "null"],
   "an empty text": ["", ""],
+  "a list with nothing in it": [[1, null, 3, undefined], "[1,null,3,null]"],
+  "an object with a toJSON of its own": [{ price: { amount: 5, toJSON: () => "5 EUR" } }, '{"price":"5 EUR"}'],
   "a function inside": [{ a: 1, f: () => 1 }, '{"a":1}'],
   "1 MB of text": ["x".repeat(1e6), "x".repeat(1e6)],
 };
@@ -82,6 +84,63 @@ describe.each(["run", "stream"] as const)("%s: a tool that returns", (how) => {
       expect(told?.content).toMatch(message);
     });
   });
+});
+
+test.each(["run", "stream"] as const)(
+  "%s: what a tool does after an abort is stored: a value, and the last of a series",
+  async (how) => {
+    for (const isSeries of [false, true]) {
+      const db = new InMemorySessionDb();
+      const controller = new AbortController();
+      const model = scriptedModel([{ calls: [{ name: "pay", id: "c1" }] }, "Next."]);
+      let isDone: () => void = () => {};
+      const done = new Promise<void>((resolve) => {
+        isDone = resolve;
+      });
+      const work = async (): Promise<string> => {
+        setTimeout(() => controller.abort(new Error("stop")), 5);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        setTimeout(isDone, 5);
+        return "paid";
+      };
+      const pay = tool({
+        inputSchema: jsonSchema({ type: "object" }),
+        execute: isSeries
+          ? async function* () {
+              yield "paying";
+              yield await work();
+            }
+          : work,
+      });
+      const agent = new Agent({ model, db, sessionId: "s", tools: { pay } });
+      const { signal } = controller;
+      const ended =
+        how === "run" ? agent.run("Pay", { signal }) : agent.stream("Pay", { signal }).then(({ result }) => result);
+      await ended.catch(() => null);
+      await done;
+      const [run] = (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+      expect(run).toMatchObject({ status: "CANCELLED", tools: [{ result: "paid" }] });
+    }
+  },
+);
+
+test("a tool that reacts to the signal is heard", async () => {
+  const db = new InMemorySessionDb();
+  const controller = new AbortController();
+  const model = scriptedModel([{ calls: [{ name: "undo", id: "c1" }] }]);
+  const undo = tool({
+    inputSchema: jsonSchema({ type: "object" }),
+    execute: (_input, { abortSignal }) =>
+      new Promise<string>((resolve) => {
+        abortSignal?.addEventListener("abort", () => resolve("undone"));
+        setTimeout(() => controller.abort(new Error("stop")), 5);
+      }),
+  });
+  const agent = new Agent({ model, db, sessionId: "s", tools: { undo } });
+  await expect(agent.run("Pay", { signal: controller.signal })).rejects.toThrow("stop");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const [run] = (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+  expect(run).toMatchObject({ status: "CANCELLED", tools: [{ result: "undone" }] });
 });
 
 test("a tool's toModelOutput receives what the tool returned, and the store what it makes of it", async () => {

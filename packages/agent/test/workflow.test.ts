@@ -249,6 +249,13 @@ describe("a workflow", () => {
     expect(run.stepExecutorRuns).toBeUndefined();
   });
 
+  test("two readers of one stream both get every event and an end", async () => {
+    const stream = workflowOf([add("a"), add("b")]).stream("x");
+    const [first, second] = await Promise.all([collect(stream), collect(stream)]);
+    expect(first).toEqual(second);
+    expect(first.length).toBeGreaterThan(3);
+  });
+
   test("streams its events, and is cancelled when the reader leaves", async () => {
     const workflow = workflowOf([add("a")]);
     const events = await collect(workflow.stream("x"));

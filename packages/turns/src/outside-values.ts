@@ -46,8 +46,7 @@ function isPlain(value: unknown): boolean {
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   return (
-    prototype === null ||
-    prototype === Object.prototype ||
+    ((prototype === null || prototype === Object.prototype) && !("toJSON" in value)) ||
     Array.isArray(value) ||
     value instanceof Date ||
     ArrayBuffer.isView(value) ||

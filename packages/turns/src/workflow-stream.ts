@@ -10,7 +10,8 @@ export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
   readonly #controller = new AbortController();
   readonly #events: WorkflowEvent[] = [];
   #ended = false;
-  #wake: () => void = () => {};
+  /** The readers that wait for an event, or for the end. */
+  readonly #waiting = new Set<() => void>();
 
   private constructor(run: (emit: (event: WorkflowEvent) => void, left: AbortSignal) => Promise<WorkflowRunResult>) {
     const emit = (event: WorkflowEvent): void => {
@@ -23,6 +24,11 @@ export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
     });
     // The loop reports the rejection too.
     this.result.catch(() => {});
+  }
+
+  #wake(): void {
+    this.#waiting.forEach((wake) => wake());
+    this.#waiting.clear();
   }
 
   /** Starts a run. It receives a function to report events, and a signal that aborts when their reader leaves. */
@@ -39,7 +45,7 @@ export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
         const event = this.#events[next];
         if (event === undefined) {
           await new Promise<void>((resolve) => {
-            this.#wake = resolve;
+            this.#waiting.add(resolve);
           });
         } else {
           next += 1;
