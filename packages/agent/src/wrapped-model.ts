@@ -7,8 +7,8 @@ type Asking = "doGenerate" | "doStream";
 type Wrap = (call: (options: object) => unknown, options: object, method: Asking) => unknown;
 
 /**
- * Returns a model whose calls go through `wrap`. It keeps its version of the specification, unlike one from the AI SDK's
- * `wrapLanguageModel`.
+ * Returns a model whose calls go through `wrap`. It keeps its version of the specification, which the AI SDK's own function
+ * for this does not.
  */
 export function wrappedModel(model: LanguageModel, wrap: Wrap): LanguageModel {
   const target =

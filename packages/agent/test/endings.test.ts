@@ -104,7 +104,7 @@ describe.concurrent.each(cells)("$call, which ends by a $cause $place ($store)",
     const controller = new AbortController();
     const abort = (): void => {
       if (cause === "signal") {
-        setTimeout(() => controller.abort(new Error("stop")), 20);
+        setTimeout(() => controller.abort(new Error("stop")), 100);
       }
     };
     let acted = 0;
@@ -116,7 +116,7 @@ describe.concurrent.each(cells)("$call, which ends by a $cause $place ($store)",
         if (place === "in a tool") {
           abort();
           // Deaf to the signal, as most tools are.
-          toolIsDone = sleep(150);
+          toolIsDone = sleep(450);
           await toolIsDone;
         }
         return { receipt: 42 };
@@ -130,7 +130,7 @@ describe.concurrent.each(cells)("$call, which ends by a $cause $place ($store)",
       }
       return script[index] ?? "Next.";
     });
-    const generation = { maxRetries: 0, ...(cause === "timeout" && { timeout: 60 }) };
+    const generation = { maxRetries: 0, ...(cause === "timeout" && { timeout: 300 }) };
     const agent = new Agent({ id: "a", model, db, sessionId: "s", tools: { act }, generation });
     if (place === "before the model") {
       controller.abort(new Error("stop"));
