@@ -157,7 +157,7 @@ describe.concurrent.each(cells)("$kind, read by a reader that is $reader,", ({ k
     const controller = new AbortController();
     const stream = await streamOf([{ stuckAfter: "Half an" }], { signal: controller.signal });
     const reading = readWith(stream, kind);
-    await sleep(10);
+    await sleep(100);
     controller.abort();
     for (const { text } of await reading) {
       expect(text).toBe("Half an");
