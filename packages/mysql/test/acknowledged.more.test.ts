@@ -89,7 +89,7 @@ onEachServer((server) => {
           proxy.onRequest = () => "pass";
           const found = await stateOf(url);
           // Without its beginning a transaction is none: what it wrote before that was seen stays, and the error says so.
-          const isOpen = /not known|were deleted before/.test(String(outcome));
+          const isOpen = /may have been made|were deleted before/.test(String(outcome));
           const expected = outcome === "acknowledged" ? right : isOpen ? found : initial;
           expect([at, String(outcome), found]).toEqual([at, String(outcome), expected]);
           const code = SessionDbError.isInstance(outcome) ? outcome.code : outcome;
