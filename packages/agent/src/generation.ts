@@ -72,6 +72,8 @@ export interface GenerationRequest {
   readonly signal: AbortSignal;
   /** Watches the tools, and the approved calls that run before the model is asked in a run that continues. */
   readonly watch: ToolWatch;
+  /** Stores the run as far as it is. */
+  readonly checkpoint: (soFar: () => GenerationOutcome) => void;
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
@@ -126,6 +128,7 @@ export class Generation {
   constructor(request: GenerationRequest) {
     this.#request = request;
     this.#watch = new ModelWatch(idsIn(request.messages, "tool-call"));
+    request.watch.onResult = () => request.checkpoint(() => this.soFar());
     const { timeout } = request.settings;
     const total = typeof timeout === "object" ? timeout.totalMs : timeout;
     this.signal = total === undefined ? request.signal : AbortSignal.any([request.signal, AbortSignal.timeout(total)]);
@@ -173,11 +176,18 @@ export class Generation {
     // The AI SDK parses an answer only if the model ended it by itself.
     const hasOutput = this.#request.settings.output !== undefined && !isPaused && last?.finishReason === "stop";
     const output = hasOutput ? ((await readOutput()) as JsonValue) : undefined;
+    this.#request.watch.end();
     return this.#outcome(isPaused ? "PAUSED" : "COMPLETED", { output });
   }
 
   failed(error: unknown): GenerationOutcome {
+    this.#request.watch.end();
     return this.#outcome(this.#request.signal.aborted ? "CANCELLED" : "ERROR", { error });
+  }
+
+  /** Returns the run as far as it is, to be stored. */
+  soFar(): GenerationOutcome {
+    return this.#outcome("CANCELLED", {});
   }
 
   #finishStep(step: StepResult<ToolSet>): void {
@@ -192,8 +202,6 @@ export class Generation {
     status: GenerationStatus,
     { error = null, output }: { error?: unknown; output?: JsonValue | undefined },
   ): GenerationOutcome {
-    // Results that come from now on are stored one by one.
-    this.#request.watch.end();
     const last = this.#steps.at(-1);
     const { model, tools } = this.#request;
     const id = last?.model.modelId ?? (typeof model === "string" ? model : model.modelId);

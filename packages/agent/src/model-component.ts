@@ -218,9 +218,10 @@ export abstract class ModelComponent extends Component implements Executor {
     });
     watch.check(all);
     const summary = scope.session?.getSummary() ?? null;
+    const record = new RunRecord(this.runOwner, setup, this.settings);
     return {
       scope,
-      record: new RunRecord(this.runOwner, setup, this.settings),
+      record,
       request: {
         ...tolerantOfHistory({ model, settings: generation, history, input, signal }),
         signal,
@@ -228,6 +229,7 @@ export abstract class ModelComponent extends Component implements Executor {
         messages: [...history, ...input],
         tools: all,
         watch,
+        checkpoint: (soFar) => turn?.checkpoint(() => record.progress(soFar())),
       },
     };
   }

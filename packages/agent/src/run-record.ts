@@ -66,6 +66,11 @@ export class RunRecord {
     return this.#run({ status: "RUNNING", messages: this.#messages([], { whole: false }) });
   }
 
+  /** Returns the run's row as far as the run is. */
+  progress(outcome: GenerationOutcome): AgentRun | TeamRun {
+    return { ...this.ended(outcome, {}), status: "RUNNING" };
+  }
+
   ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
     const { status, error, text, output, reasoning, metrics, finishReason, sources, model, modelProvider } = outcome;
     const { children, scope } = this.#setup;

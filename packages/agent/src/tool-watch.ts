@@ -32,6 +32,8 @@ export class ToolWatch {
   readonly #originals = new Map<string, unknown>();
   #hasBegun: boolean;
   #hasEnded = false;
+  /** Called when a result has come, before the end of its step. */
+  onResult: () => void = () => {};
 
   constructor(options: ToolWatchOptions) {
     this.#options = options;
@@ -146,6 +148,8 @@ export class ToolWatch {
           this.#results.set(toolCallId, result);
           if (isApproved || this.#hasEnded) {
             await this.#options.store(result);
+          } else {
+            this.onResult();
           }
         };
         const convert = (output: unknown): unknown => {

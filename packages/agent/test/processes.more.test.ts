@@ -135,3 +135,27 @@ test(
     }
   },
 );
+
+test.each(["run", "stream"])(
+  "a process that is killed in a %s loses nothing that was done",
+  { timeout: 60_000 },
+  async (how) => {
+    const file = join(folder, `act-${how}.db`);
+    const worker = startWorker(program("act-and-hang"), [file, how]);
+    await worker.said("hangs");
+    await worker.kill();
+    await using db = new SqliteSessionDb({ file });
+    const agent = new Agent({ id: "agent", model: scriptedModel(["Hi"]), db, sessionId: "s", staleAfter: 0 });
+    const results = ["Bought milk", "Bought bread"];
+    const stored = async () => {
+      const [run] = (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+      const { status, tools, messages } = run?.runType === "agent" ? run : {};
+      const told = messages?.filter(({ role }) => role === "tool").map(({ content }) => content);
+      return { status, results: tools?.map(({ result }) => result), told };
+    };
+    expect(await stored()).toEqual({ status: "RUNNING", results, told: results });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await agent.run("Hello");
+    expect(await stored()).toEqual({ status: "ERROR", results, told: results });
+  },
+);

@@ -103,6 +103,10 @@ export class Turn {
   /** The metrics of the runs inside this one. */
   readonly #metrics: Metrics[] = [];
   #begun: Promise<void> = Promise.resolve();
+  /** The last write of a run in progress. */
+  #checkpointed: Promise<void> = Promise.resolve();
+  /** The next one, if it has not begun. */
+  #checkpoint: (() => Run) | null = null;
 
   private constructor({ component, settings, options }: TurnOptions, found: Found) {
     this.#component = component;
@@ -253,6 +257,27 @@ export class Turn {
   }
 
   /**
+   * Stores the run as far as it is, in the background: a process that dies later loses none of its actions. While one
+   * write is under way, only the last of those that follow counts. A failure is left to the end of the turn.
+   */
+  checkpoint(run: () => Run): void {
+    const isQueued = this.#checkpoint !== null;
+    this.#checkpoint = run;
+    if (!isQueued) {
+      this.#checkpointed = this.#writeCheckpoint(this.#checkpointed).catch(() => {});
+    }
+  }
+
+  async #writeCheckpoint(before: Promise<void>): Promise<void> {
+    await Promise.all([before, this.#begun]);
+    const [{ db }, run] = [this.#found, this.#checkpoint];
+    this.#checkpoint = null;
+    if (db !== null && run !== null && this.#runExists) {
+      await this.#write(db, { run: running(run()), onlyIfStatus: "RUNNING" });
+    }
+  }
+
+  /**
    * Stores the end of the run, unless the run or its session was deleted meanwhile. Leaves out a state that cannot be
    * stored and keeps the answer; if the run cannot be stored, writes a row that says so. Rejects with the run's error
    * if its status is ERROR, stored or not; otherwise with the storage error, if any.
@@ -271,6 +296,8 @@ export class Turn {
 
   async #end(end: TurnEnd): Promise<void> {
     await this.#begun;
+    this.#checkpoint = null;
+    await this.#checkpointed;
     await this.#keep(async (db) => {
       const refusal = await this.#writeEnd(db, end);
       if (refusal === null) {
