@@ -28,8 +28,8 @@ const slower: Readonly<Record<string, string[]>> = {
   docs: ["test/grants.test.ts"],
   examples: ["**"],
   core: ["test/conformance-long.test.ts"],
-  sqlite: ["test/{conformance-long,crashes,locks,open,processes,query-plans,refusals}.test.ts"],
-  conformance: ["test/{broken-stores,faults}.test.ts"],
+  sqlite: ["test/{crashes,locks,open,processes,query-plans,refusals}.test.ts"],
+  conformance: ["test/broken-stores.test.ts"],
   agent: ["test/{endings,pauses,scopes,stream-readers}.test.ts"],
 };
 

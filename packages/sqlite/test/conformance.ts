@@ -5,8 +5,8 @@ import { agno2FileOf } from "./agno-2-rows.ts";
 import { openCounted, openOutside, openSpoilt } from "./hooks.ts";
 import { temporaryFile } from "./support.ts";
 
-/** What takes longest: in conformance-long.test.ts. */
-export const longGroups = ["caches", "cost", "indexes", "payloads", "random"];
+/** What takes longest: in the second tier. */
+export const longGroups = ["indexes", "payloads", "random"];
 
 function opener(file = temporaryFile()): (sessionTable?: string) => SqliteSessionDb {
   return (sessionTable = "agno_sessions") => new SqliteSessionDb({ file, sessionTable, maxPayloadBytes: 2 ** 24 });
