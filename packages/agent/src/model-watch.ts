@@ -129,7 +129,7 @@ function usageOf(usage: unknown): LanguageModelUsage {
   const { inputTokens, outputTokens, ...flat } = (usage ?? {}) as Record<string, unknown>;
   const input = countsOf(inputTokens);
   const output = countsOf(outputTokens);
-  const total = input["total"] === undefined && output["total"] === undefined;
+  const isUnknown = input["total"] === undefined && output["total"] === undefined;
   return {
     inputTokens: input["total"],
     inputTokenDetails: {
@@ -142,7 +142,7 @@ function usageOf(usage: unknown): LanguageModelUsage {
       textTokens: output["text"],
       reasoningTokens: output["reasoning"] ?? countsOf(flat["reasoningTokens"])["total"],
     },
-    totalTokens: total ? undefined : (input["total"] ?? 0) + (output["total"] ?? 0),
+    totalTokens: isUnknown ? undefined : (input["total"] ?? 0) + (output["total"] ?? 0),
   };
 }
 

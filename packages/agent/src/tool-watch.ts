@@ -28,8 +28,6 @@ export class ToolWatch {
   readonly #left: Set<string>;
   readonly #calls: Call[] = [];
   readonly #results = new Map<string, ToolResultPart>();
-  /** What tools with a `toModelOutput` returned, which may be an instance of a class, by call. */
-  readonly #originals = new Map<string, unknown>();
   #hasBegun: boolean;
   #hasEnded = false;
   /** Called when a result has come, before the end of its step. */
@@ -123,8 +121,9 @@ export class ToolWatch {
     return {
       ...tool,
       ...(toModelOutput !== undefined && {
+        // It was asked when the tool ended, with what the tool returned.
         toModelOutput: (result: Parameters<typeof toModelOutput>[0]) =>
-          toModelOutput({ ...result, output: this.#originals.get(result.toolCallId) ?? result.output }),
+          this.#results.get(result.toolCallId)?.output ?? toModelOutput.call(tool, result),
       }),
       ...(this.#left.size > 0 && {
         needsApproval: (input: unknown, options: { toolCallId: string }) =>
@@ -152,12 +151,8 @@ export class ToolWatch {
             this.onResult();
           }
         };
-        const convert = (output: unknown): unknown => {
-          if (toModelOutput !== undefined) {
-            this.#originals.set(toolCallId, output);
-          }
-          return portable(output, `The result of the tool ${JSON.stringify(toolName)}`);
-        };
+        const convert = (output: unknown): unknown =>
+          portable(output, `The result of the tool ${JSON.stringify(toolName)}`);
         const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
         return watchedResult({ convert, kept, keep, work: () => execute(input as never, this.#within(options)) });
       },
@@ -239,11 +234,11 @@ function isSeries(returned: unknown): returned is AsyncIterable<unknown> {
 
 /** Converts a tool's output to the form that the model is shown, by the rules of the AI SDK. */
 async function outputOf(
-  { toModelOutput }: ToolSet[string],
+  tool: ToolSet[string],
   { toolCallId, input, output }: Call & { readonly output: unknown },
 ): Promise<ToolResultPart["output"]> {
-  return toModelOutput !== undefined
-    ? toModelOutput({ toolCallId, input: input as never, output: output as never })
+  return tool.toModelOutput !== undefined
+    ? tool.toModelOutput({ toolCallId, input: input as never, output: output as never })
     : typeof output === "string"
       ? { type: "text", value: output }
       : { type: "json", value: jsonOf(output) };

@@ -146,10 +146,14 @@ test("a tool that reacts to the signal is heard", async () => {
 test("a tool's toModelOutput receives what the tool returned, and the store what it makes of it", async () => {
   const model = scriptedModel([{ calls: [{ name: "pay", id: "c1" }] }, "Paid.", "Next."]);
   const db = new InMemorySessionDb();
+  let asked = 0;
   const pay = tool({
     inputSchema: jsonSchema({ type: "object" }),
     execute: () => new Money(),
-    toModelOutput: ({ output }) => ({ type: "text", value: `Money: ${output instanceof Money}` }),
+    toModelOutput: ({ output }) => {
+      asked += 1;
+      return { type: "text", value: `Money: ${output instanceof Money}` };
+    },
   });
   const agent = new Agent({ model, db, sessionId: "s", tools: { pay } });
   expect(await agent.run("Pay")).toMatchObject({ toolCalls: [{ result: '{"currency":"EUR","cents":5}' }] });
@@ -157,6 +161,7 @@ test("a tool's toModelOutput receives what the tool returned, and the store what
   for (const prompt of model.prompts.slice(1)) {
     expect(JSON.stringify(prompt)).toContain("Money: true");
   }
+  expect(asked).toBe(1);
 });
 
 test.each(["run", "stream"] as const)("%s: a call of a tool without execute waits for its result", async (how) => {
