@@ -1,21 +1,29 @@
-import type { TurnSession } from "@sessiondb/core";
-import { readScope } from "@sessiondb/turns";
-import type { ToolSet } from "ai";
+import type { JsonObject, TurnSession } from "@sessiondb/core";
+import { readScope, type Known, type Unset } from "@sessiondb/turns";
+import type { OutputInterface, ToolSet } from "ai";
 import { ModelComponent } from "./model-component.ts";
-import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
+import { modelComponentReaders, type AnyOutput, type ModelComponentOptions } from "./model-component-options.ts";
 import type { RunOwner } from "./run-setup.ts";
 
 /** The options of an agent. */
-export type AgentOptions = ModelComponentOptions;
+export type AgentOptions<
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+  State extends object = JsonObject,
+> = ModelComponentOptions<Tools, Output, State>;
 
 /**
  * An agent with a memory, on a model of the AI SDK. With a `db`, each run is stored in a session, and the model is
  * shown the session's newest runs as the conversation so far.
  */
-export class Agent extends ModelComponent {
+export class Agent<
+  Tools extends ToolSet = Unset,
+  Output extends OutputInterface = Unset,
+  State extends object = Unset,
+> extends ModelComponent<Known<Tools, ToolSet>, Known<Output, AnyOutput>, Known<State, JsonObject>> {
   readonly sessionType = "agent";
 
-  constructor(options: AgentOptions) {
+  constructor(options: AgentOptions<Tools, Output, State>) {
     super(readScope(options, modelComponentReaders, ["userId", "db"]), "agent");
   }
 

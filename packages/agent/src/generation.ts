@@ -2,13 +2,13 @@ import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution 
 import { named, present, untilAborted } from "@sessiondb/core/adapter";
 import {
   generateText,
-  type Output,
   stepCountIs,
   streamText,
   type FinishReason,
   type LanguageModel,
   type LanguageModelUsage,
   type ModelMessage,
+  type OutputInterface,
   type StepResult,
   type TextStreamPart,
   type ToolSet,
@@ -24,7 +24,7 @@ type PrepareStep = NonNullable<GenerateOptions["prepareStep"]>;
 type StreamOptions = Parameters<typeof streamText<ToolSet>>[0];
 
 /** Settings of `generateText` and `streamText`, such as temperature, output, stop conditions and provider options. */
-export type GenerationSettings = Partial<
+export type GenerationSettings<Out extends OutputInterface = OutputInterface> = Partial<
   Omit<
     GenerateOptions & StreamOptions,
     | "model"
@@ -45,7 +45,7 @@ export type GenerationSettings = Partial<
   >
 > & {
   /** The structure of the answer, such as `Output.object({ schema })`. Default: text. */
-  output?: Output.Output<unknown, unknown, unknown>;
+  output?: Out | undefined;
 };
 
 /** The settings of the AI SDK that agents and teams have options for, or set themselves. */
@@ -94,6 +94,8 @@ export interface GenerationOutcome {
   /** The parsed output, if `settings.output` asked for one. */
   readonly output: JsonValue | undefined;
   readonly tools: ToolExecution[];
+  /** What tools returned, by the id of the call. */
+  readonly outputs: ReadonlyMap<string, unknown>;
   readonly metrics: Metrics;
   /** The tokens of all steps. */
   readonly usage: LanguageModelUsage;
@@ -223,6 +225,7 @@ export class Generation {
       reasoning: reasoning.length === 0 ? null : reasoning.join("\n\n"),
       output,
       tools: toolExecutions({ steps: this.#steps, unfinished: unfinished?.calls ?? [], messages, tools }),
+      outputs: new Map([...this.#request.watch.outputs, ...outputsIn(this.#steps)]),
       metrics: runMetrics(
         { id, provider, usage },
         {
@@ -262,6 +265,15 @@ export class Generation {
       ...message(late.filter(({ toolCallId }) => ofStep.has(toolCallId))),
     ];
   }
+}
+
+/** Returns what tools of the provider returned, and those that the AI SDK ran. */
+function outputsIn(steps: readonly StepResult<ToolSet>[]): [string, unknown][] {
+  return steps.flatMap(({ content }) =>
+    content.flatMap((part): [string, unknown][] =>
+      part.type === "tool-result" && part.preliminary !== true ? [[part.toolCallId, part.output]] : [],
+    ),
+  );
 }
 
 /** Returns the message of an unfinished step as far as it got. */

@@ -22,6 +22,8 @@ export {
   type SessionAccess,
   type SessionOptions,
   type StateChange,
+  type StateOptions,
+  type StatePatch,
   type StepDecision,
   type StepFunction,
   type StepInput,
@@ -39,7 +41,7 @@ export type { Approval } from "./approvals.ts";
 export type { DelegationOptions } from "./delegation.ts";
 export type { GenerationSettings, GenerationStatus, Source } from "./generation.ts";
 export { ModelComponent } from "./model-component.ts";
-export type { ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
+export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
 export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
 export type { StorageOptions } from "./run-record.ts";
@@ -47,3 +49,4 @@ export type { RunStream } from "./run-stream.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
 export { Team, type TeamOptions } from "./team.ts";
+export type { ToolCall, WaitingToolCall } from "./tool-calls.ts";

@@ -1,4 +1,4 @@
-import type { AgentRun, JsonObject, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
+import type { AgentRun, JsonObject, JsonValue, TeamRun } from "@sessiondb/core";
 import {
   atLeast,
   checkText,
@@ -9,29 +9,49 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { componentReaders, type ComponentOptions, type RunContext } from "@sessiondb/turns";
-import type { FinishReason, LanguageModel, LanguageModelUsage, ToolSet, UserContent } from "ai";
+import { componentReaders, type ComponentOptions, type Known, type RunContext } from "@sessiondb/turns";
+import type {
+  FinishReason,
+  InferGenerateOutput,
+  LanguageModel,
+  LanguageModelUsage,
+  OutputInterface,
+  ToolSet,
+  UserContent,
+} from "ai";
 import { generationSettings, type GenerationSettings, type GenerationStatus, type Source } from "./generation.ts";
 import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
 import { storageReaders, type StorageOptions } from "./run-record.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
 import type { SessionSummaryManager } from "./summary.ts";
+import type { ToolCall, WaitingToolCall } from "./tool-calls.ts";
 
 /** The input of a run: text, or the parts of a user message of the AI SDK. */
 export type UserInput = string | UserContent;
 
+/** The structure of answers that no `generation.output` describes. */
+export type AnyOutput = OutputInterface<JsonValue, JsonValue, JsonValue>;
+
 /** The options of an agent, and of the leader of a team. */
-export interface ModelComponentOptions extends ComponentOptions, StorageOptions, SessionToolOptions {
+export interface ModelComponentOptions<
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+  State extends object = JsonObject,
+>
+  extends ComponentOptions<State>, StorageOptions, SessionToolOptions {
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
   description?: string;
   /** The system message: text, paragraphs, or a function that returns text. */
-  instructions?: string | readonly string[] | ((context: RunContext) => string | Promise<string>);
+  instructions?:
+    | string
+    | readonly string[]
+    | ((context: RunContext<Known<State, JsonObject>>) => string | Promise<string>);
   /** Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. */
-  tools?: ToolSet;
+  tools?: Tools;
   /** More settings of `generateText` and `streamText`. Default: at most 20 steps. */
-  generation?: GenerationSettings;
+  generation?: GenerationSettings<Output>;
   /** Whether the model is shown the earlier runs of the session. Default true. */
   addHistoryToContext?: boolean;
   /** Whether it is shown their images, audio and other files. Default true. */
@@ -81,7 +101,11 @@ export const modelComponentReaders = {
 export type ModelComponentSettings = OptionsRead<typeof modelComponentReaders>;
 
 /** The outcome of a run. */
-export interface RunResult {
+export interface RunResult<
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+  State extends object = JsonObject,
+> {
   readonly runId: string;
   /** Pass it to the next run to continue this conversation. */
   readonly sessionId: string;
@@ -94,7 +118,7 @@ export interface RunResult {
   /** The answer. */
   readonly text: string;
   /** The parsed answer if `generation.output` asks for a structure; else undefined. */
-  readonly output: JsonValue | undefined;
+  readonly output: InferGenerateOutput<Output> | undefined;
   /**
    * Why the model ended its answer: `stop`, `length` when it was cut off, `content-filter`, `tool-calls`, or `other`.
    * Null if it ended no step.
@@ -105,11 +129,11 @@ export interface RunResult {
   /** The sources that the model names, such as web pages. */
   readonly sources: readonly Source[];
   /** The calls of tools, with their results. */
-  readonly toolCalls: readonly ToolExecution[];
+  readonly toolCalls: readonly ToolCall<Tools>[];
   /** The calls that wait for approval, and those of tools without `execute`, which wait for a result. */
-  readonly pendingApprovals: readonly ToolExecution[];
+  readonly pendingApprovals: readonly WaitingToolCall<Tools>[];
   /** The session state as the run left it. */
-  readonly sessionState: JsonObject;
+  readonly sessionState: State;
   /** The run as it was stored. */
   readonly run: AgentRun | TeamRun;
   /** With `onStorageError: "continue"`, the first storage failure that was ignored; else null. */

@@ -22,10 +22,10 @@ import {
   type RunScope,
   type Turn,
 } from "@sessiondb/turns";
-import type { ToolSet } from "ai";
+import type { OutputInterface, ToolSet } from "ai";
 import { checkApprovals, type Approval } from "./approvals.ts";
 import { generate } from "./generation.ts";
-import type { ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
+import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
@@ -39,7 +39,7 @@ import { checkSessionTools, sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager, updateSummary } from "./summary.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
-interface ContinueOptions extends RunOptions {
+interface ContinueOptions<State extends object = JsonObject> extends RunOptions<State> {
   runId: string;
   sessionId: string;
   approvals: readonly Approval[];
@@ -53,7 +53,14 @@ const continueReaders = {
 } satisfies OptionReaders<ContinueOptions>;
 
 /** Base class of agents and teams: a model that answers in a session. */
-export abstract class ModelComponent extends Component implements Executor {
+export abstract class ModelComponent<
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+  State extends object = JsonObject,
+>
+  extends Component<State>
+  implements Executor
+{
   declare protected readonly settings: ModelComponentSettings;
 
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
@@ -73,12 +80,12 @@ export abstract class ModelComponent extends Component implements Executor {
    * @throws SessionTypeMismatchError, SessionComponentMismatchError when it belongs to another component.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
-  async run(input: UserInput, options: RunOptions = {}): Promise<RunResult> {
+  async run(input: UserInput, options: RunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
     return this.#answer(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
-  async stream(input: UserInput, options: RunOptions = {}): Promise<RunStream> {
+  async stream(input: UserInput, options: RunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
     const run = await this.#prepareTurn(input, options);
     if (run.prepared.scope.signal.aborted) {
       // Stores it as CANCELLED and rejects with the reason; a stream would ask the model first.
@@ -88,7 +95,7 @@ export abstract class ModelComponent extends Component implements Executor {
   }
 
   /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
-  async printResponse(input: UserInput, options: RunOptions = {}): Promise<RunResult> {
+  async printResponse(input: UserInput, options: RunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
     const stream = await this.stream(input, options);
     let hasWritten = false;
     try {
@@ -113,7 +120,7 @@ export abstract class ModelComponent extends Component implements Executor {
    * @throws InvalidArgumentError when the run does not exist or is not paused, or when a call lacks a decision.
    * @throws RunNotContinuableError when it waits for something only Agno can provide, or for a missing tool.
    */
-  async continueRun(options: ContinueOptions): Promise<RunResult> {
+  async continueRun(options: ContinueOptions<State>): Promise<RunResult<Tools, Output, State>> {
     return this.#answer(await this.#prepareContinuation(options));
   }
 
@@ -146,7 +153,7 @@ export abstract class ModelComponent extends Component implements Executor {
     return typeof model === "string" ? { id: model } : { id: model.modelId, provider: model.provider };
   }
 
-  async #answer(run: RunInProgress): Promise<RunResult> {
+  async #answer(run: RunInProgress): Promise<RunResult<Tools, Output, State>> {
     const answer = generate(run.prepared.request);
     run.begin();
     const outcome = await answer;
@@ -154,10 +161,10 @@ export abstract class ModelComponent extends Component implements Executor {
     if (result.status === "CANCELLED") {
       throw outcome.error;
     }
-    return result;
+    return result as unknown as RunResult<Tools, Output, State>;
   }
 
-  async #prepareTurn(input: UserInput, given: RunOptions): Promise<RunInProgress> {
+  async #prepareTurn(input: UserInput, given: RunOptions<State>): Promise<RunInProgress> {
     const options = readScope(given, runOptionReaders);
     const message = userMessage(input, null);
     const turn = await this.openTurn(options, historyRunsOf(this.settings));
@@ -167,7 +174,7 @@ export abstract class ModelComponent extends Component implements Executor {
     return this.#start(turn, { scope, input: [message], history, introduction, resumed: null });
   }
 
-  async #prepareContinuation(given: ContinueOptions): Promise<RunInProgress> {
+  async #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
     const { runId, approvals, ...options } = readScope(given, continueReaders);
     const db = await this.getDb();
     const turn = await this.openTurn(options, historyRunsOf(this.settings));
@@ -222,6 +229,7 @@ export abstract class ModelComponent extends Component implements Executor {
     return {
       scope,
       record,
+      ownTools: tools,
       request: {
         ...tolerantOfHistory({ model, settings: generation, history, input, signal }),
         signal,

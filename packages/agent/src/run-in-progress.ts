@@ -1,15 +1,18 @@
 import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope, Turn } from "@sessiondb/turns";
+import type { ToolSet } from "ai";
 import type { GenerationOutcome, GenerationRequest } from "./generation.ts";
 import type { RunResult } from "./model-component-options.ts";
 import type { RunRecord } from "./run-record.ts";
-import { isWaiting } from "./waiting.ts";
+import { toolCallsOf, waitingOf } from "./tool-calls.ts";
 
 /** A run that is ready to ask the model. */
 export interface PreparedRun {
   readonly scope: RunScope;
   readonly record: RunRecord;
   readonly request: GenerationRequest;
+  /** The tools of the agent or team, without those of this library. */
+  readonly ownTools: ToolSet;
 }
 
 interface RunInProgressOptions {
@@ -55,14 +58,14 @@ export class RunInProgress {
   /** Stores the end of the run. Rejects with the error of the model or of the storage. */
   async end(outcome: GenerationOutcome): Promise<RunResult> {
     const { turn } = this.#options;
-    const { scope, record, request } = this.prepared;
+    const { scope, record, request, ownTools } = this.prepared;
     const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
     if (hasFailed && !request.watch.hasBegun) {
       await turn.release();
       throw outcome.error;
     }
     const run = record.ended(outcome, scope.state.values);
-    const toolCalls = run.tools ?? [];
+    const toolCalls = toolCallsOf(run, { outputs: outcome.outputs, tools: ownTools });
     const result = {
       runId: scope.runId,
       sessionId: scope.sessionId,
@@ -74,7 +77,7 @@ export class RunInProgress {
       usage: outcome.usage,
       sources: outcome.sources,
       toolCalls,
-      pendingApprovals: outcome.status === "PAUSED" ? toolCalls.filter(isWaiting) : [],
+      pendingApprovals: outcome.status === "PAUSED" ? waitingOf(toolCalls, run) : [],
       sessionState: scope.state.values,
       run,
       summaryError: null,

@@ -1,32 +1,43 @@
+import type { JsonObject } from "@sessiondb/core";
 import { untilAborted, within } from "@sessiondb/core/adapter";
 import {
   createUIMessageStreamResponse,
   streamText,
+  type AsyncIterableStream,
+  type InferStreamOutput,
   type InferUIMessageChunk,
+  type InferUITools,
+  type OutputInterface,
   type TextStreamPart,
   type ToolSet,
   type UIMessage,
   type UIMessageStreamOptions,
 } from "ai";
 import { Generation, type GenerationOutcome } from "./generation.ts";
-import type { RunResult } from "./model-component-options.ts";
+import type { AnyOutput, RunResult } from "./model-component-options.ts";
 import type { RunInProgress } from "./run-in-progress.ts";
 
 type AiStream = ReturnType<typeof streamText<ToolSet>>;
 type Part = TextStreamPart<ToolSet>;
+/** The UI messages of an agent with these tools. */
+type ToolUIMessage<Tools extends ToolSet> = UIMessage<unknown, never, InferUITools<Tools>>;
 
 /**
  * A run whose answer can be read as it arrives. The run continues whether or not anyone reads; a reader that leaves the
  * loop or disconnects cancels it. A stream ends when the run is stored, and fails if that fails.
  */
-export class RunStream {
+export class RunStream<
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+  State extends object = JsonObject,
+> {
   readonly runId: string;
   readonly sessionId: string;
   /**
    * The outcome of the run, once it is stored; a cancelled run resolves with what had arrived. Rejects with the error
    * of the model or of the storage.
    */
-  readonly result: Promise<RunResult>;
+  readonly result: Promise<RunResult<Tools, Output, State>>;
   readonly #run: RunInProgress;
   readonly #stream: AiStream;
   readonly #signal: AbortSignal;
@@ -36,7 +47,11 @@ export class RunStream {
    */
   readonly #abandoned: Promise<void>;
 
-  private constructor(run: RunInProgress, { stream, signal }: StartedStream, result: Promise<RunResult>) {
+  private constructor(
+    run: RunInProgress,
+    { stream, signal }: StartedStream,
+    result: Promise<RunResult<Tools, Output, State>>,
+  ) {
     this.#run = run;
     this.#stream = stream;
     this.#signal = signal;
@@ -53,17 +68,21 @@ export class RunStream {
   }
 
   /** Asks the model and starts storing the run. */
-  static start(run: RunInProgress): RunStream {
+  static start<Tools extends ToolSet, Output extends OutputInterface, State extends object>(
+    run: RunInProgress,
+  ): RunStream<Tools, Output, State> {
     const started = startStream(run);
-    const result = started.outcome.then((ended) => run.end(ended));
+    const result = started.outcome.then(
+      async (ended) => (await run.end(ended)) as unknown as RunResult<Tools, Output, State>,
+    );
     // The streams report the rejection too.
     result.catch(() => {});
     return new RunStream(run, started, result);
   }
 
   /** The parts of the answer, as the AI SDK streams them. An error of the model is a part; `finish` waits for the store. */
-  get fullStream(): ReadableStream<Part> {
-    return this.#guarded(this.#stream.fullStream);
+  get fullStream(): ReadableStream<TextStreamPart<Tools>> {
+    return this.#guarded(this.#stream.fullStream as AsyncIterableStream<TextStreamPart<Tools>>);
   }
 
   /** The text of the answer, piece by piece. */
@@ -71,11 +90,18 @@ export class RunStream {
     return this.#guarded(this.#stream.textStream);
   }
 
+  /** The answer to `generation.output` as far as it has arrived, whenever it has grown. */
+  get partialOutputStream(): ReadableStream<InferStreamOutput<Output>> {
+    return this.#guarded(this.#stream.partialOutputStream as AsyncIterableStream<InferStreamOutput<Output>>);
+  }
+
   /**
    * Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. It ends with an `error` chunk,
    * instead of failing, when the run fails; `finish` comes once the run is stored.
    */
-  toUIMessageStream(options: UIMessageStreamOptions<UIMessage> = {}): ReadableStream<InferUIMessageChunk<UIMessage>> {
+  toUIMessageStream<Message extends UIMessage = ToolUIMessage<Tools>>(
+    options: UIMessageStreamOptions<Message> = {},
+  ): ReadableStream<InferUIMessageChunk<Message>> {
     // The AI SDK's default too: a message may tell the client more than it should know.
     const { onError = () => "An error occurred." } = options;
     return this.#guarded(this.#stream.toUIMessageStream(options), (error) => ({
@@ -85,7 +111,9 @@ export class RunStream {
   }
 
   /** Returns an HTTP response for those hooks. */
-  toUIMessageStreamResponse(options: ResponseInit & UIMessageStreamOptions<UIMessage> = {}): Response {
+  toUIMessageStreamResponse<Message extends UIMessage = ToolUIMessage<Tools>>(
+    options: ResponseInit & UIMessageStreamOptions<Message> = {},
+  ): Response {
     const { status, statusText, headers, ...rest } = options;
     const init = {
       ...(status !== undefined && { status }),

@@ -40,7 +40,7 @@ const previewLength = 200;
 const mostRuns = 50;
 
 interface Place {
-  readonly component: Component;
+  readonly component: Component<object>;
   readonly context: RunContext;
 }
 

@@ -1,15 +1,20 @@
-import { InvalidArgumentError, type TurnSession } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonObject, type TurnSession } from "@sessiondb/core";
 import type { OptionReaders } from "@sessiondb/core/adapter";
-import { readScope, type Executor } from "@sessiondb/turns";
-import type { ToolSet } from "ai";
+import { readScope, type Executor, type Known, type Unset } from "@sessiondb/turns";
+import type { OutputInterface, ToolSet } from "ai";
 import { ModelComponent } from "./model-component.ts";
-import { modelComponentReaders, type ModelComponentOptions } from "./model-component-options.ts";
+import { modelComponentReaders, type AnyOutput, type ModelComponentOptions } from "./model-component-options.ts";
 import { Delegation, delegationReaders, delegationToolNames, type DelegationOptions } from "./delegation.ts";
 import { checkToolNames } from "./session-tools.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 
 /** The options of a team: those of its leader, and its members. */
-export interface TeamOptions extends ModelComponentOptions, DelegationOptions {
+export interface TeamOptions<
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+  State extends object = JsonObject,
+>
+  extends ModelComponentOptions<Tools, Output, State>, DelegationOptions {
   /** Agents or teams, each with an id of its own. Their `description` helps the leader to choose. */
   members: readonly Executor[];
   /** Whether the leader's run also holds its members' runs, as Agno can store them. Default false. */
@@ -27,12 +32,16 @@ const teamReaders = {
  * run is a row of its own, with the leader's run as `parentRunId`, and is not part of the leader's history. A member's
  * `db` is not used to store it.
  */
-export class Team extends ModelComponent {
+export class Team<
+  Tools extends ToolSet = Unset,
+  Output extends OutputInterface = Unset,
+  State extends object = Unset,
+> extends ModelComponent<Known<Tools, ToolSet>, Known<Output, AnyOutput>, Known<State, JsonObject>> {
   readonly sessionType = "team";
   readonly members: readonly Executor[];
   readonly #delegation: Required<DelegationOptions>;
 
-  constructor(options: TeamOptions) {
+  constructor(options: TeamOptions<Tools, Output, State>) {
     const settings = readScope(options, teamReaders, ["userId", "db"]);
     super(settings, "team");
     checkToolNames(settings.tools, delegationToolNames);

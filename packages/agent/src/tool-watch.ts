@@ -28,6 +28,7 @@ export class ToolWatch {
   readonly #left: Set<string>;
   readonly #calls: Call[] = [];
   readonly #results = new Map<string, ToolResultPart>();
+  readonly #outputs = new Map<string, unknown>();
   #hasBegun: boolean;
   #hasEnded = false;
   /** Called when a result has come, before the end of its step. */
@@ -52,6 +53,11 @@ export class ToolWatch {
   /** The results of the calls that have ended. */
   get results(): readonly ToolResultPart[] {
     return [...this.#results.values()];
+  }
+
+  /** What the tools returned, by the id of the call. */
+  get outputs(): ReadonlyMap<string, unknown> {
+    return this.#outputs;
   }
 
   /** Ends the pause. Call it before asking the model. */
@@ -151,8 +157,11 @@ export class ToolWatch {
             this.onResult();
           }
         };
-        const convert = (output: unknown): unknown =>
-          portable(output, `The result of the tool ${JSON.stringify(toolName)}`);
+        const convert = (output: unknown): unknown => {
+          const converted = portable(output, `The result of the tool ${JSON.stringify(toolName)}`);
+          this.#outputs.set(toolCallId, converted);
+          return converted;
+        };
         const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
         return watchedResult({ convert, kept, keep, work: () => execute(input as never, this.#within(options)) });
       },

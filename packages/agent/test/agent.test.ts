@@ -107,9 +107,10 @@ describe("a turn", () => {
       {
         toolCallId: "c1",
         toolName: "weather",
-        toolArgs: { city: "Rome" },
-        result: "Rain in Rome",
-        toolCallError: false,
+        dynamic: false,
+        state: "output-available",
+        input: { city: "Rome" },
+        output: "Rain in Rome",
       },
     ]);
     await agent.run("Sunny?");

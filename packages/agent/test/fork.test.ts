@@ -185,7 +185,7 @@ describe.each(Object.entries(localStores))("%s", (_name, open) => {
     const { runId, pendingApprovals } = await agent.run("Buy");
     const fork = await agent.forkSession();
     expect(fork?.runs.map(({ status }) => status)).toEqual(["COMPLETED"]);
-    const approvals = pendingApprovals.map(({ toolCallId }) => ({ toolCallId: toolCallId ?? "", approved: true }));
+    const approvals = pendingApprovals.map(({ toolCallId }) => ({ toolCallId, approved: true }));
     expect(await agent.continueRun({ runId, sessionId: "s", approvals })).toMatchObject({ status: "COMPLETED" });
     await agent.run("And now?", { sessionId: fork?.sessionId ?? "" });
     expect(shown(asking.prompts.at(-1) ?? [])).toEqual(["user: Hi", "assistant: Hello.", "user: And now?"]);

@@ -41,7 +41,7 @@ test.each(["run", "stream"] as const)("a %s uses tools, and the next one sees it
   const result = await (how === "run" ? agent.run("Rome?") : (await agent.stream("Rome?")).result);
   expect(result).toMatchObject({
     text: "Rain.",
-    toolCalls: [{ toolName: "weather", result: '{"city":"Rome","weather":"rain"}' }],
+    toolCalls: [{ toolName: "weather", output: { city: "Rome", weather: "rain" } }],
   });
   expect(result.run.metrics).toMatchObject({ inputTokens: 20, outputTokens: 10, totalTokens: 30 });
   await agent.run("Sure?");

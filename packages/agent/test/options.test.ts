@@ -86,6 +86,8 @@ const component: Record<string, Kind> = {
   sessionState: isJson,
   metadata: isJson,
   access: word("owner", "shared"),
+  sessionStateSchema: none,
+  onInvalidSessionState: word("throw"),
   onStorageError: word("throw", "continue"),
   staleAfter: seconds,
 };

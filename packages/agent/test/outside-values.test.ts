@@ -1,6 +1,7 @@
 import { Agent } from "@sessiondb/agent";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
+import { textOf } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
 import { describe, expect, test } from "vitest";
 
@@ -69,7 +70,9 @@ describe.each(["run", "stream"] as const)("%s: a tool that returns", (how) => {
   describe.each([false, true])("(as a series: %s)", (isSeries) => {
     test.each(Object.entries(values))("%s", async (_name, [value, text]) => {
       const { result, stored, told, prompts } = await answerAfter(value, how, isSeries);
-      expect(result).toMatchObject({ status: "COMPLETED", text: "Seen.", toolCalls: [{ result: text }] });
+      expect(result).toMatchObject({ status: "COMPLETED", text: "Seen.", toolCalls: [{ state: "output-available" }] });
+      const [call] = result.toolCalls;
+      expect(call?.state === "output-available" && textOf(call.output)).toBe(text);
       expect(stored).toMatchObject({ status: "COMPLETED", tools: [{ result: text, toolCallError: false }] });
       expect(told).toMatchObject({ content: text, toolCallError: false });
       // The model is shown the same value again from the store, in a form that JSON keeps.
@@ -156,7 +159,7 @@ test("a tool's toModelOutput receives what the tool returned, and the store what
     },
   });
   const agent = new Agent({ model, db, sessionId: "s", tools: { pay } });
-  expect(await agent.run("Pay")).toMatchObject({ toolCalls: [{ result: '{"currency":"EUR","cents":5}' }] });
+  expect(await agent.run("Pay")).toMatchObject({ toolCalls: [{ output: { currency: "EUR", cents: 5 } }] });
   await agent.run("Next");
   for (const prompt of model.prompts.slice(1)) {
     expect(JSON.stringify(prompt)).toContain("Money: true");
@@ -192,7 +195,7 @@ test.each(["run", "stream"] as const)("%s: a call of a tool without execute wait
   expect(await agent.continueRun({ runId, sessionId, approvals: [{ ...decision, result }] })).toMatchObject({
     status: "COMPLETED",
     text: "In Rome.",
-    toolCalls: [{ result: '{"city":"Rome"}' }, { result: "seen" }],
+    toolCalls: [{ output: { city: "Rome" } }, { output: "seen" }],
   });
   await agent.run("Next");
   const results = model.prompts[2]?.flatMap(({ role, content }) => (role === "tool" ? content : []));

@@ -1,4 +1,4 @@
-import { Agent } from "@sessiondb/agent";
+import { Agent, type ToolCall } from "@sessiondb/agent";
 import { InMemorySessionDb } from "@sessiondb/core";
 import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { jsonSchema, tool } from "ai";
@@ -23,14 +23,14 @@ function buyer(script: readonly Answer[], needsApproval: boolean) {
   return { agent, bought, model };
 }
 
-const results = (tools: readonly { readonly toolArgs?: unknown; readonly result?: unknown }[]) =>
-  tools.map(({ toolArgs, result }) => [toolArgs, result]);
+const results = (calls: readonly ToolCall[]) =>
+  calls.map((call) => [call.input, call.state === "output-available" ? call.output : undefined]);
 
 test("a second pause for the same id is decided by itself", async () => {
   const { agent, bought } = buyer([buys("milk"), buys("bread"), "Done."], true);
   const first = await agent.run("Buy");
   const approve = ({ pendingApprovals }: typeof first) =>
-    pendingApprovals.map(({ toolCallId }) => ({ toolCallId: toolCallId ?? "", approved: true }));
+    pendingApprovals.map(({ toolCallId }) => ({ toolCallId, approved: true }));
   const { runId, sessionId } = first;
   const second = await agent.continueRun({ runId, sessionId, approvals: approve(first) });
   expect(second.status).toBe("PAUSED");

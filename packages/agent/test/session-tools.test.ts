@@ -26,10 +26,10 @@ async function called(
   });
   const { toolCalls } = await agent.run("Look");
   const offered = model.doGenerateCalls[0]?.tools?.map(({ name }) => name) ?? [];
-  const [{ result } = { result: null }] = toolCalls;
+  const [made] = toolCalls;
   return {
     offered,
-    result: typeof result === "string" ? (/^[[{]/.test(result) ? (JSON.parse(result) as unknown) : result) : result,
+    result: made?.state === "output-available" ? made.output : made?.state === "output-error" ? made.errorText : null,
   };
 }
 

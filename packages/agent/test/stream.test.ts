@@ -139,7 +139,7 @@ describe("a tool that needs approval", () => {
     const paused = await (how === "run" ? agent.run("Pay") : (await agent.stream("Pay")).result);
     expect(paused).toMatchObject({
       status: "PAUSED",
-      pendingApprovals: [{ toolCallId: "c1", toolArgs: { euros: 5 } }],
+      pendingApprovals: [{ toolCallId: "c1", input: { euros: 5 } }],
     });
     expect(paused.run.requirements).toHaveLength(1);
     expect(paid).toEqual([]);

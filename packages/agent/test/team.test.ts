@@ -46,7 +46,8 @@ describe("a team", () => {
       content: "writer did it",
       sessionId: "s",
     });
-    expect(result.toolCalls).toMatchObject([{ childRunId: child?.runId, result: "writer did it" }]);
+    expect(result.toolCalls).toMatchObject([{ dynamic: true, output: "writer did it" }]);
+    expect(result.run.tools).toMatchObject([{ childRunId: child?.runId, result: "writer did it" }]);
     expect(shown(ofMember.prompts[0] ?? [])).toEqual(["user: write"]);
     expect(shown(model.prompts[0] ?? [])[0]).toContain("- id: writer, name: WRITER, description: Does writer");
 
@@ -92,9 +93,13 @@ describe("a team", () => {
       members: [member("a").agent, member("b", [new Error("ill")]).agent],
     });
     const { toolCalls } = await team.run("Go");
-    expect(JSON.parse(toolCalls[0]?.result as string)).toEqual([
-      { member_id: "a", answer: "a did it" },
-      { member_id: "b", answer: expect.stringContaining("ill") },
+    expect(toolCalls).toMatchObject([
+      {
+        output: [
+          { member_id: "a", answer: "a did it" },
+          { member_id: "b", answer: expect.stringContaining("ill") },
+        ],
+      },
     ]);
   });
 

@@ -20,6 +20,7 @@ export type SessionDbErrorCode =
   | "SCHEMA_MISMATCH"
   | "SESSION_COMPONENT_MISMATCH"
   | "SESSION_OWNERSHIP"
+  | "SESSION_STATE_MISMATCH"
   | "SESSION_TYPE_MISMATCH"
   | "STORAGE_DISABLED";
 
@@ -111,6 +112,27 @@ export class SessionComponentMismatchError extends SessionDbError {
 
   override get name(): string {
     return "SessionComponentMismatchError";
+  }
+}
+
+/** The stored state of a session does not fit the schema of the agent, team or workflow that reads it. */
+export class SessionStateMismatchError extends SessionDbError {
+  readonly code = "SESSION_STATE_MISMATCH";
+  readonly sessionId: string;
+  /** The schema's own messages. Some schema libraries quote values of the state in them. */
+  readonly issues: readonly string[];
+
+  constructor(sessionId: string, { places, issues }: { places: readonly string[]; issues: readonly string[] }) {
+    super(
+      `The state of session ${JSON.stringify(sessionId)} does not fit sessionStateSchema at ${places.join(", ")}. ` +
+        'Replace these values with updateSessionState, or set onInvalidSessionState to "reset".',
+    );
+    this.sessionId = sessionId;
+    this.issues = issues;
+  }
+
+  override get name(): string {
+    return "SessionStateMismatchError";
   }
 }
 

@@ -12,9 +12,10 @@ import {
 } from "@sessiondb/core/adapter";
 import type { SessionAccess } from "./admission.ts";
 import type { DbSource } from "./component-db.ts";
+import { stateReaders, type StateOptions } from "./state-schema.ts";
 
 /** The common options of agents, teams and workflows: their identity and the storage of their sessions. */
-export interface ComponentOptions {
+export interface ComponentOptions<State extends object = JsonObject> extends StateOptions<State> {
   /**
    * Stored with every session. Default: the name in lowercase with dashes, or else `agent`, `team` or `workflow`.
    * Components of one kind and id share sessions: give each of several an id or a name.
@@ -35,8 +36,6 @@ export interface ComponentOptions {
   sessionId?: string;
   /** The user for calls that name none. Default: no user. Passing `undefined` or `""` is an error. */
   userId?: string;
-  /** The initial state of new sessions. */
-  sessionState?: JsonObject;
   /** The metadata of new sessions. */
   metadata?: JsonObject;
   /**
@@ -56,6 +55,7 @@ export interface ComponentOptions {
 }
 
 export const componentReaders = {
+  ...stateReaders,
   id: optional(identifier),
   name: optional(nonEmptyText),
   db: optional(dbSource),
@@ -63,7 +63,6 @@ export const componentReaders = {
   ownStorage: flag(false),
   sessionId: optional(identifier),
   userId: optional(identifier),
-  sessionState: optional(jsonObject),
   metadata: optional(jsonObject),
   access: oneOf("owner", "shared"),
   onStorageError: oneOf("throw", "continue"),

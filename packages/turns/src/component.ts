@@ -24,6 +24,7 @@ import { ownRuns } from "./own-runs.ts";
 import { readScope, type RunSettings } from "./run-options.ts";
 import { changed, type StateChange } from "./run-state.ts";
 import { withMetrics } from "./session-metrics.ts";
+import { checkStateOptions, stateShape } from "./state-schema.ts";
 import {
   changeReaders,
   listReaders,
@@ -41,7 +42,7 @@ import {
 import { Turn } from "./turn.ts";
 
 /** Base class of agents, teams and workflows. It has a store, takes turns, and manages its own sessions only. */
-export abstract class Component {
+export abstract class Component<State extends object = JsonObject> {
   abstract readonly sessionType: SessionType;
   readonly id: string;
   readonly name: string | null;
@@ -53,6 +54,7 @@ export abstract class Component {
     if (settings.ownStorage && settings.db === undefined) {
       throw new InvalidArgumentError("ownStorage", "left out unless db is given");
     }
+    checkStateOptions(settings);
     this.settings = settings;
     const { id, name, access, db, ownStorage, sessionStorage } = settings;
     this.name = name ?? null;
@@ -174,30 +176,43 @@ export abstract class Component {
     return (await this.#header(await this.getDb(), scope))?.getSummary() ?? null;
   }
 
-  /** Returns the state of a session; null when it does not exist. */
-  async getSessionState(options: SessionOptions = {}): Promise<JsonObject | null> {
+  /**
+   * Returns the state of a session; null when it does not exist.
+   *
+   * @throws SessionStateMismatchError when it does not fit the schema, unless `onInvalidSessionState` is `reset`.
+   */
+  async getSessionState(options: SessionOptions = {}): Promise<State | null> {
     const scope = readSession(options, sessionReaders);
     const session = await this.#header(await this.getDb(), scope);
-    return session === null ? null : { ...session.sessionState };
+    return session && (stateShape(this.settings, session.sessionId).read({ ...session.sessionState }) as State);
   }
 
   /**
    * Changes the state of a session under its lock, so increments from any two processes add up. `change` is a
    * synchronous function without side effects, or an object whose keys replace those of the same name. Returns the new
    * state; null when the session does not exist.
+   *
+   * @throws InvalidArgumentError when the new state does not fit the schema.
+   * @throws SessionStateMismatchError when `change` is a function and the stored state does not fit, unless
+   * `onInvalidSessionState` is `reset`.
    */
-  async updateSessionState(options: SessionOptions & { change: StateChange | JsonObject }): Promise<JsonObject | null> {
+  async updateSessionState(
+    options: SessionOptions & { change: StateChange<State> | Partial<State> },
+  ): Promise<State | null> {
     const { change, ...scope } = readSession(options, changeReaders);
     const db = await this.getDb();
     const session = await this.#header(db, scope);
     if (session === null) {
       return null;
     }
-    const updated = await db.updateSession(this.#key(scope), ({ sessionState }) => {
-      const state = structuredClone(sessionState) as JsonObject;
-      return { sessionState: typeof change === "function" ? changed(state, change) : { ...state, ...change } };
+    const shape = stateShape(this.settings, session.sessionId);
+    const updated = await db.updateSession(this.#key(scope), ({ sessionState: stored }) => {
+      const sessionState =
+        typeof change === "function" ? changed(shape.read({ ...stored }), change) : { ...stored, ...change };
+      shape.check(sessionState, "change");
+      return { sessionState };
     });
-    return updated === null ? null : { ...updated.sessionState };
+    return updated && (shape.read({ ...updated.sessionState }) as State);
   }
 
   /**

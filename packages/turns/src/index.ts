@@ -5,11 +5,13 @@ export { componentReaders, type ComponentOptions, type ComponentSettings } from 
 export { unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
+export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
 export { promptData } from "./prompt-data.ts";
 export { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
+export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { SessionOptions, UserSessionsOptions } from "./session-options.ts";
 export type { ConditionOptions, LoopOptions, RouterOptions } from "./steps/containers.ts";

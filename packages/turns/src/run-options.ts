@@ -9,14 +9,15 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
+import type { StatePatch } from "./state-schema.ts";
 
-export interface RunOptions {
+export interface RunOptions<State extends object = JsonObject> {
   /** The session to continue. Default: the component's `sessionId`, or else a new one, whose id is in the result. */
   sessionId?: string | undefined;
   /** Default: the component's `userId`. Passing `undefined` or `""` is an error: no user must not mean every user. */
   userId?: string;
   /** Merged into the stored state, key by key at every depth, and stored with it. */
-  sessionState?: JsonObject;
+  sessionState?: StatePatch<State>;
   /** Cancels the run: what has arrived is stored as CANCELLED. */
   signal?: AbortSignal;
 }

@@ -67,17 +67,17 @@ export function scopeFields({ runId, sessionId, userId, parent, createdAt }: Run
 }
 
 /** The view of a run that tools, steps and instruction functions receive. */
-export interface RunContext {
+export interface RunContext<State extends object = JsonObject> {
   readonly runId: string;
   readonly sessionId: string;
   readonly userId: string | null;
   /** The session state as this run sees it. It may be changed in place, and is stored when the run ends. */
-  readonly sessionState: JsonObject;
+  readonly sessionState: State;
   /**
    * Changes the state with a function that runs again on the stored state when the run ends, so that two concurrent
    * runs that each count up both count. It must be synchronous and change nothing else. Returns the new state.
    */
-  readonly updateSessionState: (change: StateChange) => JsonObject;
+  readonly updateSessionState: (change: StateChange<State>) => State;
 }
 
 export function runContext({ runId, sessionId, userId, state }: RunScope): RunContext {

@@ -1,9 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
 import { isJsonObject, setKey } from "@sessiondb/core/adapter";
+import { cloned, isPlain, mergeState } from "./merge-state.ts";
+import { anyState, type StateShape } from "./state-schema.ts";
 
 /** Changes a state in place, or returns its replacement. It is called again on the stored state: avoid side effects. */
-export type StateChange = (state: JsonObject) => JsonObject | void;
+export type StateChange<State extends object = JsonObject> = StateChanger<State>["change"];
+
+/** A method, so that a function for one kind of state is one for states in general. */
+interface StateChanger<State> {
+  change(state: State): State | void;
+}
 
 /** The new values of keys; `removed` for a key that is gone. */
 type Patch = { readonly [key: string]: { readonly value: JsonValue } | { readonly inside: Patch } | "removed" };
@@ -16,11 +23,18 @@ export class RunState {
   #values: JsonObject;
   #seen: JsonObject;
   readonly #changes: StateChange[] = [];
+  readonly #shape: StateShape;
 
-  /** `stored` is what the session holds; `given` is merged over it and counts as a change. */
-  constructor(stored: JsonObject, given: JsonObject = {}) {
-    this.#seen = structuredClone(stored);
-    this.#values = mergeState(stored, given);
+  /**
+   * `stored` is what the session holds; `given` is merged over it and counts as a change.
+   *
+   * @throws SessionStateMismatchError, InvalidArgumentError when what is stored, or what is given, does not fit.
+   */
+  constructor(stored: JsonObject, given: JsonObject = {}, shape: StateShape = anyState) {
+    this.#shape = shape;
+    this.#seen = shape.read(stored);
+    this.#values = mergeState(this.#seen, given);
+    shape.check(this.#values, "sessionState");
   }
 
   /** The current state. Tools may change it in place. */
@@ -31,7 +45,14 @@ export class RunState {
   /** Changes the state with a function that runs again on the stored state, so that concurrent counts add up. */
   update(change: StateChange): JsonObject {
     this.#noteChanges();
-    this.#values = changed(this.#values, change);
+    const before = this.#seen;
+    try {
+      this.#values = changed(this.#values, change);
+      this.#shape.check(this.#values, "change");
+    } catch (error) {
+      this.#values = cloned(before);
+      throw error;
+    }
     this.#changes.push(change);
     this.#seen = cloned(this.#values);
     return this.#values;
@@ -45,7 +66,7 @@ export class RunState {
   /** Returns the stored state with the changes of this run applied. */
   applyTo(stored: JsonObject): JsonObject {
     this.#noteChanges();
-    let state = structuredClone(stored);
+    let state = this.#shape.read(stored);
     for (const change of this.#changes) {
       try {
         state = changed(state, change);
@@ -55,6 +76,7 @@ export class RunState {
         });
       }
     }
+    this.#shape.check(state, "change.sessionState");
     return state;
   }
 
@@ -79,16 +101,6 @@ export function changed(state: JsonObject, change: StateChange): JsonObject {
     throw new InvalidArgumentError("change", "a synchronous function that changes the state or returns a new one");
   }
   return returned;
-}
-
-/** Merges objects key by key, at every depth; between any other values, the second wins. */
-function mergeState(first: JsonObject, second: JsonObject): JsonObject {
-  const merged = structuredClone(first);
-  for (const [key, value] of Object.entries(second)) {
-    const present = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    setKey(merged, key, isPlain(present) && isPlain(value) ? mergeState(present, value) : cloned(value));
-  }
-  return merged;
 }
 
 function changesBetween(before: JsonObject, after: JsonObject): Patch {
@@ -132,20 +144,4 @@ function applyPatch(state: JsonObject, patch: Patch): JsonObject {
     }
   }
   return result;
-}
-
-/** Returns whether a value is a plain object, unlike a Date. */
-function isPlain(value: JsonValue | undefined): value is JsonObject {
-  const prototype: unknown = isJsonObject(value) ? Object.getPrototypeOf(value) : undefined;
-  return prototype === null || prototype === Object.prototype;
-}
-
-function cloned<Value extends JsonValue>(value: Value): Value {
-  try {
-    return structuredClone(value);
-  } catch (cause) {
-    throw new InvalidArgumentError("change.sessionState", "made of JSON values, without functions and the like", {
-      cause,
-    });
-  }
 }

@@ -45,9 +45,15 @@ export function unstorable(run: Run, paused: Run | null, error: Error): Run {
   return { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
 }
 
-/** Returns whether a store refused a write because of its content. */
+const contentRefusals: ReadonlySet<string> = new Set([
+  "INVALID_ARGUMENT",
+  "PAYLOAD_TOO_LARGE",
+  "SESSION_STATE_MISMATCH",
+]);
+
+/** Returns whether a write was refused because of its content, or because of the state that it would change. */
 export function isContentRefusal(error: unknown): error is SessionDbError {
-  return SessionDbError.isInstance(error) && (error.code === "INVALID_ARGUMENT" || error.code === "PAYLOAD_TOO_LARGE");
+  return SessionDbError.isInstance(error) && contentRefusals.has(error.code);
 }
 
 /** Returns a run without the copies of the session state in it and in the runs inside it. */

@@ -22,6 +22,7 @@ import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
 import { running, runningSince, withoutMark } from "./running-mark.ts";
 import { metricsOf } from "./session-metrics.ts";
+import { stateShape } from "./state-schema.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
 /** The part of a component that a turn uses. */
@@ -116,7 +117,9 @@ export class Turn {
     this.#owner = session?.userId ?? userId;
     this.#sessionExists = session !== null;
     this.#isOurs = session !== null && session.componentId !== null;
-    const state = session?.sessionState ?? (this.isFirst ? settings.sessionState : undefined);
+    const isKnown = session !== null || this.isFirst;
+    // A state that could not be read is any that fits.
+    const state = session?.sessionState ?? (isKnown || settings.sessionStateSchema ? settings.sessionState : undefined);
     const { signal } = this.#controller;
     this.scope = {
       runId: crypto.randomUUID(),
@@ -126,7 +129,7 @@ export class Turn {
       parent: null,
       depth: 0,
       createdAt: unixSeconds(),
-      state: new RunState(state ?? {}, options.sessionState),
+      state: new RunState({ ...state }, options.sessionState, stateShape(settings, sessionId)),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
       session,
       store: (run) => this.#add(run),
@@ -139,6 +142,7 @@ export class Turn {
    *
    * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the session is another
    * user's or another component's.
+   * @throws SessionStateMismatchError when its state does not fit the schema.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   static async open(turn: TurnOptions): Promise<Turn> {

@@ -12,7 +12,7 @@ import { componentReaders, type ComponentOptions } from "./component-options.ts"
 import type { WorkflowStep } from "./steps/nodes.ts";
 
 /** The options of a workflow. */
-export interface WorkflowOptions extends ComponentOptions {
+export interface WorkflowOptions<State extends object = JsonObject> extends ComponentOptions<State> {
   /** The purpose of the workflow. */
   description?: string;
   /** Its steps, in order; see `step`, `parallel`, `condition`, `loop` and `router`. */
@@ -38,7 +38,7 @@ export const workflowReaders = {
 export type WorkflowSettings = OptionsRead<typeof workflowReaders>;
 
 /** The outcome of a run of a workflow. */
-export interface WorkflowRunResult {
+export interface WorkflowRunResult<State extends object = JsonObject> {
   readonly runId: string;
   /** Pass it to the next run to continue this session. */
   readonly sessionId: string;
@@ -49,7 +49,7 @@ export interface WorkflowRunResult {
   readonly content: JsonValue;
   readonly stepResults: readonly StepOutput[];
   /** The session state as the run left it. */
-  readonly sessionState: JsonObject;
+  readonly sessionState: State;
   /** The run as it was stored. */
   readonly run: WorkflowRun;
   /** With `onStorageError: "continue"`, the first storage failure that was ignored; else null. */
@@ -57,8 +57,8 @@ export interface WorkflowRunResult {
 }
 
 /** An event of a running workflow. */
-export type WorkflowEvent =
+export type WorkflowEvent<State extends object = JsonObject> =
   | { readonly type: "workflow-started"; readonly runId: string; readonly sessionId: string }
   | { readonly type: "step-started"; readonly name: string }
   | { readonly type: "step-completed"; readonly name: string; readonly output: StepOutput }
-  | { readonly type: "workflow-completed"; readonly result: WorkflowRunResult };
+  | { readonly type: "workflow-completed"; readonly result: WorkflowRunResult<State> };

@@ -1,20 +1,23 @@
+import type { JsonObject } from "@sessiondb/core";
 import type { WorkflowEvent, WorkflowRunResult } from "./workflow-options.ts";
 
 /**
  * The events of a running workflow. The run continues whether or not anyone reads them; leaving the loop cancels it.
  * The last event arrives and the loop ends when the run is stored; the loop throws the error that the run rejects with.
  */
-export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
+export class WorkflowStream<State extends object = JsonObject> implements AsyncIterable<WorkflowEvent<State>> {
   /** The outcome of the run; a cancelled run resolves too. Rejects with the error of a step or of the storage. */
-  readonly result: Promise<WorkflowRunResult>;
+  readonly result: Promise<WorkflowRunResult<State>>;
   readonly #controller = new AbortController();
-  readonly #events: WorkflowEvent[] = [];
+  readonly #events: WorkflowEvent<State>[] = [];
   #ended = false;
   /** The readers that wait for an event, or for the end. */
   readonly #waiting = new Set<() => void>();
 
-  private constructor(run: (emit: (event: WorkflowEvent) => void, left: AbortSignal) => Promise<WorkflowRunResult>) {
-    const emit = (event: WorkflowEvent): void => {
+  private constructor(
+    run: (emit: (event: WorkflowEvent<State>) => void, left: AbortSignal) => Promise<WorkflowRunResult<State>>,
+  ) {
+    const emit = (event: WorkflowEvent<State>): void => {
       this.#events.push(event);
       this.#wake();
     };
@@ -32,13 +35,13 @@ export class WorkflowStream implements AsyncIterable<WorkflowEvent> {
   }
 
   /** Starts a run. It receives a function to report events, and a signal that aborts when their reader leaves. */
-  static start(
-    run: (emit: (event: WorkflowEvent) => void, left: AbortSignal) => Promise<WorkflowRunResult>,
-  ): WorkflowStream {
+  static start<State extends object>(
+    run: (emit: (event: WorkflowEvent<State>) => void, left: AbortSignal) => Promise<WorkflowRunResult<State>>,
+  ): WorkflowStream<State> {
     return new WorkflowStream(run);
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<WorkflowEvent> {
+  async *[Symbol.asyncIterator](): AsyncIterator<WorkflowEvent<State>> {
     let next = 0;
     try {
       while (!this.#ended || next < this.#events.length) {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type JsonObject, type JsonValue, type Session, type TurnSession } from "@sessiondb/core";
 import { Component } from "./component.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
+import type { Known, Unset } from "./known.ts";
 import { jsonOf } from "./outside-values.ts";
 import { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
 import { checkDepth, type RunScope } from "./run-scope.ts";
@@ -17,13 +18,13 @@ import { RunOfWorkflow, type WorkflowRunOptions } from "./workflow-run.ts";
 import { WorkflowStream } from "./workflow-stream.ts";
 
 /** Steps that run in order. The session stores each run of the workflow as one row. */
-export class Workflow extends Component implements Executor {
+export class Workflow<State extends object = Unset> extends Component<Known<State, JsonObject>> implements Executor {
   readonly sessionType = "workflow";
   readonly description: string | null;
   readonly #options: WorkflowSettings;
   readonly #nodes: readonly StepNode[];
 
-  constructor(options: WorkflowOptions) {
+  constructor(options: WorkflowOptions<State>) {
     const settings = readScope(options, workflowReaders, ["userId", "db"]);
     super(settings, "workflow");
     this.#options = settings;
@@ -39,7 +40,10 @@ export class Workflow extends Component implements Executor {
    * user's or another component's.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
-  async run(input: JsonValue, options: RunOptions = {}): Promise<WorkflowRunResult> {
+  async run(
+    input: JsonValue,
+    options: RunOptions<Known<State, JsonObject>> = {},
+  ): Promise<WorkflowRunResult<Known<State, JsonObject>>> {
     const { result, error } = await this.#run(input, readScope(options, runOptionReaders), () => {});
     if (result.status === "CANCELLED") {
       throw error;
@@ -48,7 +52,10 @@ export class Workflow extends Component implements Executor {
   }
 
   /** Runs the steps like `run`, and reports events meanwhile. Leaving the loop over the events cancels the run. */
-  stream(input: JsonValue, options: RunOptions = {}): WorkflowStream {
+  stream(
+    input: JsonValue,
+    options: RunOptions<Known<State, JsonObject>> = {},
+  ): WorkflowStream<Known<State, JsonObject>> {
     return WorkflowStream.start(async (emit, left) => {
       const settings = readScope(options, runOptionReaders);
       const signal = settings.signal === undefined ? left : AbortSignal.any([left, settings.signal]);
@@ -76,8 +83,8 @@ export class Workflow extends Component implements Executor {
   async #run(
     given: JsonValue,
     options: RunSettings,
-    emit: (event: WorkflowEvent) => void,
-  ): Promise<{ result: WorkflowRunResult; error: unknown }> {
+    emit: (event: WorkflowEvent<Known<State, JsonObject>>) => void,
+  ): Promise<{ result: WorkflowRunResult<Known<State, JsonObject>>; error: unknown }> {
     if (given === undefined) {
       throw new InvalidArgumentError("input", "JSON");
     }
@@ -94,14 +101,14 @@ export class Workflow extends Component implements Executor {
     turn.begin(execution.running);
     const { run, error } = await executing;
     await turn.end({ run, error, metrics: [] });
-    const result: WorkflowRunResult = {
+    const result: WorkflowRunResult<Known<State, JsonObject>> = {
       runId,
       sessionId,
       userId,
       status: run.status === "COMPLETED" ? "COMPLETED" : "CANCELLED",
       content: run.content ?? null,
       stepResults: run.stepResults ?? [],
-      sessionState: state.values,
+      sessionState: state.values as Known<State, JsonObject>,
       run,
       storageError: turn.storageError,
     };

@@ -1,0 +1,127 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { InvalidArgumentError, SessionStateMismatchError, type JsonObject } from "@sessiondb/core";
+import { jsonObject, objectWith, oneOf, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { cloned, isPlain, mergeState } from "./merge-state.ts";
+
+type StateSchema = StandardSchemaV1<unknown, JsonObject>;
+
+/** A state, or parts of it: an object may lack keys, at every depth. */
+export type StatePatch<State extends object> = string extends keyof State
+  ? State
+  : { readonly [Key in keyof State]?: PatchOf<State[Key]> };
+
+type PatchOf<Value> = Value extends readonly unknown[] ? Value : Value extends object ? StatePatch<Value> : Value;
+
+/** The options of a component for the state of its sessions. */
+export interface StateOptions<State extends object = JsonObject> {
+  /** The initial state of new sessions. With a schema, it may leave out what the schema fills in. */
+  sessionState?: StatePatch<NoInfer<State>> | undefined;
+  /**
+   * The schema of the state: Zod, Valibot, ArkType, or any other that implements Standard Schema. It must validate
+   * synchronously, and accept what it returns. The stored state is checked when a run or a call reads it, and a changed
+   * one before it is stored. Keys that the schema leaves out are kept.
+   */
+  sessionStateSchema?: StandardSchemaV1<unknown, State> | undefined;
+  /**
+   * `throw` (the default) rejects a run or a call that reads a state which does not fit the schema. `reset` takes the
+   * initial state instead, and stores it when the run or the call changes the state.
+   */
+  onInvalidSessionState?: "throw" | "reset" | undefined;
+}
+
+export const stateReaders = {
+  sessionState: optional(jsonObject),
+  sessionStateSchema: optional(
+    objectWith<StateSchema>(["~standard"], "a schema of Zod, Valibot, ArkType or another library of Standard Schema"),
+  ),
+  onInvalidSessionState: oneOf("throw", "reset"),
+} satisfies OptionReaders<StateOptions>;
+
+/** The way in which a component reads states and checks changes. */
+export interface StateShape {
+  /**
+   * Returns a copy of a stored state, with what the schema adds.
+   *
+   * @throws SessionStateMismatchError when it does not fit.
+   */
+  read(stored: JsonObject): JsonObject;
+  /** @throws InvalidArgumentError for `argument` when a changed state does not fit. */
+  check(state: JsonObject, argument: string): void;
+}
+
+/** The shape of a component without a schema. */
+export const anyState: StateShape = {
+  read: cloned,
+  check: () => {},
+};
+
+type StateSettings = OptionsRead<typeof stateReaders>;
+
+/** Returns the shape of the state of a session. */
+export function stateShape(
+  { sessionState = {}, sessionStateSchema: schema, onInvalidSessionState }: StateSettings,
+  sessionId: string,
+): StateShape {
+  if (schema === undefined) {
+    return anyState;
+  }
+  return {
+    read(stored) {
+      const { state, issues } = validated(schema, stored);
+      if (state !== null) {
+        return mergeState(stored, state);
+      }
+      if (onInvalidSessionState === "reset") {
+        return mergeState(sessionState, validated(schema, sessionState).state ?? {});
+      }
+      throw new SessionStateMismatchError(sessionId, {
+        places: issues.map(placeOf),
+        issues: issues.map(({ message }) => message),
+      });
+    },
+    check(state, argument) {
+      const { issues } = validated(schema, state);
+      if (issues.length > 0) {
+        throw new InvalidArgumentError(
+          argument,
+          `such that the state fits sessionStateSchema at ${issues.map(placeOf).join(", ")}`,
+        );
+      }
+    },
+  };
+}
+
+/** @throws InvalidArgumentError when the initial state does not fit the schema, or an option needs one. */
+export function checkStateOptions(settings: StateSettings): void {
+  if (settings.sessionStateSchema === undefined && settings.onInvalidSessionState === "reset") {
+    throw new InvalidArgumentError("onInvalidSessionState", "left out unless sessionStateSchema is given");
+  }
+  stateShape(settings, "").check(settings.sessionState ?? {}, "sessionState");
+}
+
+/** The result of a schema: the state, or why it does not fit. */
+interface Validated {
+  readonly state: JsonObject | null;
+  readonly issues: readonly StandardSchemaV1.Issue[];
+}
+
+function validated(schema: StateSchema, value: JsonObject): Validated {
+  const result = schema["~standard"].validate(value);
+  if (result instanceof Promise) {
+    // A rejection of this promise must not count as unhandled.
+    result.catch(() => {});
+    throw new InvalidArgumentError("sessionStateSchema", "a schema that validates synchronously");
+  }
+  if (result.issues !== undefined) {
+    return { state: null, issues: result.issues };
+  }
+  if (!isPlain(result.value)) {
+    throw new InvalidArgumentError("sessionStateSchema", "a schema of a plain object");
+  }
+  return { state: result.value, issues: [] };
+}
+
+function placeOf({ path = [] }: StandardSchemaV1.Issue): string {
+  const keys = path.map((segment) => (typeof segment === "object" ? segment.key : segment));
+  return keys.length === 0 ? "its root" : keys.map(String).join(".");
+}
