@@ -20,6 +20,8 @@ export interface Approval {
   values?: JsonObject;
   /** The tool's result. Only for a call of a tool that runs elsewhere. */
   result?: JsonValue;
+  /** The error of a tool that runs elsewhere, instead of a result. */
+  error?: string;
 }
 
 const approvalReaders = {
@@ -28,6 +30,7 @@ const approvalReaders = {
   reason: optional(checkText),
   values: optional(jsonObject),
   result: optional((value: unknown, argument: string): JsonValue => jsonObject({ value }, argument)["value"] ?? null),
+  error: optional(checkText),
 } satisfies OptionReaders<Approval>;
 
 /** Checks decisions: each is about a different call, and `approved` is true or false. */
@@ -38,7 +41,7 @@ export function checkApprovals(value: unknown, argument: string): readonly Appro
   const approvals = value.map((approval: unknown, index) => {
     const path = `${argument}[${index}]`;
     checkKeys(approval, path, Object.keys(approvalReaders));
-    const { toolCallId, approved, reason, values, result } = approval as {
+    const { toolCallId, approved, reason, values, result, error } = approval as {
       readonly [Name in keyof Approval]-?: unknown;
     };
     return {
@@ -48,6 +51,7 @@ export function checkApprovals(value: unknown, argument: string): readonly Appro
         reason: approvalReaders.reason(reason, `${path}.reason`),
         values: approvalReaders.values(values, `${path}.values`),
         result: approvalReaders.result(result, `${path}.result`),
+        error: approvalReaders.error(error, `${path}.error`),
       }),
     };
   });

@@ -14,6 +14,7 @@ import {
   type ToolSet,
 } from "ai";
 import { messagesAfter } from "./ai-sdk.ts";
+import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch, type SaidInStep } from "./model-watch.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
@@ -63,6 +64,14 @@ export function generationSettings(value: unknown, argument: string): Generation
   return present(settings);
 }
 
+/** What the caller of one run may set, beside the options of the agent or team. */
+export interface CallSettings {
+  readonly settings: GenerationSettings;
+  readonly callbacks: Callbacks;
+}
+
+export const plainCall: CallSettings = { settings: {}, callbacks: {} };
+
 export interface GenerationRequest {
   readonly model: LanguageModel;
   readonly system: string | null;
@@ -72,6 +81,8 @@ export interface GenerationRequest {
   readonly signal: AbortSignal;
   /** Watches the tools, and the approved calls that run before the model is asked in a run that continues. */
   readonly watch: ToolWatch;
+  /** The caller's callbacks of the AI SDK. */
+  readonly callbacks: Callbacks;
   /** Stores the run as far as it is. */
   readonly checkpoint: (soFar: () => GenerationOutcome) => void;
 }
@@ -137,7 +148,7 @@ export class Generation {
   }
 
   get options(): StreamOptions & GenerateOptions {
-    const { model, system, messages, tools, settings, signal, watch } = this.#request;
+    const { model, system, messages, tools, settings, signal, watch, callbacks } = this.#request;
     return {
       stopWhen: stepCountIs(mostSteps),
       ...settings,
@@ -146,7 +157,8 @@ export class Generation {
       tools: watch.watched(tools),
       ...(system !== null && { system }),
       abortSignal: signal,
-      onStepFinish: (step: StepResult<ToolSet>) => this.#finishStep(step),
+      ...callbacks,
+      ...withStepCallback(callbacks, (step) => this.#finishStep(step)),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
         watch.begin();
         const prepared = await settings.prepareStep?.(step);
@@ -299,15 +311,20 @@ function idsIn(messages: readonly ModelMessage[], type: "tool-call" | "tool-resu
   );
 }
 
+/** What the AI SDK returns for an answer that is not streamed. */
+export type Generated = Awaited<ReturnType<typeof generateText<ToolSet>>>;
+
 /** Asks the model and runs its tools until there is an answer. Never rejects; an abort ends it at once. */
-export async function generate(request: GenerationRequest): Promise<GenerationOutcome> {
+export async function generate(
+  request: GenerationRequest,
+): Promise<{ readonly outcome: GenerationOutcome; readonly generated: Generated | null }> {
   const generation = new Generation(request);
   try {
     // The AI SDK would still run approved tools.
     request.signal.throwIfAborted();
-    const result = await untilAborted(generateText(generation.options), generation.signal);
-    return await generation.completed(() => result.output);
+    const generated = await untilAborted(generateText(generation.options), generation.signal);
+    return { outcome: await generation.completed(() => generated.output), generated };
   } catch (error) {
-    return generation.failed(error);
+    return { outcome: generation.failed(error), generated: null };
   }
 }

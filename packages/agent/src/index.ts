@@ -46,6 +46,7 @@ export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
 export type { StorageOptions } from "./run-record.ts";
 export type { RunStream } from "./run-stream.ts";
+export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
 export { Team, type TeamOptions } from "./team.ts";

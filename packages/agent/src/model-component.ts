@@ -20,11 +20,12 @@ import {
   type Executor,
   type RunOptions,
   type RunScope,
+  type RunSettings,
   type Turn,
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
 import { checkApprovals, type Approval } from "./approvals.ts";
-import { generate } from "./generation.ts";
+import { generate, plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
 import { historyMessages } from "./model-history.ts";
@@ -35,6 +36,7 @@ import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
+import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.ts";
 import { checkSessionTools, sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager, updateSummary } from "./summary.ts";
 import { ToolWatch } from "./tool-watch.ts";
@@ -51,6 +53,17 @@ const continueReaders = {
   runId: identifier,
   approvals: checkApprovals,
 } satisfies OptionReaders<ContinueOptions>;
+
+interface BeginOptions {
+  readonly input: UserInput;
+  readonly options: RunSettings;
+  readonly call: CallSettings;
+}
+
+interface GoOnOptions extends Omit<BeginOptions, "input"> {
+  /** Returns the run to continue, with the decisions about its calls. */
+  readonly find: FindRun;
+}
 
 /** Base class of agents and teams: a model that answers in a session. */
 export abstract class ModelComponent<
@@ -86,12 +99,7 @@ export abstract class ModelComponent<
 
   /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
   async stream(input: UserInput, options: RunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
-    const run = await this.#prepareTurn(input, options);
-    if (run.prepared.scope.signal.aborted) {
-      // Stores it as CANCELLED and rejects with the reason; a stream would ask the model first.
-      await this.#answer(run);
-    }
-    return RunStream.start(run);
+    return RunStream.start(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
@@ -124,6 +132,32 @@ export abstract class ModelComponent<
     return this.#answer(await this.#prepareContinuation(options));
   }
 
+  /** Continues a PAUSED run like `continueRun`, and streams the rest of the answer. */
+  async continueStream(options: ContinueOptions<State>): Promise<RunStream<Tools, Output, State>> {
+    return RunStream.start(await this.#prepareContinuation(options));
+  }
+
+  /**
+   * Returns the AI SDK's own `Agent` for one session, for `createAgentUIStreamResponse` and everything else that takes
+   * one. Of the messages that it is given it takes the new one of the user, which comes last, or the answers to the calls
+   * that wait: approvals, and results of tools without `execute`. Everything else comes from the store, so a client cannot
+   * change it. What it returns ends once the run is stored, and fails if that fails.
+   *
+   * @throws InvalidArgumentError without a session.
+   */
+  forSession(given: RunOptions<State>): SessionAgent<Tools, Output> {
+    const options = readScope(given, runOptionReaders, ["userId", "sessionId"]);
+    if ((options.sessionId ?? this.settings.sessionId) === undefined) {
+      throw new InvalidArgumentError("sessionId", "given, here or as an option of the component");
+    }
+    return sessionAgent<Tools, Output>({
+      id: this.id,
+      tools: this.settings.tools as Tools,
+      begin: (input, call, signal) => this.#begin({ input, options: alsoUntil(options, signal), call }),
+      goOn: (find, call, signal) => this.#continue({ find, options: alsoUntil(options, signal), call }),
+    });
+  }
+
   async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
     const { record, request } = await this.#prepare({
       scope,
@@ -131,8 +165,9 @@ export abstract class ModelComponent<
       history: historyMessages(history),
       resumed: null,
       children: [],
+      call: plainCall,
     });
-    const outcome = await generate(request);
+    const { outcome } = await generate(request);
     const run = record.ended(outcome, scope.state.values);
     await scope.store(run);
     return { run, content: outcome.output ?? run.content ?? null };
@@ -154,44 +189,63 @@ export abstract class ModelComponent<
   }
 
   async #answer(run: RunInProgress): Promise<RunResult<Tools, Output, State>> {
-    const answer = generate(run.prepared.request);
-    run.begin();
-    const outcome = await answer;
-    const result = await run.end(outcome);
-    if (result.status === "CANCELLED") {
-      throw outcome.error;
-    }
+    const { result } = await run.answer();
     return result as unknown as RunResult<Tools, Output, State>;
   }
 
-  async #prepareTurn(input: UserInput, given: RunOptions<State>): Promise<RunInProgress> {
-    const options = readScope(given, runOptionReaders);
+  #prepareTurn(input: UserInput, options: RunOptions<State>): Promise<RunInProgress> {
+    return this.#begin({ input, options: readScope(options, runOptionReaders), call: plainCall });
+  }
+
+  #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
+    const { runId, approvals, ...options } = readScope(given, continueReaders);
+    return this.#continue({
+      options,
+      call: plainCall,
+      find: async ({ db }) => ({ run: await db.getRun({ runId }), approvals: () => approvals, argument: "runId" }),
+    });
+  }
+
+  /** Begins a turn. */
+  async #begin({ input, options, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
     const turn = await this.openTurn(options, historyRunsOf(this.settings));
     const { scope, runs } = turn;
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history = historyOf(this.settings, introduction === null ? runs : [...runs, introduction]);
-    return this.#start(turn, { scope, input: [message], history, introduction, resumed: null });
+    return this.#start(turn, { scope, input: [message], history, introduction, resumed: null, call });
   }
 
-  async #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
-    const { runId, approvals, ...options } = readScope(given, continueReaders);
+  /** Takes over a run that stopped. */
+  async #continue({ find, options, call }: GoOnOptions): Promise<RunInProgress> {
     const db = await this.getDb();
     const turn = await this.openTurn(options, historyRunsOf(this.settings));
     const { sessionId, userId, session } = turn.scope;
-    const found = await db.getRun({ runId });
-    const run = found?.sessionId === sessionId ? await turn.closedIfStale(found) : null;
+    const found = await find({ db, sessionId, componentId: this.id });
+    const run = found.run?.sessionId === sessionId ? await turn.closedIfStale(found.run) : null;
     if (run === null || run.runType === "workflow" || run.runType !== this.sessionType || !canGoOn(run)) {
-      throw notWaiting();
+      throw notWaiting(found.argument);
     }
     if ((await ownRuns(this, [run], { db, session: session ?? { sessionId, userId } })).length === 0) {
-      throw notWaiting();
+      throw notWaiting(found.argument);
     }
-    const resumed = resumedRun(run, approvals, { createdAt: unixSeconds() });
+    const resumed = resumedRun(run, found.approvals(run), { createdAt: unixSeconds() });
     // The run still belongs to the user who began it, even if another user decides.
-    const scope = { ...turn.scope, runId, userId: run.userId ?? userId, createdAt: run.createdAt ?? unixSeconds() };
+    const scope = {
+      ...turn.scope,
+      runId: run.runId,
+      userId: run.userId ?? userId,
+      createdAt: run.createdAt ?? unixSeconds(),
+    };
     const history = historyOf(this.settings, turn.runs);
-    const started = await this.#start(turn, { scope, input: resumed.model, history, introduction: null, resumed });
+    const started = await this.#start(turn, {
+      scope,
+      input: resumed.model,
+      history,
+      introduction: null,
+      resumed,
+      call,
+    });
     options.signal?.throwIfAborted();
     await turn.takeOver(resumed);
     return started;
@@ -206,7 +260,7 @@ export abstract class ModelComponent<
   }
 
   async #prepare(setup: RunSetup, turn: Turn | null = null): Promise<PreparedRun> {
-    const { scope, input, history, resumed } = setup;
+    const { scope, input, history, resumed, call } = setup;
     const { signal } = scope;
     const { model, tools, generation } = this.settings;
     const context = runContext(scope);
@@ -231,8 +285,9 @@ export abstract class ModelComponent<
       record,
       ownTools: tools,
       request: {
-        ...tolerantOfHistory({ model, settings: generation, history, input, signal }),
+        ...tolerantOfHistory({ model, settings: { ...generation, ...call.settings }, history, input, signal }),
         signal,
+        callbacks: call.callbacks,
         system: await systemText(this.settings, { context, added: added.instructions, summary }),
         messages: [...history, ...input],
         tools: all,
@@ -272,6 +327,14 @@ export abstract class ModelComponent<
   }
 }
 
-function notWaiting(): InvalidArgumentError {
-  return new InvalidArgumentError("runId", "the id of a paused run of this session");
+function notWaiting(argument: string): InvalidArgumentError {
+  const expected =
+    argument === "runId" ? "the id of a paused run of this session" : "answers to calls that wait in this session";
+  return new InvalidArgumentError(argument, expected);
+}
+
+/** Returns options with a further signal. */
+function alsoUntil(options: RunSettings, signal: AbortSignal | undefined): RunSettings {
+  const signals = [options.signal, signal].filter((each) => each !== undefined);
+  return { ...options, signal: signals.length === 0 ? undefined : AbortSignal.any(signals) };
 }

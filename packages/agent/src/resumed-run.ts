@@ -200,14 +200,18 @@ const settled = { requiresConfirmation: false, requiresUserInput: false, externa
 
 function decisionOf(tool: ToolExecution, approval: Approval, argument: string): Decision {
   const wait = waitOf(tool) as Wait;
-  const { approved, reason, values, result } = approval;
+  const { approved, reason, values, result, error } = approval;
   const input = tool.toolArgs ?? {};
-  const needs = (name: "values" | "result", wanted: Wait): boolean => approved && wait === wanted && name in approval;
+  const needs = (name: "values" | "result" | "error", wanted: Wait): boolean =>
+    approved && wait === wanted && name in approval;
   if (values !== undefined && !needs("values", "userInput")) {
     throw new InvalidArgumentError(`${argument}.values`, "left out unless the call is approved and needs user input");
   }
   if (result !== undefined && !needs("result", "externalExecution")) {
     throw new InvalidArgumentError(`${argument}.result`, "left out unless the call is approved and runs elsewhere");
+  }
+  if (error !== undefined && (result !== undefined || !needs("error", "externalExecution"))) {
+    throw new InvalidArgumentError(`${argument}.error`, "left out unless the call runs elsewhere and has no result");
   }
   const note = { confirmationNote: reason ?? null };
   if (!approved) {
@@ -216,8 +220,14 @@ function decisionOf(tool: ToolExecution, approval: Approval, argument: string): 
     return { tool, approval, input, output, decided: { ...changed(tool), ...note, ...answered, confirmed: false } };
   }
   if (wait === "externalExecution") {
+    if (error !== undefined) {
+      return { tool, approval, input, output: { type: "error-text", value: error }, decided: changed(tool) };
+    }
     if (result === undefined) {
-      throw new InvalidArgumentError(`${argument}.result`, "the result of the tool, which runs elsewhere");
+      throw new InvalidArgumentError(
+        `${argument}.result`,
+        "the result of the tool, which runs elsewhere, unless error is given",
+      );
     }
     const output =
       typeof result === "string" ? { type: "text" as const, value: result } : { type: "json" as const, value: result };

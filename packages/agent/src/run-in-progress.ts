@@ -1,7 +1,7 @@
 import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope, Turn } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
-import type { GenerationOutcome, GenerationRequest } from "./generation.ts";
+import { generate, type Generated, type GenerationOutcome, type GenerationRequest } from "./generation.ts";
 import type { RunResult } from "./model-component-options.ts";
 import type { RunRecord } from "./run-record.ts";
 import { toolCallsOf, waitingOf } from "./tool-calls.ts";
@@ -47,6 +47,18 @@ export class RunInProgress {
   /** Ends the generation. */
   abort(reason: unknown): void {
     this.#options.turn.abort(reason);
+  }
+
+  /** Asks the model and stores the run. Rejects with the error of the model or of the storage, or the signal's reason. */
+  async answer(): Promise<{ readonly result: RunResult; readonly generated: Generated | null }> {
+    const answering = generate(this.prepared.request);
+    this.begin();
+    const { outcome, generated } = await answering;
+    const result = await this.end(outcome);
+    if (result.status === "CANCELLED") {
+      throw outcome.error;
+    }
+    return { result, generated };
   }
 
   /** Starts storing the run. Call it after asking the model. */

@@ -1,6 +1,7 @@
 import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
+import type { CallSettings } from "./generation.ts";
 import type { ResumedRun } from "./resumed-run.ts";
 
 /** The setup of a model's run, either a turn of its own or inside another run. */
@@ -12,6 +13,8 @@ export interface RunSetup {
   readonly history: readonly ModelMessage[];
   /** The run that this one continues, with its decisions; null for a new one. */
   readonly resumed: ResumedRun | null;
+  /** What the caller set for this run. */
+  readonly call: CallSettings;
   /** The runs that this run's tools started, added as they end. */
   readonly children: ChildRun[];
 }

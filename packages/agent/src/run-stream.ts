@@ -1,5 +1,8 @@
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@sessiondb/core";
-import { untilAborted, within } from "@sessiondb/core/adapter";
+import { present, untilAborted, within } from "@sessiondb/core/adapter";
 import {
   createUIMessageStreamResponse,
   streamText,
@@ -13,14 +16,19 @@ import {
   type UIMessage,
   type UIMessageStreamOptions,
 } from "ai";
+import { withEndCallback } from "./callbacks.ts";
 import { Generation, type GenerationOutcome } from "./generation.ts";
 import type { AnyOutput, RunResult } from "./model-component-options.ts";
 import type { RunInProgress } from "./run-in-progress.ts";
 
 type AiStream = ReturnType<typeof streamText<ToolSet>>;
 type Part = TextStreamPart<ToolSet>;
+type UIMessageResponseInit = Omit<Parameters<typeof createUIMessageStreamResponse>[0], "stream">;
 /** The UI messages of an agent with these tools. */
 type ToolUIMessage<Tools extends ToolSet> = UIMessage<unknown, never, InferUITools<Tools>>;
+
+/** Returns the result of `streamText` for a run, with streams that end, and promises that resolve, once the run is stored. */
+export let streamTextResultOf: (stream: RunStream) => AiStream;
 
 /**
  * A run whose answer can be read as it arrives. The run continues whether or not anyone reads; a reader that leaves the
@@ -67,10 +75,14 @@ export class RunStream<
     ({ runId: this.runId, sessionId: this.sessionId } = run.prepared.scope);
   }
 
-  /** Asks the model and starts storing the run. */
-  static start<Tools extends ToolSet, Output extends OutputInterface, State extends object>(
+  /** Asks the model and starts storing the run. Rejects if its signal has aborted. */
+  static async start<Tools extends ToolSet, Output extends OutputInterface, State extends object>(
     run: RunInProgress,
-  ): RunStream<Tools, Output, State> {
+  ): Promise<RunStream<Tools, Output, State>> {
+    if (run.prepared.scope.signal.aborted) {
+      // Stores it as CANCELLED; a stream would ask the model first.
+      await run.answer();
+    }
     const started = startStream(run);
     const result = started.outcome.then(
       async (ended) => (await run.end(ended)) as unknown as RunResult<Tools, Output, State>,
@@ -112,15 +124,27 @@ export class RunStream<
 
   /** Returns an HTTP response for those hooks. */
   toUIMessageStreamResponse<Message extends UIMessage = ToolUIMessage<Tools>>(
-    options: ResponseInit & UIMessageStreamOptions<Message> = {},
+    options: UIMessageResponseInit & UIMessageStreamOptions<Message> = {},
   ): Response {
-    const { status, statusText, headers, ...rest } = options;
-    const init = {
-      ...(status !== undefined && { status }),
-      ...(statusText !== undefined && { statusText }),
-      ...(headers !== undefined && { headers }),
-    };
+    const { status, statusText, headers, keepAliveMs, consumeSseStream, ...rest } = options;
+    const init = present({ status, statusText, headers, keepAliveMs, consumeSseStream });
     return createUIMessageStreamResponse({ ...init, stream: this.toUIMessageStream(rest) });
+  }
+
+  /**
+   * Writes the response for those hooks to one of node:http, Express or the like. Resolves when it has been written, and
+   * rejects when the client leaves before, which cancels the run.
+   */
+  async pipeUIMessageStreamToResponse<Message extends UIMessage = ToolUIMessage<Tools>>(
+    response: ServerResponse,
+    options: UIMessageResponseInit & UIMessageStreamOptions<Message> = {},
+  ): Promise<void> {
+    await written(this.toUIMessageStreamResponse(options), response);
+  }
+
+  /** Writes the answer as plain text to a response of node:http, like `pipeUIMessageStreamToResponse`. */
+  async pipeTextStreamToResponse(response: ServerResponse, init: ResponseInit = {}): Promise<void> {
+    await written(this.toTextStreamResponse(init), response);
   }
 
   /** Returns an HTTP response with the answer as plain text. */
@@ -130,6 +154,39 @@ export class RunStream<
       headers.set("content-type", "text/plain; charset=utf-8");
     }
     return new Response(this.textStream.pipeThrough(new TextEncoderStream()), { ...init, headers });
+  }
+
+  /** Returns the AI SDK's result, with streams that end, and promises that resolve, once the run is stored. */
+  #aiResult(): AiStream {
+    const asPart = (error: unknown): Part => ({ type: "error", error });
+    const guarded: Readonly<Record<string, () => unknown>> = {
+      fullStream: () => this.#guarded(this.#stream.fullStream, asPart),
+      // Of version 7.
+      stream: () => this.#guarded(this.#stream.fullStream, asPart),
+      elementStream: () => this.#guarded(this.#stream.elementStream),
+      experimental_partialOutputStream: () => this.partialOutputStream,
+      consumeStream: () => async (options?: { readonly onError?: (error: unknown) => void }) => {
+        await this.result.catch((error: unknown) => options?.onError?.(error));
+      },
+    };
+    return new Proxy(this.#stream, {
+      get: (target, name) => {
+        if (typeof name === "string" && Object.hasOwn(guarded, name)) {
+          return guarded[name]?.();
+        }
+        const source = name in RunStream.prototype ? this : target;
+        const member: unknown = Reflect.get(source, name, source);
+        if (member instanceof Promise) {
+          member.catch(() => {});
+          return this.result.then(() => member);
+        }
+        return typeof member === "function" ? (member.bind(source) as unknown) : member;
+      },
+    });
+  }
+
+  static {
+    streamTextResultOf = (stream) => stream.#aiResult();
   }
 
   /**
@@ -179,7 +236,10 @@ export class RunStream<
           hasToldFailure ||= typeOf(item) === "error";
           if (item !== null) {
             controller.enqueue(item);
-          } else if (hasToldFailure || ((await stored) && broken === null)) {
+            return;
+          }
+          const isStored = await stored;
+          if (hasToldFailure || (isStored && broken === null)) {
             controller.close();
           } else if (broken !== null) {
             failed(controller, broken.error);
@@ -195,6 +255,11 @@ export class RunStream<
       { highWaterMark: 0 },
     );
   }
+}
+
+async function written({ status, statusText, headers, body }: Response, response: ServerResponse): Promise<void> {
+  response.writeHead(status, statusText, Object.fromEntries(headers));
+  await pipeline(Readable.fromWeb(body ?? new ReadableStream()), response);
 }
 
 /** Resolves when a stream has had the time to return what it holds already. */
@@ -235,9 +300,9 @@ function startStream(run: RunInProgress): StartedStream {
     onAbort: () => {
       failures.push(signal.aborted ? signal.reason : new DOMException("generation.timeout expired.", "TimeoutError"));
     },
-    onFinish: () => {
+    ...withEndCallback(request.callbacks, () => {
       isFinished = true;
-    },
+    }),
   });
   const outcome = (async (): Promise<GenerationOutcome> => {
     try {
