@@ -1,8 +1,13 @@
 import type { JsonObject, TurnSession } from "@sessiondb/core";
-import { readScope, type Known, type Unset } from "@sessiondb/turns";
+import { checkSwitches, componentScopes, readScope, type Known, type Unset } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
 import { ModelComponent } from "./model-component.ts";
-import { modelComponentReaders, type AnyOutput, type ModelComponentOptions } from "./model-component-options.ts";
+import {
+  modelComponentReaders,
+  modelComponentSwitches,
+  type AnyOutput,
+  type ModelComponentOptions,
+} from "./model-component-options.ts";
 import type { RunOwner } from "./run-setup.ts";
 
 /** The options of an agent. */
@@ -24,7 +29,9 @@ export class Agent<
   readonly sessionType = "agent";
 
   constructor(options: AgentOptions<Tools, Output, State>) {
-    super(readScope(options, modelComponentReaders, ["userId", "db"]), "agent");
+    const settings = readScope(options, modelComponentReaders, componentScopes);
+    checkSwitches(options, settings, modelComponentSwitches);
+    super(settings, "agent");
   }
 
   protected override get runOwner(): RunOwner {

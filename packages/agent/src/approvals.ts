@@ -15,13 +15,13 @@ export interface Approval {
   toolCallId: string;
   approved: boolean;
   /** The reason for a denial, which the model is told. */
-  reason?: string;
+  reason?: string | undefined;
   /** The user's values, by field name of the call's `userInputSchema`. Only for a call that waits for user input. */
-  values?: JsonObject;
+  values?: JsonObject | undefined;
   /** The tool's result. Only for a call of a tool that runs elsewhere. */
-  result?: JsonValue;
+  result?: JsonValue | undefined;
   /** The error of a tool that runs elsewhere, instead of a result. */
-  error?: string;
+  error?: string | undefined;
 }
 
 const approvalReaders = {

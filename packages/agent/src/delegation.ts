@@ -1,5 +1,5 @@
 import { InvalidArgumentError, TeamSession, type Run, type SessionDb } from "@sessiondb/core";
-import { count, flag, oneOf, type OptionReaders } from "@sessiondb/core/adapter";
+import { count, flag, oneOf, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import {
   checkDepth,
   hasAnswer,
@@ -23,15 +23,15 @@ export interface DelegationOptions {
    * Whether tasks that the leader delegates in one step run one after another (`sequential`, the default) or
    * concurrently (`parallel`).
    */
-  delegation?: "sequential" | "parallel";
+  delegation?: "sequential" | "parallel" | undefined;
   /** Whether members are told the team's earlier conversation with the user. Default false. */
-  addTeamHistoryToMembers?: boolean;
+  addTeamHistoryToMembers?: boolean | undefined;
   /** The number of newest turns they are told. Default 3. */
-  numTeamHistoryRuns?: number;
+  numTeamHistoryRuns?: number | undefined;
   /** Whether members are told the earlier answers of members in the same run. Default false. */
-  shareMemberInteractions?: boolean;
+  shareMemberInteractions?: boolean | undefined;
   /** Whether a member is shown its own earlier runs in this session. Costs one read per task. Default false. */
-  addMemberHistory?: boolean;
+  addMemberHistory?: boolean | undefined;
 }
 
 export const delegationReaders = {
@@ -41,6 +41,9 @@ export const delegationReaders = {
   shareMemberInteractions: flag(false),
   addMemberHistory: flag(false),
 } satisfies OptionReaders<DelegationOptions>;
+
+/** The options of delegation with their defaults. */
+export type DelegationSettings = OptionsRead<typeof delegationReaders>;
 
 /** The names of the leader's tools. */
 export const delegationToolNames = ["delegate_task_to_member", "delegate_task_to_all_members"] as const;
@@ -68,11 +71,11 @@ export class Delegation {
   readonly #team: DelegatingTeam;
   readonly #scope: RunScope;
   readonly #children: ChildRun[];
-  readonly #options: Required<DelegationOptions>;
+  readonly #options: DelegationSettings;
   readonly #interactions: Interaction[] = [];
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(team: DelegatingTeam, { scope, children }: RunSetup, options: Required<DelegationOptions>) {
+  constructor(team: DelegatingTeam, { scope, children }: RunSetup, options: DelegationSettings) {
     checkDepth(scope, "members");
     this.#team = team;
     this.#scope = scope;

@@ -24,8 +24,11 @@ type GenerateOptions = Parameters<typeof generateText<ToolSet>>[0];
 type PrepareStep = NonNullable<GenerateOptions["prepareStep"]>;
 type StreamOptions = Parameters<typeof streamText<ToolSet>>[0];
 
+/** Options of which each may also be undefined, as if it were left out. */
+type Undefinable<Options> = { [Name in keyof Options]?: Options[Name] | undefined };
+
 /** Settings of `generateText` and `streamText`, such as temperature, output, stop conditions and provider options. */
-export type GenerationSettings<Out extends OutputInterface = OutputInterface> = Partial<
+export type GenerationSettings<Out extends OutputInterface = OutputInterface> = Undefinable<
   Omit<
     GenerateOptions & StreamOptions,
     | "model"

@@ -42,36 +42,37 @@ export interface ModelComponentOptions<
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
-  description?: string;
+  description?: string | undefined;
   /** The system message: text, paragraphs, or a function that returns text. */
   instructions?:
     | string
     | readonly string[]
-    | ((context: RunContext<Known<State, JsonObject>>) => string | Promise<string>);
+    | ((context: RunContext<Known<State, JsonObject>>) => string | Promise<string>)
+    | undefined;
   /** Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. */
-  tools?: Tools;
+  tools?: Tools | undefined;
   /** More settings of `generateText` and `streamText`. Default: at most 20 steps. */
-  generation?: GenerationSettings<Output>;
+  generation?: GenerationSettings<Output> | undefined;
   /** Whether the model is shown the earlier runs of the session. Default true. */
-  addHistoryToContext?: boolean;
+  addHistoryToContext?: boolean | undefined;
   /** Whether it is shown their images, audio and other files. Default true. */
-  addHistoryMediaToContext?: boolean;
+  addHistoryMediaToContext?: boolean | undefined;
   /** The number of newest runs it is shown. Default: `numHistoryMessages` if given, else 10. */
-  numHistoryRuns?: number;
+  numHistoryRuns?: number | undefined;
   /** The maximum number of newest messages it is shown. Default: all of those runs. */
-  numHistoryMessages?: number;
+  numHistoryMessages?: number | undefined;
   /** The maximum number of newest tool calls of those runs it is shown. Default 0: all. */
-  maxToolCallsFromHistory?: number;
+  maxToolCallsFromHistory?: number | undefined;
   /** Whether the session is summarized after each completed run. Default: true if there is a summary manager. */
-  sessionSummaries?: boolean;
+  sessionSummaries?: boolean | undefined;
   /** Whether the model is shown the summary of the session. Default: true if summaries are made. */
-  addSessionSummaryToContext?: boolean;
+  addSessionSummaryToContext?: boolean | undefined;
   /** Makes the summaries. Default: a manager that uses the component's model. */
-  sessionSummaryManager?: SessionSummaryManager;
+  sessionSummaryManager?: SessionSummaryManager | undefined;
   /** Whether the model is shown the session state. Default false. */
-  addSessionStateToContext?: boolean;
+  addSessionStateToContext?: boolean | undefined;
   /** The assistant's first message in a new session, stored as a run of its own. */
-  introduction?: string;
+  introduction?: string | undefined;
 }
 
 export const modelComponentReaders = {
@@ -99,6 +100,18 @@ export const modelComponentReaders = {
 
 /** The options of an agent or a team's leader, checked and with their defaults. */
 export type ModelComponentSettings = OptionsRead<typeof modelComponentReaders>;
+
+/** The options that have no effect while a switch is off. */
+export const modelComponentSwitches = {
+  addHistoryToContext: [
+    "numHistoryRuns",
+    "numHistoryMessages",
+    "maxToolCallsFromHistory",
+    "addHistoryMediaToContext",
+    "storeHistoryMessages",
+  ],
+  sessionSummaries: ["sessionSummaryManager"],
+} as const satisfies Partial<Record<keyof ModelComponentOptions, readonly (keyof ModelComponentOptions)[]>>;
 
 /** The outcome of a run. */
 export interface RunResult<

@@ -173,6 +173,11 @@ export abstract class ModelComponent<
     return { run, content: outcome.output ?? run.content ?? null };
   }
 
+  /** The number of newest runs that a turn needs. */
+  protected get runsRead(): number {
+    return historyRunsOf(this.settings);
+  }
+
   /** The component's fields in a run. */
   protected abstract get runOwner(): RunOwner;
 
@@ -209,7 +214,7 @@ export abstract class ModelComponent<
   /** Begins a turn. */
   async #begin({ input, options, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
-    const turn = await this.openTurn(options, historyRunsOf(this.settings));
+    const turn = await this.openTurn(options, this.runsRead);
     const { scope, runs } = turn;
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history = historyOf(this.settings, introduction === null ? runs : [...runs, introduction]);
@@ -219,7 +224,7 @@ export abstract class ModelComponent<
   /** Takes over a run that stopped. */
   async #continue({ find, options, call }: GoOnOptions): Promise<RunInProgress> {
     const db = await this.getDb();
-    const turn = await this.openTurn(options, historyRunsOf(this.settings));
+    const turn = await this.openTurn(options, this.runsRead);
     const { sessionId, userId, session } = turn.scope;
     const found = await find({ db, sessionId, componentId: this.id });
     const run = found.run?.sessionId === sessionId ? await turn.closedIfStale(found.run) : null;

@@ -9,7 +9,7 @@ import type {
   TeamRun,
   ToolExecution,
 } from "@sessiondb/core";
-import { flag, isJsonObject, type OptionReaders } from "@sessiondb/core/adapter";
+import { flag, isJsonObject, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { GenerationOutcome, Source } from "./generation.ts";
@@ -20,13 +20,13 @@ import { requirementsOf } from "./waiting.ts";
 /** The parts of a run to store. */
 export interface StorageOptions {
   /** Images, audio, videos and files of messages and input. Default true. */
-  storeMedia?: boolean;
+  storeMedia?: boolean | undefined;
   /** Tool results and the calls they answer. Default true. The list of calls in `tools` is always stored. */
-  storeToolMessages?: boolean;
+  storeToolMessages?: boolean | undefined;
   /** A copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
-  storeHistoryMessages?: boolean;
+  storeHistoryMessages?: boolean | undefined;
   /** Teams only: a copy of the members' runs inside the leader's, as Agno can store them. Default false. */
-  storeMemberResponses?: boolean;
+  storeMemberResponses?: boolean | undefined;
 }
 
 export const storageReaders = {
@@ -36,13 +36,15 @@ export const storageReaders = {
   storeMemberResponses: flag(false),
 } satisfies OptionReaders<StorageOptions>;
 
+type StorageSettings = OptionsRead<typeof storageReaders>;
+
 const usualReasons: ReadonlySet<string> = new Set(["stop", "tool-calls"]);
 
 /** Makes the rows for the start and the end of a run, as Agno stores them. */
 export class RunRecord {
   readonly #owner: RunOwner;
   readonly #setup: RunSetup;
-  readonly #storage: Required<StorageOptions>;
+  readonly #storage: StorageSettings;
   /** The paused run with the decisions; null for a new run. */
   readonly #resumed: AgentRun | TeamRun | null;
   /** The stored form of the messages, made once for both rows: media may be large. */
@@ -51,7 +53,7 @@ export class RunRecord {
   /** The fields of a paused run, including Agno's. Those that are not made anew stay. */
   readonly #base: Partial<ConversationRun & Pick<TeamRun, "memberResponses">>;
 
-  constructor(owner: RunOwner, setup: RunSetup, storage: Required<StorageOptions>) {
+  constructor(owner: RunOwner, setup: RunSetup, storage: StorageSettings) {
     this.#owner = owner;
     this.#setup = setup;
     this.#storage = storage;

@@ -14,16 +14,16 @@ import { jsonSchema, tool, type ToolSet } from "ai";
 /** The tools with which a model reads sessions, or changes the state of its own. */
 export interface SessionToolOptions {
   /** A tool that changes the session state. Default false. */
-  agenticState?: boolean;
+  agenticState?: boolean | undefined;
   /** A tool that reads this session's messages. Default false. */
-  readChatHistory?: boolean;
+  readChatHistory?: boolean | undefined;
   /** A tool that reads the tool calls of this session. Default false. */
-  readToolCallHistory?: boolean;
+  readToolCallHistory?: boolean | undefined;
   /**
    * Tools that list and read other sessions of the same user with this component. Runs without a user do not get them,
    * nor do runs in a shared session, where the other users would see what the tools return. Default false.
    */
-  searchPastSessions?: boolean;
+  searchPastSessions?: boolean | undefined;
 }
 
 export const sessionToolReaders = {

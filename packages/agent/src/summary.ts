@@ -24,18 +24,18 @@ import { languageModel } from "./model-options.ts";
 
 export interface SessionSummaryManagerOptions {
   /** Default: the model of the agent or team. */
-  model?: LanguageModel;
+  model?: LanguageModel | undefined;
   /** The instructions for the model, in place of the default. */
-  prompt?: string;
+  prompt?: string | undefined;
   /** The number of newest runs to summarize. Default: all. Ignored when a summary builds on the previous one. */
-  lastNRuns?: number;
+  lastNRuns?: number | undefined;
   /** The maximum number of newest messages to summarize. Default: all. */
-  conversationLimit?: number;
+  conversationLimit?: number | undefined;
   /**
    * Whether a summary is made only from the previous one and the newest run, so that its cost does not grow with the
    * session. Default false: each summary is made from the messages.
    */
-  incremental?: boolean;
+  incremental?: boolean | undefined;
 }
 
 /** The sources of a summary. */
@@ -48,9 +48,9 @@ export interface SummaryRequest {
   readonly previous: SessionSummary | null;
   /** The messages of the run that has just ended. */
   readonly messages: readonly Message[];
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Takes the tokens of each call of the model. */
-  readonly count?: (metrics: Metrics) => void;
+  readonly count?: ((metrics: Metrics) => void) | undefined;
   /** The component's `access`. Default `owner`: runs that others wrote into the owner's session are left out. */
   readonly access?: SessionAccess;
 }

@@ -1,10 +1,21 @@
 import { InvalidArgumentError, type JsonObject, type TurnSession } from "@sessiondb/core";
 import type { OptionReaders } from "@sessiondb/core/adapter";
-import { readScope, type Executor, type Known, type Unset } from "@sessiondb/turns";
+import { checkSwitches, componentScopes, readScope, type Executor, type Known, type Unset } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
 import { ModelComponent } from "./model-component.ts";
-import { modelComponentReaders, type AnyOutput, type ModelComponentOptions } from "./model-component-options.ts";
-import { Delegation, delegationReaders, delegationToolNames, type DelegationOptions } from "./delegation.ts";
+import {
+  modelComponentReaders,
+  modelComponentSwitches,
+  type AnyOutput,
+  type ModelComponentOptions,
+} from "./model-component-options.ts";
+import {
+  Delegation,
+  delegationReaders,
+  delegationToolNames,
+  type DelegationOptions,
+  type DelegationSettings,
+} from "./delegation.ts";
 import { checkToolNames } from "./session-tools.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 
@@ -18,7 +29,7 @@ export interface TeamOptions<
   /** Agents or teams, each with an id of its own. Their `description` helps the leader to choose. */
   members: readonly Executor[];
   /** Whether the leader's run also holds its members' runs, as Agno can store them. Default false. */
-  storeMemberResponses?: boolean;
+  storeMemberResponses?: boolean | undefined;
 }
 
 const teamReaders = {
@@ -39,14 +50,20 @@ export class Team<
 > extends ModelComponent<Known<Tools, ToolSet>, Known<Output, AnyOutput>, Known<State, JsonObject>> {
   readonly sessionType = "team";
   readonly members: readonly Executor[];
-  readonly #delegation: Required<DelegationOptions>;
+  readonly #delegation: DelegationSettings;
 
   constructor(options: TeamOptions<Tools, Output, State>) {
-    const settings = readScope(options, teamReaders, ["userId", "db"]);
+    const settings = readScope(options, teamReaders, componentScopes);
+    checkSwitches(options, settings, { ...modelComponentSwitches, addTeamHistoryToMembers: ["numTeamHistoryRuns"] });
     super(settings, "team");
     checkToolNames(settings.tools, delegationToolNames);
     this.members = settings.members;
     this.#delegation = settings;
+  }
+
+  protected override get runsRead(): number {
+    const { addTeamHistoryToMembers, numTeamHistoryRuns } = this.#delegation;
+    return Math.max(super.runsRead, addTeamHistoryToMembers ? numTeamHistoryRuns : 0);
   }
 
   protected override get runOwner(): RunOwner {

@@ -78,7 +78,7 @@ const isJson: Kind = (value) => json(value) && Object.keys(value as object).leng
 const component: Record<string, Kind> = {
   id: nonEmpty,
   name: nonEmpty,
-  db: either(text, work),
+  db: either(nonEmpty, work),
   sessionStorage: flag,
   ownStorage: flag,
   sessionId: nonEmpty,
@@ -155,7 +155,7 @@ const flow = new Workflow({ id: "flow", db: new InMemorySessionDb(), steps: [() 
 const { signal } = new AbortController();
 const rightRun = { userId: "ada", sessionState: { n: 1 }, signal };
 const rightSession = { sessionId: "s", userId: "ada" };
-const rightComponent = { id: "one", db, sessionId: "s", userId: "ada", sessionState: {}, metadata: {} };
+const rightComponent = { id: "one", db: "memory:", sessionId: "s", userId: "ada", sessionState: {}, metadata: {} };
 const lost = ["userId", "sessionId"];
 
 const calls: Record<string, Called> = {
@@ -163,21 +163,21 @@ const calls: Record<string, Called> = {
     kinds: conversation,
     right: { ...rightComponent, model, tools: { pay }, generation: { temperature: 0 } },
     needed: ["model"],
-    lost: ["userId", "db"],
+    lost: ["userId", "db", "access"],
     call: (options) => new Agent(options),
   },
   "new Team": {
     kinds: { ...conversation, ...delegation, members: none },
-    right: { ...rightComponent, model, members: [member] },
+    right: { ...rightComponent, model, members: [member], addTeamHistoryToMembers: true },
     needed: ["model", "members"],
-    lost: ["userId", "db"],
+    lost: ["userId", "db", "access"],
     call: (options) => new Team(options),
   },
   "new Workflow": {
     kinds: workflow,
-    right: { ...rightComponent, steps: [() => "Done"] },
+    right: { ...rightComponent, steps: [() => "Done"], addWorkflowHistoryToSteps: true },
     needed: ["steps"],
-    lost: ["userId", "db"],
+    lost: ["userId", "db", "access"],
     call: (options) => new Workflow(options),
   },
   "new SessionSummaryManager": {
@@ -227,6 +227,23 @@ const calls: Record<string, Called> = {
     right: rightRun,
     lost: ["userId"],
     call: async (options) => (await agent.stream("Hi", options)).result,
+  },
+  continueRun: {
+    kinds: { userId: nonEmpty, sessionState: isJson, signal: none, runId: none, approvals: none },
+    right: { ...rightRun, approvals: [{ toolCallId: "c1", approved: true }] },
+    needed: ["approvals"],
+    lost: ["userId", "runId"],
+    call: async (options) => {
+      const paying = new Agent({
+        model: scriptedModel([{ calls: [{ name: "pay", id: "c1" }] }, "Paid."]),
+        db: new InMemorySessionDb(),
+        access: "shared",
+        tools: { pay },
+      });
+      const { runId, sessionId } = await paying.run("Pay");
+      const named = typeof options === "object" && options !== null && !Array.isArray(options);
+      return paying.continueRun(named ? ({ runId, sessionId, ...(options as object) } as never) : options);
+    },
   },
   "Workflow.run": {
     kinds: run,
@@ -426,10 +443,57 @@ describe("the decisions of continueRun", () => {
   });
 });
 
-test("refuses an undefined db rather than running without storage", () => {
-  const options = { id: "a", model, db: undefined } as unknown as ConstructorParameters<typeof Agent>[0];
-  expect(() => new Agent(options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "db" }));
-  expect(() => new Agent({ id: "a", model, ownStorage: true })).toThrow(
-    expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "ownStorage" }),
-  );
+const manager = new SessionSummaryManager();
+const both = ["new Agent", "new Team"] as const;
+const all = [...both, "new Workflow"] as const;
+
+/** Options that contradict each other, the one that is named when they are refused, and how they are right. */
+const contradictions: readonly (readonly [string, Record<string, unknown>, string, Record<string, unknown>])[] = [
+  ...all.flatMap((name) => [
+    [name, { ownStorage: true, db }, "ownStorage", { db: "memory:" }] as const,
+    [name, { ownStorage: true, db: undefined }, "db", { db: () => "memory:" }] as const,
+  ]),
+  ...both.flatMap(
+    (name) =>
+      [
+        ...Object.entries({
+          numHistoryRuns: 2,
+          numHistoryMessages: 2,
+          maxToolCallsFromHistory: 2,
+          addHistoryMediaToContext: true,
+          storeHistoryMessages: true,
+        }).flatMap(([option, value]) => [
+          [name, { addHistoryToContext: false, [option]: value }, option, { addHistoryToContext: true }] as const,
+          [name, { addHistoryToContext: false, [option]: value }, option, { [option]: undefined }] as const,
+        ]),
+        [
+          name,
+          { sessionSummaries: false, sessionSummaryManager: manager },
+          "sessionSummaryManager",
+          { sessionSummaries: true },
+        ],
+        [name, { searchPastSessions: true, access: "shared" }, "searchPastSessions", { access: "owner" }],
+      ] as const,
+  ),
+  [
+    "new Team",
+    { addTeamHistoryToMembers: undefined, numTeamHistoryRuns: 2 },
+    "numTeamHistoryRuns",
+    { addTeamHistoryToMembers: true },
+  ],
+  [
+    "new Workflow",
+    { addWorkflowHistoryToSteps: false, numHistoryRuns: 2 },
+    "numHistoryRuns",
+    { addWorkflowHistoryToSteps: true },
+  ],
+  ["step", { addWorkflowHistory: false, numHistoryRuns: 2 }, "numHistoryRuns", { addWorkflowHistory: undefined }],
+  ["renameSession", { autogenerate: true }, "autogenerate", { sessionName: undefined }],
+  ["renameSession", { autogenerate: false, sessionName: undefined }, "autogenerate", { autogenerate: true }],
+];
+
+test.each(contradictions)("%s refuses contradictions: %o", async (name, wrong, argument, mended) => {
+  const called = calls[name] as Called;
+  expect(await refused(called, { ...called.right, ...wrong })).toBe(argument);
+  expect(await refused(called, { ...called.right, ...wrong, ...mended })).toBe(right);
 });

@@ -125,6 +125,24 @@ describe("a team", () => {
     }
   });
 
+  test.each([{}, { addHistoryToContext: false }, { numHistoryRuns: 1 }])(
+    "shows members as many turns as they are to be told, whatever the leader is shown: %o",
+    async (options) => {
+      const a = member("a");
+      const script = ["One", "Two", "Three", { calls: [delegate("a", "go")] }, "Done"];
+      const told = { addTeamHistoryToMembers: true, numTeamHistoryRuns: 2 };
+      const { team } = teamOf(script, { members: [a.agent], ...told, ...options });
+      for (const input of ["Ask one", "Ask two", "Ask three", "Ask four"]) {
+        await team.run(input);
+      }
+      const seen = shown(a.model.prompts[0] ?? []).join("\n");
+      expect(["one", "two", "three"].filter((each) => seen.includes(`"input":"Ask ${each}"`))).toEqual([
+        "two",
+        "three",
+      ]);
+    },
+  );
+
   test("can have teams as members", async () => {
     const inner = new Team({
       id: "inner",

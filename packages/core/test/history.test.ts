@@ -225,6 +225,7 @@ describe("WorkflowSession.getMessages", () => {
     [{ agentId: "a" }, "s1 u1 a1 u4"],
     [{ agentId: "a", lastNRuns: 1 }, "u4"],
     [{ agentId: "a", skipStatuses: ["ERROR"] }, "s1 u1 a1"],
+    [{ agentId: "a", skipStatuses: undefined, skipRoles: undefined, limit: undefined }, "s1 u1 a1 u4"],
     [{ agentId: "z" }, ""],
     [{ teamId: "t" }, "u2"],
     [{ teamId: "t", skipMemberMessages: false }, "u3 u2"],

@@ -20,27 +20,27 @@ export interface ComponentOptions<State extends object = JsonObject> extends Sta
    * Stored with every session. Default: the name in lowercase with dashes, or else `agent`, `team` or `workflow`.
    * Components of one kind and id share sessions: give each of several an id or a name.
    */
-  id?: string;
-  name?: string;
-  /** The store of the sessions. Without one, nothing is stored. */
+  id?: string | undefined;
+  name?: string | undefined;
+  /** The store of the sessions. Without one, nothing is stored. Passing `undefined` or `""` is an error. */
   db?: DbSource;
   /** Whether sessions are stored and read. `false` ignores `db`. Default true. */
-  sessionStorage?: boolean;
+  sessionStorage?: boolean | undefined;
   /**
    * Whether this component gets its own schema (Postgres), database (MySQL, MariaDB) or file (SQLite), next to the one
    * in the connection string given as `db`. Otherwise components share tables, and each sees only the sessions with its
    * own id. Default false.
    */
-  ownStorage?: boolean;
+  ownStorage?: boolean | undefined;
   /** The session for runs that name none. Default: a new session for each run. */
-  sessionId?: string;
+  sessionId?: string | undefined;
   /** The user for calls that name none. Default: no user. Passing `undefined` or `""` is an error. */
   userId?: string;
   /** The metadata of new sessions. */
-  metadata?: JsonObject;
+  metadata?: JsonObject | undefined;
   /**
    * `owner` (the default) refuses runs by any user other than the session's owner. `shared` admits every user who has
-   * the session's id; each run is stored under its own user.
+   * the session's id; each run is stored under its own user. Passing `undefined` is an error.
    */
   access?: SessionAccess;
   /**
@@ -49,9 +49,9 @@ export interface ComponentOptions<State extends object = JsonObject> extends Sta
    * stored data that it could not read. Refusals (another user's session, invalid arguments) always reject. A state or
    * an answer that the store cannot hold does not count as a refusal.
    */
-  onStorageError?: "throw" | "continue";
+  onStorageError?: "throw" | "continue" | undefined;
   /** Seconds after which a run that is still RUNNING counts as left by a dead process. Default 900. */
-  staleAfter?: number;
+  staleAfter?: number | undefined;
 }
 
 export const componentReaders = {
@@ -74,7 +74,7 @@ export type ComponentSettings = OptionsRead<typeof componentReaders>;
 
 function dbSource(value: unknown, argument: string): DbSource {
   const isStore = typeof value === "object" && value !== null && "getSession" in value;
-  if (!isStore && typeof value !== "string" && typeof value !== "function") {
+  if (!isStore && (typeof value !== "string" || value === "") && typeof value !== "function") {
     throw new InvalidArgumentError(argument, "a store, a connection string, or a function that returns either");
   }
   return value as DbSource;

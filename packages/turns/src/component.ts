@@ -51,12 +51,15 @@ export abstract class Component<State extends object = JsonObject> {
   readonly #db: ComponentDb | null;
 
   protected constructor(settings: ComponentSettings, kind: SessionType) {
-    if (settings.ownStorage && settings.db === undefined) {
-      throw new InvalidArgumentError("ownStorage", "left out unless db is given");
+    const { id, name, access, db, ownStorage, sessionStorage } = settings;
+    if (ownStorage && typeof db !== "string" && typeof db !== "function") {
+      throw new InvalidArgumentError(
+        "ownStorage",
+        "left out unless db is a connection string, or a function that returns one",
+      );
     }
     checkStateOptions(settings);
     this.settings = settings;
-    const { id, name, access, db, ownStorage, sessionStorage } = settings;
     this.name = name ?? null;
     this.id = id ?? idOf(name) ?? kind;
     this.access = access;
@@ -109,7 +112,7 @@ export abstract class Component<State extends object = JsonObject> {
   }
 
   /** Returns a session with its runs, or with the newest `runsLimit` that history uses; null when it does not exist. */
-  async getSession(options: SessionOptions & { runsLimit?: number } = {}): Promise<Session | null> {
+  async getSession(options: SessionOptions & { runsLimit?: number | undefined } = {}): Promise<Session | null> {
     const { runsLimit, ...scope } = readSession(options, readReaders);
     return this.#session(await this.getDb(), scope, runsLimit);
   }
@@ -137,7 +140,8 @@ export abstract class Component<State extends object = JsonObject> {
 
   /** Renames a session to `sessionName`, or with `autogenerate` to a name made from it. Null when it does not exist. */
   async renameSession(
-    options: SessionOptions & ({ sessionName: string } | { autogenerate: true }),
+    options: SessionOptions &
+      ({ sessionName: string; autogenerate?: undefined } | { autogenerate: true; sessionName?: undefined }),
   ): Promise<SessionHeader | null> {
     const { sessionName, autogenerate, ...scope } = readSession(options, renameReaders);
     if (sessionName !== undefined) {

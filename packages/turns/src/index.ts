@@ -8,7 +8,14 @@ export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
 export { promptData } from "./prompt-data.ts";
-export { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
+export {
+  checkSwitches,
+  componentScopes,
+  readScope,
+  runOptionReaders,
+  type RunOptions,
+  type RunSettings,
+} from "./run-options.ts";
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";

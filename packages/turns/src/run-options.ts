@@ -17,9 +17,9 @@ export interface RunOptions<State extends object = JsonObject> {
   /** Default: the component's `userId`. Passing `undefined` or `""` is an error: no user must not mean every user. */
   userId?: string;
   /** Merged into the stored state, key by key at every depth, and stored with it. */
-  sessionState?: StatePatch<State>;
+  sessionState?: StatePatch<State> | undefined;
   /** Cancels the run: what has arrived is stored as CANCELLED. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export const runOptionReaders = {
@@ -34,23 +34,52 @@ export type RunSettings = OptionsRead<typeof runOptionReaders>;
 
 type Readers = Readonly<Record<string, OptionReader<unknown>>>;
 
+/** The options that confine a call or name a store, and what each may be. */
+const scopes = {
+  userId: "an id",
+  sessionId: "an id",
+  db: "a store, a connection string or a function",
+  access: '"owner" or "shared"',
+} as const;
+
+/** Those of a component. Its `sessionId` is none of them: runs without one begin sessions, and see no other. */
+export const componentScopes = ["userId", "db", "access"] as const;
+
 /**
  * Reads options that may name a user, a session or a store. Refuses those of `names` that are present but undefined: a
- * value lost by mistake must not mean every user, a new session or no store.
+ * value lost by mistake must not mean every user, another session or no store.
  *
  * @throws InvalidArgumentError for such an option, and for any option that its reader refuses.
  */
 export function readScope<Given extends Readers>(
   options: unknown,
   readers: Given,
-  names: readonly ("userId" | "sessionId" | "db")[] = ["userId"],
+  names: readonly (keyof typeof scopes)[] = ["userId"],
 ): OptionsRead<Given> {
   const read = readOptions(options, readers);
   for (const name of names) {
-    if (name in (options as object) && read[name] === undefined) {
-      const what = name === "db" ? "a store, a connection string or a function" : "an id";
-      throw new InvalidArgumentError(name, `${what}, or left out; not undefined`);
+    if (name in (options as object) && (options as Readonly<Record<string, unknown>>)[name] === undefined) {
+      throw new InvalidArgumentError(name, `${scopes[name]}, or left out; not undefined`);
     }
   }
   return read;
+}
+
+/**
+ * Refuses options that have no effect because a switch is off: the caller counts on them. `switches` lists them by the
+ * name of the switch. Zero and false ask for nothing.
+ */
+export function checkSwitches(
+  options: object,
+  settings: object,
+  switches: Readonly<Record<string, readonly string[]>>,
+): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  const read = settings as Readonly<Record<string, unknown>>;
+  for (const [name, dependent] of Object.entries(switches)) {
+    const useless = read[name] === false ? dependent.find((each) => Boolean(given[each])) : undefined;
+    if (useless !== undefined) {
+      throw new InvalidArgumentError(useless, `left out unless ${name} is true: it would have no effect`);
+    }
+  }
 }

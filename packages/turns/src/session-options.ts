@@ -29,19 +29,19 @@ export interface UserSessionsOptions {
   /** Default: the component's `userId`. One of the two is required. */
   userId?: string;
   /** Text that the session's name contains, in any case. */
-  sessionName?: string;
+  sessionName?: string | undefined;
   /** Created at or after, in Unix seconds. */
-  startTimestamp?: number;
+  startTimestamp?: number | undefined;
   /** Created at or before, in Unix seconds. */
-  endTimestamp?: number;
+  endTimestamp?: number | undefined;
   /** Default `createdAt`. */
-  sortBy?: "createdAt" | "updatedAt";
+  sortBy?: "createdAt" | "updatedAt" | undefined;
   /** Default `desc`, newest first. */
-  sortOrder?: "asc" | "desc";
+  sortOrder?: "asc" | "desc" | undefined;
   /** At most 50, the default. */
-  limit?: number;
+  limit?: number | undefined;
   /** `nextCursor` or `previousCursor` of another page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /** The maximum number of sessions that one call lists. */

@@ -14,15 +14,15 @@ import type { WorkflowStep } from "./steps/nodes.ts";
 /** The options of a workflow. */
 export interface WorkflowOptions<State extends object = JsonObject> extends ComponentOptions<State> {
   /** The purpose of the workflow. */
-  description?: string;
+  description?: string | undefined;
   /** Its steps, in order; see `step`, `parallel`, `condition`, `loop` and `router`. */
   steps: readonly WorkflowStep[];
   /** Whether steps get the workflow's earlier runs in the session as text. A step can override it. Default false. */
-  addWorkflowHistoryToSteps?: boolean;
+  addWorkflowHistoryToSteps?: boolean | undefined;
   /** The number of those runs. Default 3. */
-  numHistoryRuns?: number;
+  numHistoryRuns?: number | undefined;
   /** Whether the runs of agents, teams and workflows are stored inside the workflow's run. Default true. */
-  storeExecutorOutputs?: boolean;
+  storeExecutorOutputs?: boolean | undefined;
 }
 
 export const workflowReaders = {

@@ -3,7 +3,14 @@ import { Component } from "./component.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
 import type { Known, Unset } from "./known.ts";
 import { jsonOf } from "./outside-values.ts";
-import { readScope, runOptionReaders, type RunOptions, type RunSettings } from "./run-options.ts";
+import {
+  checkSwitches,
+  componentScopes,
+  readScope,
+  runOptionReaders,
+  type RunOptions,
+  type RunSettings,
+} from "./run-options.ts";
 import { checkDepth, type RunScope } from "./run-scope.ts";
 import { nodesOf } from "./steps/nodes.ts";
 import type { StepNode } from "./steps/step-node.ts";
@@ -25,7 +32,8 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
   readonly #nodes: readonly StepNode[];
 
   constructor(options: WorkflowOptions<State>) {
-    const settings = readScope(options, workflowReaders, ["userId", "db"]);
+    const settings = readScope(options, workflowReaders, componentScopes);
+    checkSwitches(options, settings, { addWorkflowHistoryToSteps: ["numHistoryRuns"] });
     super(settings, "workflow");
     this.#options = settings;
     this.#nodes = nodesOf(settings.steps, "steps");

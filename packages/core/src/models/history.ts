@@ -8,17 +8,17 @@ import { skippedHistoryStatuses, type Run } from "./runs.ts";
 /** The selection of messages. Conditions on runs apply first, then those on messages, then the limit. */
 export interface MessageOptions {
   /** Only the last n of the runs that meet the other conditions; none for 0. */
-  lastNRuns?: number;
+  lastNRuns?: number | undefined;
   /**
    * At most the last n messages. The system message counts, and stays in front unless n is 1. Tool results whose calls
    * fall outside are dropped, since no model accepts them.
    */
-  limit?: number;
-  skipRoles?: readonly string[];
+  limit?: number | undefined;
+  skipRoles?: readonly string[] | undefined;
   /** Default for agents and teams: PAUSED, CANCELLED, ERROR and REGENERATED; for workflows: none. */
-  skipStatuses?: readonly string[];
+  skipStatuses?: readonly string[] | undefined;
   /** Leaves out messages that were copied into a run from earlier ones. Default true. */
-  skipHistoryMessages?: boolean;
+  skipHistoryMessages?: boolean | undefined;
 }
 
 /** One turn of a team or workflow as text. JSON values are rendered as JSON. */

@@ -68,7 +68,7 @@ export class WorkflowSession extends SessionBase {
     if (teamId !== undefined) {
       runs = runsOfTeam(runs, teamId, skipMemberMessages);
     }
-    return selectMessages(runs, { skipStatuses: [], ...options });
+    return selectMessages(runs, { ...options, skipStatuses: options.skipStatuses ?? [] });
   }
 
   /** Returns input and output of every run that has both, in any status, oldest first. `lastNRuns` counts all runs. */

@@ -77,7 +77,7 @@ export interface ConditionOptions {
   when: (decision: StepDecision) => boolean | Promise<boolean>;
   steps: readonly WorkflowStep[];
   /** Default: none; the content of the previous step is passed on. */
-  otherwise?: readonly WorkflowStep[];
+  otherwise?: readonly WorkflowStep[] | undefined;
 }
 
 const conditionReaders = {
@@ -114,9 +114,9 @@ export class ConditionStep extends StepNode {
 export interface LoopOptions {
   steps: readonly WorkflowStep[];
   /** Returns whether to stop after a round, given its outputs. Default: only `maxIterations` ends the loop. */
-  until?: (outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>;
+  until?: ((outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>) | undefined;
   /** Default 3. */
-  maxIterations?: number;
+  maxIterations?: number | undefined;
 }
 
 const loopReaders = {

@@ -12,6 +12,7 @@ import {
 } from "@sessiondb/core/adapter";
 import { unfinished, type EmbeddedResult, type Executor } from "../executor.ts";
 import { jsonOf, textOf } from "../outside-values.ts";
+import { checkSwitches } from "../run-options.ts";
 import { insideOf } from "../run-scope.ts";
 import { metricsOf } from "../session-metrics.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
@@ -23,13 +24,13 @@ export interface StepOptions {
   /** The function, agent, team or workflow that does the step's work. */
   run: StepFunction | Executor;
   /** The number of retries after a failure. Default 0. */
-  maxRetries?: number;
+  maxRetries?: number | undefined;
   /** Whether the workflow continues if the last attempt fails. Default false. */
-  skipOnFailure?: boolean;
+  skipOnFailure?: boolean | undefined;
   /** Whether the step receives the workflow's earlier runs as text. Default: the workflow's setting. */
-  addWorkflowHistory?: boolean;
+  addWorkflowHistory?: boolean | undefined;
   /** The number of those runs. Default: the workflow's number if it gives steps its history, else 3. */
-  numHistoryRuns?: number;
+  numHistoryRuns?: number | undefined;
 }
 
 const defaultHistoryRuns = 3;
@@ -60,6 +61,7 @@ export class SingleStep extends StepNode {
   constructor(options: StepOptions) {
     super();
     this.#options = readOptions(options, optionReaders);
+    checkSwitches(options, this.#options, { addWorkflowHistory: ["numHistoryRuns"] });
     this.name = this.#options.name;
   }
 

@@ -32,7 +32,7 @@ export class StepResult {
   readonly stop: boolean;
   readonly [marker] = true;
 
-  constructor(options: { content?: JsonValue; stop?: boolean }) {
+  constructor(options: { content?: JsonValue | undefined; stop?: boolean | undefined }) {
     const { content, stop } = readOptions(options, resultReaders);
     this.content = content ?? null;
     this.stop = stop;
