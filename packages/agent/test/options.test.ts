@@ -492,7 +492,7 @@ const contradictions: readonly (readonly [string, Record<string, unknown>, strin
   ["renameSession", { autogenerate: false, sessionName: undefined }, "autogenerate", { autogenerate: true }],
 ];
 
-test.each(contradictions)("%s refuses contradictions: %o", async (name, wrong, argument, mended) => {
+test.each(contradictions)("%s refuses contradictions: %o", async (...[name, wrong, argument, mended]) => {
   const called = calls[name] as Called;
   expect(await refused(called, { ...called.right, ...wrong })).toBe(argument);
   expect(await refused(called, { ...called.right, ...wrong, ...mended })).toBe(right);
