@@ -7,14 +7,14 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer } from "vitest/node";
 
 // Tiers, chosen by SESSIONDB_TEST_TIER (scripts/test-tier.mjs): the usual tests; `fast`: those of them that need no
-// server and no further process; `more`: second drivers, poolers and what takes long; `ai7`: those of the agents on AI
-// SDK 7; `agno`: with the real Agno, in Python; `slow`: rounds of kills.
+// server and no further process; `more`: second drivers, poolers and what takes long; `ai7`: those of the agents, with
+// their examples and documents, on AI SDK 7; `agno`: with the real Agno, in Python; `slow`: rounds of kills.
 const tier = process.env["SESSIONDB_TEST_TIER"] ?? "usual";
 const usual = { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,slow}.test.ts"] };
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
   usual,
   fast: usual,
-  ai7: { ...usual, include: ["test/**/*.test.ts"] },
+  ai7: usual,
   more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
   agno: { include: ["**/test/**/*.agno.test.ts"], exclude: [] },
   slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes{,.more}.test.ts"], exclude: [] },
@@ -41,14 +41,14 @@ if (existsSync(memory) && statfsSync(memory).bavail * statfsSync(memory).bsize >
 
 // One project per package, named like its folder: `vitest --project sqlite`.
 // A `test/servers.ts` starts the database servers that the project's tests need, a `test/servers.more.ts` those of a tier.
-const project = (root: string, name: string) => ({
+const project = (root: string, name: string, files = { include, exclude }) => ({
   extends: true as const,
   root,
   test: {
     name,
-    include,
-    exclude: ["**/node_modules/**", "**/dist/**", ...exclude, ...(tier === "fast" ? (slower[name] ?? []) : [])],
-    globalSetup: (tier === "fast" ? [] : ["servers.ts", `servers.${tier}.ts`])
+    include: files.include,
+    exclude: ["**/node_modules/**", "**/dist/**", ...files.exclude, ...(tier === "fast" ? (slower[name] ?? []) : [])],
+    globalSetup: (tier === "fast" || tier === "ai7" ? [] : ["servers.ts", `servers.${tier}.ts`])
       .map((file) => resolve(root, "test", file))
       .filter((file) => existsSync(file)),
   },
@@ -91,7 +91,11 @@ export default defineConfig({
   test: {
     projects:
       tier === "ai7"
-        ? [project("packages/agent", "agent")]
+        ? [
+            project("packages/agent", "agent"),
+            project("docs", "docs", { include: ["test/snippets.more.test.ts"], exclude: [] }),
+            project("examples", "examples", { include: ["agents/test/*.test.ts"], exclude: [] }),
+          ]
         : [
             ...packages.map((name) => project(`packages/${name}`, name)),
             ...["examples", "docs", "agno"].map((name) => project(name, name)),

@@ -6,6 +6,7 @@ import { inject } from "vitest";
 /** How a program of the documents learns of a server: the URL of an empty database, as its owner. */
 export const variables = ["POSTGRES_URL", "MYSQL_URL", "MARIADB_URL"] as const;
 
+/** Null without such a server, and undefined in a tier that starts none. */
 const servers = { POSTGRES_URL: inject("postgres"), MYSQL_URL: inject("mysql"), MARIADB_URL: inject("mariadb") };
 
 /** Runs statements, one after another, on the database that a URL names. */
@@ -32,7 +33,7 @@ class Databases {
   /** By variable; none for a server that is not there. */
   readonly urls: Readonly<Partial<Record<(typeof variables)[number], string>>> = Object.fromEntries(
     Object.entries(servers).flatMap(([name, server]) =>
-      server === null ? [] : [[name, Object.assign(new URL(server), { pathname: `/${this.#name}` }).href]],
+      typeof server !== "string" ? [] : [[name, Object.assign(new URL(server), { pathname: `/${this.#name}` }).href]],
     ),
   );
 
@@ -48,7 +49,7 @@ class Databases {
   }
 
   async #onEach(statement: (server: string) => string): Promise<void> {
-    const found = Object.values(servers).filter((server) => server !== null);
+    const found = Object.values(servers).filter((server) => typeof server === "string");
     await Promise.all(found.map((server) => execute(server, [statement(server)])));
   }
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { aiSdkFlags, isOnAiSdk7 } from "../../scripts/ai-sdk.ts";
 import { answer } from "../../examples/agents/test/answers.ts";
 import { startChatServer, type ChatServer } from "@sessiondb/testing/chat-server";
 import { databases, variables } from "./databases.ts";
@@ -10,11 +11,14 @@ import { fences, root, type Fence } from "./documents.ts";
 
 // Every `ts` block of every document is a program: it compiles, and it runs in an empty folder of its own without a
 // word to stderr. Where a `console.log` ends in a comment, that is what it prints. One that names POSTGRES_URL, MYSQL_URL
-// or MARIADB_URL runs where there is such a server, and a model that one names is a scripted one.
+// or MARIADB_URL runs where there is such a server, and a model that one names is a scripted one. The tier `ai7` runs those
+// about agents, on version 7 of the AI SDK.
 
 const folder = join(root, "docs/.snippets");
 const timeout = 120_000;
-const programs = fences.filter(({ language }) => language === "ts");
+const programs = fences.filter(
+  ({ language, text }) => language === "ts" && (!isOnAiSdk7 || text.includes('from "@sessiondb/agent"')),
+);
 
 function fileOf({ document, line, text }: Fence): string {
   const ending = text.includes('from "vitest"') ? "test.ts" : "ts";
@@ -55,7 +59,7 @@ function run(args: readonly string[], cwd = root): Promise<Outcome> {
   });
 }
 
-const flags = ["--conditions=@sessiondb/source", "--import=tsx"];
+const flags = ["--conditions=@sessiondb/source", "--import=tsx", ...aiSdkFlags];
 const runner = fileURLToPath(new URL("run-programs.ts", import.meta.url));
 const outcomes = new Map<string, Promise<Outcome>>();
 
@@ -103,7 +107,7 @@ beforeAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
   const tsconfig = {
-    extends: "../../tsconfig.check.json",
+    extends: `../../tsconfig.${isOnAiSdk7 ? "ai7" : "check"}.json`,
     // A last line that only makes a value is fine in a document.
     compilerOptions: { rootDir: "../..", moduleDetection: "force", noUnusedLocals: false },
     include: ["*.ts"],

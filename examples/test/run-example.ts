@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { aiSdkFlags } from "../../scripts/ai-sdk.ts";
 
 export interface Outcome {
   readonly code: number | null;
@@ -14,7 +15,7 @@ export function runExample(
   values: readonly string[] = [],
 ): Promise<Outcome> {
   const cwd = fileURLToPath(new URL(`../${folder}`, import.meta.url));
-  const flags = ["--conditions=@sessiondb/source", "--import=tsx", "src/main.ts", ...values];
+  const flags = ["--conditions=@sessiondb/source", "--import=tsx", ...aiSdkFlags, "src/main.ts", ...values];
   return new Promise((resolve) => {
     const env = { ...process.env, DATABASE_URL: undefined, NODE_OPTIONS: undefined, ...settings };
     const child = execFile(process.execPath, flags, { cwd, env, timeout: 60_000 }, (_error, stdout, stderr) => {

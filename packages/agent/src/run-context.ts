@@ -6,8 +6,9 @@ import type { RunContext } from "@sessiondb/turns";
  *
  * @throws InvalidArgumentError outside a run.
  */
-export function runContextOf(options: { readonly experimental_context?: unknown }): RunContext {
-  const context = options.experimental_context;
+export function runContextOf(options: object): RunContext {
+  // Only version 6 of the AI SDK has a type for it.
+  const context = (options as { readonly experimental_context?: unknown } | null | undefined)?.experimental_context;
   if (typeof context !== "object" || context === null || !("updateSessionState" in context)) {
     throw new InvalidArgumentError("options", "those that a tool's execute receives during a run");
   }

@@ -316,6 +316,12 @@ describe("state", () => {
     });
   });
 
+  test.each([undefined, null, {}, { experimental_context: {} }])("has no context outside a run: %o", (options) => {
+    expect(() => runContextOf(options as object)).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "options" }),
+    );
+  });
+
   test("merges the run's argument deeply over the stored state", async () => {
     const agent = new Agent({
       model: echo(),
