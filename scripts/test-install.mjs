@@ -15,7 +15,7 @@ pack();
 const registry = await startRegistry(publicPackages.map(tarballOf));
 const { devDependencies } = readJson(join(root, "packages/agent/package.json"));
 const versions = { 6: devDependencies.ai, 7: devDependencies.ai7.split("@").at(-1) };
-const model = pathToFileURL(join(root, "scripts/install/scripted-model.mjs"));
+const { href: model } = pathToFileURL(join(root, "scripts/install/scripted-model.mjs"));
 
 /** Runs a command in a project. If the registry cannot be reached, or the command fails, says so and ends the script. */
 async function run(command, project) {

@@ -50,4 +50,4 @@ export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
 export { Team, type TeamOptions } from "./team.ts";
-export type { ToolCall, WaitingToolCall } from "./tool-calls.ts";
+export type { ToolCall, PendingApproval } from "./tool-calls.ts";

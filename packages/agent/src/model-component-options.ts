@@ -24,7 +24,7 @@ import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
 import { storageReaders, type StorageOptions } from "./run-record.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
 import type { SessionSummaryManager } from "./summary.ts";
-import type { ToolCall, WaitingToolCall } from "./tool-calls.ts";
+import type { ToolCall, PendingApproval } from "./tool-calls.ts";
 
 /** The input of a run: text, or the parts of a user message of the AI SDK. */
 export type UserInput = string | UserContent;
@@ -144,7 +144,7 @@ export interface RunResult<
   /** The calls of tools, with their results. */
   readonly toolCalls: readonly ToolCall<Tools>[];
   /** The calls that wait for approval, and those of tools without `execute`, which wait for a result. */
-  readonly pendingApprovals: readonly WaitingToolCall<Tools>[];
+  readonly pendingApprovals: readonly PendingApproval<Tools>[];
   /** The session state as the run left it. */
   readonly sessionState: State;
   /** The run as it was stored. */

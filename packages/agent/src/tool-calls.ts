@@ -47,7 +47,7 @@ export type ToolCall<Tools extends ToolSet = ToolSet> = StaticOr<
 >;
 
 /** A call that waits: for approval, or for the result of a tool without `execute`. */
-export type WaitingToolCall<Tools extends ToolSet = ToolSet> = StaticOr<
+export type PendingApproval<Tools extends ToolSet = ToolSet> = StaticOr<
   Tools,
   {
     [Name in keyof Tools & string]: CallOf<Name, false, WaitingState<InferToolInput<ToolOf<Tools, Name>>>>;
@@ -86,9 +86,9 @@ export function toolCallsOf(run: AgentRun | TeamRun, { outputs, tools }: CallSou
 }
 
 /** Returns the calls that wait. */
-export function waitingOf(calls: readonly ToolCall[], run: AgentRun | TeamRun): WaitingToolCall[] {
+export function waitingOf(calls: readonly ToolCall[], run: AgentRun | TeamRun): PendingApproval[] {
   const waiting = new Set((run.tools ?? []).filter(isWaiting).map(({ toolCallId }) => toolCallId));
-  return calls.filter((call): call is WaitingToolCall & ToolCall => waiting.has(call.toolCallId));
+  return calls.filter((call): call is PendingApproval & ToolCall => waiting.has(call.toolCallId));
 }
 
 /** Returns what a tool returned before a pause. */

@@ -7,8 +7,10 @@ import {
   type ConditionOptions,
   type GenerationSettings,
   type LoopOptions,
+  type PendingApproval,
   type RouterOptions,
   type RunOptions,
+  type RunResult,
   type SessionOptions,
   type SessionSummaryManagerOptions,
   type StepOptions,
@@ -66,6 +68,11 @@ test("every option takes undefined, except those that confine a call or name a s
     | "deleteSession";
   expectTypeOf<NotUndefined<OptionsOf<Methods>>>().toEqualTypeOf<"sessionId" | "userId">();
   expectTypeOf<NotUndefined<OptionsOf<"deleteUserSessions">>>().toEqualTypeOf<"userId">();
+});
+
+test("a pending approval names the call that an approval is about", () => {
+  expectTypeOf<PendingApproval["toolCallId"]>().toEqualTypeOf<Approval["toolCallId"]>();
+  expectTypeOf<RunResult["pendingApprovals"]>().toEqualTypeOf<readonly PendingApproval[]>();
 });
 
 test("a name and autogenerate exclude each other", () => {

@@ -26,8 +26,9 @@ export interface OpenSessionDbOptions {
   adapters?: Readonly<Record<string, AdapterSource>>;
   /**
    * An id, such as an agent's, that gets storage of its own beside that of the connection string: on Postgres the schema
-   * `<id>`, on MySQL and MariaDB the database `<database>_<id>`, on SQLite the file `<name>.<id>.db`. In the id, `-` becomes
-   * `__`, and any other character but small letters and digits `_<hexadecimal code>_`, so that no two ids share storage.
+   * `<id>` (`_<id>` for `public`, and for what begins with `pg_`), on MySQL and MariaDB the database `<database>_<id>`, on
+   * SQLite the file `<name>.<id>.db`. In the id, `-` becomes `__`, and any other character but small letters and digits
+   * `_<hexadecimal code>_`, so that no two ids share storage.
    */
   ownStorageOf?: string;
 }

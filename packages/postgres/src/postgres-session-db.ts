@@ -54,9 +54,14 @@ export function fromUrl(url: string): PostgresSessionDb {
   return new PostgresSessionDb({ url });
 }
 
-/** The connection string of the schema `<name>`, or `<schema>_<name>` beside a schema that the string names. */
+/**
+ * The connection string of the schema `<name>`, or `<schema>_<name>` beside a schema that the string names. Of a name that
+ * Postgres has for itself, or for everyone, it is the schema `_<name>`.
+ */
 export function ownStorageUrl(url: string, name: string): string {
-  return withUrlOption(url, "schema", (schema) => (schema === null ? name : `${schema}_${name}`));
+  return withUrlOption(url, "schema", (schema) =>
+    schema === null ? (/^(public$|pg_)/.test(name) ? `_${name}` : name) : `${schema}_${name}`,
+  );
 }
 
 function driverOf(

@@ -164,6 +164,18 @@ describe.skipIf(inject("postgres") === null)("options of a connection string", (
     expect(await spelled.planMigration()).toEqual([]);
     expect(await sandbox.query(`select session_id from ${support}."Chats & more"`)).toHaveLength(1);
   });
+
+  test("own storage of the id public is apart from the tables of the connection string", async () => {
+    try {
+      for (const [ownStorageOf, schema] of Object.entries({ public: "_public", "pg-x": "_pg__x" })) {
+        await using own = await openSessionDb(sandbox.url, { ownStorageOf });
+        await own.upsertSession(agentSession("own"));
+        expect(await sandbox.query(`select session_id from ${schema}.agno_sessions`)).toHaveLength(1);
+      }
+    } finally {
+      await sandbox.query("drop schema if exists _public, _pg__x cascade");
+    }
+  });
 });
 
 test.each([
@@ -171,6 +183,15 @@ test.each([
   ["postgres://u:p@h:5432/app?schema=ai", "postgres://u:p@h:5432/app?schema=ai_bot"],
 ])("own storage next to %s is a schema", (shared, own) => {
   expect(ownStorageUrl(shared, "bot")).toBe(own);
+});
+
+test.each([
+  ["public", "_public"],
+  ["publics", "publics"],
+  ["pg__x", "_pg__x"],
+  ["pgx", "pgx"],
+])("own storage named %s is the schema %s, which is nobody else's", (name, schema) => {
+  expect(ownStorageUrl("postgres://h/app", name)).toBe(`postgres://h/app?schema=${schema}`);
 });
 
 test("own storage next to an invalid URL is refused", () => {
