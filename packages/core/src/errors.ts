@@ -89,23 +89,27 @@ export class SessionOwnershipError extends SessionDbError {
   }
 }
 
-/** An agent, team or workflow was given a session that belongs to another one. */
+/** An agent, team or workflow was given a session that belongs to another one of its kind. */
 export class SessionComponentMismatchError extends SessionDbError {
   readonly code = "SESSION_COMPONENT_MISMATCH";
   readonly sessionId: string;
+  /** What both are: `agent`, `team` or `workflow`. */
+  readonly sessionType: string;
   /** The id of the component that asked. */
   readonly expectedComponent: string;
   readonly storedComponent: string;
 
   constructor(
     sessionId: string,
-    { expectedComponent, storedComponent }: { expectedComponent: string; storedComponent: string },
+    {
+      sessionType,
+      expectedComponent,
+      storedComponent,
+    }: { sessionType: string; expectedComponent: string; storedComponent: string },
   ) {
-    super(
-      `Session ${JSON.stringify(sessionId)} belongs to ${JSON.stringify(storedComponent)}, not to ` +
-        `${JSON.stringify(expectedComponent)}. Use another session id.`,
-    );
+    super(belongsTo(sessionId, [sessionType, storedComponent], [sessionType, expectedComponent]));
     this.sessionId = sessionId;
+    this.sessionType = sessionType;
     this.expectedComponent = expectedComponent;
     this.storedComponent = storedComponent;
   }
@@ -152,21 +156,37 @@ export class SessionStorageDisabledError extends SessionDbError {
   }
 }
 
-/** A write named a session with a type other than its own. A session never changes its type. */
+/** A session was given to something of another type than its own. A session never changes its type. */
 export class SessionTypeMismatchError extends SessionDbError {
   readonly code = "SESSION_TYPE_MISMATCH";
   readonly sessionId: string;
   readonly expectedType: string;
   readonly storedType: string;
+  /** The id of the component that asked; null when a write named the type only. */
+  readonly expectedComponent: string | null;
+  /** The id of the component that the session belongs to; null when it is unknown. */
+  readonly storedComponent: string | null;
 
-  constructor(sessionId: string, { expectedType, storedType }: { expectedType: string; storedType: string }) {
-    super(
-      `Session ${JSON.stringify(sessionId)} is ${withArticle(storedType)} session, not ${withArticle(expectedType)} ` +
-        `session. Use another session id.`,
-    );
+  constructor(
+    sessionId: string,
+    {
+      expectedType,
+      storedType,
+      expectedComponent = null,
+      storedComponent = null,
+    }: {
+      expectedType: string;
+      storedType: string;
+      expectedComponent?: string | null;
+      storedComponent?: string | null;
+    },
+  ) {
+    super(belongsTo(sessionId, [storedType, storedComponent], [expectedType, expectedComponent]));
     this.sessionId = sessionId;
     this.expectedType = expectedType;
     this.storedType = storedType;
+    this.expectedComponent = expectedComponent;
+    this.storedComponent = storedComponent;
   }
 
   override get name(): string {
@@ -174,8 +194,16 @@ export class SessionTypeMismatchError extends SessionDbError {
   }
 }
 
-function withArticle(noun: string): string {
-  return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
+/** A type and an id, or null where that is unknown. */
+type Party = readonly [type: string, id: string | null];
+
+function belongsTo(sessionId: string, stored: Party, expected: Party): string {
+  const session = `Session ${JSON.stringify(sessionId)}`;
+  return `${session} belongs to ${nameOf(stored)}, not to ${nameOf(expected)}. Use another session id.`;
+}
+
+function nameOf([type, id]: Party): string {
+  return id === null ? `${/^[aeiou]/i.test(type) ? "an" : "a"} ${type}` : `the ${type} ${JSON.stringify(id)}`;
 }
 
 /** The run id is already stored under another session. A run is never moved; give the new run an id of its own. */

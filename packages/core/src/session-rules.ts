@@ -42,24 +42,32 @@ export function admitOwner(stored: StoredIdentity, userId: string | null, runId:
   }
 }
 
-/** Refuses a write with a type other than the stored one. */
-export function admitType(stored: StoredKind, sessionType: string): void {
-  if (sessionTypeOf(stored) !== sessionType) {
+/** Refuses a write with a type other than the stored one. `expectedComponent` is whose session the caller takes it for. */
+export function admitType(stored: StoredKind, sessionType: string, expectedComponent: string | null = null): void {
+  const storedType = sessionTypeOf(stored);
+  if (storedType !== sessionType) {
     throw new SessionTypeMismatchError(stored.sessionId, {
       expectedType: sessionType,
-      storedType: stored.sessionType,
+      storedType,
+      expectedComponent,
+      storedComponent: componentOf(stored),
     });
   }
+}
+
+function componentOf(row: StoredKind): string | null {
+  const { agentId, teamId, workflowId } = row;
+  return { agent: agentId, team: teamId, workflow: workflowId }[sessionTypeOf(row)];
 }
 
 /** Returns the stored session, or null, after checking that `session` may be written to it: owner first, then type. */
 export function admitted<Stored extends StoredIdentity & StoredKind>(
   stored: Stored | null,
-  session: Pick<SessionRow<unknown>, "userId" | "sessionType">,
+  session: StoredIdentity & StoredKind & { readonly sessionType: string },
 ): Stored | null {
   if (stored !== null) {
     admitOwner(stored, session.userId);
-    admitType(stored, session.sessionType);
+    admitType(stored, session.sessionType, componentOf(session));
   }
   return stored;
 }

@@ -46,12 +46,19 @@ export function admit(
   if (!mayTakePart(component, { session, userId })) {
     throw new SessionOwnershipError(sessionId);
   }
-  if (sessionType !== component.sessionType) {
-    throw new SessionTypeMismatchError(sessionId, { expectedType: component.sessionType, storedType: sessionType });
+  const { id: expectedComponent, sessionType: expectedType } = component;
+  if (sessionType !== expectedType) {
+    throw new SessionTypeMismatchError(sessionId, {
+      expectedType,
+      storedType: sessionType,
+      expectedComponent,
+      storedComponent: componentId,
+    });
   }
-  if (componentId !== null && componentId !== component.id) {
+  if (componentId !== null && componentId !== expectedComponent) {
     throw new SessionComponentMismatchError(sessionId, {
-      expectedComponent: component.id,
+      sessionType,
+      expectedComponent,
       storedComponent: componentId,
     });
   }
