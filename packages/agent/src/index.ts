@@ -42,6 +42,7 @@ export type { DelegationOptions } from "./delegation.ts";
 export type { GenerationSettings, GenerationStatus, Source } from "./generation.ts";
 export { ModelComponent } from "./model-component.ts";
 export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
+export type { ModelRunOptions, SessionSource, SessionToRead } from "./read-sessions.ts";
 export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
 export type { StorageOptions } from "./run-record.ts";

@@ -13,14 +13,11 @@ import {
   ownRuns,
   readScope,
   runContext,
-  runOptionReaders,
   scopeFields,
   type EmbeddedRequest,
   type EmbeddedResult,
   type Executor,
-  type RunOptions,
   type RunScope,
-  type RunSettings,
   type Turn,
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
@@ -30,6 +27,7 @@ import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./
 import { tolerantOfHistory } from "./history-media.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
+import { modelRunReaders, sessionsText, type ModelRunOptions, type ModelRunSettings } from "./read-sessions.ts";
 import { canGoOn, resumedRun, withResult } from "./resumed-run.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
@@ -41,14 +39,14 @@ import { checkSessionTools, sessionTools } from "./session-tools.ts";
 import { SessionSummaryManager, updateSummary } from "./summary.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
-interface ContinueOptions<State extends object = JsonObject> extends RunOptions<State> {
+interface ContinueOptions<State extends object = JsonObject> extends ModelRunOptions<State> {
   runId: string;
   sessionId: string;
   approvals: readonly Approval[];
 }
 
 const continueReaders = {
-  ...runOptionReaders,
+  ...modelRunReaders,
   sessionId: identifier,
   runId: identifier,
   approvals: checkApprovals,
@@ -56,7 +54,7 @@ const continueReaders = {
 
 interface BeginOptions {
   readonly input: UserInput;
-  readonly options: RunSettings;
+  readonly options: ModelRunSettings;
   readonly call: CallSettings;
 }
 
@@ -90,20 +88,24 @@ export abstract class ModelComponent<
    * error, or with the signal's reason; the run is still stored, as ERROR or CANCELLED.
    *
    * @throws SessionOwnershipError when the session is another user's and `access` is `owner`.
-   * @throws SessionTypeMismatchError, SessionComponentMismatchError when it belongs to another component.
+   * @throws SessionTypeMismatchError, SessionComponentMismatchError when it belongs to another component. All three also
+   * for those of `readSessions`.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
-  async run(input: UserInput, options: RunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
+  async run(input: UserInput, options: ModelRunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
     return this.#answer(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
-  async stream(input: UserInput, options: RunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
+  async stream(input: UserInput, options: ModelRunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
     return RunStream.start(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
-  async printResponse(input: UserInput, options: RunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
+  async printResponse(
+    input: UserInput,
+    options: ModelRunOptions<State> = {},
+  ): Promise<RunResult<Tools, Output, State>> {
     const stream = await this.stream(input, options);
     let hasWritten = false;
     try {
@@ -145,8 +147,8 @@ export abstract class ModelComponent<
    *
    * @throws InvalidArgumentError without a session.
    */
-  forSession(given: RunOptions<State>): SessionAgent<Tools, Output> {
-    const options = readScope(given, runOptionReaders, ["userId", "sessionId"]);
+  forSession(given: ModelRunOptions<State>): SessionAgent<Tools, Output> {
+    const options = readScope(given, modelRunReaders, ["userId", "sessionId"]);
     if ((options.sessionId ?? this.settings.sessionId) === undefined) {
       throw new InvalidArgumentError("sessionId", "given, here or as an option of the component");
     }
@@ -164,6 +166,7 @@ export abstract class ModelComponent<
       input: [userMessage(input, context)],
       history: historyMessages(history),
       resumed: null,
+      otherSessions: null,
       children: [],
       call: plainCall,
     });
@@ -198,8 +201,8 @@ export abstract class ModelComponent<
     return result as unknown as RunResult<Tools, Output, State>;
   }
 
-  #prepareTurn(input: UserInput, options: RunOptions<State>): Promise<RunInProgress> {
-    return this.#begin({ input, options: readScope(options, runOptionReaders), call: plainCall });
+  #prepareTurn(input: UserInput, options: ModelRunOptions<State>): Promise<RunInProgress> {
+    return this.#begin({ input, options: readScope(options, modelRunReaders), call: plainCall });
   }
 
   #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
@@ -212,17 +215,26 @@ export abstract class ModelComponent<
   }
 
   /** Begins a turn. */
-  async #begin({ input, options, call }: BeginOptions): Promise<RunInProgress> {
+  async #begin({ input, options: { readSessions, ...options }, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
     const turn = await this.openTurn(options, this.runsRead);
     const { scope, runs } = turn;
+    const otherSessions = await sessionsText(readSessions, this, scope);
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history = historyOf(this.settings, introduction === null ? runs : [...runs, introduction]);
-    return this.#start(turn, { scope, input: [message], history, introduction, resumed: null, call });
+    return this.#start(turn, {
+      scope,
+      input: [message],
+      history,
+      introduction,
+      otherSessions,
+      resumed: null,
+      call,
+    });
   }
 
   /** Takes over a run that stopped. */
-  async #continue({ find, options, call }: GoOnOptions): Promise<RunInProgress> {
+  async #continue({ find, options: { readSessions, ...options }, call }: GoOnOptions): Promise<RunInProgress> {
     const db = await this.getDb();
     const turn = await this.openTurn(options, this.runsRead);
     const { sessionId, userId, session } = turn.scope;
@@ -248,6 +260,7 @@ export abstract class ModelComponent<
       input: resumed.model,
       history,
       introduction: null,
+      otherSessions: await sessionsText(readSessions, this, turn.scope),
       resumed,
       call,
     });
@@ -265,7 +278,7 @@ export abstract class ModelComponent<
   }
 
   async #prepare(setup: RunSetup, turn: Turn | null = null): Promise<PreparedRun> {
-    const { scope, input, history, resumed, call } = setup;
+    const { scope, input, history, otherSessions, resumed, call } = setup;
     const { signal } = scope;
     const { model, tools, generation } = this.settings;
     const context = runContext(scope);
@@ -293,7 +306,7 @@ export abstract class ModelComponent<
         ...tolerantOfHistory({ model, settings: { ...generation, ...call.settings }, history, input, signal }),
         signal,
         callbacks: call.callbacks,
-        system: await systemText(this.settings, { context, added: added.instructions, summary }),
+        system: await systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
         messages: [...history, ...input],
         tools: all,
         watch,
@@ -339,7 +352,7 @@ function notWaiting(argument: string): InvalidArgumentError {
 }
 
 /** Returns options with a further signal. */
-function alsoUntil(options: RunSettings, signal: AbortSignal | undefined): RunSettings {
+function alsoUntil(options: ModelRunSettings, signal: AbortSignal | undefined): ModelRunSettings {
   const signals = [options.signal, signal].filter((each) => each !== undefined);
   return { ...options, signal: signals.length === 0 ? undefined : AbortSignal.any(signals) };
 }

@@ -37,12 +37,13 @@ export interface SystemText {
   /** Paragraphs that the kind of component adds. */
   readonly added: readonly string[];
   readonly summary: SessionSummary | null;
+  readonly otherSessions: string | null;
 }
 
-/** Builds the system message: instructions first, because they change least; then the state, then the summary. */
+/** Builds the system message: instructions first, because they change least; then the state, the summary, other sessions. */
 export async function systemText(
   settings: ModelComponentSettings,
-  { context, added, summary }: SystemText,
+  { context, added, summary, otherSessions }: SystemText,
 ): Promise<string | null> {
   const { instructions = [], addSessionStateToContext, addSessionSummaryToContext } = settings;
   const given = typeof instructions === "function" ? await instructions(context) : instructions;
@@ -52,6 +53,9 @@ export async function systemText(
   }
   if (summary !== null && (addSessionSummaryToContext ?? makesSummaries(settings))) {
     paragraphs.push(summaryText(summary));
+  }
+  if (otherSessions !== null) {
+    paragraphs.push(otherSessions);
   }
   return paragraphs.length === 0 ? null : paragraphs.join("\n\n");
 }

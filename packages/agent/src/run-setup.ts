@@ -13,6 +13,8 @@ export interface RunSetup {
   readonly history: readonly ModelMessage[];
   /** The run that this one continues, with its decisions; null for a new one. */
   readonly resumed: ResumedRun | null;
+  /** The sessions of other components as a paragraph of the system message; null for none. */
+  readonly otherSessions: string | null;
   /** What the caller set for this run. */
   readonly call: CallSettings;
   /** The runs that this run's tools started, added as they end. */

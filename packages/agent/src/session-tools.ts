@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Message, type Session } from "@sessiondb/core";
+import { InvalidArgumentError, type Session } from "@sessiondb/core";
 import { flag, type OptionReaders } from "@sessiondb/core/adapter";
 import {
   mayTakePart,
@@ -10,6 +10,7 @@ import {
   type RunScope,
 } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
+import { conversationOf } from "./read-sessions.ts";
 
 /** The tools with which a model reads sessions, or changes the state of its own. */
 export interface SessionToolOptions {
@@ -129,9 +130,7 @@ function chatHistory(place: Place): ToolSet[string] {
     inputSchema: countSchema("num_runs", `The number of newest turns; at most ${mostRuns}, the default.`),
     execute: async ({ num_runs: runs = mostRuns }) => {
       const session = await readOwn(place, countOf(runs));
-      const skipRoles = ["system", "tool"];
-      const messages = session === null ? [] : messagesOf(session, { skipRoles });
-      return messages.map(({ role, content }) => ({ role, content: content ?? null }));
+      return session === null ? [] : conversationOf(session);
     },
   });
 }
@@ -189,7 +188,7 @@ function searchSessions({ component, context }: Place, userId: string): ToolSet[
           session_id: session.sessionId,
           session_name: session.sessionName,
           created_at: new Date(session.createdAt * 1000).toISOString(),
-          messages: messagesOf(session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
+          messages: conversationOf(session).map(({ role, content }) => ({
             role,
             content: textOf(content ?? "").slice(0, previewLength),
           })),
@@ -219,10 +218,7 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
       if (found === null || found.session.componentId !== component.id) {
         return "There is no such conversation.";
       }
-      return messagesOf(found.session, { skipRoles: ["system", "tool"] }).map(({ role, content }) => ({
-        role,
-        content: content ?? null,
-      }));
+      return conversationOf(found.session);
     },
   });
 }
@@ -230,8 +226,4 @@ function readSession({ component }: Place, userId: string): ToolSet[string] {
 /** Returns a valid number of runs, whatever number the model asked for. */
 function countOf(asked: number): number {
   return Math.min(Math.max(Math.trunc(asked), 1), mostRuns);
-}
-
-function messagesOf(session: Session, options: { skipRoles: string[] }): Message[] {
-  return session.sessionType === "workflow" ? [] : session.getMessages(options);
 }

@@ -1,4 +1,4 @@
-import { InMemorySessionDb, type SessionDb, type SessionInit } from "@sessiondb/core";
+import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
 import { Agent, Team, Workflow } from "@sessiondb/agent";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { describe, expect, test } from "vitest";
@@ -88,18 +88,19 @@ describe.each(kinds)("a session of no component, of the kind %s,", (stored) => {
     });
   });
 
-  test.each(kinds.filter((kind) => kind !== stored))("is refused by a store that is given it as that of a kind %s", async (kind) => {
-    const db = new InMemorySessionDb();
-    await db.upsertSession({ sessionType: stored, sessionId });
-    const party = (type: Kind): string => (type === "agent" ? "an agent" : `a ${type}`);
-    await expect(db.upsertSession({ sessionType: kind, sessionId })).rejects.toMatchObject({
-      code: "SESSION_TYPE_MISMATCH",
-      message: `Session "s" belongs to ${party(stored)}, not to ${party(kind)}. Use another session id.`,
-    });
-    await expect(
-      db.upsertSession({ sessionType: kind, sessionId, [`${kind}Id`]: "ours" } as SessionInit),
-    ).rejects.toMatchObject({
-      message: `Session "s" belongs to ${party(stored)}, not to the ${kind} "ours". Use another session id.`,
-    });
-  });
+  test.each(kinds.filter((kind) => kind !== stored))(
+    "is refused by a store that is given it as that of a kind %s",
+    async (kind) => {
+      const db = new InMemorySessionDb();
+      await db.upsertSession({ sessionType: stored, sessionId });
+      const party = (type: Kind): string => (type === "agent" ? "an agent" : `a ${type}`);
+      await expect(db.upsertSession({ sessionType: kind, sessionId })).rejects.toMatchObject({
+        code: "SESSION_TYPE_MISMATCH",
+        message: `Session "s" belongs to ${party(stored)}, not to ${party(kind)}. Use another session id.`,
+      });
+      await expect(db.upsertSession({ sessionType: kind, sessionId, [`${kind}Id`]: "ours" })).rejects.toMatchObject({
+        message: `Session "s" belongs to ${party(stored)}, not to the ${kind} "ours". Use another session id.`,
+      });
+    },
+  );
 });

@@ -1,4 +1,4 @@
-export { mayTakePart, type SessionAccess, type SessionMember } from "./admission.ts";
+export { admit, mayTakePart, type SessionAccess, type SessionMember } from "./admission.ts";
 export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
