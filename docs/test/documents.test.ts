@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import Database from "better-sqlite3";
 import { expect, test } from "vitest";
+import { httpStatusOf } from "../../examples/chat-endpoint/src/http-status.ts";
 import { problemsOfCommands } from "./commands.ts";
 import { documents, fences, ofServers, proseOf, repository, root, textOf } from "./documents.ts";
 import { indexesInMysql, namesInSqlite } from "./tables.ts";
@@ -65,6 +66,14 @@ test("no document exceeds its length limit", () => {
   expect(documents.filter((document) => textOf(document).split("\n").length - 1 > limitOf(document))).toEqual([]);
 });
 
+test("programs that not every Node can run say so", () => {
+  const using = documents.filter((document) =>
+    fences.some((fence) => fence.document === document && /^await using /m.test(fence.text)),
+  );
+  expect(using.filter((document) => !document.startsWith("docs/"))).toEqual([]);
+  expect(using.filter((document) => !/`await using`.*(?:\n.*)?Node 24/.test(textOf(document)))).toEqual([]);
+});
+
 test("every command exists", () => {
   expect(problemsOfCommands()).toEqual([]);
 });
@@ -87,11 +96,28 @@ test("every JSON block parses", () => {
   }
 });
 
+const codes = [...textOf("packages/core/src/errors.ts").matchAll(/^ {2}\| "([A-Z_]+)"/gm)].map(([, code = ""]) => code);
+
 test("docs/errors.md has one heading for each code", () => {
-  const codes = [...textOf("packages/core/src/errors.ts").matchAll(/^ {2}\| "([A-Z_]+)"/gm)].map(([, code]) => code);
   const headings = [...textOf("docs/errors.md").matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
   expect(codes.length).toBeGreaterThan(0);
   expect(headings).toEqual(codes);
+});
+
+test("docs/chat-endpoint.md has one row for each code, with the status of the example", () => {
+  const rows = [...textOf("docs/chat-endpoint.md").matchAll(/^\| `([A-Z_]+)` +\| (\d+) +\| \S/gm)];
+  expect(Object.fromEntries(rows.map(([, code, status]) => [code, Number(status)]))).toEqual(
+    Object.fromEntries(codes.map((code) => [code, httpStatusOf({ code, [Symbol.for("@sessiondb/error")]: true })])),
+  );
+});
+
+test("the blocks of docs/chat-endpoint.md with a name are the files of the example", () => {
+  const named = fences.filter(({ document, text }) => document === "docs/chat-endpoint.md" && text.startsWith("// "));
+  expect(named.length).toBeGreaterThan(0);
+  for (const { text } of named) {
+    const [first = "", ...rest] = text.split("\n");
+    expect(`${rest.join("\n")}\n`).toBe(textOf(`examples/chat-endpoint/src/${first.slice(3)}`));
+  }
 });
 
 test("docs/storage-format.md names every table, column and index", () => {

@@ -47,7 +47,7 @@ export const foreignWords: Readonly<Record<string, readonly string[]>> = {
     "standard_conforming_strings",
     "wal",
   ],
-  "the drivers, Drizzle and the AI SDK": ["pgSchema", "ssl", "temperature", "waitingCount"],
+  "the drivers, Drizzle and the AI SDK": ["pgSchema", "ssl", "temperature", "useChat", "waitingCount"],
   "Node and TypeScript": ["enum", "experimental", "NODE_OPTIONS", "vm"],
   bundlers: ["externals", "noExternal", "rollupOptions", "ssr"],
   "examples of values": ["chats_runs", "MEMORY", "SESSIONTABLE", "ss"],

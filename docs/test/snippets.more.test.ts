@@ -20,7 +20,12 @@ const programs = fences.filter(
   ({ language, text }) => language === "ts" && (!isOnAiSdk7 || text.includes('from "@sessiondb/agent"')),
 );
 
+/** A program whose first line is a comment with a name is found by others under that name. */
 function fileOf({ document, line, text }: Fence): string {
+  const [, name] = /^\/\/ ([\w-]+\.ts)\n/.exec(text) ?? [];
+  if (name !== undefined) {
+    return join(folder, name);
+  }
   const ending = text.includes('from "vitest"') ? "test.ts" : "ts";
   return join(folder, `${document.replaceAll(/[/.]/g, "-")}-${line}.${ending}`);
 }
