@@ -50,5 +50,5 @@ export type { RunStream } from "./run-stream.ts";
 export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
-export { Team, type TeamOptions } from "./team.ts";
-export type { ToolCall, PendingApproval } from "./tool-calls.ts";
+export { Team, type TeamMember, type TeamOptions } from "./team.ts";
+export type { PendingApproval, ToolCall } from "./tool-calls.ts";

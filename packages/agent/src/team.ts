@@ -19,6 +19,9 @@ import {
 import { checkToolNames } from "./session-tools.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 
+/** An agent or a team, which can be a member of a team; a workflow cannot. */
+export type TeamMember = Executor & { readonly sessionType: "agent" | "team" };
+
 /** The options of a team: those of its leader, and its members. */
 export interface TeamOptions<
   Tools extends ToolSet = ToolSet,
@@ -27,7 +30,7 @@ export interface TeamOptions<
 >
   extends ModelComponentOptions<Tools, Output, State>, DelegationOptions {
   /** Agents or teams, each with an id of its own. Their `description` helps the leader to choose. */
-  members: readonly Executor[];
+  members: readonly TeamMember[];
   /** Whether the leader's run also holds its members' runs, as Agno can store them. Default false. */
   storeMemberResponses?: boolean | undefined;
 }
@@ -49,7 +52,7 @@ export class Team<
   State extends object = Unset,
 > extends ModelComponent<Known<Tools, ToolSet>, Known<Output, AnyOutput>, Known<State, JsonObject>> {
   readonly sessionType = "team";
-  readonly members: readonly Executor[];
+  readonly members: readonly TeamMember[];
   readonly #delegation: DelegationSettings;
 
   constructor(options: TeamOptions<Tools, Output, State>) {
@@ -85,7 +88,7 @@ export class Team<
   }
 }
 
-function membersOf(value: unknown, argument: string): readonly Executor[] {
+function membersOf(value: unknown, argument: string): readonly TeamMember[] {
   const members: readonly unknown[] = Array.isArray(value) ? value : [];
   const ids = new Set(members.map((member) => (isMember(member) ? member.id : null)));
   if (members.length === 0 || ids.size < members.length || !members.every(isMember)) {
@@ -94,7 +97,7 @@ function membersOf(value: unknown, argument: string): readonly Executor[] {
   return [...members];
 }
 
-function isMember(value: unknown): value is Executor {
+function isMember(value: unknown): value is TeamMember {
   const { sessionType, runEmbedded } = (value ?? {}) as Partial<Executor>;
   return (sessionType === "agent" || sessionType === "team") && typeof runEmbedded === "function";
 }

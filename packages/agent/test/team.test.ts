@@ -1,8 +1,8 @@
 import { InMemorySessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { jsonSchema, tool } from "ai";
-import { describe, expect, test } from "vitest";
-import { Agent, runContextOf, Team, type TeamOptions } from "@sessiondb/agent";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { Agent, runContextOf, Team, Workflow, type TeamMember, type TeamOptions } from "@sessiondb/agent";
 import { scriptedModel, shown, type Answer, type Script } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
@@ -237,6 +237,15 @@ describe("a team", () => {
   test("streams its leader's answer", async () => {
     const { team } = teamOf([{ calls: [delegate("a", "go")] }, "All done"], { members: [member("a").agent] });
     expect((await (await team.stream("Go")).result).text).toBe("All done");
+  });
+
+  test("refuses a workflow as a member, in its types too", () => {
+    const flow: unknown = new Workflow({ id: "flow", steps: [() => "Ok"] });
+    expect(() => teamOf([], { members: [flow as TeamMember] })).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "members" }),
+    );
+    expectTypeOf<Workflow>().not.toExtend<TeamMember>();
+    expectTypeOf<Agent | Team>().toExtend<TeamMember>();
   });
 
   test("refuses members with the same id", () => {

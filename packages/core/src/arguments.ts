@@ -1,4 +1,5 @@
 import { InvalidArgumentError, PayloadTooLargeError } from "./errors.ts";
+import { isJsonObject, type JsonObject } from "./json.ts";
 import type { SessionDbLimits } from "./options.ts";
 
 // The checks that every method of the contract makes before it touches a store. Each names the argument it refuses.
@@ -11,6 +12,13 @@ const latestTimestamp = 100_000_000_000;
 
 export function checkObject(value: unknown, argument: string): asserts value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError(argument, "an object");
+  }
+}
+
+/** Checks an object that is stored as JSON. */
+export function checkJsonObject(value: unknown, argument: string): asserts value is JsonObject {
+  if (!isJsonObject(value)) {
     throw new InvalidArgumentError(argument, "an object");
   }
 }

@@ -235,7 +235,7 @@ function refuseIdentityInExtra(
 
 function checkDocument(value: unknown, argument: string): void {
   if (value !== undefined && value !== null) {
-    check.checkObject(value, argument);
+    check.checkJsonObject(value, argument);
   }
 }
 
@@ -255,7 +255,7 @@ function checkPatch(patch: unknown, argument: string): asserts patch is SessionP
     if (name === "sessionName") {
       check.checkText(value, path);
     } else if (value !== null || name === "sessionState" || name === "sessionData") {
-      check.checkObject(value, path);
+      check.checkJsonObject(value, path);
     }
   }
 }

@@ -97,8 +97,8 @@ function searchObject(value: object, path: string, ancestors: Set<object>): Json
   }
   if (!isPlain(value)) {
     const name: unknown = value.constructor?.name;
-    const kind = typeof name === "string" && name !== "" ? name : "class instance";
-    return { path, expected: `plain JSON, which cannot hold a ${kind}; convert it first` };
+    const kind = typeof name === "string" && name !== "" ? `instances of ${name}` : "class instances";
+    return { path, expected: `plain JSON, which cannot hold ${kind}; convert it first` };
   }
   for (const [key, property] of Object.entries(value)) {
     if (property === undefined) {

@@ -12,8 +12,12 @@ export interface JsonObject {
 /** Agno 2 wrapped the `runs` column up to three times, and a driver may have wrapped it once more. */
 const maximumWraps = 4;
 
-/** Whether a value is a JSON object: neither an array nor null. */
+/** Whether a value is an object in JSON: neither an array nor null, nor one whose `toJSON` makes something else of it. */
 export function isJsonObject(value: unknown): value is JsonObject {
+  return isObject(value) && (typeof value["toJSON"] !== "function" || isObject(value["toJSON"]()));
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

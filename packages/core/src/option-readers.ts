@@ -1,4 +1,13 @@
-import { checkChoice, checkCount, checkFlag, checkId, checkKeys, checkObject, checkText } from "./arguments.ts";
+import {
+  checkChoice,
+  checkCount,
+  checkFlag,
+  checkId,
+  checkJsonObject,
+  checkKeys,
+  checkObject,
+  checkText,
+} from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { toJsonText, type JsonObject } from "./json.ts";
 
@@ -117,7 +126,7 @@ export function named(value: unknown, argument: string): Readonly<Record<string,
 
 /** Returns a copy, as it will be read back. */
 export function jsonObject(value: unknown, argument: string): JsonObject {
-  checkObject(value, argument);
+  checkJsonObject(value, argument);
   return JSON.parse(toJsonText(value, argument)) as JsonObject;
 }
 
