@@ -36,7 +36,8 @@ import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.ts";
 import { checkSessionTools, sessionTools } from "./session-tools.ts";
-import { SessionSummaryManager, updateSummary } from "./summary.ts";
+import { SessionSummaryManager } from "./summary.ts";
+import { updateSummary } from "./summary-update.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
 interface ContinueOptions<State extends object = JsonObject> extends ModelRunOptions<State> {
@@ -315,20 +316,21 @@ export abstract class ModelComponent<
     };
   }
 
-  #summarizer({ sessionId, session }: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
+  #summarizer({ sessionId, session, signal }: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
     if (!this.keepsSessions || !makesSummaries(this.settings)) {
       return null;
     }
     const manager = this.settings.sessionSummaryManager ?? new SessionSummaryManager();
-    return async ({ messages }) =>
+    return async (run) =>
       updateSummary(manager, {
         db: await this.getDb(),
         sessionId,
         sessionType: this.sessionType,
-        previous: session?.getSummary() ?? null,
+        session,
+        run,
         model: this.settings.model,
-        messages: messages ?? [],
         access: this.access,
+        signal,
       });
   }
 

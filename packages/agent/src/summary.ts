@@ -1,13 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
-import {
-  DatabaseError,
-  type Message,
-  type Metrics,
-  type Session,
-  type SessionDb,
-  type SessionSummary,
-  type SessionType,
-} from "@sessiondb/core";
+import { type Message, type Metrics, type Session, type SessionDb, type SessionSummary } from "@sessiondb/core";
 import {
   atLeast,
   flag,
@@ -16,9 +7,11 @@ import {
   readOptions,
   type OptionReaders,
   type OptionsRead,
+  untilAborted,
 } from "@sessiondb/core/adapter";
-import { ownRuns, promptData, readHistory, withMetrics, type SessionAccess } from "@sessiondb/turns";
+import { hasAnswer, ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
+import { isOfTurn } from "./message-codec.ts";
 import { stepMetrics } from "./metrics.ts";
 import { languageModel } from "./model-options.ts";
 
@@ -48,6 +41,12 @@ export interface SummaryRequest {
   readonly previous: SessionSummary | null;
   /** The messages of the run that has just ended. */
   readonly messages: readonly Message[];
+  /**
+   * Set when the previous summary lacks earlier turns, because theirs failed or were cancelled: the time in Unix seconds
+   * since when, and the id of the run that has just ended.
+   */
+  readonly missed?: { readonly since: number; readonly runId: string } | null | undefined;
+  /** Ends the summary: the promise rejects with its reason at once. */
   readonly signal?: AbortSignal | undefined;
   /** Takes the tokens of each call of the model. */
   readonly count?: ((metrics: Metrics) => void) | undefined;
@@ -86,8 +85,16 @@ export class SessionSummaryManager {
     this.#options = readOptions(options, optionReaders);
   }
 
-  /** Makes a summary; null when there is nothing to summarize. Rejects with the error of the model or of the store. */
+  /**
+   * Makes a summary; null when there is nothing to summarize. Rejects with the error of the model or of the store, or with
+   * the signal's reason, even if the model ignores the signal.
+   */
   async createSummary(request: SummaryRequest): Promise<SessionSummary | null> {
+    request.signal?.throwIfAborted();
+    return untilAborted(this.#create(request), request.signal);
+  }
+
+  async #create(request: SummaryRequest): Promise<SessionSummary | null> {
     const { prompt = defaultPrompt, model = request.model, incremental } = this.#options;
     const builtOn = incremental ? request.previous : null;
     const conversation = spokenIn(await this.#messages(request));
@@ -111,16 +118,11 @@ export class SessionSummaryManager {
     return { summary: output.summary, topics: [...output.topics], updatedAt: localTime(new Date()) };
   }
 
-  async #messages({
-    db,
-    sessionId,
-    previous,
-    messages,
-    access = "owner",
-  }: SummaryRequest): Promise<readonly Message[]> {
+  async #messages(request: SummaryRequest): Promise<readonly Message[]> {
+    const { db, sessionId, previous, messages, access = "owner" } = request;
     const { lastNRuns, conversationLimit, incremental } = this.#options;
     if (incremental && previous !== null) {
-      return lastMessages(messages, conversationLimit);
+      return lastMessages([...(await missedMessages(request)), ...messages], conversationLimit);
     }
     if (lastNRuns !== undefined) {
       const found = await readHistory({ access }, { db, key: { sessionId }, count: lastNRuns });
@@ -134,50 +136,27 @@ export class SessionSummaryManager {
   }
 }
 
-/** A summary that is built on the previous one would lose what others have added meanwhile. */
-const mostTries = 10;
+/** The number of newest runs among which to look for those that a summary lacks. */
+const mostMissed = 1000;
 
-/**
- * Makes a summary and stores it, under the session's lock, if the one that it follows is still stored. If not, makes it
- * again.
- */
-export async function updateSummary(
-  manager: Pick<SessionSummaryManager, "createSummary">,
-  { sessionType, ...request }: SummaryRequest & { readonly sessionType: SessionType },
-): Promise<void> {
-  const { db, sessionId } = request;
-  let { previous } = request;
-  for (let tries = 0; tries < mostTries; tries += 1) {
-    const metrics: Metrics[] = [];
-    let stored = previous;
-    const store = (summary: SessionSummary | null): Promise<unknown> =>
-      db.updateSession({ sessionId, sessionType }, (session) => {
-        stored = session.getSummary();
-        return {
-          sessionData: withMetrics(session.sessionData, metrics),
-          ...(summary !== null && isDeepStrictEqual(stored, previous) && { summary }),
-        };
-      });
-    let summary: SessionSummary | null;
-    try {
-      summary = await manager.createSummary({ ...request, previous, count: (used) => metrics.push(used) });
-    } catch (error) {
-      // An answer that is no summary has its cost too.
-      await (metrics.length > 0 ? store(null) : null);
-      throw error;
-    }
-    if (summary === null) {
-      return;
-    }
-    await store(summary);
-    if (isDeepStrictEqual(stored, previous)) {
-      return;
-    }
-    previous = stored;
+/** Returns the messages of the earlier turns that the previous summary lacks. */
+async function missedMessages({ db, sessionId, missed, access = "owner" }: SummaryRequest): Promise<Message[]> {
+  if (missed === undefined || missed === null) {
+    return [];
   }
-  throw new DatabaseError(
-    `The summary of session ${JSON.stringify(sessionId)} was not stored: others changed it ${mostTries} times meanwhile.`,
-  );
+  const [session, { runs }] = await Promise.all([
+    db.getSession({ sessionId, includeRuns: false }),
+    db.getRuns({
+      sessionId,
+      parentRunId: null,
+      startTimestamp: missed.since,
+      sortOrder: "desc",
+      limit: mostMissed,
+    }),
+  ]);
+  const earlier = runs.filter((run) => run.runId !== missed.runId && hasAnswer(run)).toReversed();
+  const own = session === null ? [] : await ownRuns({ access }, earlier, { db, session });
+  return own.flatMap((run) => (run.runType === "workflow" ? [] : (run.messages ?? []))).filter(isOfTurn);
 }
 
 /** Returns a summary as a paragraph of the system message. */
