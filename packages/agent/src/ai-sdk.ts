@@ -1,6 +1,6 @@
 import type { JsonObject } from "@sessiondb/core";
 import * as ai from "ai";
-import type { ModelMessage, StepResult, ToolSet } from "ai";
+import type { AssistantModelMessage, ModelMessage, StepResult, ToolSet } from "ai";
 
 // Where versions 6 and 7 of the AI SDK differ.
 
@@ -21,6 +21,25 @@ export function isKnownPart({ type, data, media }: JsonObject): boolean {
   const isElsewhere = type === "file" && !Array.isArray(media) && typeof data !== "string";
   const types = isVersion7 ? partTypesOf7 : partTypes;
   return types.some((each) => each === type) && (isVersion7 || !isElsewhere);
+}
+
+/** Returns the part of a message for a part of a stream that only version 7 knows; none for any other. */
+export function partOf7(part: object): Exclude<AssistantModelMessage["content"], string>[number][] {
+  const { type, kind, file, providerMetadata } = part as {
+    readonly type: string;
+    readonly kind?: string;
+    readonly file?: { readonly base64: string; readonly mediaType: string };
+    readonly providerMetadata?: object;
+  };
+  const content =
+    type === "custom"
+      ? { kind }
+      : type === "reasoning-file"
+        ? { data: file?.base64, mediaType: file?.mediaType }
+        : null;
+  return content === null
+    ? []
+    : [{ type, ...content, ...(providerMetadata && { providerOptions: providerMetadata }) } as never];
 }
 
 /** Returns whether a request for approval waits for a person: version 7 also records those that it decides itself. */

@@ -16,9 +16,10 @@ import {
 import { messagesAfter } from "./ai-sdk.ts";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
-import { ModelWatch, type SaidInStep } from "./model-watch.ts";
+import { ModelWatch } from "./model-watch.ts";
+import { SaidInStep } from "./said-in-step.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
-import type { Call, ToolWatch } from "./tool-watch.ts";
+import type { ToolWatch } from "./tool-watch.ts";
 
 type GenerateOptions = Parameters<typeof generateText<ToolSet>>[0];
 type PrepareStep = NonNullable<GenerateOptions["prepareStep"]>;
@@ -120,38 +121,50 @@ export interface GenerationOutcome {
   readonly modelProvider: string;
 }
 
+type StreamPart = TextStreamPart<ToolSet>;
+
+/** What is known of a step that did not end. */
+type UnfinishedStep = Pick<SaidInStep, "text" | "reasoning" | "content" | "calls" | "sources">;
+
 /** Limits the cost of a model that never stops calling tools. */
 const mostSteps = 20;
 
 /** Collects the results of a generation as they arrive. */
 export class Generation {
-  /**
-   * Aborts with the request's signal, and when the total time of `settings.timeout` is over: the AI SDK leaves both to the
-   * model. The times for a step and for a chunk are still left to it.
-   */
+  /** Aborts with the request's signal, and when a time of `settings.timeout` is over. */
   readonly signal: AbortSignal;
+  readonly #timeout = new AbortController();
+  /** Aborts when the generation has failed, to end what its tools still do. */
+  readonly #failure = new AbortController();
   readonly #request: GenerationRequest;
   readonly #start = performance.now();
   readonly #watch: ModelWatch;
   #firstToken: number | null = null;
   #steps: StepResult<ToolSet>[] = [];
   #messages: ModelMessage[] = [];
-  /** The current step of a stream, part by part. */
-  #text = "";
-  #reasoning = "";
-  #calls: Call[] = [];
+  /** The current step of a stream. */
+  #seen = new SaidInStep();
 
   constructor(request: GenerationRequest) {
     this.#request = request;
-    this.#watch = new ModelWatch(idsIn(request.messages, "tool-call"));
+    this.#watch = new ModelWatch(idsIn(request.messages, "tool-call"), (reason) => {
+      if (!this.#failure.signal.aborted) {
+        this.#timeout.abort(reason);
+      }
+    });
     request.watch.onResult = () => request.checkpoint(() => this.soFar());
     const { timeout } = request.settings;
     const total = typeof timeout === "object" ? timeout.totalMs : timeout;
-    this.signal = total === undefined ? request.signal : AbortSignal.any([request.signal, AbortSignal.timeout(total)]);
+    this.signal = AbortSignal.any([
+      request.signal,
+      this.#timeout.signal,
+      // The AI SDK leaves it to the model, which may not have been asked yet.
+      ...(total === undefined ? [] : [AbortSignal.timeout(total)]),
+    ]);
   }
 
   get options(): StreamOptions & GenerateOptions {
-    const { model, system, messages, tools, settings, signal, watch, callbacks } = this.#request;
+    const { model, system, messages, tools, settings, watch, callbacks } = this.#request;
     return {
       stopWhen: stepCountIs(mostSteps),
       ...settings,
@@ -159,7 +172,8 @@ export class Generation {
       messages,
       tools: watch.watched(tools),
       ...(system !== null && { system }),
-      abortSignal: signal,
+      abortSignal: AbortSignal.any([this.signal, this.#failure.signal]),
+      experimental_transform: [...[settings.experimental_transform ?? []].flat(), () => this.#seeing()],
       ...callbacks,
       ...withStepCallback(callbacks, (step) => this.#finishStep(step)),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
@@ -170,17 +184,17 @@ export class Generation {
     } as unknown as StreamOptions & GenerateOptions;
   }
 
-  /** Records a part of a stream. */
-  see(part: TextStreamPart<ToolSet>): void {
-    if (part.type === "text-delta") {
-      this.#firstToken ??= performance.now();
-      this.#text += part.text;
-    } else if (part.type === "reasoning-delta") {
-      this.#firstToken ??= performance.now();
-      this.#reasoning += part.text;
-    } else if (part.type === "tool-call") {
-      this.#calls.push(part);
-    }
+  /** Returns a stream that notes what a model says, after all other transforms. */
+  #seeing(): TransformStream<StreamPart, StreamPart> {
+    return new TransformStream({
+      transform: (part, controller) => {
+        if (part.type === "text-delta" || part.type === "reasoning-delta") {
+          this.#firstToken ??= performance.now();
+        }
+        this.#seen.see(part);
+        controller.enqueue(part);
+      },
+    });
   }
 
   /** Returns the outcome of a generation that ended by itself. `readOutput` returns the parsed output. */
@@ -198,8 +212,10 @@ export class Generation {
   }
 
   failed(error: unknown): GenerationOutcome {
+    const status = this.#request.signal.aborted ? "CANCELLED" : "ERROR";
+    this.#failure.abort(error);
     this.#request.watch.end();
-    return this.#outcome(this.#request.signal.aborted ? "CANCELLED" : "ERROR", { error });
+    return this.#outcome(status, { error });
   }
 
   /** Returns the run as far as it is, to be stored. */
@@ -212,7 +228,7 @@ export class Generation {
     this.#steps.push(step);
     this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
-    [this.#text, this.#reasoning, this.#calls] = ["", "", []];
+    this.#seen = new SaidInStep();
   }
 
   #outcome(
@@ -250,23 +266,25 @@ export class Generation {
       ),
       usage: totalUsage(usage),
       finishReason: last?.finishReason ?? null,
-      sources: this.#steps.flatMap((step) => step.sources),
+      sources: [...this.#steps.flatMap((step) => step.sources), ...(unfinished?.sources ?? [])],
       model: id,
       modelProvider: provider,
     };
   }
 
   /** Returns what was said and called in a step that did not end; null if nothing was. */
-  #unfinished(): SaidInStep | null {
-    const said = this.#watch.said ?? { text: this.#text, reasoning: this.#reasoning, calls: this.#calls };
-    const known = new Set([...idsIn(this.#messages, "tool-call"), ...said.calls.map(({ toolCallId }) => toolCallId)]);
+  #unfinished(): UnfinishedStep | null {
+    const { text, reasoning, content, calls: said, sources } = this.#watch.said ?? this.#seen;
+    const known = new Set([...idsIn(this.#messages, "tool-call"), ...said.map(({ toolCallId }) => toolCallId)]);
     const begun = this.#request.watch.calls.filter(({ toolCallId }) => !known.has(toolCallId));
-    const calls = [...said.calls, ...begun];
-    return said.text === "" && said.reasoning === "" && calls.length === 0 ? null : { ...said, calls };
+    const added = begun.map((call) => ({ type: "tool-call" as const, ...call }));
+    return content.length + added.length + sources.length === 0
+      ? null
+      : { text, reasoning, content: [...content, ...added], calls: [...said, ...begun], sources };
   }
 
   /** Returns the messages of the steps, with what tools returned in a step that did not end. */
-  #allMessages(unfinished: SaidInStep | null): ModelMessage[] {
+  #allMessages(unfinished: UnfinishedStep | null): ModelMessage[] {
     const known = idsIn(this.#messages, "tool-result");
     const late = this.#request.watch.results.filter(({ toolCallId }) => !known.has(toolCallId));
     const ofStep = new Set(unfinished?.calls.map(({ toolCallId }) => toolCallId));
@@ -276,7 +294,9 @@ export class Generation {
       // Approved tools run before the first step.
       ...message(late.filter(({ toolCallId }) => !ofStep.has(toolCallId))),
       ...this.#messages,
-      ...(unfinished === null ? [] : [messageOfStep(unfinished)]),
+      ...(unfinished === null || unfinished.content.length === 0
+        ? []
+        : [{ role: "assistant" as const, content: [...unfinished.content] }]),
       ...message(late.filter(({ toolCallId }) => ofStep.has(toolCallId))),
     ];
   }
@@ -289,18 +309,6 @@ function outputsIn(steps: readonly StepResult<ToolSet>[]): [string, unknown][] {
       part.type === "tool-result" && part.preliminary !== true ? [[part.toolCallId, part.output]] : [],
     ),
   );
-}
-
-/** Returns the message of an unfinished step as far as it got. */
-function messageOfStep({ text, reasoning, calls }: SaidInStep): ModelMessage {
-  return {
-    role: "assistant",
-    content: [
-      ...(reasoning === "" ? [] : [{ type: "reasoning" as const, text: reasoning }]),
-      ...(text === "" ? [] : [{ type: "text" as const, text }]),
-      ...calls.map(({ toolCallId, toolName, input }) => ({ type: "tool-call" as const, toolCallId, toolName, input })),
-    ],
-  };
 }
 
 /** Returns the ids of the calls or of the results in messages. */

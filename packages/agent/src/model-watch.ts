@@ -1,18 +1,7 @@
+import { untilAborted } from "@sessiondb/core/adapter";
 import type { LanguageModel, LanguageModelUsage } from "ai";
-import { argumentsOf } from "./stored-json.ts";
-import type { Call } from "./tool-watch.ts";
+import { SaidInStep, type ModelPart } from "./said-in-step.ts";
 import { wrappedModel } from "./wrapped-model.ts";
-
-/** A part of a model's answer, of any version of the specification. */
-interface ModelPart {
-  readonly type: string;
-  readonly id?: string;
-  readonly text?: string;
-  readonly toolCallId?: string;
-  readonly toolName?: string;
-  readonly input?: string;
-  readonly usage?: unknown;
-}
 
 interface Generated {
   readonly content: readonly ModelPart[];
@@ -23,16 +12,14 @@ interface Streamed {
   readonly stream: ReadableStream<ModelPart>;
 }
 
-/** A model's answer in one step, as far as it is known. */
-export interface SaidInStep {
-  readonly text: string;
-  readonly reasoning: string;
-  readonly calls: readonly Call[];
+interface CallOptions {
+  readonly abortSignal?: AbortSignal;
 }
 
 /**
  * Notes what a model answers in a step, and what it costs, before the AI SDK reports the step: that happens only when
- * its tools have ended. Renames a call whose id is taken, since some models count their calls anew in each answer.
+ * its tools have ended. Renames a call whose id is taken, since some models count their calls anew in each answer. Ends a
+ * call whose signal aborts, since some models do not.
  */
 export class ModelWatch {
   /** The ids of calls in the conversation. */
@@ -40,8 +27,16 @@ export class ModelWatch {
   #said: SaidInStep | null = null;
   #usage: LanguageModelUsage | null = null;
 
-  constructor(callIds: Iterable<string>) {
+  readonly #onAbort: (reason: unknown) => void;
+  /** The signal of the last call: most share one. */
+  #signal: AbortSignal | undefined = undefined;
+  /** Ends the stream of the last call. */
+  #endStream = (): void => {};
+
+  /** `onAbort` is called when a model's signal aborts: besides the caller's, the AI SDK has some of its own for time. */
+  constructor(callIds: Iterable<string>, onAbort: (reason: unknown) => void) {
     this.#taken = new Set(callIds);
+    this.#onAbort = onAbort;
   }
 
   /** The answer of a model that does not stream, in a step that has not ended; else null. */
@@ -63,15 +58,21 @@ export class ModelWatch {
   watched(model: LanguageModel): LanguageModel {
     return wrappedModel(model, async (call, options, method) => {
       const renamed = this.#renaming();
+      const { abortSignal: signal } = options as CallOptions;
+      this.#follow(signal);
+      const answer = await untilAborted((async () => call(options))(), signal);
       if (method === "doGenerate") {
-        const generated = (await call(options)) as Generated;
+        const generated = answer as Generated;
         const content = generated.content.map(renamed);
-        this.#said = saidIn(content);
+        this.#said = SaidInStep.of(content);
         this.#usage = usageOf(generated.usage);
         return { ...generated, content };
       }
-      const streamed = (await call(options)) as Streamed;
+      const streamed = answer as Streamed;
       const watch = new TransformStream<ModelPart, ModelPart>({
+        start: (controller) => {
+          this.#endStream = () => controller.terminate();
+        },
         transform: (part, controller) => {
           if (part.type === "finish") {
             this.#usage = usageOf(part.usage);
@@ -81,6 +82,21 @@ export class ModelWatch {
       });
       return { ...streamed, stream: streamed.stream.pipeThrough(watch) };
     });
+  }
+
+  #follow(signal: AbortSignal | undefined): void {
+    if (signal === undefined || signal === this.#signal) {
+      return;
+    }
+    this.#signal = signal;
+    signal.addEventListener(
+      "abort",
+      () => {
+        this.#onAbort(signal.reason);
+        this.#endStream();
+      },
+      { once: true },
+    );
   }
 
   /** Returns what renames the calls of one answer, in all of its parts. */
@@ -113,15 +129,6 @@ export class ModelWatch {
       return { ...part, toolCallId: idFor(part.toolCallId, isNew) };
     };
   }
-}
-
-function saidIn(content: readonly ModelPart[]): SaidInStep {
-  const textOf = (type: "text" | "reasoning"): string =>
-    content.flatMap((part) => (part.type === type ? [part.text ?? ""] : [])).join("");
-  const calls = content.flatMap(({ type, toolCallId = "", toolName = "", input }) =>
-    type === "tool-call" ? [{ toolCallId, toolName, input: argumentsOf(input) }] : [],
-  );
-  return { text: textOf("text"), reasoning: textOf("reasoning"), calls };
 }
 
 /** Returns the usage as the AI SDK reports it: version 2 of the specification has plain counts, later ones details. */

@@ -273,8 +273,8 @@ function typeOf(item: unknown): unknown {
   return typeof item === "object" && item !== null && "type" in item ? item.type : null;
 }
 
-/** The milliseconds that a model has to end its stream after an abort. */
-const abortGrace = 1000;
+/** The milliseconds that the AI SDK has after an abort to pass on what had arrived. It waits for tools that ignore it. */
+const abortGrace = 100;
 
 /** A generation that streams. */
 interface StartedStream {
@@ -292,7 +292,6 @@ function startStream(run: RunInProgress): StartedStream {
   const failures: unknown[] = [];
   const stream = streamText({
     ...generation.options,
-    onChunk: ({ chunk }: { chunk: Part }) => generation.see(chunk),
     onError: ({ error }: { error: unknown }) => {
       failures.push(error);
     },

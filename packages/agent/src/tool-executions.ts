@@ -10,7 +10,7 @@ interface Seen {
   readonly steps: readonly StepResult<ToolSet>[];
   /** The calls of an unfinished step. */
   readonly unfinished: readonly Call[];
-  /** Holds the results of calls that were approved before the first step, and of an unfinished step. */
+  /** Holds the results of calls that were approved before the first step, and of an unfinished step, also a provider's. */
   readonly messages: readonly ModelMessage[];
   readonly tools: ToolSet;
 }
@@ -34,13 +34,15 @@ export function toolExecutions({ steps, unfinished, messages, tools }: Seen): To
   for (const call of unfinished) {
     executions.set(call.toolCallId, executionOf(call));
   }
-  for (const { role, content } of messages) {
-    for (const part of role === "tool" ? content : []) {
+  for (const { content } of messages) {
+    for (const part of typeof content === "string" ? [] : content) {
       const known = part.type === "tool-result" ? executions.get(part.toolCallId) : undefined;
       if (part.type === "tool-result" && (known?.result ?? null) === null) {
-        const { toolCallId, toolName } = part;
-        const { text, isError } = resultOf(part.output);
-        executions.set(toolCallId, { toolCallId, toolName, ...known, result: text, toolCallError: isError });
+        const { toolCallId, toolName, output } = part;
+        const { text, isError } = resultOf(output);
+        // A provider's error may be text in JSON.
+        const result = output.type === "error-json" ? textOf(output.value) : text;
+        executions.set(toolCallId, { toolCallId, toolName, ...known, result, toolCallError: isError });
       }
     }
   }

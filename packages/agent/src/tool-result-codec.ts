@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
+import { jsonOf } from "@sessiondb/turns";
 import type { ToolResultPart } from "ai";
 import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
 
@@ -10,7 +11,7 @@ type ToolOutput = ToolResultPart["output"];
 export function storedResult({ toolCallId, toolName, output, providerOptions }: ToolResultPart): Message {
   const { text, isError } = resultOf(output);
   const stored: Message = { role: "tool", toolCallId, toolName, content: text, toolCallError: isError };
-  if (!isDeepStrictEqual(plainOutput(stored), output) || providerOptions !== undefined) {
+  if (!isDeepStrictEqual(storedOutput(stored), output) || providerOptions !== undefined) {
     // The text already holds the value.
     const isJson = output.type === "json" || output.type === "error-json";
     stored.providerData = {
@@ -18,6 +19,15 @@ export function storedResult({ toolCallId, toolName, output, providerOptions }: 
     };
   }
   return stored;
+}
+
+/** Converts what a tool or a provider returned or threw to the form that the model is shown, by the rules of the AI SDK. */
+export function plainOutput(value: unknown, { isError = false }: { readonly isError?: boolean } = {}): ToolOutput {
+  return isError
+    ? { type: "error-json", value: jsonOf(value) }
+    : typeof value === "string"
+      ? { type: "text", value }
+      : { type: "json", value: jsonOf(value) };
 }
 
 /** Returns a tool result as text, and whether it is an error. */
@@ -33,12 +43,12 @@ export function resultPart(message: Message): ToolResultPart {
     type: "tool-result",
     toolCallId: typeof message.toolCallId === "string" ? message.toolCallId : "",
     toolName: typeof message.toolName === "string" ? message.toolName : "",
-    output: keptOutput(message) ?? plainOutput(message),
+    output: keptOutput(message) ?? storedOutput(message),
     ...options,
   };
 }
 
-function plainOutput(message: Message): ToolOutput {
+function storedOutput(message: Message): ToolOutput {
   return { type: message.toolCallError === true ? "error-text" : "text", value: textOf(message.content) };
 }
 

@@ -1,7 +1,8 @@
 import { RunNotContinuableError } from "@sessiondb/core";
-import { jsonOf, messageOf, portable } from "@sessiondb/turns";
+import { messageOf, portable } from "@sessiondb/turns";
 import type { ToolResultPart, ToolSet } from "ai";
 import type { ResumedRun } from "./resumed-run.ts";
+import { plainOutput } from "./tool-result-codec.ts";
 
 type Execute = NonNullable<ToolSet[string]["execute"]>;
 
@@ -248,7 +249,5 @@ async function outputOf(
 ): Promise<ToolResultPart["output"]> {
   return tool.toModelOutput !== undefined
     ? tool.toModelOutput({ toolCallId, input: input as never, output: output as never })
-    : typeof output === "string"
-      ? { type: "text", value: output }
-      : { type: "json", value: jsonOf(output) };
+    : plainOutput(output);
 }

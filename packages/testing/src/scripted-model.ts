@@ -9,6 +9,8 @@ export type Answer =
       readonly text?: string;
     }
   | Error
+  /** Whatever a model can answer. */
+  | { readonly content: readonly LanguageModelV3Content[] }
   /** Text that stalls in the middle until the call is aborted. */
   | { readonly stuckAfter: string }
   /** Text after which the model fails, while it streams. */
@@ -100,6 +102,9 @@ function contentOf(answer: Exclude<Answer, Error>): LanguageModelV3Content[] {
   if (isStuck(answer) || isFailing(answer)) {
     return [];
   }
+  if ("content" in answer) {
+    return [...answer.content];
+  }
   const { calls, text } = answer;
   return [
     ...(text === undefined ? [] : [{ type: "text" as const, text }]),
@@ -113,7 +118,12 @@ function contentOf(answer: Exclude<Answer, Error>): LanguageModelV3Content[] {
 }
 
 function finishOf(content: readonly LanguageModelV3Content[]): { unified: "stop" | "tool-calls"; raw: undefined } {
-  return { unified: content.some(({ type }) => type === "tool-call") ? "tool-calls" : "stop", raw: undefined };
+  return {
+    unified: content.some((part) => part.type === "tool-call" && part.providerExecuted !== true)
+      ? "tool-calls"
+      : "stop",
+    raw: undefined,
+  };
 }
 
 function streamOf(content: readonly LanguageModelV3Content[]): ReadableStream<LanguageModelV3StreamPart> {
@@ -125,7 +135,13 @@ function* partsOf(content: readonly LanguageModelV3Content[]): Generator<Languag
   for (const [index, part] of content.entries()) {
     if (part.type === "text") {
       yield* textParts(String(index), part.text);
-    } else if (part.type === "tool-call") {
+    } else if (part.type === "reasoning") {
+      const { providerMetadata } = part;
+      const id = String(index);
+      yield { type: "reasoning-start", id };
+      yield { type: "reasoning-delta", id, delta: part.text };
+      yield { type: "reasoning-end", id, ...(providerMetadata && { providerMetadata }) };
+    } else {
       yield part;
     }
   }
