@@ -1,5 +1,5 @@
 import { InvalidArgumentError, TeamSession, type Run, type SessionDb } from "@sessiondb/core";
-import { count, flag, oneOf, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { count, flag, oneOf, untilAborted, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import {
   checkDepth,
   hasAnswer,
@@ -8,6 +8,7 @@ import {
   messageOf,
   ownRuns,
   promptData,
+  runInside,
   textOf,
   unfinished,
   type Executor,
@@ -66,6 +67,12 @@ interface Interaction {
   readonly answer: string;
 }
 
+/** The call of the leader's tool. */
+interface DelegatingCall {
+  readonly toolCallId: string;
+  readonly abortSignal?: AbortSignal | undefined;
+}
+
 /** The leader's tools and instructions for one run. */
 export class Delegation {
   readonly #team: DelegatingTeam;
@@ -103,15 +110,14 @@ export class Delegation {
           properties: { member_id: memberId, task },
           required: ["member_id", "task"],
         }),
-        execute: ({ member_id: id, task: text }, { toolCallId }) =>
-          this.#delegate(this.#memberOf(id), text, toolCallId),
+        execute: ({ member_id: id, task: text }, call) => this.#delegate(this.#memberOf(id), text, call),
       }),
       delegate_task_to_all_members: tool({
         description: "Gives the same task to every team member and returns their answers.",
         inputSchema: jsonSchema<{ task: string }>({ type: "object", properties: { task }, required: ["task"] }),
-        execute: async ({ task: text }, { toolCallId }) => {
+        execute: async ({ task: text }, call) => {
           const answers = this.#team.members.map(async (member) => {
-            const answer = await this.#delegate(member, text, toolCallId).catch(messageOf);
+            const answer = await this.#delegate(member, text, call).catch(messageOf);
             return { member_id: member.id, answer };
           });
           return Promise.all(answers);
@@ -128,8 +134,8 @@ export class Delegation {
     return member;
   }
 
-  #delegate(member: Executor, task: string, toolCallId: string): Promise<string> {
-    const work = (): Promise<string> => this.#run(member, task, toolCallId);
+  #delegate(member: Executor, task: string, call: DelegatingCall): Promise<string> {
+    const work = (): Promise<string> => this.#run(member, task, call);
     if (this.#options.delegation === "parallel") {
       return work();
     }
@@ -138,13 +144,15 @@ export class Delegation {
     return next;
   }
 
-  async #run(member: Executor, task: string, toolCallId: string): Promise<string> {
-    this.#scope.signal.throwIfAborted();
-    const { run, content } = await member.runEmbedded({
+  async #run(member: Executor, task: string, { toolCallId, abortSignal }: DelegatingCall): Promise<string> {
+    // It also aborts when the leader fails or its time is over.
+    const signal = abortSignal ?? this.#scope.signal;
+    signal.throwIfAborted();
+    const { run, content } = await runInside(member, {
       input: task,
       context: this.#context(),
-      history: await this.#historyOf(member),
-      scope: insideOf(this.#scope),
+      history: await untilAborted(this.#historyOf(member), signal),
+      scope: insideOf(this.#scope, { signal }),
     });
     this.#children.push({ toolCallId, run });
     if (run.status !== "COMPLETED") {

@@ -17,7 +17,7 @@ import { messagesAfter } from "./ai-sdk.ts";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
-import { SaidInStep } from "./said-in-step.ts";
+import { SaidInStep, type Source } from "./said-in-step.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
 
@@ -92,9 +92,6 @@ export interface GenerationRequest {
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
-
-/** A source that the model used, such as a web page. */
-export type Source = StepResult<ToolSet>["sources"][number];
 
 /** The outcome of a generation, successful or not. */
 export interface GenerationOutcome {
@@ -211,10 +208,12 @@ export class Generation {
     return this.#outcome(isPaused ? "PAUSED" : "COMPLETED", { output });
   }
 
-  failed(error: unknown): GenerationOutcome {
-    const status = this.#request.signal.aborted ? "CANCELLED" : "ERROR";
+  async failed(error: unknown): Promise<GenerationOutcome> {
+    const { signal, watch } = this.#request;
+    const status = signal.aborted ? "CANCELLED" : "ERROR";
     this.#failure.abort(error);
-    this.#request.watch.end();
+    await watch.awaitedEnded();
+    watch.end();
     return this.#outcome(status, { error });
   }
 
@@ -336,6 +335,6 @@ export async function generate(
     const generated = await untilAborted(generateText(generation.options), generation.signal);
     return { outcome: await generation.completed(() => generated.output), generated };
   } catch (error) {
-    return { outcome: generation.failed(error), generated: null };
+    return { outcome: await generation.failed(error), generated: null };
   }
 }

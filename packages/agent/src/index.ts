@@ -39,7 +39,7 @@ export {
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { Approval } from "./approvals.ts";
 export type { DelegationOptions } from "./delegation.ts";
-export type { GenerationSettings, GenerationStatus, Source } from "./generation.ts";
+export type { GenerationSettings, GenerationStatus } from "./generation.ts";
 export { ModelComponent } from "./model-component.ts";
 export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
 export type { ModelRunOptions, SessionSource, SessionToRead } from "./read-sessions.ts";
@@ -49,6 +49,7 @@ export type { StorageOptions } from "./run-record.ts";
 export type { RunStream } from "./run-stream.ts";
 export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
+export type { Source } from "./said-in-step.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
 export { Team, type TeamMember, type TeamOptions } from "./team.ts";
 export type { PendingApproval, ToolCall } from "./tool-calls.ts";

@@ -19,9 +19,10 @@ import type {
   ToolSet,
   UserContent,
 } from "ai";
-import { generationSettings, type GenerationSettings, type GenerationStatus, type Source } from "./generation.ts";
+import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
 import { storageReaders, type StorageOptions } from "./run-record.ts";
+import type { Source } from "./said-in-step.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
 import type { SessionSummaryManager } from "./summary.ts";
 import type { ToolCall, PendingApproval } from "./tool-calls.ts";

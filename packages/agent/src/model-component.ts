@@ -7,7 +7,7 @@ import {
   type Session,
   type TeamRun,
 } from "@sessiondb/core";
-import { identifier, unixSeconds, type OptionReaders } from "@sessiondb/core/adapter";
+import { identifier, unixSeconds, untilAborted, type OptionReaders } from "@sessiondb/core/adapter";
 import {
   Component,
   ownRuns,
@@ -293,8 +293,9 @@ export abstract class ModelComponent<
       context,
       resumed,
       signal,
-      store: async (result) =>
-        turn?.settle((run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds()))),
+      awaited: Object.keys(added.tools),
+      store: (result) =>
+        scope.settle(scope.runId, (run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds()))),
     });
     watch.check(all);
     const summary = scope.session?.getSummary() ?? null;
@@ -307,7 +308,16 @@ export abstract class ModelComponent<
         ...tolerantOfHistory({ model, settings: { ...generation, ...call.settings }, history, input, signal }),
         signal,
         callbacks: call.callbacks,
-        system: await systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
+        system: await untilAborted(
+          systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
+          signal,
+        ).catch((error: unknown) => {
+          if (!signal.aborted) {
+            throw error;
+          }
+          // The run ends before the model is asked.
+          return null;
+        }),
         messages: [...history, ...input],
         tools: all,
         watch,

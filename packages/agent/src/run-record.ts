@@ -12,9 +12,10 @@ import type {
 import { flag, isJsonObject, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
-import type { GenerationOutcome, Source } from "./generation.ts";
+import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
+import type { Source } from "./said-in-step.ts";
 import { requirementsOf } from "./waiting.ts";
 
 /** The parts of a run to store. */

@@ -1,10 +1,12 @@
-import type { AssistantModelMessage, TextStreamPart, ToolSet } from "ai";
+import type { AssistantModelMessage, StepResult, TextStreamPart, ToolSet } from "ai";
 import { partOf7, untagged } from "./ai-sdk.ts";
-import type { Source } from "./generation.ts";
 import { argumentsOf } from "./stored-json.ts";
 import { textOfData } from "./stored-media.ts";
 import { plainOutput } from "./tool-result-codec.ts";
 import type { Call } from "./tool-watch.ts";
+
+/** A source that the model used, such as a web page. */
+export type Source = StepResult<ToolSet>["sources"][number];
 
 type StreamPart = TextStreamPart<ToolSet>;
 type MessagePart = Exclude<AssistantModelMessage["content"], string>[number];
@@ -102,7 +104,7 @@ export class SaidInStep {
       case "tool-error": {
         // Other results belong to a message of their own.
         const { toolCallId, toolName, providerExecuted } = part;
-        if (providerExecuted === true && !("preliminary" in part && part.preliminary === true)) {
+        if (providerExecuted === true && !("preliminary" in part && part.preliminary)) {
           const output =
             part.type === "tool-result" ? plainOutput(part.output) : plainOutput(part.error, { isError: true });
           this.#content.push({ type: "tool-result", toolCallId, toolName, output, ...options });

@@ -15,6 +15,8 @@ interface ToolWatchOptions {
   /** The run that continues, with its decisions; null for a new one. */
   readonly resumed: ResumedRun | null;
   readonly signal: AbortSignal;
+  /** The tools that end soon after an abort, with an outcome that belongs to the run's. */
+  readonly awaited: readonly string[];
   /** Stores a result at once: that of an approved call, and of a tool that is done after the run's end. Never rejects. */
   readonly store: (result: ToolResultPart) => Promise<void>;
 }
@@ -30,6 +32,7 @@ export class ToolWatch {
   readonly #calls: Call[] = [];
   readonly #results = new Map<string, ToolResultPart>();
   readonly #outputs = new Map<string, unknown>();
+  readonly #awaited: Promise<unknown>[] = [];
   #hasBegun: boolean;
   #hasEnded = false;
   /** Called when a result has come, before the end of its step. */
@@ -64,6 +67,11 @@ export class ToolWatch {
   /** Ends the pause. Call it before asking the model. */
   begin(): void {
     this.#hasBegun = true;
+  }
+
+  /** Resolves when the calls of awaited tools have ended. */
+  async awaitedEnded(): Promise<void> {
+    await Promise.allSettled(this.#awaited);
   }
 
   /** Ends the run: whoever calls this stores the results until now, and later ones are stored here. */
@@ -164,7 +172,12 @@ export class ToolWatch {
           return converted;
         };
         const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
-        return watchedResult({ convert, kept, keep, work: () => execute(input as never, this.#within(options)) });
+        const work = (): unknown => execute(input as never, this.#within(options));
+        const result = watchedResult({ convert, kept, keep, work });
+        if (this.#options.awaited.includes(toolName)) {
+          this.#awaited.push(Promise.resolve(result));
+        }
+        return result;
       },
     } as ToolSet[string];
   }

@@ -149,10 +149,10 @@ describe("a turn whose summary failed", () => {
   test("may have begun before one whose summary was made", async () => {
     const db = new InMemorySessionDb();
     let word = "";
-    const summaries = scriptedModel((call) =>
+    const summing = scriptedModel((call) =>
       word === "two" ? new Error("no") : summaryOf(shown(call.prompt).join(" ")),
     );
-    const sessionSummaryManager = new SessionSummaryManager({ model: summaries, incremental: true });
+    const sessionSummaryManager = new SessionSummaryManager({ model: summing, incremental: true });
     let end = (): void => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;

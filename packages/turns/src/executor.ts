@@ -1,4 +1,5 @@
 import type { JsonValue, Run, SessionType } from "@sessiondb/core";
+import { untilAborted, within } from "@sessiondb/core/adapter";
 import { textOf } from "./outside-values.ts";
 import type { RunScope } from "./run-scope.ts";
 
@@ -31,6 +32,23 @@ export interface Executor {
   readonly sessionType: SessionType;
   /** Does not reject when the model fails: the run's status says how it ended. Rejects when `store` does. */
   runEmbedded(request: EmbeddedRequest): Promise<EmbeddedResult>;
+}
+
+/** The milliseconds that a run inside another one has after an abort to say what it did until then. */
+const abortGrace = 5000;
+
+/** Runs an executor. If the signal aborts, rejects with its reason unless the run inside ends soon, as it should. */
+export async function runInside(executor: Executor, request: EmbeddedRequest): Promise<EmbeddedResult> {
+  const { signal } = request.scope;
+  signal.throwIfAborted();
+  const running = executor.runEmbedded(request);
+  try {
+    return await untilAborted(running, signal);
+  } catch {
+    return within(running, abortGrace, (): never => {
+      throw signal.reason;
+    });
+  }
 }
 
 /** Returns the error of a run inside another one that did not complete. */

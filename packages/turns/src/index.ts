@@ -2,7 +2,7 @@ export { admit, mayTakePart, type SessionAccess, type SessionMember } from "./ad
 export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
-export { unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
+export { runInside, unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";

@@ -26,6 +26,11 @@ export interface RunScope {
   readonly session: Session | null;
   /** Stores a run that belongs to this one. If that fails, rejects and aborts this one. */
   readonly store: (run: Run) => Promise<void>;
+  /**
+   * Immediately stores a change to this run or to one inside it, wherever that is stored, also after its end: what a tool
+   * returns later. The change returns the same object if there is nothing to do. Never rejects.
+   */
+  readonly settle: (runId: string, change: (run: Run) => Run) => Promise<void>;
   /** Adds the tokens of a run inside this one to those of the session. Whatever takes its runs calls it once for each. */
   readonly count: (run: Run) => void;
 }

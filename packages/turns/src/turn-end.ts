@@ -6,6 +6,7 @@ import {
   type SessionChange,
   type SessionHeader,
 } from "@sessiondb/core";
+import { withRunsInside } from "./runs-inside.ts";
 import { withMetrics } from "./session-metrics.ts";
 import type { RunState } from "./run-state.ts";
 
@@ -58,15 +59,12 @@ export function isContentRefusal(error: unknown): error is SessionDbError {
 
 /** Returns a run without the copies of the session state in it and in the runs inside it. */
 export function withoutState(run: Run): Run {
-  const all = (runs: readonly Run[] | null | undefined): Run[] => (runs ?? []).map(withoutState);
-  if (run.runType === "workflow") {
-    const { stepExecutorRuns: inside } = run;
-    return inside ? { ...run, stepExecutorRuns: all(inside) } : run;
+  const bare = withRunsInside(run, withoutState);
+  if (bare.runType === "workflow") {
+    return bare;
   }
-  const { sessionState: _state, ...rest } = run;
-  return rest.runType === "team" && rest.memberResponses
-    ? { ...rest, memberResponses: all(rest.memberResponses) }
-    : rest;
+  const { sessionState: _state, ...rest } = bare;
+  return rest;
 }
 
 /** Returns the change to the session's data; null when nothing changes. */

@@ -21,6 +21,7 @@ import type { RunSettings } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
 import { running, runningSince, withoutMark } from "./running-mark.ts";
+import { runIdsIn, withRunChanged } from "./runs-inside.ts";
 import { metricsOf } from "./session-metrics.ts";
 import { stateShape } from "./state-schema.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
@@ -97,8 +98,10 @@ export class Turn {
   #paused: Run | null = null;
   /** The same run as last written, without the mark of a run in progress. */
   #resumed: Run | null = null;
-  /** The changes to that run that `settle` received. */
-  readonly #settled: ((run: Run) => Run)[] = [];
+  /** The rows of this turn's run and of those inside it, by id, with the ids of the runs in them. */
+  readonly #rows = new Map<string, readonly string[]>();
+  /** The changes to these rows that were settled. */
+  readonly #settled: ((row: Run) => Run)[] = [];
   /** The error that kept a run inside this one from being stored; null without one. */
   #broken: { readonly error: unknown } | null = null;
   /** The metrics of the runs inside this one. */
@@ -133,6 +136,7 @@ export class Turn {
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
       session,
       store: (run) => this.#add(run),
+      settle: (ofRun, change) => this.#settle((row) => withRunChanged(row, ofRun, change), ofRun),
       count: (run) => this.#metrics.push(...metricsOf(run)),
     };
   }
@@ -243,6 +247,7 @@ export class Turn {
     }
     [this.#paused, this.#resumed] = [before, run];
     this.#runExists = true;
+    this.#rows.set(run.runId, runIdsIn(run));
   }
 
   /** Puts a run that was taken over back as it was before. If that fails, a later turn closes it. */
@@ -254,10 +259,20 @@ export class Turn {
     }
   }
 
-  /** Immediately stores a change to this turn's run, even after its end. Aborts the run if that fails. */
-  async settle(change: (run: Run) => Run): Promise<void> {
+  async #settle(change: (row: Run) => Run, runId: string): Promise<void> {
     this.#settled.push(change);
-    await this.#keep((db) => this.#change(db, change)).catch((error: unknown) => this.abort(error));
+    const rows = [...this.#rows].filter(([, ids]) => ids.includes(runId));
+    await this.#keep((db) => Promise.all(rows.map(([rowId]) => this.#change(db, rowId, change)))).catch(
+      (error: unknown) => this.abort(error),
+    );
+  }
+
+  /** Notes that a row was written, and applies the changes that were settled meanwhile. */
+  async #written(row: Run): Promise<void> {
+    this.#rows.set(row.runId, runIdsIn(row));
+    for (const change of this.#settled.filter((each) => each(row) !== row)) {
+      await this.#keep((db) => this.#change(db, row.runId, change));
+    }
   }
 
   /**
@@ -313,10 +328,7 @@ export class Turn {
       }
       this.#found.failures.push(refusal);
     });
-    // Apply changes that were settled while the end was being written.
-    for (const change of this.#settled.filter((each) => each(end.run) !== end.run)) {
-      await this.#keep((db) => this.#change(db, change));
-    }
+    await this.#written(end.run);
     if (this.#broken !== null) {
       throw this.#broken.error;
     }
@@ -349,6 +361,7 @@ export class Turn {
     await this.#begun;
     try {
       await this.#keep((db) => this.#writeMember(db, run));
+      await this.#written(run);
     } catch (error) {
       this.#broken ??= { error };
       this.abort(error);
@@ -433,12 +446,11 @@ export class Turn {
     return db.updateRun({ runId, sessionId }, (run) => (this.#isStale(run) ? closed(run) : run));
   }
 
-  async #change(db: SessionDb, change: (run: Run) => Run): Promise<void> {
+  async #change(db: SessionDb, runId: string, change: (row: Run) => Run): Promise<void> {
     const { sessionId } = this.#found;
-    const { runId } = this.#resumed ?? this.scope;
     try {
       const run = await db.updateRun({ runId, sessionId }, change);
-      if (this.#resumed !== null && run !== null) {
+      if (this.#resumed?.runId === runId && run !== null) {
         this.#resumed = withoutMark(run);
       }
     } catch (error) {

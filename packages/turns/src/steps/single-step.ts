@@ -10,7 +10,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { unfinished, type EmbeddedResult, type Executor } from "../executor.ts";
+import { runInside, unfinished, type Executor } from "../executor.ts";
 import { jsonOf, textOf } from "../outside-values.ts";
 import { checkSwitches } from "../run-options.ts";
 import { insideOf } from "../run-scope.ts";
@@ -113,13 +113,12 @@ export class SingleStep extends StepNode {
       workflow.scope.count(run);
       workflow.keep(run);
     };
-    const work: Promise<EmbeddedResult> = executor.runEmbedded({
+    const { run, content } = await runInside(executor, {
       input: textOf(previous),
       context: this.#history(place),
       history: [],
       scope: insideOf(workflow.scope, { stepId: this.name, signal, store }),
     });
-    const { run, content } = await untilAborted(work, signal);
     const about = {
       executorType: executor.sessionType,
       executorName: executor.name ?? executor.id,
@@ -127,7 +126,7 @@ export class SingleStep extends StepNode {
       metrics: metricsOf(run)[0] ?? null,
     };
     if (run.status !== "COMPLETED") {
-      return this.failed(unfinished(about.executorName, run), about);
+      return this.failed(signal.aborted ? signal.reason : unfinished(about.executorName, run), about);
     }
     return { output: this.output({ content: jsonOf(content), ...about }), stop: false, failure: null };
   }
