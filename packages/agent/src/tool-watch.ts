@@ -171,7 +171,12 @@ export class ToolWatch {
           this.#outputs.set(toolCallId, converted);
           return converted;
         };
-        const kept = async (output: unknown): Promise<void> => keep(await outputOf(tool, { ...call, output }));
+        const kept = async ({ given, output }: Returned): Promise<void> =>
+          keep(
+            toModelOutput === undefined
+              ? plainOutput(output)
+              : await toModelOutput.call(tool, { ...call, output: given } as never),
+          );
         const work = (): unknown => execute(input as never, this.#within(options));
         const result = watchedResult({ convert, kept, keep, work });
         if (this.#options.awaited.includes(toolName)) {
@@ -183,12 +188,18 @@ export class ToolWatch {
   }
 }
 
+/** What a tool returned, as it is and as JSON can hold it. */
+interface Returned {
+  readonly given: unknown;
+  readonly output: unknown;
+}
+
 interface Execution {
   readonly work: () => unknown;
   /** Returns an output as JSON can hold it. */
   readonly convert: (output: unknown) => unknown;
   /** Keeps the output of a call that ended. */
-  readonly kept: (output: unknown) => Promise<void>;
+  readonly kept: (returned: Returned) => Promise<void>;
   readonly keep: (output: ToolResultPart["output"]) => Promise<void>;
 }
 
@@ -208,19 +219,19 @@ function watchedResult({ work, convert, kept, keep }: Execution): unknown {
     return (async () => {
       const given = await returned;
       const output = convert(given);
-      await kept(given);
+      await kept({ given, output });
       return output;
     })().catch(failed);
   }
   const results = returned[Symbol.asyncIterator]();
-  let last: unknown;
+  let last: Returned = { given: undefined, output: undefined };
   const next = async (): Promise<boolean> => {
     const { done, value } = await results.next();
     if (done === true) {
       await kept(last);
       return false;
     }
-    last = value;
+    last = { given: value, output: convert(value) };
     return true;
   };
   return (async function* () {
@@ -231,7 +242,7 @@ function watchedResult({ work, convert, kept, keep }: Execution): unknown {
         if (!isOpen) {
           return;
         }
-        yield convert(last);
+        yield last.output;
       }
     } catch (error) {
       isOpen = false;
@@ -253,14 +264,4 @@ async function drained(next: () => Promise<boolean>): Promise<void> {
 
 function isSeries(returned: unknown): returned is AsyncIterable<unknown> {
   return typeof returned === "object" && returned !== null && Symbol.asyncIterator in returned;
-}
-
-/** Converts a tool's output to the form that the model is shown, by the rules of the AI SDK. */
-async function outputOf(
-  tool: ToolSet[string],
-  { toolCallId, input, output }: Call & { readonly output: unknown },
-): Promise<ToolResultPart["output"]> {
-  return tool.toModelOutput !== undefined
-    ? tool.toModelOutput({ toolCallId, input: input as never, output: output as never })
-    : plainOutput(output);
 }

@@ -31,6 +31,13 @@ const values: Readonly<Record<string, readonly [unknown, string]>> = {
   "a Set": [{ tags: new Set(["x", "y"]) }, '{"tags":["x","y"]}'],
   "a Date": [{ at: new Date(0) }, '{"at":"1970-01-01T00:00:00.000Z"}'],
   "an instance of a class": [new Money(), '{"currency":"EUR","cents":5}'],
+  bytes: [new Uint8Array([1, 2, 250]), "AQL6"],
+  "a Buffer": [{ file: Buffer.from([1, 2, 250]) }, '{"file":"AQL6"}'],
+  "a part of a buffer": [
+    { file: new Uint16Array(new Uint8Array([9, 9, 1, 2, 250, 0]).buffer, 2, 1) },
+    '{"file":"AQI="}',
+  ],
+  "an ArrayBuffer": [{ file: new Uint8Array([1, 2, 250]).buffer }, '{"file":"AQL6"}'],
   undefined: [undefined, "null"],
   "an empty text": ["", ""],
   "a list with nothing in it": [[1, null, 3, undefined], "[1,null,3,null]"],
@@ -80,6 +87,38 @@ describe.each(["run", "stream"] as const)("%s: a tool that returns", (how) => {
       expect(JSON.parse(JSON.stringify(shown[2]))).toEqual(JSON.parse(JSON.stringify(shown[1])));
     });
 
+    test.each(Object.entries(values))("%s, also after the run's end", async (_name, [value, text]) => {
+      const db = new InMemorySessionDb();
+      const controller = new AbortController();
+      const model = scriptedModel([{ calls: [{ name: "look", id: "c1" }] }]);
+      const work = async (): Promise<unknown> => {
+        controller.abort(new Error("stop"));
+        await ended;
+        return value;
+      };
+      const look = tool({
+        inputSchema: jsonSchema({ type: "object" }),
+        execute: isSeries
+          ? async function* () {
+              yield await work();
+            }
+          : work,
+      });
+      const agent = new Agent({ model, db, sessionId: "s", tools: { look } });
+      const { signal } = controller;
+      const ended: Promise<unknown> = (
+        how === "run" ? agent.run("Look", { signal }) : agent.stream("Look", { signal }).then(({ result }) => result)
+      ).catch(() => null);
+      await ended;
+      await expect
+        .poll(async () => (await db.getSession({ sessionId: "s" }))?.runs[0], { interval: 1 })
+        .toMatchObject({
+          status: "CANCELLED",
+          tools: [{ result: text, toolCallError: false }],
+          messages: [{ role: "user" }, { role: "assistant" }, { role: "tool", content: text }],
+        });
+    });
+
     test.each(Object.entries(refused))("%s tells the model that it must not", async (_name, [value, message]) => {
       const { result, stored, told } = await answerAfter(value, how, isSeries);
       expect(result).toMatchObject({ status: "COMPLETED", text: "Seen." });
@@ -88,6 +127,22 @@ describe.each(["run", "stream"] as const)("%s: a tool that returns", (how) => {
     });
   });
 });
+
+test.each(Object.entries(values))(
+  "what readers of a stream are given of a tool's result is what is stored: %s",
+  async (_name, [value, text]) => {
+    const model = scriptedModel([{ calls: [{ name: "look", id: "c1" }] }, "Seen."]);
+    const look = tool({ inputSchema: jsonSchema({ type: "object" }), execute: async () => value });
+    const agent = new Agent({ model, tools: { look } });
+    const texts: unknown[] = [];
+    for await (const chunk of (await agent.stream("Look")).toUIMessageStream()) {
+      if (chunk.type === "tool-output-available") {
+        texts.push(typeof chunk.output === "string" ? chunk.output : JSON.stringify(chunk.output ?? null));
+      }
+    }
+    expect(texts).toEqual([text]);
+  },
+);
 
 test.each(["run", "stream"] as const)(
   "%s: what a tool does after an abort is stored: a value, and the last of a series",

@@ -5,7 +5,9 @@ import { InvalidArgumentError, type JsonValue } from "@sessiondb/core";
 /** Converts a value to JSON, as `portable` does; to null if JSON would omit it, and to a string if it cannot hold it. */
 export function jsonOf(value: unknown): JsonValue {
   try {
-    const text = JSON.stringify(value, (_key, each) => converted(each));
+    const text = JSON.stringify(value, function (this: Record<string, unknown>, key, each) {
+      return converted(this[key], each);
+    });
     return text === undefined ? null : (JSON.parse(text) as JsonValue);
   } catch {
     return String(value);
@@ -13,8 +15,8 @@ export function jsonOf(value: unknown): JsonValue {
 }
 
 /**
- * Returns a value of plain JSON, dates and bytes unchanged, and else a copy: a BigInt becomes text, a Map an object, a Set
- * a list, and an instance of a class what JSON makes of it. What JSON omits, such as a function, is omitted.
+ * Returns a value of plain JSON and dates unchanged, and else a copy: a BigInt becomes text, bytes text in base64, a Map an
+ * object, a Set a list, and an instance of a class what JSON makes of it. What JSON omits, such as a function, is omitted.
  *
  * @throws InvalidArgumentError for a value with a cycle, a promise, or a getter that throws.
  */
@@ -26,7 +28,7 @@ export function portable(value: unknown, argument: string): unknown {
       throw new InvalidArgumentError(argument, "awaited: it holds a promise");
     }
     isCopy ||= !isPlain(original);
-    return converted(each);
+    return converted(original, each);
   };
   try {
     const text = JSON.stringify(value, convert);
@@ -48,21 +50,23 @@ function isPlain(value: unknown): boolean {
   return (
     ((prototype === null || prototype === Object.prototype) && !("toJSON" in value)) ||
     Array.isArray(value) ||
-    value instanceof Date ||
-    ArrayBuffer.isView(value) ||
-    value instanceof ArrayBuffer
+    value instanceof Date
   );
 }
 
-/** Converts what JSON cannot hold, or would take for empty. */
-function converted(value: unknown): unknown {
-  return typeof value === "bigint"
-    ? String(value)
-    : value instanceof Map
-      ? Object.fromEntries(value)
-      : value instanceof Set
-        ? [...value]
-        : value;
+/** Converts what JSON cannot hold, or would take for empty. `json` is what JSON makes of the value at first. */
+function converted(value: unknown, json: unknown): unknown {
+  return typeof json === "bigint"
+    ? String(json)
+    : ArrayBuffer.isView(value)
+      ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")
+      : value instanceof ArrayBuffer
+        ? Buffer.from(value).toString("base64")
+        : json instanceof Map
+          ? Object.fromEntries(json)
+          : json instanceof Set
+            ? [...json]
+            : json;
 }
 
 /** Returns text unchanged, and any other value as JSON text. */
