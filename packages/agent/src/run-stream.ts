@@ -108,8 +108,8 @@ export class RunStream<
   }
 
   /**
-   * Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. It ends with an `error` chunk,
-   * instead of failing, when the run fails; `finish` comes once the run is stored.
+   * Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. When the run fails, its last chunk
+   * is an `error`, and there is no `finish`; that comes once the run is stored.
    */
   toUIMessageStream<Message extends UIMessage = ToolUIMessage<Tools>>(
     options: UIMessageStreamOptions<Message> = {},
@@ -199,7 +199,9 @@ export class RunStream<
   ): ReadableStream<Item> {
     const reader = source.getReader();
     let pending: ReturnType<typeof reader.read> | null = null;
-    let hasToldFailure = false;
+    /** The first item that tells an error. */
+    let told: Item | null = null;
+    const errorIsLast = failureItem !== null;
     /** The error of the source itself; an aborted model may fail in its own way. */
     let broken: { readonly error: unknown } | null = null;
     const next = async (): Promise<Item | null> => {
@@ -226,20 +228,34 @@ export class RunStream<
       () => true,
       () => false,
     );
+    /** Returns the next item to pass on. The last one of a run that failed is no `finish`. */
+    const wanted = async (): Promise<Item | null> => {
+      for (;;) {
+        const item = await next();
+        const type = typeOf(item);
+        const isHeld = type === "error" && errorIsLast;
+        const isFalse = type === "finish" && (told === null ? !(await stored) : errorIsLast);
+        if (type === "error") {
+          told ??= item;
+        }
+        if (!isHeld && !isFalse) {
+          return item;
+        }
+      }
+    };
     return new ReadableStream<Item>(
       {
         pull: async (controller) => {
-          let item = await next();
-          if (typeOf(item) === "finish" && !(await stored) && !hasToldFailure) {
-            item = await next();
-          }
-          hasToldFailure ||= typeOf(item) === "error";
+          const item = await wanted();
           if (item !== null) {
             controller.enqueue(item);
-            return;
-          }
-          const isStored = await stored;
-          if (hasToldFailure || (isStored && broken === null)) {
+          } else if (told !== null) {
+            await stored;
+            if (errorIsLast) {
+              controller.enqueue(told);
+            }
+            controller.close();
+          } else if ((await stored) && broken === null) {
             controller.close();
           } else if (broken !== null) {
             failed(controller, broken.error);

@@ -132,12 +132,20 @@ describe.concurrent.each(cells)("$kind, read by a reader that is $reader,", ({ k
     expect((await db.getRun({ runId: stream.runId }))?.status).toBe("COMPLETED");
   });
 
-  test.concurrent("delivers what a failing model said, and tells the failure once", async () => {
-    const stream = await streamOf([{ failsAfter: answer, error: new Error("overloaded") }]);
+  test.concurrent.each([
+    ["after its text", { failsAfter: answer, error: new Error("overloaded") }, new InMemorySessionDb()],
+    ["at once", new Error("overloaded"), new InMemorySessionDb()],
+    ["before the store fails too", { failsAfter: answer, error: new Error("overloaded") }, fullAtTheEnd()],
+  ])("delivers what a failing model said, and tells the failure once: %s", async (_when, failing, db) => {
+    const stream = await streamOf([failing], { db });
     for (const reading of await readWith(stream, kind)) {
-      expect(reading.text).toBe(answer);
-      const told = typesOf(reading).filter((type) => type === "error").length + (reading.error === null ? 0 : 1);
+      expect(reading.text).toBe(failing instanceof Error ? "" : answer);
+      const types = typesOf(reading);
+      const told = types.filter((type) => type === "error").length + (reading.error === null ? 0 : 1);
       expect(told).toBe(1);
+      if (isUi(kind)) {
+        expect([types.at(-1), types.includes("finish")]).toEqual(["error", false]);
+      }
     }
     await expect(stream.result).rejects.toThrow("overloaded");
   });
