@@ -318,7 +318,10 @@ export class Turn {
     this.#checkpoint = null;
     await this.#checkpointed;
     await this.#keep(async (db) => {
-      const refusal = await this.#writeEnd(db, end);
+      const refusal = await this.#writeEnd(db, end).catch(async (error: unknown) => {
+        await this.#closeRefused(db, end.run, error);
+        throw error;
+      });
       if (refusal === null) {
         return;
       }
@@ -354,6 +357,19 @@ export class Turn {
       await this.#write(db, { run: unstorable(end.run, this.#resumed, refusal), ...conditions });
     }
     return refusal;
+  }
+
+  /** Closes the row of a run whose session has become another user's meanwhile. What it said is not for that user. */
+  async #closeRefused(db: SessionDb, { runId }: Run, refusal: unknown): Promise<void> {
+    if (this.#runExists && refusal instanceof Error && isRefusal(refusal)) {
+      const { sessionId } = this.#found;
+      await db
+        .updateRun({ runId, sessionId }, (row) =>
+          runningSince(row) === null ? row : withoutMark(unstorable(row, row, refusal)),
+        )
+        // A later turn closes it.
+        .catch(() => null);
+    }
   }
 
   async #add(run: Run): Promise<void> {

@@ -106,6 +106,53 @@ export function describeTwoAtOnce(open: OpenStore): void {
     expect((await agent.getSessionSummary())?.summary).toBe("Of others 10");
   });
 
+  describe.each(kinds.flatMap((kind) => (["run", "stream"] as const).map((call) => [kind, call] as const)))(
+    "a session of nobody that a user takes over during a %s's %s",
+    (kind, call) => {
+      test("shows the user nothing of it, and its run ends", async () => {
+        await using db = await open();
+        const ofKind = (work: () => Promise<string>): Agent | Team | Workflow => {
+          const model = scriptedModel(work);
+          const member = new Agent({ id: "member", model: scriptedModel([]) });
+          return {
+            agent: () => new Agent({ id: "x", db, model }),
+            team: () => new Team({ id: "x", db, model, members: [member] }),
+            workflow: () => new Workflow({ id: "x", db, steps: [work] }),
+          }[kind]();
+        };
+        const ada = ofKind(async () => "To ada");
+        await ada.run("Hi", { sessionId: "s" });
+        let begun = (): void => {};
+        const isAsked = new Promise<void>((resolve) => {
+          begun = resolve;
+        });
+        let answer = (): void => {};
+        const answered = new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        const nobody = ofKind(async () => {
+          begun();
+          await answered;
+          return "To nobody";
+        });
+        const running =
+          call === "run"
+            ? nobody.run("Hi", { sessionId: "s" })
+            : Promise.resolve(nobody.stream("Hi", { sessionId: "s" })).then(({ result }) => result as Promise<unknown>);
+        const settled = running.catch((error: unknown) => error);
+        await isAsked;
+        await expect.poll(async () => (await db.getRuns({ sessionId: "s" })).runs.length, { interval: 1 }).toBe(2);
+        await ada.run("Hi", { sessionId: "s", userId: "ada" });
+        answer();
+        expect(await settled).toMatchObject({ code: "SESSION_OWNERSHIP" });
+        const { runs } = await db.getRuns({ sessionId: "s" });
+        expect(runs.map(({ status }) => status)).toEqual(["COMPLETED", "ERROR", "COMPLETED"]);
+        expect(JSON.stringify(runs)).not.toContain("To nobody");
+        expect(JSON.stringify(runs)).not.toContain("sessiondb_running_since");
+      });
+    },
+  );
+
   test("two first turns of one agent write one introduction", async () => {
     await using db = await open();
     const model = scriptedModel(() => "Yes.");
