@@ -1,5 +1,5 @@
 import type { Agent } from "@sessiondb/agent";
-import { convertToModelMessages, safeValidateUIMessages, type UserContent } from "ai";
+import { convertToModelMessages, safeValidateUIMessages, type UIMessage, type UserContent } from "ai";
 import { z } from "zod";
 import { httpStatusOf } from "./http-status.ts";
 
@@ -37,9 +37,14 @@ const bodySchema = z.object({ id: z.string().min(1), message: z.unknown() });
 async function questionOf(request: Request): Promise<{ id: string; content: UserContent } | null> {
   const body = bodySchema.safeParse(await request.json().catch(() => null));
   const messages = await safeValidateUIMessages({ messages: [body.data?.message] });
-  if (!body.success || !messages.success) {
+  if (!body.success || !messages.success || !messages.data.every(hasOwnFiles)) {
     return null;
   }
   const [message] = await convertToModelMessages(messages.data);
   return message?.role === "user" ? { id: body.data.id, content: message.content } : null;
+}
+
+/** A file at a URL would be downloaded by this server, whatever the URL is. */
+function hasOwnFiles({ parts }: UIMessage): boolean {
+  return parts.every((part) => part.type !== "file" || part.url.startsWith("data:"));
 }

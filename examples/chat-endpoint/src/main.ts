@@ -1,5 +1,6 @@
+import type { AddressInfo } from "node:net";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { serve } from "@hono/node-server";
+import { createAdaptorServer } from "@hono/node-server";
 import { Agent } from "@sessiondb/agent";
 import type { Chat } from "./chat.ts";
 import { honoApp } from "./hono-app.ts";
@@ -27,10 +28,6 @@ if (apiKey === undefined) {
     login: async ({ headers }) => users[headers.get("authorization") ?? ""] ?? null,
     report: (error) => console.error(error),
   };
-  const listening = (): void => console.log(`http://${hostname}:${port}/chat`);
-  if (kind === "hono") {
-    serve({ fetch: honoApp(chat).fetch, port, hostname }, listening);
-  } else {
-    nodeServer(chat).listen(port, hostname, listening);
-  }
+  const server = kind === "hono" ? createAdaptorServer({ fetch: honoApp(chat).fetch }) : nodeServer(chat);
+  server.listen(port, hostname, () => console.log(`http://${hostname}:${(server.address() as AddressInfo).port}/chat`));
 }

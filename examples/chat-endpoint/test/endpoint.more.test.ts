@@ -52,6 +52,8 @@ async function started(
 
 const said = (text: string) => ({ id: "m", role: "user", parts: [{ type: "text", text }] });
 
+const fileAt = (url: string) => ({ type: "file", mediaType: "image/png", url });
+
 function post(url: string, body: unknown, { user = "ada", signal }: { user?: string; signal?: AbortSignal } = {}) {
   return fetch(url, {
     method: "POST",
@@ -103,8 +105,8 @@ describe.each(Object.entries(servers))("the chat endpoint with %s", (_name, serv
 
   test("passes on images and files of a message", async () => {
     await using chat = await started(serverOf, () => "A dot.");
-    const file = { type: "file", mediaType: "image/png", url: "data:image/png;base64,iVBORw0KGgo=" };
-    const message = { ...said("What is it?"), parts: [file, ...said("What is it?").parts] };
+    const parts = [fileAt("data:image/png;base64,iVBORw0KGgo="), ...said("What is it?").parts];
+    const message = { ...said("What is it?"), parts };
     expect((await post(chat.url, { id: "chat", message })).status).toBe(200);
     expect(chat.model.prompts[0]?.at(-1)?.content).toMatchObject([{ type: "file", mediaType: "image/png" }, {}]);
   });
@@ -120,6 +122,7 @@ describe.each(Object.entries(servers))("the chat endpoint with %s", (_name, serv
     ["a message without parts", { id: "chat", message: { id: "m", role: "user" } }, 400],
     ["a message of the assistant", { id: "chat", message: { ...said("Hi"), role: "assistant" } }, 400],
     ["a message of the system", { id: "chat", message: { ...said("Hi"), role: "system" } }, 400],
+    ["a file at a URL", { id: "chat", message: { ...said("Hi"), parts: [fileAt("http://127.0.0.1/secret")] } }, 400],
     ["too large a message", { id: "chat", message: said("x".repeat(1_000_001)) }, 413],
   ])("refuses %s", async (_what, body, status) => {
     await using chat = await started(serverOf, []);
