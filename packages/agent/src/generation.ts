@@ -62,7 +62,8 @@ export function generationSettings(value: unknown, argument: string): Generation
   const settings = named(value === undefined ? {} : value, argument);
   for (const name of Object.keys(settings)) {
     if (ownSettings.test(name)) {
-      throw new InvalidArgumentError(`${argument}.${name}`, "left out: the agent or team sets it");
+      const instead = /^on/.test(name) ? "read the result, or fullStream of a stream" : "the agent or team sets it";
+      throw new InvalidArgumentError(`${argument}.${name}`, `left out: ${instead}`);
     }
   }
   return present(settings);

@@ -406,6 +406,14 @@ describe("the settings of the AI SDK", () => {
     },
   );
 
+  test.each(["onStepFinish", "onFinish", "onChunk", "onError", "onAbort"])(
+    "are no place for the hook %s, and the error says what is",
+    (name) => {
+      const make = () => new Agent({ model, generation: { [name]: () => {} } as object });
+      expect(make).toThrow(`generation.${name} must be left out: read the result, or fullStream of a stream`);
+    },
+  );
+
   test("keep their defaults when undefined", async () => {
     const look = tool({ inputSchema: jsonSchema<object>({ type: "object" }), execute: () => "found" });
     const calling = scriptedModel([{ calls: [{ name: "look" }] }, "Found"]);
