@@ -1,4 +1,5 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { analyst } from "./analyst.ts";
 import type { Example } from "./example.ts";
 import { historyOnAndOff } from "./history.ts";
 import { ownStorage } from "./own-storage.ts";
@@ -23,6 +24,7 @@ const examples: Readonly<Record<string, Example>> = {
   "own-storage": ownStorage,
   purge,
   "shared-thread": sharedThread,
+  analyst,
   state,
   team,
   workflow,

@@ -11,6 +11,10 @@ export function answer(request: ChatRequest): Reply {
     const [, about = ""] = /.*"role":"user","content":"([^"]*)"/s.exec(last) ?? [];
     return { text: JSON.stringify({ summary: `About ${about}`, topics: ["travel"] }) };
   }
+  const [, read] = /<other_sessions>.*?"content":"([^"]*)"/s.exec(said(request, "system").join("\n")) ?? [];
+  if (read !== undefined) {
+    return { text: `The user wrote: ${read}` };
+  }
   if (said(request, "system").some((text) => text.startsWith("Name the conversation"))) {
     return { text: "A short name" };
   }

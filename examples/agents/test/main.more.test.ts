@@ -54,6 +54,7 @@ test.each<[string, readonly string[]]>([
   ["own-storage", ["seen by sales: null", "seen by sales: null"]],
   ["purge", ["older than a year: 0", "all of the user: 2", "left: 0"]],
   ["shared-thread", ["Ada brings it.", "runs of: ada, bob", "in the list of ada: 1", "in the list of bob: 1"]],
+  ["analyst", ["The user wrote: My tea never arrived.", "runs of the support chat: 1"]],
   ["state", ["on the list: bread, milk"]],
   ["team", ["The member said: Answer to: Write a line about tea.", "runs: team, writer"]],
   ["workflow", ["Answer to: The topic is tea.", "Answer to: The topic is tea.", "steps: topic, create, enough"]],

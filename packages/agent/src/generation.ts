@@ -62,7 +62,9 @@ export function generationSettings(value: unknown, argument: string): Generation
   const settings = named(value === undefined ? {} : value, argument);
   for (const name of Object.keys(settings)) {
     if (ownSettings.test(name)) {
-      const instead = /^on/.test(name) ? "read the result, or fullStream of a stream" : "the agent or team sets it";
+      const instead = name.startsWith("on")
+        ? "read the result, or fullStream of a stream"
+        : "the agent or team sets it";
       throw new InvalidArgumentError(`${argument}.${name}`, `left out: ${instead}`);
     }
   }

@@ -409,7 +409,7 @@ describe("the settings of the AI SDK", () => {
   test.each(["onStepFinish", "onFinish", "onChunk", "onError", "onAbort"])(
     "are no place for the hook %s, and the error says what is",
     (name) => {
-      const make = () => new Agent({ model, generation: { [name]: () => {} } as object });
+      const make = () => new Agent({ model, generation: { [name]: () => {} } });
       expect(make).toThrow(`generation.${name} must be left out: read the result, or fullStream of a stream`);
     },
   );
