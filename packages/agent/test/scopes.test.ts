@@ -129,6 +129,18 @@ const methods: Record<string, Method> = {
   continueRun: conversation((component, { options, pausedRun: runId }) =>
     component.continueRun({ sessionId: "s", ...options, runId, approvals }),
   ),
+  continueStream: conversation(
+    async (component, { options, pausedRun: runId }) =>
+      (await component.continueStream({ sessionId: "s", ...options, runId, approvals })).result,
+  ),
+  forSession: conversation(async (component, { options }) => {
+    const { text } = await component.forSession(options).generate({ prompt: "Hi" });
+    return text;
+  }),
+  "forSession, as a stream": conversation(async (component, { options }) => {
+    const stream = await component.forSession(options).stream({ prompt: "Hi" });
+    return stream.text;
+  }),
   getUserSessions: ({ component, options: { sessionId: _session, ...user } }) => component.getUserSessions(user),
   getSession: ({ component, options }) => component.getSession(options),
   deleteSession: ({ component, options }) => component.deleteSession(options),
@@ -150,6 +162,9 @@ const groups: Record<string, Group> = {
   "stream to its end": "turn",
   printResponse: "turn",
   continueRun: "continuation",
+  continueStream: "continuation",
+  forSession: "turn",
+  "forSession, as a stream": "turn",
   getUserSessions: "list",
   getSession: "look",
   deleteSession: "removal",
@@ -326,7 +341,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
 const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn"]);
 
 function isOfModels(name: string): boolean {
-  return name === "printResponse" || name === "continueRun";
+  return /^(printResponse|continue|forSession)/.test(name);
 }
 
 /** For whom a call is made that way: by its own word, or the component's. */
@@ -354,10 +369,8 @@ function expectedFor(caller: Caller, name: string, { kind, which, setting }: Cel
   const said = setting.call ?? {};
   const isLost = "sessionId" in said && said.sessionId === undefined;
   const named = said.sessionId ?? setting.component?.sessionId;
-  if (
-    (isLost && group !== "turn" && group !== "list") ||
-    (named === undefined && (group === "look" || group === "removal"))
-  ) {
+  const isOfOne = group === "look" || group === "removal" || name.startsWith("forSession");
+  if ((isLost && (isOfOne || group === "continuation")) || (named === undefined && isOfOne)) {
     return refused;
   }
   // A run without a session begins one; how a run goes on says its session always.
