@@ -68,6 +68,17 @@ const compilerOptions = {
   typeRoots: [join(root, "node_modules/@types")],
 };
 
+const strictest = { skipLibCheck: false, noUncheckedIndexedAccess: true, noPropertyAccessFromIndexSignature: true };
+
+/** Compiles a program of a project. Returns the errors, one for each place. */
+async function errorsIn(program, project, settings) {
+  const config = { compilerOptions: { ...compilerOptions, ...settings }, include: [program] };
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
+  const tsc = `node "${join(root, "node_modules/typescript/bin/tsc")}" -p . --pretty false`;
+  const { stdout } = await promisify(exec)(tsc, { cwd: project }).catch((error) => error);
+  return stdout.split("\n").filter((line) => line.includes(": error TS"));
+}
+
 const documents = ["README.md", "packages/agent/README.md"].map(blocksOf);
 const [{ command, example, printed }] = documents;
 const wordsOf = (line) => line.split(" ").toSorted();
@@ -85,12 +96,18 @@ for (const [version, ai] of Object.entries(versions)) {
     assert.equal((await run(`node --import "${model}" example.mjs`, project)).stdout, `${output}\n`);
     writeFileSync(join(project, "example.mts"), code);
     for (const exactOptionalPropertyTypes of [false, true]) {
-      const options = { ...compilerOptions, exactOptionalPropertyTypes };
-      const config = { compilerOptions: options, include: ["example.mts"] };
-      writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
-      await run(`node "${join(root, "node_modules/typescript/bin/tsc")}" -p .`, project);
+      assert.deepEqual(await errorsIn("example.mts", project, { exactOptionalPropertyTypes }), []);
     }
     console.log(`${document}: what it installs runs its example on AI SDK ${ai}`);
+  }
+  // A strict program, with the declarations of all libraries checked. Those of the AI SDK itself are not all right.
+  cpSync(join(root, "scripts/install/types.mts"), join(project, "types.mts"));
+  writeFileSync(join(project, "ai-alone.mts"), 'import "ai";\n');
+  for (const exactOptionalPropertyTypes of [false, true]) {
+    const settings = { ...strictest, exactOptionalPropertyTypes };
+    const ofAi = await errorsIn("ai-alone.mts", project, settings);
+    assert.deepEqual(await errorsIn("types.mts", project, settings), ofAi);
+    console.log(`A strict program on AI SDK ${ai} compiles (${ofAi.length} errors of the AI SDK's own declarations)`);
   }
 }
 
