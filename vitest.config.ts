@@ -94,7 +94,7 @@ export default defineConfig({
         ? [
             project("packages/agent", "agent"),
             project("docs", "docs", { include: ["test/snippets.more.test.ts"], exclude: [] }),
-            project("examples", "examples", { include: ["agents/test/*.test.ts"], exclude: [] }),
+            project("examples", "examples", { include: ["{agents,chat-endpoint}/test/*.test.ts"], exclude: [] }),
           ]
         : [
             ...packages.map((name) => project(`packages/${name}`, name)),

@@ -16,13 +16,18 @@ import { fences, root, type Fence } from "./documents.ts";
 
 const folder = join(root, "docs/.snippets");
 const timeout = 120_000;
-const programs = fences.filter(
-  ({ language, text }) => language === "ts" && (!isOnAiSdk7 || text.includes('from "@sessiondb/agent"')),
-);
+/** A program with a name belongs to those that import it. */
+const isAboutAgents = ({ text }: Fence): boolean =>
+  text.includes('from "@sessiondb/agent"') || nameOf(text) !== undefined || text.includes('from "./');
+const programs = fences.filter((each) => each.language === "ts" && (!isOnAiSdk7 || isAboutAgents(each)));
 
-/** A program whose first line is a comment with a name is found by others under that name. */
+/** Returns the name of a program whose first line is a comment with one: others find it under that name. */
+function nameOf(text: string): string | undefined {
+  return /^\/\/ ([\w-]+\.ts)\n/.exec(text)?.[1];
+}
+
 function fileOf({ document, line, text }: Fence): string {
-  const [, name] = /^\/\/ ([\w-]+\.ts)\n/.exec(text) ?? [];
+  const name = nameOf(text);
   if (name !== undefined) {
     return join(folder, name);
   }

@@ -7,6 +7,11 @@ const said = (request: ChatRequest, role: string): string[] =>
 export function answer(request: ChatRequest): Reply {
   const users = said(request, "user");
   const [last = ""] = users.slice(-1);
+  if (last === "Is it warm in Rome?") {
+    return request.messages.at(-1)?.role === "tool"
+      ? { text: '{"isWarm":true}' }
+      : { calls: [{ name: "weather", input: { city: "Rome" } }] };
+  }
   if (request.response_format !== undefined) {
     const [, about = ""] = /.*"role":"user","content":"([^"]*)"/s.exec(last) ?? [];
     return { text: JSON.stringify({ summary: `About ${about}`, topics: ["travel"] }) };
