@@ -13,6 +13,7 @@ import {
   type TextStreamPart,
   type ToolSet,
 } from "ai";
+import { thrownOf } from "@sessiondb/turns";
 import { messagesAfter } from "./ai-sdk.ts";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
@@ -211,9 +212,10 @@ export class Generation {
     return this.#outcome(isPaused ? "PAUSED" : "COMPLETED", { output });
   }
 
-  async failed(error: unknown): Promise<GenerationOutcome> {
+  async failed(thrown: unknown): Promise<GenerationOutcome> {
     const { signal, watch } = this.#request;
     const status = signal.aborted ? "CANCELLED" : "ERROR";
+    const error = thrownOf(thrown);
     this.#failure.abort(error);
     await watch.awaitedEnded();
     watch.end();

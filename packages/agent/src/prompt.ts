@@ -47,7 +47,7 @@ export async function systemText(
 ): Promise<string | null> {
   const { instructions = [], addSessionStateToContext, addSessionSummaryToContext } = settings;
   const given = typeof instructions === "function" ? await instructions(context) : instructions;
-  const paragraphs = [...(typeof given === "string" ? [given] : given), ...added];
+  const paragraphs = [...paragraphsOf(given), ...added];
   if (addSessionStateToContext) {
     paragraphs.push(promptData("session_state", context.sessionState));
   }
@@ -60,9 +60,18 @@ export async function systemText(
   return paragraphs.length === 0 ? null : paragraphs.join("\n\n");
 }
 
+function paragraphsOf(given: unknown): readonly string[] {
+  const paragraphs: readonly unknown[] = Array.isArray(given) ? given : [given];
+  if (!paragraphs.every((each) => typeof each === "string")) {
+    throw new InvalidArgumentError("instructions", "text, paragraphs, or a function that returns text");
+  }
+  return paragraphs;
+}
+
 /** Makes a user message of the input, with `context` in front if given. */
 export function userMessage(input: UserInput, context: string | null): ModelMessage {
-  if (typeof input !== "string" && !Array.isArray(input)) {
+  // A copy has undefined in the place of a hole.
+  if (typeof input !== "string" && !(Array.isArray(input) && [...(input as unknown[])].every(isPart))) {
     throw new InvalidArgumentError("input", "text, or the parts of a user message");
   }
   if (context === null) {
@@ -71,4 +80,8 @@ export function userMessage(input: UserInput, context: string | null): ModelMess
   return typeof input === "string"
     ? { role: "user", content: `${context}\n\n${input}` }
     : { role: "user", content: [{ type: "text", text: context }, ...input] };
+}
+
+function isPart(part: unknown): boolean {
+  return typeof part === "object" && part !== null && "type" in part && typeof part.type === "string";
 }

@@ -11,6 +11,7 @@ import {
 import { isJsonObject } from "@sessiondb/core/adapter";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
 import type { Approval } from "./approvals.ts";
+import { checkField } from "./field-types.ts";
 import { isOfTurn, toModelMessages, toStoredMessages } from "./message-codec.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
@@ -263,9 +264,13 @@ function filledIn(
     throw new InvalidArgumentError(argument, `an object with no keys other than ${names.join(", ")}`);
   }
   return fields.map((field) => {
-    const value = values[field.name] ?? field["value"] ?? null;
+    const given = values[field.name] ?? null;
+    const value = given ?? field["value"] ?? null;
     if (value === null) {
       throw new InvalidArgumentError(`${argument}.${field.name}`, "the value that the user filled in");
+    }
+    if (given !== null) {
+      checkField(given, field["field_type"], `${argument}.${field.name}`);
     }
     return { ...field, value };
   });

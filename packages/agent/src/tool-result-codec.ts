@@ -1,11 +1,28 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Message } from "@sessiondb/core";
+import { InvalidArgumentError, type Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
-import { jsonOf } from "@sessiondb/turns";
+import { jsonOf, portable } from "@sessiondb/turns";
 import type { ToolResultPart } from "ai";
 import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
 
 type ToolOutput = ToolResultPart["output"];
+
+/** Returns what a `toModelOutput` returned, in a form that JSON can hold. */
+export function modelOutput(returned: unknown, toolName: string): ToolOutput {
+  const argument = `What toModelOutput of the tool ${JSON.stringify(toolName)} returns`;
+  const output = portable(returned, argument);
+  const { type, value } = isJsonObject(output) ? output : {};
+  const isRight =
+    type === "text" || type === "error-text"
+      ? typeof value === "string"
+      : type === "content"
+        ? Array.isArray(value)
+        : type === "execution-denied" || ((type === "json" || type === "error-json") && value !== undefined);
+  if (!isRight) {
+    throw new InvalidArgumentError(argument, 'an output of the AI SDK, such as { type: "text", value: "Done" }');
+  }
+  return output as ToolOutput;
+}
 
 /** Converts a tool result to a stored message. */
 export function storedResult({ toolCallId, toolName, output, providerOptions }: ToolResultPart): Message {

@@ -1,8 +1,8 @@
 import { RunNotContinuableError } from "@sessiondb/core";
-import { messageOf, portable } from "@sessiondb/turns";
+import { messageOf, portable, thrownOf } from "@sessiondb/turns";
 import type { ToolResultPart, ToolSet } from "ai";
 import type { ResumedRun } from "./resumed-run.ts";
-import { plainOutput } from "./tool-result-codec.ts";
+import { modelOutput, plainOutput } from "./tool-result-codec.ts";
 
 type Execute = NonNullable<ToolSet[string]["execute"]>;
 
@@ -175,7 +175,7 @@ export class ToolWatch {
           keep(
             toModelOutput === undefined
               ? plainOutput(output)
-              : await toModelOutput.call(tool, { ...call, output: given } as never),
+              : modelOutput(await toModelOutput.call(tool, { ...call, output: given } as never), toolName),
           );
         const work = (): unknown => execute(input as never, this.#within(options));
         const result = watchedResult({ convert, kept, keep, work });
@@ -205,9 +205,12 @@ interface Execution {
 
 /** Runs a tool, and returns what it returns: a promise, or a series of preliminary results of which the last one counts. */
 function watchedResult({ work, convert, kept, keep }: Execution): unknown {
-  const failed = async (error: unknown): Promise<never> => {
-    await keep({ type: "error-text", value: messageOf(error) });
-    throw error;
+  const failed = async (thrown: unknown): Promise<never> => {
+    const error = thrownOf(thrown);
+    const value = messageOf(error);
+    await keep({ type: "error-text", value });
+    // The AI SDK makes JSON of what is no error, and fails if there is none.
+    throw error instanceof Error ? error : new Error(value, { cause: error });
   };
   let returned: unknown;
   try {

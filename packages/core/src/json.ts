@@ -78,7 +78,8 @@ export function readJson(
  * @param argument the path of the value in the caller's argument, for example `session.metadata`.
  * @param source the caller's own value, if `value` was made from it: errors name its paths.
  * @throws InvalidArgumentError naming the path of a bigint, function, symbol, Map, Set, typed array, class instance
- *   without `toJSON`, `undefined` in an array, cycle, or nesting that is too deep.
+ *   without `toJSON`, `undefined` in an array, cycle, or nesting that is too deep; or, naming the whole value, when a
+ *   getter or a `toJSON` throws.
  */
 export function toJsonText(value: unknown, argument: string, source: unknown = value): string {
   let text: string | undefined;
@@ -86,10 +87,12 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
     if (isSafe(value)) {
       text = JSON.stringify(value);
     }
-  } catch (error) {
+  } catch (cause) {
     // A `toJSON` of its own may recurse without end; the search below says where.
-    if (!(error instanceof RangeError)) {
-      throw error;
+    if (!(cause instanceof RangeError)) {
+      throw new InvalidArgumentError(argument, "JSON, which can be read: a getter or a toJSON of its own threw", {
+        cause,
+      });
     }
   }
   if (text !== undefined) {

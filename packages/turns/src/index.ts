@@ -4,7 +4,7 @@ export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
 export { runInside, unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
-export { jsonOf, messageOf, portable, textOf } from "./outside-values.ts";
+export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
 export { promptData } from "./prompt-data.ts";

@@ -19,10 +19,41 @@ export function isPlain(value: JsonValue | undefined): value is JsonObject {
 
 export function cloned<Value extends JsonValue>(value: Value): Value {
   try {
-    return structuredClone(value);
+    return copied(value) as Value;
   } catch (cause) {
-    throw new InvalidArgumentError("change.sessionState", "made of JSON values, without functions and the like", {
-      cause,
-    });
+    throw notJson(cause);
   }
+}
+
+/** Copies a value as JSON would: `structuredClone` loses what an instance of a class says of itself. */
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return Array.from(value, copied);
+  }
+  if (typeof value !== "object" || value === null || value instanceof Date) {
+    return structuredClone(value);
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    return copied(value.toJSON());
+  }
+  // JSON has no keys for a Map and the like: the store refuses them, rather than keep nothing of them.
+  if (Object.prototype.toString.call(value) !== "[object Object]") {
+    return structuredClone(value);
+  }
+  const copy: JsonObject = {};
+  for (const [key, each] of Object.entries(value)) {
+    setKey(copy, key, copied(each) as JsonValue);
+  }
+  return copy;
+}
+
+export function notJson(cause: unknown): InvalidArgumentError {
+  if (cause instanceof InvalidArgumentError) {
+    return cause;
+  }
+  const expected =
+    cause instanceof RangeError
+      ? "free of cycles and less deeply nested"
+      : "made of JSON values, without functions and the like";
+  return new InvalidArgumentError("change.sessionState", expected, { cause });
 }

@@ -10,7 +10,15 @@ export function jsonOf(value: unknown): JsonValue {
     });
     return text === undefined ? null : (JSON.parse(text) as JsonValue);
   } catch {
+    return described(value);
+  }
+}
+
+function described(value: unknown): string {
+  try {
     return String(value);
+  } catch {
+    return "a value that cannot be read";
   }
 }
 
@@ -76,5 +84,14 @@ export function textOf(value: unknown): string {
 
 /** Returns the message of a thrown value. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : textOf(error);
+  try {
+    return error instanceof Error ? error.message : textOf(error);
+  } catch {
+    return described(error);
+  }
+}
+
+/** Returns a thrown value; in place of undefined and null, which would pass for no error, an error. */
+export function thrownOf(thrown: unknown): unknown {
+  return thrown ?? new Error(`${String(thrown)} was thrown in place of an error.`);
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
 import { isJsonObject, setKey } from "@sessiondb/core/adapter";
-import { cloned, isPlain, mergeState } from "./merge-state.ts";
+import { cloned, isPlain, mergeState, notJson } from "./merge-state.ts";
 import { anyState, type StateShape } from "./state-schema.ts";
 
 /** Changes a state in place, or returns its replacement. It is called again on the stored state: avoid side effects. */
@@ -107,10 +107,7 @@ function changesBetween(before: JsonObject, after: JsonObject): Patch {
   try {
     return patchBetween(before, after);
   } catch (cause) {
-    if (!(cause instanceof RangeError)) {
-      throw cause;
-    }
-    throw new InvalidArgumentError("change.sessionState", "free of cycles and less deeply nested", { cause });
+    throw notJson(cause);
   }
 }
 

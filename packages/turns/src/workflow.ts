@@ -2,7 +2,7 @@ import { InvalidArgumentError, type JsonObject, type JsonValue, type Session, ty
 import { Component } from "./component.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
 import type { Known, Unset } from "./known.ts";
-import { jsonOf } from "./outside-values.ts";
+import { jsonOf, portable } from "./outside-values.ts";
 import {
   checkSwitches,
   componentScopes,
@@ -96,7 +96,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     if (given === undefined) {
       throw new InvalidArgumentError("input", "JSON");
     }
-    const input = jsonOf(given);
+    const input = jsonOf(portable(given, "input"));
     const turn = await this.openTurn(options, this.#runsLimit);
     const { runId, sessionId, userId, state } = turn.scope;
     const execution = new RunOfWorkflow({

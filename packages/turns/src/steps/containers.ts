@@ -73,6 +73,14 @@ export class ParallelSteps extends NamedSteps {
   }
 }
 
+/** Returns the answer of a function that decides. The text "false" is true to JavaScript, and not what was meant. */
+function isTrue(answer: unknown, argument: string): boolean {
+  if (typeof answer !== "boolean") {
+    throw new InvalidArgumentError(argument, "a function that returns true or false");
+  }
+  return answer;
+}
+
 export interface ConditionOptions {
   when: (decision: StepDecision) => boolean | Promise<boolean>;
   steps: readonly WorkflowStep[];
@@ -106,7 +114,7 @@ export class ConditionStep extends StepNode {
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const holds = await untilAborted((async () => this.#when(decisionOf(place)))(), place.signal);
-    const inside = await runInOrder(holds ? this.#then : this.#otherwise, place);
+    const inside = await runInOrder(isTrue(holds, `when of ${this.name}`) ? this.#then : this.#otherwise, place);
     return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
   }
 }
@@ -153,7 +161,9 @@ export class LoopStep extends StepNode {
         break;
       }
       const done = round.map(({ output }) => output);
-      if ((await untilAborted((async () => this.#until?.(done, iteration))(), place.signal)) === true) {
+      const until = this.#until ?? (() => false);
+      const isDone = await untilAborted((async () => until(done, iteration))(), place.signal);
+      if (isTrue(isDone, `until of ${this.name}`)) {
         break;
       }
     }

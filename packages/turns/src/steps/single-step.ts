@@ -11,7 +11,7 @@ import {
   type OptionsRead,
 } from "@sessiondb/core/adapter";
 import { runInside, unfinished, type Executor } from "../executor.ts";
-import { jsonOf, textOf } from "../outside-values.ts";
+import { jsonOf, portable, textOf } from "../outside-values.ts";
 import { checkSwitches } from "../run-options.ts";
 import { insideOf } from "../run-scope.ts";
 import { metricsOf } from "../session-metrics.ts";
@@ -103,7 +103,8 @@ export class SingleStep extends StepNode {
       ? returned
       : new StepResult({ content: returned ?? null });
     // What the function changes afterwards is not stored.
-    const output = this.output({ content: jsonOf(content), stop, executorType: "function", executorName: this.name });
+    const copy = jsonOf(portable(content, `The content of the step ${JSON.stringify(this.name)}`));
+    const output = this.output({ content: copy, stop, executorType: "function", executorName: this.name });
     return { output, stop, failure: null };
   }
 

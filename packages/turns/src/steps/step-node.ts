@@ -1,5 +1,5 @@
 import type { JsonValue, Metrics, Run, StepOutput } from "@sessiondb/core";
-import { messageOf } from "../outside-values.ts";
+import { messageOf, thrownOf } from "../outside-values.ts";
 import { runContext, type RunScope } from "../run-scope.ts";
 import type { StepDecision } from "./step-input.ts";
 
@@ -75,7 +75,8 @@ export abstract class StepNode {
 
   protected abstract work(place: StepPlace): Promise<StepOutcome>;
 
-  protected failed(error: unknown, more: Partial<StepOutput> = {}): StepOutcome {
+  protected failed(thrown: unknown, more: Partial<StepOutput> = {}): StepOutcome {
+    const error = thrownOf(thrown);
     const output = this.output({ success: false, error: messageOf(error), ...more });
     return { output, stop: false, failure: { error } };
   }
