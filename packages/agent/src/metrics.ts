@@ -1,5 +1,5 @@
 import type { Metrics } from "@sessiondb/core";
-import { addCounts, type TokenCounts } from "@sessiondb/turns";
+import { addCounts, addDetails, type TokenCounts } from "@sessiondb/turns";
 import type { LanguageModelUsage, StepResult, ToolSet } from "ai";
 
 /** The usage of one model in the steps of a run. */
@@ -28,6 +28,32 @@ export function runMetrics(
     ...(times.timeToFirstToken !== null && { timeToFirstToken: times.timeToFirstToken }),
     ...(usage.length > 0 && { details: { [use]: [{ id, provider, ...used }] } }),
   };
+}
+
+const sums = [
+  "inputTokens",
+  "outputTokens",
+  "totalTokens",
+  "audioInputTokens",
+  "audioOutputTokens",
+  "audioTotalTokens",
+  "cacheReadTokens",
+  "cacheWriteTokens",
+  "reasoningTokens",
+  "cost",
+  "duration",
+] as const;
+
+/** Returns the metrics of a run that went on after a pause, from those before it and those since. */
+export function continuedMetrics(before: Metrics, since: Metrics): Metrics {
+  const total: Metrics = { ...since, ...before };
+  for (const name of sums) {
+    if (typeof before[name] === "number" || typeof since[name] === "number") {
+      total[name] = (before[name] ?? 0) + (since[name] ?? 0);
+    }
+  }
+  const details = addDetails(before.details ?? undefined, since.details ?? {});
+  return { ...total, ...(Object.keys(details).length > 0 && { details }) };
 }
 
 /** Returns the tokens of several steps; undefined where no step counted them. */

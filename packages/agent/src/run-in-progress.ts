@@ -28,7 +28,8 @@ const unstored = new WeakMap<object, RunResult>();
 
 /**
  * Returns the answer of a run that could not be stored, from the error with which `run`, `continueRun` or
- * `stream.result` rejected: the model was paid for it. Null for any other error.
+ * `stream.result` rejected: the model was paid for it, and its tools may have acted. The status is CANCELLED if the
+ * storage failed before there was an answer. Null for any other error.
  */
 export function unstoredResultOf(error: unknown): RunResult | null {
   return typeof error === "object" && error !== null ? (unstored.get(error) ?? null) : null;
@@ -97,7 +98,8 @@ export class RunInProgress {
     try {
       await turn.end({ run, metrics: [outcome.metrics], error: outcome.error });
     } catch (error) {
-      if (!hasFailed && typeof error === "object" && error !== null) {
+      // The error of a run that failed says nothing about the storage.
+      if (outcome.status !== "ERROR" && typeof error === "object" && error !== null) {
         unstored.set(error, { ...result, storageError: error });
       }
       throw error;

@@ -14,6 +14,7 @@ import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
+import { continuedMetrics } from "./metrics.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import type { Source } from "./said-in-step.ts";
 import { requirementsOf } from "./waiting.ts";
@@ -101,7 +102,7 @@ export class RunRecord {
         // A run that may continue needs all messages.
         whole: isPaused || (this.#resumed !== null && status !== "COMPLETED"),
       }),
-      metrics,
+      metrics: this.#base.metrics ? continuedMetrics(this.#base.metrics, metrics) : metrics,
       model,
       modelProvider,
       // The usual reasons follow from the status and the calls.

@@ -11,8 +11,8 @@ export type Answer =
   | Error
   /** Whatever a model can answer. */
   | { readonly content: readonly LanguageModelV3Content[] }
-  /** Text that stalls in the middle until the call is aborted. */
-  | { readonly stuckAfter: string }
+  /** Text that stalls in the middle for ever. `whenStuck` is called once all of it has been read. */
+  | { readonly stuckAfter: string; readonly whenStuck?: () => void }
   /** Text after which the model fails, while it streams. */
   | { readonly failsAfter: string; readonly error: Error };
 
@@ -50,6 +50,7 @@ export function scriptedModel(
     doGenerate: async (options) => {
       const answer = await next(options);
       if (isStuck(answer)) {
+        answer.whenStuck?.();
         await new Promise(() => {});
       }
       if (isFailing(answer)) {
@@ -63,7 +64,7 @@ export function scriptedModel(
       if (isFailing(answer)) {
         return { stream: ReadableStream.from<LanguageModelV3StreamPart>(failingParts(answer)) };
       }
-      return { stream: isStuck(answer) ? stuck(answer.stuckAfter) : streamOf(contentOf(answer)) };
+      return { stream: isStuck(answer) ? stuck(answer) : streamOf(contentOf(answer)) };
     },
   });
   return Object.assign(model, { prompts });
@@ -87,7 +88,7 @@ export function shown(prompt: LanguageModelV3CallOptions["prompt"]): string[] {
   });
 }
 
-function isStuck(answer: Exclude<Answer, Error>): answer is { readonly stuckAfter: string } {
+function isStuck(answer: Exclude<Answer, Error>): answer is Extract<Answer, { stuckAfter: string }> {
   return typeof answer === "object" && "stuckAfter" in answer;
 }
 
@@ -168,7 +169,10 @@ function* textParts(id: string, text: string): Generator<LanguageModelV3StreamPa
   yield { type: "text-end", id };
 }
 
-function stuck(text: string): ReadableStream<LanguageModelV3StreamPart> {
+function stuck({
+  stuckAfter: text,
+  whenStuck = () => {},
+}: Extract<Answer, { stuckAfter: string }>): ReadableStream<LanguageModelV3StreamPart> {
   const parts = [
     { type: "stream-start" as const, warnings: [] },
     { type: "text-start" as const, id: "0" },
@@ -179,8 +183,11 @@ function stuck(text: string): ReadableStream<LanguageModelV3StreamPart> {
       const part = parts.shift();
       if (part !== undefined) {
         controller.enqueue(part);
+        return undefined;
       }
+      whenStuck();
       // Nothing more ever arrives.
+      return new Promise<void>(() => {});
     },
   });
 }

@@ -19,7 +19,7 @@ export {
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
-export { addCounts, withMetrics, type TokenCounts } from "./session-metrics.ts";
+export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { SessionOptions, UserSessionsOptions } from "./session-options.ts";
 export type { ConditionOptions, LoopOptions, RouterOptions } from "./steps/containers.ts";
 export type { WorkflowStep } from "./steps/nodes.ts";

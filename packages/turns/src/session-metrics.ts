@@ -59,7 +59,7 @@ function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
 }
 
 /** Sums `{ <use>: [{ id, provider, tokens … }] }` per use and model. */
-function addDetails(stored: JsonValue | undefined, added: JsonObject): JsonObject {
+export function addDetails(stored: JsonValue | undefined, added: JsonObject): JsonObject {
   const details: JsonObject = isJsonObject(stored) ? { ...stored } : {};
   for (const [use, models] of Object.entries(added)) {
     const known = details[use];
