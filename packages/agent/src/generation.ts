@@ -174,7 +174,6 @@ export class Generation {
       tools: watch.watched(tools),
       ...(system !== null && { system }),
       abortSignal: AbortSignal.any([this.signal, this.#failure.signal]),
-      experimental_transform: [...[settings.experimental_transform ?? []].flat(), () => this.#seeing()],
       ...callbacks,
       ...withStepCallback(callbacks, (step) => this.#finishStep(step)),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
@@ -185,7 +184,11 @@ export class Generation {
     } as unknown as StreamOptions & GenerateOptions;
   }
 
-  /** Returns a stream that notes what a model says, after all other transforms. */
+  /** The transforms of a stream: those of the settings, and one that notes what readers are given. */
+  get transforms(): NonNullable<StreamOptions["experimental_transform"]> {
+    return [...[this.#request.settings.experimental_transform ?? []].flat(), () => this.#seeing()];
+  }
+
   #seeing(): TransformStream<StreamPart, StreamPart> {
     return new TransformStream({
       transform: (part, controller) => {

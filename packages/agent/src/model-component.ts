@@ -274,11 +274,11 @@ export abstract class ModelComponent<
     turn: Turn,
     { introduction, ...setup }: Omit<RunSetup, "children"> & { readonly introduction: Run | null },
   ): Promise<RunInProgress> {
-    const prepared = await this.#prepare({ ...setup, children: [] }, turn);
+    const prepared = await this.#prepare({ ...setup, children: [] });
     return new RunInProgress(prepared, { turn, introduction, summarize: this.#summarizer(setup.scope) });
   }
 
-  async #prepare(setup: RunSetup, turn: Turn | null = null): Promise<PreparedRun> {
+  async #prepare(setup: RunSetup): Promise<PreparedRun> {
     const { scope, input, history, otherSessions, resumed, call } = setup;
     const { signal } = scope;
     const { model, tools, generation } = this.settings;
@@ -321,7 +321,7 @@ export abstract class ModelComponent<
         messages: [...history, ...input],
         tools: all,
         watch,
-        checkpoint: (soFar) => turn?.checkpoint(() => record.progress(soFar())),
+        checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
       },
     };
   }

@@ -308,6 +308,7 @@ function startStream(run: RunInProgress): StartedStream {
   const failures: unknown[] = [];
   const stream = streamText({
     ...generation.options,
+    experimental_transform: generation.transforms,
     onError: ({ error }: { error: unknown }) => {
       failures.push(error);
     },

@@ -27,6 +27,11 @@ export interface RunScope {
   /** Stores a run that belongs to this one. If that fails, rejects and aborts this one. */
   readonly store: (run: Run) => Promise<void>;
   /**
+   * Stores this run or one inside it as far as it is, in the background: a process that dies later loses none of its
+   * actions. While one write is under way, only the last of those that follow counts. A failure is left to the end.
+   */
+  readonly checkpoint: (runId: string, run: () => Run) => void;
+  /**
    * Immediately stores a change to this run or to one inside it, wherever that is stored, also after its end: what a tool
    * returns later. The change returns the same object if there is nothing to do. Never rejects.
    */

@@ -21,7 +21,7 @@ import type { RunSettings } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
 import { running, runningSince, withoutMark } from "./running-mark.ts";
-import { runIdsIn, withRunChanged } from "./runs-inside.ts";
+import { runIdsIn, withRunChanged, withRunsInside } from "./runs-inside.ts";
 import { metricsOf } from "./session-metrics.ts";
 import { stateShape } from "./state-schema.ts";
 import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
@@ -109,8 +109,8 @@ export class Turn {
   #begun: Promise<void> = Promise.resolve();
   /** The last write of a run in progress. */
   #checkpointed: Promise<void> = Promise.resolve();
-  /** The next one, if it has not begun. */
-  #checkpoint: (() => Run) | null = null;
+  /** Those that have not begun, by the ids of their runs. */
+  readonly #checkpoints = new Map<string, () => Run>();
 
   private constructor({ component, settings, options }: TurnOptions, found: Found) {
     this.#component = component;
@@ -136,6 +136,7 @@ export class Turn {
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
       session,
       store: (run) => this.#add(run),
+      checkpoint: (ofRun, run) => this.#checkpoint(ofRun, run),
       settle: (ofRun, change) => this.#settle((row) => withRunChanged(row, ofRun, change), ofRun),
       count: (run) => this.#metrics.push(...metricsOf(run)),
     };
@@ -275,24 +276,21 @@ export class Turn {
     }
   }
 
-  /**
-   * Stores the run as far as it is, in the background: a process that dies later loses none of its actions. While one
-   * write is under way, only the last of those that follow counts. A failure is left to the end of the turn.
-   */
-  checkpoint(run: () => Run): void {
-    const isQueued = this.#checkpoint !== null;
-    this.#checkpoint = run;
+  #checkpoint(runId: string, run: () => Run): void {
+    const isQueued = this.#checkpoints.has(runId);
+    this.#checkpoints.set(runId, run);
     if (!isQueued) {
-      this.#checkpointed = this.#writeCheckpoint(this.#checkpointed).catch(() => {});
+      this.#checkpointed = this.#writeCheckpoint(runId, this.#checkpointed).catch(() => {});
     }
   }
 
-  async #writeCheckpoint(before: Promise<void>): Promise<void> {
+  async #writeCheckpoint(runId: string, before: Promise<void>): Promise<void> {
     await Promise.all([before, this.#begun]);
-    const [{ db }, run] = [this.#found, this.#checkpoint];
-    this.#checkpoint = null;
-    if (db !== null && run !== null && this.#runExists) {
-      await this.#write(db, { run: running(run()), onlyIfStatus: "RUNNING" });
+    const [{ db }, run] = [this.#found, this.#checkpoints.get(runId)];
+    this.#checkpoints.delete(runId);
+    if (db !== null && run !== undefined && this.#runExists) {
+      const isOwn = runId === (this.#resumed ?? this.scope).runId;
+      await this.#write(db, { run: running(run()), ...(isOwn && { onlyIfStatus: "RUNNING" }) });
     }
   }
 
@@ -315,7 +313,7 @@ export class Turn {
 
   async #end(end: TurnEnd): Promise<void> {
     await this.#begun;
-    this.#checkpoint = null;
+    this.#checkpoints.clear();
     await this.#checkpointed;
     await this.#keep(async (db) => {
       const refusal = await this.#writeEnd(db, end).catch(async (error: unknown) => {
@@ -375,6 +373,8 @@ export class Turn {
   async #add(run: Run): Promise<void> {
     this.scope.count(run);
     await this.#begun;
+    this.#checkpoints.delete(run.runId);
+    await this.#checkpointed;
     try {
       await this.#keep((db) => this.#writeMember(db, run));
       await this.#written(run);
@@ -457,9 +457,20 @@ export class Turn {
     }
   }
 
-  #close(db: SessionDb, { runId }: Run): Promise<Run | null> {
+  async #close(db: SessionDb, { runId }: Run, isLeft = (run: Run) => this.#isStale(run)): Promise<Run | null> {
     const { sessionId } = this.#found;
-    return db.updateRun({ runId, sessionId }, (run) => (this.#isStale(run) ? closed(run) : run));
+    let isClosed = false;
+    const after = await db.updateRun({ runId, sessionId }, (run) => {
+      isClosed = isLeft(run);
+      return isClosed ? closed(run) : run;
+    });
+    if (isClosed && after?.runType === "team") {
+      const { runs } = await db.getRuns({ sessionId, parentRunId: runId, status: "RUNNING" });
+      for (const run of runs) {
+        await this.#close(db, run, isMarked);
+      }
+    }
+    return after;
   }
 
   async #change(db: SessionDb, runId: string, change: (row: Run) => Run): Promise<void> {
@@ -482,9 +493,13 @@ export class Turn {
   }
 }
 
+function isMarked(run: Run): boolean {
+  return runningSince(run) !== null;
+}
+
 function closed(run: Run): Run {
   return {
-    ...withoutMark(run),
+    ...withoutMark(withRunsInside(run, (inside) => (isMarked(inside) ? closed(inside) : inside))),
     status: "ERROR",
     content: run.content ?? "The process of this run ended before the run did.",
   };

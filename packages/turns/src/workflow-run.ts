@@ -2,6 +2,7 @@ import { type JsonValue, type Run, type StepMetrics, type StepOutput, type Workf
 import { messageOf } from "./outside-values.ts";
 import { promptData } from "./prompt-data.ts";
 import { scopeFields, type RunScope } from "./run-scope.ts";
+import { running } from "./running-mark.ts";
 import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/step-node.ts";
 
 export interface WorkflowRunOptions {
@@ -21,6 +22,8 @@ export class RunOfWorkflow {
   readonly #options: WorkflowRunOptions;
   readonly #start = performance.now();
   readonly #kept: Run[] = [];
+  /** The runs inside this one that go on. */
+  readonly #underWay = new Map<string, () => Run>();
 
   constructor(options: WorkflowRunOptions) {
     this.#options = options;
@@ -43,7 +46,14 @@ export class RunOfWorkflow {
         const turns = session?.sessionType === "workflow" ? session.getWorkflowHistory({ numRuns }) : [];
         return turns.length === 0 ? null : promptData("workflow_history", turns);
       },
-      keep: (run: Run) => void this.#kept.push(run),
+      keep: (run: Run) => {
+        this.#underWay.delete(run.runId);
+        this.#kept.push(run);
+      },
+      checkpoint: (runId: string, run: () => Run) => {
+        this.#underWay.set(runId, run);
+        scope.checkpoint(scope.runId, () => this.#soFar());
+      },
       onStart,
       onEnd,
     };
@@ -54,10 +64,19 @@ export class RunOfWorkflow {
       status: failure === null ? "COMPLETED" : signal.aborted ? "CANCELLED" : "ERROR",
       content: failure === null ? contentOf(stepResults.at(-1)) : messageOf(failure.error),
       stepResults,
-      ...(this.#options.storesExecutorRuns && this.#kept.length > 0 && { stepExecutorRuns: this.#kept }),
+      ...this.#inside(this.#kept),
       metrics: { steps: stepMetrics(outcomes), duration: (performance.now() - this.#start) / 1000 },
     });
     return { run, error: failure?.error ?? null };
+  }
+
+  #soFar(): WorkflowRun {
+    const goingOn = [...this.#underWay.values()].map((run) => running(run()));
+    return this.#run({ status: "RUNNING", ...this.#inside([...this.#kept, ...goingOn]) });
+  }
+
+  #inside(runs: readonly Run[]): Pick<WorkflowRun, "stepExecutorRuns"> {
+    return this.#options.storesExecutorRuns && runs.length > 0 ? { stepExecutorRuns: [...runs] } : {};
   }
 
   #run(fields: Partial<WorkflowRun>): WorkflowRun {

@@ -67,9 +67,7 @@ function exists({ call, place, cause, kind }: Cell): boolean {
     (call !== "continueRun" ||
       (place !== "in the first answer" &&
         !isInside(kind) &&
-        !(cause === "storage error" && place === "before the model"))) &&
-    // A run inside another one is stored when it ends.
-    (cause !== "dead process" || !isInside(kind))
+        !(cause === "storage error" && place === "before the model")))
   );
 }
 
@@ -211,7 +209,7 @@ function resultsOf(run: AgentRun | TeamRun | undefined): unknown {
     results: (run?.tools ?? []).flatMap(({ result }) => result ?? []),
     // Version 7 of the AI SDK names the kind of an error.
     told: (run?.messages ?? []).flatMap(({ role, content }) =>
-      role === "tool" ? String(content).replace(/^Error: /, "") : [],
+      role === "tool" && typeof content === "string" ? content.replace(/^Error: /, "") : [],
     ),
   };
 }
@@ -297,7 +295,13 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
     return stream.result;
   };
   const outcome = started().catch((error: unknown) => error);
-  const found = async (): Promise<readonly Run[]> => (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+  /** The run as it is stored, and that of the one that acts. */
+  const found = async () => {
+    const runs = (await db.getSession({ sessionId: "s" }))?.runs ?? [];
+    const outer = runs.find(({ parentRunId }) => (parentRunId ?? null) === null);
+    const acting = actingRun(runs.filter((run) => run === outer || run.parentRunId === outer?.runId));
+    return { outer, acting };
+  };
   const hasActed = isActing(cell);
   const isAbandoned = place === "in a tool" && cause !== "tool error";
   const done = cause === "tool error" ? "broken" : receipt;
@@ -305,11 +309,11 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
   if (cause === "dead process") {
     await reached.opened;
     const isKept = hasActed && place !== "in a tool";
-    await given.poll(async () => actingRun(await found()), { interval: 1 }).toMatchObject({ status: "RUNNING" });
+    await given.poll(async () => (await found()).outer?.status, { interval: 1 }).toBe("RUNNING");
     await given
-      .poll(async () => resultsOf(actingRun(await found())), { interval: 1 })
+      .poll(async () => resultsOf((await found()).acting), { interval: 1 })
       .toEqual(isKept ? { results: [receipt], told: [receipt] } : { results: [], told: [] });
-    const { runId = "" } = actingRun(await found()) ?? {};
+    const { runId = "" } = (await found()).outer ?? {};
     await db.updateRun({ runId }, (run) => ({ ...run, extra: { ...run.extra, sessiondb_running_since: 1 } }));
   } else {
     given(await outcome).toMatchObject(outcomeOf(cell));
@@ -324,7 +328,7 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
   // What is kept.
   const unstored = unstoredResultOf(await (cause === "storage error" ? outcome : null))?.run;
   if (cause !== "dead process" && !(cause === "storage error" && isInside(kind))) {
-    const kept = async () => unstored ?? actingRun(await found());
+    const kept = async () => unstored ?? (await found()).acting;
     const results = hasActed ? [done] : [];
     await given.poll(async () => resultsOf(await kept()), { interval: 1 }).toEqual({ results, told: results });
     const run = await kept();
@@ -348,18 +352,19 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
       given(run?.status).toBe(ends[cause as keyof typeof ends] ?? "ERROR");
     }
   }
-  const outer = (await found()).find(({ parentRunId }) => (parentRunId ?? null) === null);
-  given(outer?.status).toBe(statusOf(cell));
+  given((await found()).outer?.status).toBe(statusOf(cell));
 
   // What the next turn is shown, here or in the process that took over.
   const next =
-    cause === "dead process" ? stageOf(kind, { ...stage, script: [], timeout: null }) : { component, prompts };
+    cause === "dead process" ? stageOf(kind, { ...stage, script: [], led: [], timeout: null }) : { component, prompts };
   await next.component.run("Next", { sessionId: "s" });
   const told = shown(next.prompts.at(-1) ?? []).filter((message) => !message.startsWith("system:"));
   given(told.at(-1)).toMatch(/Next$/);
   given(told.join("\n").includes("Do it")).toBe(statusOf(cell) === "COMPLETED");
   if (cause === "dead process") {
-    given(actingRun(await found())?.status).toBe("ERROR");
+    const { outer, acting } = await found();
+    given([outer?.status, acting?.status ?? "ERROR"]).toEqual(["ERROR", "ERROR"]);
+    given(JSON.stringify([outer, acting])).not.toContain("sessiondb_running_since");
   }
 
   // A run that was paused goes on, and does nothing twice.

@@ -118,7 +118,7 @@ export class SingleStep extends StepNode {
       input: textOf(previous),
       context: this.#history(place),
       history: [],
-      scope: insideOf(workflow.scope, { stepId: this.name, signal, store }),
+      scope: insideOf(workflow.scope, { stepId: this.name, signal, store, checkpoint: workflow.checkpoint }),
     });
     const about = {
       executorType: executor.sessionType,

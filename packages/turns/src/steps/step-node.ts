@@ -13,6 +13,8 @@ interface WorkflowScope {
   readonly historyRuns: number | null;
   /** Keeps a run of an agent, team or workflow that has ended. */
   readonly keep: (run: Run) => void;
+  /** Stores one as far as it is, in the background. */
+  readonly checkpoint: (runId: string, run: () => Run) => void;
   readonly onStart: (name: string) => void;
   readonly onEnd: (name: string, output: StepOutput) => void;
 }
