@@ -1,4 +1,4 @@
-import type { Run } from "@sessiondb/core";
+import type { Run, StepOutput } from "@sessiondb/core";
 
 /** Returns the runs that are stored inside a run: those of members, or those of steps. */
 function runsInside(run: Run): readonly Run[] {
@@ -29,4 +29,21 @@ export function withRunChanged(run: Run, runId: string, change: (run: Run) => Ru
 /** Returns the ids of a run and of the runs inside it, at any depth. */
 export function runIdsIn(run: Run): string[] {
   return [run.runId, ...runsInside(run).flatMap(runIdsIn)];
+}
+
+/** Returns a workflow's run in which the output with this id, at any depth, is changed; the same object if it is not there. */
+export function withStepChanged(run: Run, stepId: unknown, change: (output: StepOutput) => StepOutput): Run {
+  const changed = (output: StepOutput): StepOutput => {
+    const steps = output.steps?.map(changed);
+    return output.stepId === stepId
+      ? change(output)
+      : steps?.some((step, index) => step !== output.steps?.[index]) === true
+        ? { ...output, steps }
+        : output;
+  };
+  const before = run.runType === "workflow" ? (run.stepResults ?? []) : [];
+  const stepResults = before.map(changed);
+  return run.runType === "workflow" && stepResults.some((step, index) => step !== before[index])
+    ? { ...run, stepResults }
+    : run;
 }

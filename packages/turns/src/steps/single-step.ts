@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Run } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonValue, type Run } from "@sessiondb/core";
 import {
   atLeast,
   count,
@@ -14,6 +14,7 @@ import { runInside, unfinished, type Executor } from "../executor.ts";
 import { jsonOf, portable, textOf } from "../outside-values.ts";
 import { checkSwitches } from "../run-options.ts";
 import { insideOf } from "../run-scope.ts";
+import { withStepChanged } from "../runs-inside.ts";
 import { metricsOf } from "../session-metrics.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
 import { decisionOf, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
@@ -91,21 +92,31 @@ export class SingleStep extends StepNode {
     try {
       return typeof run === "function" ? await this.#call(run, place) : await this.#execute(run, place);
     } catch (error) {
-      return this.failed(error, typeof run === "function" ? { executorType: "function", executorName: this.name } : {});
+      return this.failed(error);
     }
   }
 
   async #call(run: StepFunction, place: StepPlace): Promise<StepOutcome> {
-    const { signal } = place;
-    const input: StepInput = Object.assign(decisionOf(place), { history: this.#history(place), signal });
-    const returned = await untilAborted((async () => run(input))(), signal);
-    const { content, stop } = StepResult.isInstance(returned)
-      ? returned
-      : new StepResult({ content: returned ?? null });
-    // What the function changes afterwards is not stored.
-    const copy = jsonOf(portable(content, `The content of the step ${JSON.stringify(this.name)}`));
-    const output = this.output({ content: copy, stop, executorType: "function", executorName: this.name });
-    return { output, stop, failure: null };
+    const { workflow, signal } = place;
+    const about = { executorType: "function", executorName: this.name };
+    const working = (async () => {
+      const input: StepInput = Object.assign(decisionOf(place), { history: this.#history(place), signal });
+      return resultOf(await run(input), this.name);
+    })();
+    try {
+      const { content, stop } = await untilAborted(working, signal);
+      return { output: this.output({ content, stop, ...about }), stop, failure: null };
+    } catch (error) {
+      const outcome = this.failed(error, about);
+      const { stepId } = outcome.output;
+      const { settle, runId } = workflow.scope;
+      // A function that ignores the signal may still return something.
+      working.then(
+        ({ content }) => settle(runId, (row) => withStepChanged(row, stepId, (output) => ({ ...output, content }))),
+        () => {},
+      );
+      return outcome;
+    }
   }
 
   async #execute(executor: Executor, place: StepPlace): Promise<StepOutcome> {
@@ -141,4 +152,14 @@ export class SingleStep extends StepNode {
     const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
     return addWorkflowHistory ? numHistoryRuns : 0;
   }
+}
+
+/** Returns what a function returned as it is now: what it changes afterwards is not stored. */
+/** Returns a copy: what the function changes afterwards is not stored. */
+function resultOf(
+  returned: Awaited<ReturnType<StepFunction>>,
+  name: string,
+): { readonly content: JsonValue; readonly stop: boolean } {
+  const { content, stop } = StepResult.isInstance(returned) ? returned : new StepResult({ content: returned ?? null });
+  return { content: jsonOf(portable(content, `The content of the step ${JSON.stringify(name)}`)), stop };
 }
