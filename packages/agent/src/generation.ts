@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution } from "@sessiondb/core";
-import { named, present, untilAborted } from "@sessiondb/core/adapter";
+import { anySignal, named, present, untilAborted } from "@sessiondb/core/adapter";
 import {
   generateText,
   stepCountIs,
@@ -156,12 +156,12 @@ export class Generation {
     request.watch.onResult = () => request.checkpoint(() => this.soFar());
     const { timeout } = request.settings;
     const total = typeof timeout === "object" ? timeout.totalMs : timeout;
-    this.signal = AbortSignal.any([
+    this.signal = anySignal(
       request.signal,
       this.#timeout.signal,
       // The AI SDK leaves it to the model, which may not have been asked yet.
       ...(total === undefined ? [] : [AbortSignal.timeout(total)]),
-    ]);
+    );
   }
 
   get options(): StreamOptions & GenerateOptions {
@@ -173,7 +173,7 @@ export class Generation {
       messages,
       tools: watch.watched(tools),
       ...(system !== null && { system }),
-      abortSignal: AbortSignal.any([this.signal, this.#failure.signal]),
+      abortSignal: anySignal(this.signal, this.#failure.signal),
       ...callbacks,
       ...withStepCallback(callbacks, (step) => this.#finishStep(step)),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {

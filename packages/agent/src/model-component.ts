@@ -7,7 +7,7 @@ import {
   type Session,
   type TeamRun,
 } from "@sessiondb/core";
-import { identifier, unixSeconds, untilAborted, type OptionReaders } from "@sessiondb/core/adapter";
+import { anySignal, identifier, unixSeconds, untilAborted, type OptionReaders } from "@sessiondb/core/adapter";
 import {
   Component,
   ownRuns,
@@ -366,5 +366,5 @@ function notWaiting(argument: string): InvalidArgumentError {
 /** Returns options with a further signal. */
 function alsoUntil(options: ModelRunSettings, signal: AbortSignal | undefined): ModelRunSettings {
   const signals = [options.signal, signal].filter((each) => each !== undefined);
-  return { ...options, signal: signals.length === 0 ? undefined : AbortSignal.any(signals) };
+  return { ...options, signal: signals.length === 0 ? undefined : anySignal(...signals) };
 }

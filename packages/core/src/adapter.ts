@@ -1,5 +1,6 @@
 // The door for authors of adapters: the parts of a store, beside `@sessiondb/core`.
 export { BaseSessionDb, type Signal } from "./base-session-db.ts";
+export { anySignal } from "./any-signal.ts";
 export * from "./arguments.ts";
 export { unixSeconds } from "./clock.ts";
 export * from "./option-readers.ts";

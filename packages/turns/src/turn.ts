@@ -13,7 +13,7 @@ import {
   type UpsertRunOptions,
   type UpsertRunResult,
 } from "@sessiondb/core";
-import { unixSeconds, untilAborted } from "@sessiondb/core/adapter";
+import { anySignal, unixSeconds, untilAborted } from "@sessiondb/core/adapter";
 import { admit, isRefusal, type SessionMember } from "./admission.ts";
 import type { ComponentSettings } from "./component-options.ts";
 import { readHistory } from "./history-runs.ts";
@@ -133,7 +133,7 @@ export class Turn {
       depth: 0,
       createdAt: unixSeconds(),
       state: new RunState({ ...state }, options.sessionState, stateShape(settings, sessionId)),
-      signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
+      signal: options.signal === undefined ? signal : anySignal(signal, options.signal),
       session,
       store: (run) => this.#add(run),
       checkpoint: (ofRun, run) => this.#checkpoint(ofRun, run),

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type JsonObject, type JsonValue, type Session, type TurnSession } from "@sessiondb/core";
+import { anySignal } from "@sessiondb/core/adapter";
 import { Component } from "./component.ts";
 import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
 import type { Known, Unset } from "./known.ts";
@@ -66,7 +67,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
   ): WorkflowStream<Known<State, JsonObject>> {
     return WorkflowStream.start(async (emit, left) => {
       const settings = readScope(options, runOptionReaders);
-      const signal = settings.signal === undefined ? left : AbortSignal.any([left, settings.signal]);
+      const signal = settings.signal === undefined ? left : anySignal(left, settings.signal);
       const { result } = await this.#run(input, { ...settings, signal }, emit);
       return result;
     });

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type StepOutput } from "@sessiondb/core";
 import {
   aFunction,
+  anySignal,
   asGiven,
   count,
   named,
@@ -50,7 +51,7 @@ export class ParallelSteps extends NamedSteps {
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const controller = new AbortController();
-    const signal = AbortSignal.any([place.signal, controller.signal]);
+    const signal = anySignal(place.signal, controller.signal);
     let first: StepOutcome["failure"] = null;
     const inside = await Promise.all(
       this.nodes.map(async (node) => {

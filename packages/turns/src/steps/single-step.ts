@@ -155,7 +155,6 @@ export class SingleStep extends StepNode {
 }
 
 /** Returns what a function returned as it is now: what it changes afterwards is not stored. */
-/** Returns a copy: what the function changes afterwards is not stored. */
 function resultOf(
   returned: Awaited<ReturnType<StepFunction>>,
   name: string,
