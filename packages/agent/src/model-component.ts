@@ -28,7 +28,7 @@ import { tolerantOfHistory } from "./history-media.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
 import { modelRunReaders, sessionsText, type ModelRunOptions, type ModelRunSettings } from "./read-sessions.ts";
-import { canGoOn, resumedRun, withResult } from "./resumed-run.ts";
+import { canGoOn, resumedRun } from "./resumed-run.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
@@ -289,17 +289,17 @@ export abstract class ModelComponent<
       ...added.tools,
       ...tools,
     };
+    const record = new RunRecord(this.runOwner, setup, this.settings);
     const watch = new ToolWatch({
       context,
       resumed,
       signal,
       awaited: Object.keys(added.tools),
       store: (result) =>
-        scope.settle(scope.runId, (run) => (run.runType === "workflow" ? run : withResult(run, result, unixSeconds()))),
+        scope.settle(scope.runId, (run) => (run.runType === "workflow" ? run : record.withResult(run, result))),
     });
     watch.check(all);
     const summary = scope.session?.getSummary() ?? null;
-    const record = new RunRecord(this.runOwner, setup, this.settings);
     return {
       scope,
       record,

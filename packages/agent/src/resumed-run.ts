@@ -12,7 +12,7 @@ import { isJsonObject } from "@sessiondb/core/adapter";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
 import type { Approval } from "./approvals.ts";
 import { checkField } from "./field-types.ts";
-import { isOfTurn, toModelMessages, toStoredMessages } from "./message-codec.ts";
+import { callIds, isOfTurn, toModelMessages, toStoredMessages } from "./message-codec.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
@@ -108,22 +108,31 @@ export function resumedRun(
   };
 }
 
-/** Returns a run with the result of a call; the same object if the run already has one. */
-export function withResult(run: AgentRun | TeamRun, part: ToolResultPart, createdAt: number): AgentRun | TeamRun {
-  const { toolCallId, output } = part;
+/**
+ * Returns a run with the result of a call, which is told by `messages`; the same object if the run already has it. If the
+ * call is not among the run's messages, as they are stored without those of tools, its result is not either.
+ */
+export function withResult(
+  run: AgentRun | TeamRun,
+  { toolCallId, output }: ToolResultPart,
+  { messages: added, createdAt }: { readonly messages: readonly Message[]; readonly createdAt: number },
+): AgentRun | TeamRun {
   const messages = run.messages ?? [];
-  if (messages.some((message) => message.role === "tool" && message.toolCallId === toolCallId)) {
+  const hasCall = messages.some((message) => callIds(message).includes(toolCallId));
+  const isKnown = hasCall
+    ? messages.some((message) => message.role === "tool" && message.toolCallId === toolCallId)
+    : (run.tools ?? []).every((tool) => tool.toolCallId !== toolCallId || (tool.result ?? null) !== null);
+  if (isKnown) {
     return run;
   }
   const { text, isError } = resultOf(output);
   const tools = (run.tools ?? []).map((tool) =>
     tool.toolCallId === toolCallId ? { ...tool, result: text, toolCallError: isError } : tool,
   );
-  const added: Message[] = toStoredMessages([{ role: "tool", content: [part] }], { createdAt });
   return {
     ...run,
     tools,
-    messages: [...messages, ...added],
+    messages: hasCall ? [...messages, ...added] : messages,
     requirements: requirementsOf(tools, { before: run.requirements ?? [], createdAt }),
   };
 }

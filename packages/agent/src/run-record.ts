@@ -9,21 +9,26 @@ import type {
   TeamRun,
   ToolExecution,
 } from "@sessiondb/core";
-import { flag, isJsonObject, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { flag, isJsonObject, unixSeconds, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
-import type { ModelMessage } from "ai";
+import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { toStoredMessages } from "./message-codec.ts";
 import { continuedMetrics } from "./metrics.ts";
+import { withResult } from "./resumed-run.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import type { Source } from "./said-in-step.ts";
+import { withoutMedia } from "./stored-media.ts";
 import { requirementsOf } from "./waiting.ts";
 
 /** The parts of a run to store. */
 export interface StorageOptions {
-  /** Images, audio, videos and files of messages and input. Default true. */
+  /** Images, audio, videos and files of messages and input. A run that waits keeps them until it ends. Default true. */
   storeMedia?: boolean | undefined;
-  /** Tool results and the calls they answer. Default true. The list of calls in `tools` is always stored. */
+  /**
+   * Tool results and the calls they answer. A run that waits keeps them until it ends. Default true. The list of calls in
+   * `tools` is always stored.
+   */
   storeToolMessages?: boolean | undefined;
   /** A copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
   storeHistoryMessages?: boolean | undefined;
@@ -98,10 +103,7 @@ export class RunRecord {
       content,
       contentType: output === undefined || typeof output === "string" ? "str" : "dict",
       reasoningContent: joined(this.#base.reasoningContent, reasoning),
-      messages: this.#messages(outcome.messages, {
-        // A run that may continue needs all messages.
-        whole: isPaused || (this.#resumed !== null && status !== "COMPLETED"),
-      }),
+      messages: this.#messages(outcome.messages, { whole: this.#mayContinue(status) }),
       metrics: this.#base.metrics ? continuedMetrics(this.#base.metrics, metrics) : metrics,
       model,
       modelProvider,
@@ -118,6 +120,19 @@ export class RunRecord {
     });
   }
 
+  /** Returns a run with the result of a call, as it is stored; the same object if the run has it. */
+  withResult(run: AgentRun | TeamRun, result: ToolResultPart): AgentRun | TeamRun {
+    const createdAt = unixSeconds();
+    const told = toStoredMessages([{ role: "tool", content: [result] }], { createdAt });
+    const keepsMedia = this.#storage.storeMedia || this.#mayContinue(run.status);
+    return withResult(run, result, { messages: keepsMedia ? told : told.map(withoutMedia), createdAt });
+  }
+
+  /** Returns whether a run may continue: then it needs all of its messages. */
+  #mayContinue(status: AgentRun["status"]): boolean {
+    return status === "PAUSED" || (this.#resumed !== null && status !== "COMPLETED");
+  }
+
   #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
     return {
       ...this.#base,
@@ -129,9 +144,10 @@ export class RunRecord {
   }
 
   #input(): NonNullable<ConversationRun["input"]> {
+    const { storeMedia } = this.#storage;
     const stored = this.#inputMessages.filter(({ role }) => role === "user");
     const media = (key: "images" | "audio" | "videos" | "files"): Media[] =>
-      stored.flatMap((message) => message[key] ?? []);
+      storeMedia ? stored.flatMap((message) => message[key] ?? []) : [];
     const lists = { images: media("images"), audios: media("audio"), videos: media("videos"), files: media("files") };
     return {
       inputContent: stored.map(({ content }) => (typeof content === "string" ? content : "")).join("\n"),
@@ -140,8 +156,13 @@ export class RunRecord {
   }
 
   #messages(added: readonly ModelMessage[], { whole }: { readonly whole: boolean }): Message[] {
+    const { storeMedia, storeToolMessages } = this.#storage;
     const all = [...this.#historyMessages, ...(this.#resumed?.messages ?? this.#inputMessages), ...this.#stored(added)];
-    return this.#storage.storeToolMessages || whole ? all : withoutTools(all);
+    if (whole) {
+      return all;
+    }
+    const messages = storeMedia ? all : all.map(withoutMedia);
+    return storeToolMessages ? messages : withoutTools(messages);
   }
 
   get #inputMessages(): readonly Message[] {
@@ -157,15 +178,8 @@ export class RunRecord {
   }
 
   #stored(messages: readonly ModelMessage[]): Message[] {
-    const stored = toStoredMessages(messages, { createdAt: this.#setup.scope.createdAt });
-    return this.#storage.storeMedia ? stored : stored.map(withoutMedia);
+    return toStoredMessages(messages, { createdAt: this.#setup.scope.createdAt });
   }
-}
-
-function withoutMedia(message: Message): Message {
-  const { images: _images, audio: _audio, videos: _videos, files: _files, audioOutput: _output, ...rest } = message;
-  const { ai_sdk: _parts, ...providerData } = rest.providerData ?? {};
-  return { ...rest, ...(rest.providerData && { providerData }) };
 }
 
 function withoutTools(messages: readonly Message[]): Message[] {

@@ -1,5 +1,7 @@
-import type { Media, Message } from "@sessiondb/core";
+import type { JsonObject, JsonValue, Media, Message } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
 import type { FilePart, ImagePart } from "ai";
+import { kept } from "./stored-json.ts";
 
 /** The lists of a stored message that hold media. */
 export type MediaList = "images" | "audio" | "videos" | "files";
@@ -65,6 +67,41 @@ export function mediaParts(message: Message): MediaPart[] {
     const stored = message[list];
     return Array.isArray(stored) ? stored.flatMap((media) => toMediaPart(list, media) ?? []) : [];
   });
+}
+
+/** Returns a stored message without its media, and without those that are kept beside Agno's fields. */
+export function withoutMedia(message: Message): Message {
+  const { images: _images, audio: _audio, videos: _videos, files: _files, audioOutput: _output, ...rest } = message;
+  const own = kept(message);
+  return own === null ? rest : { ...rest, providerData: { ...rest.providerData, ai_sdk: withoutMediaParts(own) } };
+}
+
+function withoutMediaParts({ parts, output, ...rest }: JsonObject): JsonObject {
+  const left = Array.isArray(parts) ? parts.filter((part) => !isMedium(part)) : [];
+  return {
+    ...rest,
+    ...(left.length > 0 && { parts: left }),
+    ...(output !== undefined && { output: withoutMediaOutput(output) }),
+  };
+}
+
+function isMedium(part: JsonValue): boolean {
+  return (
+    isJsonObject(part) && (part["type"] === "image" || part["type"] === "file" || part["type"] === "reasoning-file")
+  );
+}
+
+/** Names the media among what a tool returned, as the text of its message does. */
+function withoutMediaOutput(output: JsonValue): JsonValue {
+  if (!isJsonObject(output) || output["type"] !== "content" || !Array.isArray(output["value"])) {
+    return output;
+  }
+  const value = output["value"].map((part) =>
+    isJsonObject(part) && typeof part["type"] === "string" && part["type"] !== "text"
+      ? { type: "text", text: `[${part["type"]}]` }
+      : part,
+  );
+  return { ...output, value };
 }
 
 /** Converts content of any kind that the AI SDK takes to text: a URL, or base64. */

@@ -5,6 +5,7 @@ import { Agent, condition, loop, router, step, type RunContext } from "@sessiond
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import {
   anError,
+  chain,
   common,
   completed,
   cycle,
@@ -123,6 +124,21 @@ test("a toModelOutput returns what JSON can hold, as a tool does", async () => {
   expect(toolCalls).toMatchObject([{ state: "output-available", output: "seen" }]);
   const { session } = await storedIn(db);
   expect(JSON.stringify(session)).toContain(JSON.stringify('{"n":"1","tags":["x"]}').slice(1, -1));
+});
+
+test("what is nested too deep, for a tool or by a tool, does not keep the run from being stored", async () => {
+  await using db = new InMemorySessionDb();
+  const look = tool({ inputSchema: noInput, execute: () => chain(300) });
+  const model = scriptedModel([{ calls: [{ name: "look", input: chain(300) }] }, "Done"]);
+  const { toolCalls } = await new Agent({ ...common(db), model, tools: { look } }).run("Go");
+  expect(toolCalls).toEqual([
+    expect.objectContaining({
+      toolArgs: { input: JSON.stringify(chain(300)) },
+      toolCallError: true,
+      result: 'The result of the tool "look" must be nested at most 200 levels deep',
+    }),
+  ]);
+  expect((await storedIn(db)).runs).toEqual([["COMPLETED", "Done"]]);
 });
 
 describe("a decision that is neither true nor false is refused", () => {

@@ -6,9 +6,10 @@ import { InvalidArgumentError, type JsonValue } from "@sessiondb/core";
 export function jsonOf(value: unknown): JsonValue {
   try {
     const text = JSON.stringify(value, function (this: Record<string, unknown>, key, each) {
-      return converted(this[key], each);
+      return asJson(this[key], each);
     });
-    return text === undefined ? null : (JSON.parse(text) as JsonValue);
+    const json = text === undefined ? null : (JSON.parse(text) as JsonValue);
+    return isDeeper(json, deepest) ? (text ?? null) : json;
   } catch {
     return described(value);
   }
@@ -26,7 +27,7 @@ function described(value: unknown): string {
  * Returns a value of plain JSON and dates unchanged, and else a copy: a BigInt becomes text, bytes text in base64, a Map an
  * object, a Set a list, and an instance of a class what JSON makes of it. What JSON omits, such as a function, is omitted.
  *
- * @throws InvalidArgumentError for a value with a cycle, a promise, or a getter that throws.
+ * @throws InvalidArgumentError for a value with a cycle, a promise, or a getter that throws, or that is nested too deep.
  */
 export function portable(value: unknown, argument: string): unknown {
   let isCopy = false;
@@ -36,17 +37,33 @@ export function portable(value: unknown, argument: string): unknown {
       throw new InvalidArgumentError(argument, "awaited: it holds a promise");
     }
     isCopy ||= !isPlain(original);
-    return converted(original, each);
+    return asJson(original, each);
   };
   try {
     const text = JSON.stringify(value, convert);
-    return isCopy && text !== undefined ? JSON.parse(text) : isCopy ? null : value;
+    const converted: unknown = isCopy ? JSON.parse(text ?? "null") : value;
+    if (isDeeper(converted, deepest)) {
+      throw new InvalidArgumentError(argument, `nested at most ${deepest} levels deep`);
+    }
+    return converted;
   } catch (cause) {
     if (cause instanceof InvalidArgumentError) {
       throw cause;
     }
     throw new InvalidArgumentError(argument, "a value that JSON can hold, without cycles", { cause });
   }
+}
+
+/** No store takes much more, and what a run is stored in adds some levels. */
+const deepest = 200;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !ArrayBuffer.isView(value) &&
+    (levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1)))
+  );
 }
 
 /** Returns whether frameworks can copy a value, and JSON keeps all of it, but for what it holds. */
@@ -63,7 +80,7 @@ function isPlain(value: unknown): boolean {
 }
 
 /** Converts what JSON cannot hold, or would take for empty. `json` is what JSON makes of the value at first. */
-function converted(value: unknown, json: unknown): unknown {
+function asJson(value: unknown, json: unknown): unknown {
   return typeof json === "bigint"
     ? String(json)
     : ArrayBuffer.isView(value)
