@@ -103,3 +103,66 @@ describe("a run that is too large", () => {
     expect((await agent.getSession())?.runs).toMatchObject([{ status: "ERROR" }]);
   });
 });
+
+describe("without the messages of tools", () => {
+  const rolesIn = async (agent: Agent): Promise<unknown[]> => {
+    const [run] = (await agent.getSession())?.runs ?? [];
+    return run?.runType === "agent" ? (run.messages ?? []).map(({ role }) => role) : [];
+  };
+
+  test.each(["COMPLETED", "ERROR"])("a run that was paused has them until it is COMPLETED: %s", async (status) => {
+    const act = { calls: [{ name: "look", id: "c1" }], text: "I look." };
+    const last = status === "COMPLETED" ? "Found." : new Error("overloaded");
+    const { agent } = agentOf([act, last], {
+      tools: { look: { ...look, needsApproval: true } },
+      storeToolMessages: false,
+      generation: { maxRetries: 0 },
+    });
+    const { runId } = await agent.run("Look");
+    const approvals = [{ toolCallId: "c1", approved: true }];
+    await agent.continueRun({ runId, sessionId: "s", approvals }).catch(() => null);
+    expect((await agent.getSession())?.runs).toMatchObject([{ status, tools: [{ result: "found" }] }]);
+    expect(await rolesIn(agent)).toEqual(["user", "assistant", status === "COMPLETED" ? "assistant" : "tool"]);
+  });
+
+  test("what a tool returns after the run's end is without its media, if these are not stored", async () => {
+    const controller = new AbortController();
+    const late = tool({
+      inputSchema: jsonSchema({ type: "object" }),
+      execute: async () => {
+        controller.abort(new Error("stop"));
+        await ended;
+        return "late";
+      },
+      toModelOutput: () => ({ type: "content", value: [{ type: "media", data: "SECRET", mediaType: "image/png" }] }),
+    });
+    const script = [{ calls: [{ name: "late", id: "c1" }] }];
+    const { agent } = agentOf(script, { tools: { late }, storeMedia: false });
+    const ended = agent.run("Look", { signal: controller.signal }).catch(() => null);
+    await ended;
+    await expect.poll(() => rolesIn(agent), { interval: 1 }).toEqual(["user", "assistant", "tool"]);
+    expect(JSON.stringify((await agent.getSession())?.runs)).not.toContain("SECRET");
+  });
+
+  test("what a tool returns after the run's end is in the list of calls alone", async () => {
+    const controller = new AbortController();
+    const late = tool({
+      inputSchema: jsonSchema({ type: "object" }),
+      execute: async () => {
+        controller.abort(new Error("stop"));
+        await ended;
+        return "late";
+      },
+    });
+    const { agent } = agentOf([{ calls: [{ name: "late", id: "c1" }], text: "I look." }], {
+      tools: { late },
+      storeToolMessages: false,
+    });
+    const ended = agent.run("Look", { signal: controller.signal }).catch(() => null);
+    await ended;
+    await expect
+      .poll(async () => (await agent.getSession())?.runs[0], { interval: 1 })
+      .toMatchObject({ status: "CANCELLED", tools: [{ result: "late" }] });
+    expect(await rolesIn(agent)).toEqual(["user", "assistant"]);
+  });
+});
