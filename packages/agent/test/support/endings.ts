@@ -260,7 +260,7 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
     script: scriptOf(cell, interrupt),
     led: place === "before the run" ? [] : [delegates, "Led."],
     tools: { act },
-    timeout: cause === "timeout" ? 150 : null,
+    timeout: cause === "timeout" ? 300 : null,
     whenReady: () => {
       if (isReady && place === "before the model" && cause === "signal") {
         controller.abort(new Error("stop"));
