@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
+import { jsonOf } from "@sessiondb/turns";
 import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
 import { isKnownPart, untagged } from "./ai-sdk.ts";
 import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
@@ -242,8 +243,8 @@ function withTextData(part: Part): Part {
 
 /** Returns parts as JSON keeps them, to be compared with the restored ones. */
 function normalized(content: readonly Part[]): unknown[] {
-  // The AI SDK leaves keys with the value undefined.
-  return JSON.parse(JSON.stringify(content)) as unknown[];
+  const json = jsonOf(content);
+  return Array.isArray(json) ? json : [];
 }
 
 function contentParts(content: ModelMessage["content"]): unknown[] {

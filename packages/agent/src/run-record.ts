@@ -94,7 +94,8 @@ export class RunRecord {
     ];
     // The turn's end reports a state that is not JSON.
     const stateCopy = jsonOf(state);
-    const content: JsonValue = output ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
+    // A schema may make of an answer what JSON cannot hold.
+    const content: JsonValue = jsonOf(output) ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
     const isPaused = status === "PAUSED";
     const before = this.#resumed?.requirements ?? [];
     const requirements = isPaused || before.length > 0 ? requirementsOf(tools, { before, createdAt }) : [];

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
+import { jsonOf } from "@sessiondb/turns";
 
 // Stored messages may hold anything. Reading them never throws.
 
@@ -44,9 +45,6 @@ export function optionsOf(message: Message): object {
 
 /** Returns a copy as JSON keeps it; an empty object if JSON cannot hold it. */
 export function jsonCopy(value: object): JsonObject {
-  try {
-    return JSON.parse(JSON.stringify(value)) as JsonObject;
-  } catch {
-    return {};
-  }
+  const copy = jsonOf(value);
+  return isJsonObject(copy) ? copy : {};
 }

@@ -97,7 +97,7 @@ function outputText(output: ToolOutput): string {
       return output.value;
     case "json":
     case "error-json":
-      return JSON.stringify(output.value);
+      return JSON.stringify(jsonOf(output.value));
     case "execution-denied":
       return output.reason ?? "The call was denied.";
     case "content":
