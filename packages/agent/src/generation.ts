@@ -110,7 +110,9 @@ export interface GenerationOutcome {
   /** The parsed output, if `settings.output` asked for one. */
   readonly output: JsonValue | undefined;
   readonly tools: ToolExecution[];
-  /** What tools returned, by the id of the call. */
+  /** What tools were passed, by the id of the call. */
+  readonly inputs: ReadonlyMap<string, unknown>;
+  /** What they returned. */
   readonly outputs: ReadonlyMap<string, unknown>;
   readonly metrics: Metrics;
   /** The tokens of all steps. */
@@ -263,6 +265,9 @@ export class Generation {
       reasoning: reasoning.length === 0 ? null : reasoning.join("\n\n"),
       output,
       tools: toolExecutions({ steps: this.#steps, unfinished: unfinished?.calls ?? [], messages, tools }),
+      inputs: new Map(
+        [...this.#request.watch.calls, ...callsIn(this.#steps)].map((call) => [call.toolCallId, call.input]),
+      ),
       outputs: new Map([...this.#request.watch.outputs, ...outputsIn(this.#steps)]),
       metrics: runMetrics(
         { id, provider, usage },
@@ -307,6 +312,10 @@ export class Generation {
       ...message(late.filter(({ toolCallId }) => ofStep.has(toolCallId))),
     ];
   }
+}
+
+function callsIn(steps: readonly StepResult<ToolSet>[]): { readonly toolCallId: string; readonly input: unknown }[] {
+  return steps.flatMap(({ content }) => content.filter((part) => part.type === "tool-call"));
 }
 
 /** Returns what tools of the provider returned, and those that the AI SDK ran. */

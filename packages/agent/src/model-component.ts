@@ -162,6 +162,7 @@ export abstract class ModelComponent<
   }
 
   async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
+    this.fitState(scope);
     const { record, request } = await this.#prepare({
       scope,
       input: [userMessage(input, context)],

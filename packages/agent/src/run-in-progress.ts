@@ -78,7 +78,7 @@ export class RunInProgress {
       throw outcome.error;
     }
     const run = record.ended(outcome, scope.state.values);
-    const toolCalls = toolCallsOf(run, { outputs: outcome.outputs, tools: ownTools });
+    const toolCalls = toolCallsOf(run, { ...outcome, tools: ownTools });
     const result = {
       runId: scope.runId,
       sessionId: scope.sessionId,

@@ -1,6 +1,7 @@
 import type { AgentRun, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
 import type { InferToolInput, InferToolOutput, Tool, ToolSet } from "ai";
 import { textOf } from "@sessiondb/turns";
+import { argumentsOf } from "./stored-json.ts";
 import { resultPart } from "./tool-result-codec.ts";
 import { isWaiting, waitOf } from "./waiting.ts";
 
@@ -31,8 +32,8 @@ type StaticOr<Tools extends ToolSet, Static, Dynamic> = string extends keyof Too
 
 /**
  * A call of a tool in a run. Its states and fields have the names that the AI SDK uses in the tool parts of a UI message.
- * Ask for `dynamic` before `toolName`: then the input and the output have the types of the tool. The output of a call before
- * a pause is read from the store, as JSON.
+ * Ask for `dynamic` before `toolName`: then the input and the output have the types of the tool. Those of a call before a pause
+ * are read from the store, as JSON.
  */
 export type ToolCall<Tools extends ToolSet = ToolSet> = StaticOr<
   Tools,
@@ -56,6 +57,8 @@ export type PendingApproval<Tools extends ToolSet = ToolSet> = StaticOr<
 >;
 
 interface CallSources {
+  /** What the model's calls of this process passed to the tools, by the id of the call. */
+  readonly inputs: ReadonlyMap<string, unknown>;
   /** What the tools of this process returned, by the id of the call. */
   readonly outputs: ReadonlyMap<string, unknown>;
   /** The tools of the agent or team. */
@@ -63,10 +66,10 @@ interface CallSources {
 }
 
 /** Returns the calls of a run. */
-export function toolCallsOf(run: AgentRun | TeamRun, { outputs, tools }: CallSources): ToolCall[] {
+export function toolCallsOf(run: AgentRun | TeamRun, { inputs, outputs, tools }: CallSources): ToolCall[] {
   return (run.tools ?? []).map((tool): ToolCall => {
     const [toolCallId, toolName] = [tool.toolCallId ?? "", tool.toolName ?? ""];
-    const input = tool.toolArgs ?? {};
+    const input = inputs.has(toolCallId) ? inputs.get(toolCallId) : (tool.toolArgs ?? {});
     const call = { toolCallId, toolName, dynamic: !Object.hasOwn(tools, toolName), input };
     if (waitOf(tool) === "confirmation") {
       return { ...call, state: "approval-requested" };
@@ -92,8 +95,13 @@ export function waitingOf(calls: readonly ToolCall[], run: AgentRun | TeamRun): 
 }
 
 /** Returns what a tool returned before a pause. */
-function storedOutput({ messages }: AgentRun | TeamRun, { toolCallId, result }: ToolExecution): JsonValue {
+function storedOutput({ messages }: AgentRun | TeamRun, { toolCallId, result = null }: ToolExecution): JsonValue {
   const message = (messages ?? []).find((each) => each.role === "tool" && each.toolCallId === toolCallId);
-  const output = message === undefined ? null : resultPart(message).output;
-  return output?.type === "json" ? (output.value as JsonValue) : (result ?? null);
+  const told = message === undefined ? null : resultPart(message).output;
+  if (told?.type === "json") {
+    return told.value as JsonValue;
+  }
+  // The text of a result is its JSON, but for text itself. The model may have been told something else.
+  const isText = told?.type === "text" && told.value === result;
+  return isText || typeof result !== "string" || !/^[[{]/.test(result) ? result : argumentsOf(result);
 }

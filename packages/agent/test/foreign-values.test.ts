@@ -153,7 +153,7 @@ describe("what a schema makes of a model's words is kept", () => {
     const agent = new Agent({ ...common(db), model, tools: { pay } });
     const { toolCalls } = call === "run" ? await agent.run("Go") : await (await agent.stream("Go")).result;
     expect(inputs).toEqual([made]);
-    expect(toolCalls).toMatchObject([{ toolArgs: kept }]);
+    expect(toolCalls).toMatchObject([{ input: made }]);
     await agent.run("Next");
     const parts = model.prompts[2]?.flatMap(({ role, content }) => (role === "assistant" ? content : []));
     expect(parts).toContainEqual(expect.objectContaining({ type: "tool-call", toolCallId: "c", input: kept }));
@@ -167,9 +167,9 @@ test("what is nested too deep, for a tool or by a tool, does not keep the run fr
   const { toolCalls } = await new Agent({ ...common(db), model, tools: { look } }).run("Go");
   expect(toolCalls).toEqual([
     expect.objectContaining({
-      toolArgs: { input: JSON.stringify(chain(300)) },
-      toolCallError: true,
-      result: 'The result of the tool "look" must be nested at most 200 levels deep',
+      input: chain(300),
+      state: "output-error",
+      errorText: 'The result of the tool "look" must be nested at most 200 levels deep',
     }),
   ]);
   expect((await storedIn(db)).runs).toEqual([["COMPLETED", "Done"]]);

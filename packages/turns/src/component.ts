@@ -24,6 +24,8 @@ import { ownRuns } from "./own-runs.ts";
 import { readScope, type RunSettings } from "./run-options.ts";
 import { changed, type StateChange } from "./run-state.ts";
 import { withMetrics } from "./session-metrics.ts";
+import { mergeState } from "./merge-state.ts";
+import type { RunScope } from "./run-scope.ts";
 import { checkStateOptions, stateShape } from "./state-schema.ts";
 import {
   changeReaders,
@@ -211,8 +213,10 @@ export abstract class Component<State extends object = JsonObject> {
     }
     const shape = stateShape(this.settings, session.sessionId);
     const updated = await db.updateSession(this.#key(scope), ({ sessionState: stored }) => {
-      const sessionState =
-        typeof change === "function" ? changed(shape.read({ ...stored }), change) : { ...stored, ...change };
+      if (typeof change === "function") {
+        return { sessionState: shape.changed({ ...stored }, "change", (state) => changed(state, change)) };
+      }
+      const sessionState = { ...stored, ...change };
       shape.check(sessionState, "change");
       return { sessionState };
     });
@@ -234,6 +238,18 @@ export abstract class Component<State extends object = JsonObject> {
     const fork = forkOf(session, scope.userId ?? this.settings.userId ?? session.userId);
     await db.upsertSession(fork);
     return db.getSession({ sessionId: fork.sessionId });
+  }
+
+  /**
+   * Fits the state of a run around this component's to its schema, with what that fills in.
+   *
+   * @throws SessionStateMismatchError when it does not fit.
+   */
+  protected fitState({ sessionId, state }: RunScope): void {
+    if (this.settings.sessionStateSchema !== undefined) {
+      const shape = stateShape({ ...this.settings, onInvalidSessionState: "throw" }, sessionId);
+      state.update((stored) => mergeState(stored, shape.read(stored)));
+    }
   }
 
   /** Makes a name for a session. `count` takes the tokens that this costs. */

@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
-import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
-import { isJsonObject, setKey } from "@sessiondb/core/adapter";
-import { cloned, isPlain, mergeState, notJson } from "./merge-state.ts";
+import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
+import { isJsonObject } from "@sessiondb/core/adapter";
+import { cloned, mergeState } from "./merge-state.ts";
+import { applyPatch, changesBetween } from "./state-patch.ts";
 import { anyState, type StateShape } from "./state-schema.ts";
 
 /** Changes a state in place, or returns its replacement. It is called again on the stored state: avoid side effects. */
@@ -11,9 +11,6 @@ export type StateChange<State extends object = JsonObject> = StateChanger<State>
 interface StateChanger<State> {
   change(state: State): State | void;
 }
-
-/** The new values of keys; `removed` for a key that is gone. */
-type Patch = { readonly [key: string]: { readonly value: JsonValue } | { readonly inside: Patch } | "removed" };
 
 /**
  * The session state as one run sees it. Records changes rather than a new state, and applies them to whatever is stored
@@ -66,18 +63,19 @@ export class RunState {
   /** Returns the stored state with the changes of this run applied. */
   applyTo(stored: JsonObject): JsonObject {
     this.#noteChanges();
-    let state = this.#shape.read(stored);
-    for (const change of this.#changes) {
-      try {
-        state = changed(state, change);
-      } catch (cause) {
-        throw new InvalidArgumentError("change", "a function that also works on the state stored at the run's end", {
-          cause,
-        });
+    return this.#shape.changed(stored, "change.sessionState", (read) => {
+      let state = read;
+      for (const change of this.#changes) {
+        try {
+          state = changed(state, change);
+        } catch (cause) {
+          throw new InvalidArgumentError("change", "a function that also works on the state stored at the run's end", {
+            cause,
+          });
+        }
       }
-    }
-    this.#shape.check(state, "change.sessionState");
-    return state;
+      return state;
+    });
   }
 
   #noteChanges(): void {
@@ -101,44 +99,4 @@ export function changed(state: JsonObject, change: StateChange): JsonObject {
     throw new InvalidArgumentError("change", "a synchronous function that changes the state or returns a new one");
   }
   return returned;
-}
-
-function changesBetween(before: JsonObject, after: JsonObject): Patch {
-  try {
-    return patchBetween(before, after);
-  } catch (cause) {
-    throw notJson(cause);
-  }
-}
-
-function patchBetween(before: JsonObject, after: JsonObject): Patch {
-  const patch: Record<string, Patch[string]> = Object.create(null) as Record<string, Patch[string]>;
-  for (const key of Object.keys(before)) {
-    if (!Object.hasOwn(after, key) || after[key] === undefined) {
-      patch[key] = "removed";
-    }
-  }
-  for (const [key, value] of Object.entries(after)) {
-    const old = Object.hasOwn(before, key) ? before[key] : undefined;
-    if (value === undefined || isDeepStrictEqual(old, value)) {
-      continue;
-    }
-    patch[key] = isPlain(old) && isPlain(value) ? { inside: patchBetween(old, value) } : { value: cloned(value) };
-  }
-  return patch;
-}
-
-function applyPatch(state: JsonObject, patch: Patch): JsonObject {
-  const result = { ...state };
-  for (const [key, change] of Object.entries(patch)) {
-    if (change === "removed") {
-      delete result[key];
-    } else if ("value" in change) {
-      setKey(result, key, structuredClone(change.value));
-    } else {
-      const inside = Object.hasOwn(result, key) ? result[key] : undefined;
-      setKey(result, key, applyPatch(isPlain(inside) ? inside : {}, change.inside));
-    }
-  }
-  return result;
 }

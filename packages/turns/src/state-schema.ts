@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidArgumentError, SessionStateMismatchError, type JsonObject } from "@sessiondb/core";
 import { jsonObject, objectWith, oneOf, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
-import { cloned, isPlain, mergeState } from "./merge-state.ts";
+import { cloned, isPlain } from "./merge-state.ts";
+import { jsonOf, messageOf } from "./outside-values.ts";
+import { applyPatch, changesBetween } from "./state-patch.ts";
 
 type StateSchema = StandardSchemaV1<unknown, JsonObject>;
 
@@ -19,7 +22,7 @@ export interface StateOptions<State extends object = JsonObject> {
   /**
    * The schema of the state: Zod, Valibot, ArkType, or any other that implements Standard Schema. It must validate
    * synchronously, and accept what it returns. The stored state is checked when a run or a call reads it, and a changed
-   * one before it is stored. Keys that the schema leaves out are kept.
+   * one before it is stored. Keys that the schema does not return stay stored.
    */
   sessionStateSchema?: StandardSchemaV1<unknown, State> | undefined;
   /**
@@ -37,22 +40,30 @@ export const stateReaders = {
   onInvalidSessionState: oneOf("throw", "reset"),
 } satisfies OptionReaders<StateOptions>;
 
-/** The way in which a component reads states and checks changes. */
+/** The way in which a component reads states and changes them. */
 export interface StateShape {
   /**
-   * Returns a copy of a stored state, with what the schema adds.
+   * Returns a copy of a stored state as the component has it.
    *
    * @throws SessionStateMismatchError when it does not fit.
    */
   read(stored: JsonObject): JsonObject;
-  /** @throws InvalidArgumentError for `argument` when a changed state does not fit. */
+  /** @throws InvalidArgumentError for `argument` when a state does not fit. */
   check(state: JsonObject, argument: string): void;
+  /**
+   * Returns what to store when `change` has changed what was read.
+   *
+   * @throws SessionStateMismatchError when the stored state does not fit, InvalidArgumentError for `argument` when the
+   * changed one does not.
+   */
+  changed(stored: JsonObject, argument: string, change: (state: JsonObject) => JsonObject): JsonObject;
 }
 
 /** The shape of a component without a schema. */
 export const anyState: StateShape = {
   read: cloned,
   check: () => {},
+  changed: (stored, _argument, change) => change(cloned(stored)),
 };
 
 type StateSettings = OptionsRead<typeof stateReaders>;
@@ -65,28 +76,42 @@ export function stateShape(
   if (schema === undefined) {
     return anyState;
   }
+  const read = (stored: JsonObject): JsonObject => {
+    const { state, issues } = validated(schema, stored);
+    if (state !== null) {
+      return cloned(state);
+    }
+    if (onInvalidSessionState === "reset") {
+      return cloned(validated(schema, sessionState).state ?? {});
+    }
+    throw new SessionStateMismatchError(sessionId, {
+      places: issues.map(placeOf),
+      issues: issues.map(({ message }) => message),
+    });
+  };
+  const check = (state: JsonObject, argument: string): void => {
+    const { issues } = validated(schema, state);
+    if (issues.length > 0) {
+      const places = issues.map(placeOf).join(", ");
+      throw new InvalidArgumentError(argument, `such that the state fits sessionStateSchema at ${places}`);
+    }
+  };
+  const reads = (stored: JsonObject, expected: JsonObject): boolean =>
+    isDeepStrictEqual(jsonOf(validated(schema, stored).state), jsonOf(expected));
   return {
-    read(stored) {
-      const { state, issues } = validated(schema, stored);
-      if (state !== null) {
-        return mergeState(stored, state);
+    read,
+    check,
+    changed(stored, argument, change) {
+      const before = read(stored);
+      const after = change(cloned(before));
+      check(after, argument);
+      // Keys that the schema does not return are other programs', unless it read them in place of its own.
+      const kept = applyPatch(stored, changesBetween(before, after));
+      const found = [kept, after].find((each) => reads(each, after));
+      if (found === undefined) {
+        throw new InvalidArgumentError("sessionStateSchema", "a schema that returns unchanged what it has returned");
       }
-      if (onInvalidSessionState === "reset") {
-        return mergeState(sessionState, validated(schema, sessionState).state ?? {});
-      }
-      throw new SessionStateMismatchError(sessionId, {
-        places: issues.map(placeOf),
-        issues: issues.map(({ message }) => message),
-      });
-    },
-    check(state, argument) {
-      const { issues } = validated(schema, state);
-      if (issues.length > 0) {
-        throw new InvalidArgumentError(
-          argument,
-          `such that the state fits sessionStateSchema at ${issues.map(placeOf).join(", ")}`,
-        );
-      }
+      return found;
     },
   };
 }
@@ -106,11 +131,16 @@ interface Validated {
 }
 
 function validated(schema: StateSchema, value: JsonObject): Validated {
-  const result = schema["~standard"].validate(value);
+  let result: ReturnType<StateSchema["~standard"]["validate"]>;
+  try {
+    result = schema["~standard"].validate(value);
+  } catch (error) {
+    return { state: null, issues: [{ message: messageOf(error) }] };
+  }
   if (result instanceof Promise) {
     // A rejection of this promise must not count as unhandled.
     result.catch(() => {});
-    throw new InvalidArgumentError("sessionStateSchema", "a schema that validates synchronously");
+    throw new InvalidArgumentError("sessionStateSchema", "a schema that validates synchronously and does not throw");
   }
   if (result.issues !== undefined) {
     return { state: null, issues: result.issues };

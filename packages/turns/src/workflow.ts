@@ -75,6 +75,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
 
   async runEmbedded({ input, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
     checkDepth(scope, "steps");
+    this.fitState(scope);
     const { run } = await new RunOfWorkflow(this.#runOptions(scope, input)).execute();
     await scope.store(run);
     return { run, content: run.content ?? null };
