@@ -3,6 +3,7 @@ import type { SessionDb } from "@sessiondb/core";
 import { describe, expect, test } from "vitest";
 import { Agent, SessionSummaryManager, Team, Workflow } from "@sessiondb/agent";
 import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
+import { jsonSchema, tool } from "ai";
 import type { OpenStore } from "./stores.ts";
 
 const kinds = ["agent", "team", "workflow"] as const;
@@ -150,6 +151,34 @@ export function describeTwoAtOnce(open: OpenStore): void {
         expect(JSON.stringify(runs)).not.toContain("To nobody");
         expect(JSON.stringify(runs)).not.toContain("sessiondb_running_since");
       });
+    },
+  );
+
+  test.each(["agent", "team"] as const)(
+    "the same while a %s continues a paused run: what was done stays",
+    async (kind) => {
+      await using db = await open();
+      const members = [new Agent({ id: "member", model: scriptedModel([]) })];
+      const ofKind = (options: ConstructorParameters<typeof Agent>[0]) =>
+        kind === "agent" ? new Agent(options) : new Team({ ...options, members });
+      const ada = ofKind({ id: "x", db, model: scriptedModel(() => "To ada") });
+      const model = scriptedModel(async (_call, index) => {
+        if (index === 0) {
+          return { calls: [{ name: "buy", id: "c1" }] };
+        }
+        await ada.run("Hi", { sessionId: "s", userId: "ada" });
+        return "To nobody";
+      });
+      const buy = tool({ inputSchema: jsonSchema({ type: "object" }), needsApproval: true, execute: () => "bought" });
+      const nobody = ofKind({ id: "x", db, model, tools: { buy } });
+      const { runId } = await nobody.run("Buy", { sessionId: "s" });
+      const approvals = [{ toolCallId: "c1", approved: true }];
+      await expect(nobody.continueRun({ runId, sessionId: "s", approvals })).rejects.toMatchObject({
+        code: "SESSION_OWNERSHIP",
+      });
+      const { runs } = await db.getRuns({ sessionId: "s" });
+      expect(runs).toMatchObject([{ status: "ERROR", tools: [{ result: "bought" }] }, { status: "COMPLETED" }]);
+      expect(JSON.stringify(runs)).not.toContain("To nobody");
     },
   );
 
