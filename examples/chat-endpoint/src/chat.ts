@@ -41,10 +41,10 @@ async function questionOf(request: Request): Promise<{ id: string; content: User
     return null;
   }
   const [message] = await convertToModelMessages(messages.data);
-  return message?.role === "user" ? { id: body.data.id, content: message.content } : null;
+  return message?.role === "user" && message.content.length > 0 ? { id: body.data.id, content: message.content } : null;
 }
 
 /** A file at a URL would be downloaded by this server, whatever the URL is. */
 function hasOwnFiles({ parts }: UIMessage): boolean {
-  return parts.every((part) => part.type !== "file" || part.url.startsWith("data:"));
+  return parts.every((part) => part.type !== "file" || /^data:[^,]*,/.test(part.url));
 }

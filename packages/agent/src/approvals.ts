@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type JsonObject, type JsonValue } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonObject, type JsonValue, type ToolExecution } from "@sessiondb/core";
 import {
   checkFlag,
   checkKeys,
@@ -8,6 +8,8 @@ import {
   present,
   type OptionReaders,
 } from "@sessiondb/core/adapter";
+import type { ToolResultPart, ToolSet } from "ai";
+import { modelOutput } from "./tool-result-codec.ts";
 
 /** A decision about a call that waits. */
 export interface Approval {
@@ -22,6 +24,11 @@ export interface Approval {
   result?: JsonValue | undefined;
   /** The error of a tool that runs elsewhere, instead of a result. */
   error?: string | undefined;
+}
+
+/** A decision, with the result of a tool that runs elsewhere as the model is shown it, if that is known. */
+export interface Decided extends Approval {
+  readonly output?: ToolResultPart["output"];
 }
 
 const approvalReaders = {
@@ -59,4 +66,24 @@ export function checkApprovals(value: unknown, argument: string): readonly Appro
     throw new InvalidArgumentError(argument, "a list with at most one decision about each call");
   }
   return approvals;
+}
+
+/** Returns decisions with the results of tools that convert theirs for the model. */
+export async function withModelOutputs(
+  approvals: readonly Approval[],
+  { calls, tools }: { readonly calls: readonly ToolExecution[]; readonly tools: ToolSet },
+): Promise<readonly Decided[]> {
+  return Promise.all(
+    approvals.map(async (approval) => {
+      const { toolCallId, result } = approval;
+      const call = calls.find((each) => each.toolCallId === toolCallId);
+      const toolName = call?.toolName ?? "";
+      const tool = Object.hasOwn(tools, toolName) ? tools[toolName] : undefined;
+      if (result === undefined || tool?.execute !== undefined || tool?.toModelOutput === undefined) {
+        return approval;
+      }
+      const given = { toolCallId, input: (call?.toolArgs ?? {}) as never, output: result as never };
+      return { ...approval, output: modelOutput(await tool.toModelOutput(given), toolName) };
+    }),
+  );
 }

@@ -179,6 +179,7 @@ export class Generation {
       ...callbacks,
       ...withStepCallback(callbacks, (step) => this.#finishStep(step)),
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
+        this.signal.throwIfAborted();
         watch.begin();
         const prepared = await settings.prepareStep?.(step);
         return prepared?.model === undefined ? prepared : { ...prepared, model: this.#watch.watched(prepared.model) };
@@ -298,7 +299,10 @@ export class Generation {
   /** Returns the messages of the steps, with what tools returned in a step that did not end. */
   #allMessages(unfinished: UnfinishedStep | null): ModelMessage[] {
     const known = idsIn(this.#messages, "tool-result");
-    const late = this.#request.watch.results.filter(({ toolCallId }) => !known.has(toolCallId));
+    const { watch } = this.#request;
+    const late = [...watch.results, ...(this.#steps.length > 0 ? watch.refused : [])].filter(
+      ({ toolCallId }) => !known.has(toolCallId),
+    );
     const ofStep = new Set(unfinished?.calls.map(({ toolCallId }) => toolCallId));
     const message = (results: typeof late): ModelMessage[] =>
       results.length === 0 ? [] : [{ role: "tool", content: results }];

@@ -56,9 +56,9 @@ export function continuedMetrics(before: Metrics, since: Metrics): Metrics {
   return { ...total, ...(Object.keys(details).length > 0 && { details }) };
 }
 
-/** Returns the tokens of several steps; undefined where no step counted them. */
-export function totalUsage(usage: readonly LanguageModelUsage[]): LanguageModelUsage {
-  const sum = (count: (each: LanguageModelUsage) => number | undefined): number | undefined =>
+/** Returns the tokens of several steps; undefined where no step counted them. A stream's transform may leave out any. */
+export function totalUsage(usage: readonly Partial<LanguageModelUsage>[]): LanguageModelUsage {
+  const sum = (count: (each: Partial<LanguageModelUsage>) => number | undefined): number | undefined =>
     usage.reduce<number | undefined>((total, each) => {
       const next = count(each);
       return next === undefined ? total : (total ?? 0) + next;
@@ -66,14 +66,14 @@ export function totalUsage(usage: readonly LanguageModelUsage[]): LanguageModelU
   return {
     inputTokens: sum(({ inputTokens }) => inputTokens),
     inputTokenDetails: {
-      noCacheTokens: sum(({ inputTokenDetails }) => inputTokenDetails.noCacheTokens),
-      cacheReadTokens: sum(({ inputTokenDetails }) => inputTokenDetails.cacheReadTokens),
-      cacheWriteTokens: sum(({ inputTokenDetails }) => inputTokenDetails.cacheWriteTokens),
+      noCacheTokens: sum(({ inputTokenDetails }) => inputTokenDetails?.noCacheTokens),
+      cacheReadTokens: sum(({ inputTokenDetails }) => inputTokenDetails?.cacheReadTokens),
+      cacheWriteTokens: sum(({ inputTokenDetails }) => inputTokenDetails?.cacheWriteTokens),
     },
     outputTokens: sum(({ outputTokens }) => outputTokens),
     outputTokenDetails: {
-      textTokens: sum(({ outputTokenDetails }) => outputTokenDetails.textTokens),
-      reasoningTokens: sum(({ outputTokenDetails }) => outputTokenDetails.reasoningTokens),
+      textTokens: sum(({ outputTokenDetails }) => outputTokenDetails?.textTokens),
+      reasoningTokens: sum(({ outputTokenDetails }) => outputTokenDetails?.reasoningTokens),
     },
     totalTokens: sum(({ totalTokens }) => totalTokens),
   };
@@ -87,7 +87,7 @@ export function stepMetrics(
   return runMetrics({ id, provider, usage: [usage], use }, { duration: 0, timeToFirstToken: null });
 }
 
-function countsOf(usage: LanguageModelUsage): TokenCounts {
+function countsOf(usage: Partial<LanguageModelUsage>): TokenCounts {
   const input = usage.inputTokens ?? 0;
   const output = usage.outputTokens ?? 0;
   return addCounts(
@@ -96,9 +96,9 @@ function countsOf(usage: LanguageModelUsage): TokenCounts {
       input_tokens: input,
       output_tokens: output,
       total_tokens: usage.totalTokens ?? input + output,
-      cache_read_tokens: usage.inputTokenDetails.cacheReadTokens ?? 0,
-      cache_write_tokens: usage.inputTokenDetails.cacheWriteTokens ?? 0,
-      reasoning_tokens: usage.outputTokenDetails.reasoningTokens ?? 0,
+      cache_read_tokens: usage.inputTokenDetails?.cacheReadTokens ?? 0,
+      cache_write_tokens: usage.inputTokenDetails?.cacheWriteTokens ?? 0,
+      reasoning_tokens: usage.outputTokenDetails?.reasoningTokens ?? 0,
     },
   );
 }

@@ -21,7 +21,7 @@ import {
   type Turn,
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
-import { checkApprovals, type Approval } from "./approvals.ts";
+import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
 import { generate, plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
@@ -212,7 +212,11 @@ export abstract class ModelComponent<
     return this.#continue({
       options,
       call: plainCall,
-      find: async ({ db }) => ({ run: await db.getRun({ runId }), approvals: () => approvals, argument: "runId" }),
+      find: async ({ db }) => ({
+        run: await db.getRun({ runId }),
+        approvals: ({ tools }) => withModelOutputs(approvals, { calls: tools ?? [], tools: this.settings.tools }),
+        argument: "runId",
+      }),
     });
   }
 
@@ -248,7 +252,7 @@ export abstract class ModelComponent<
     if ((await ownRuns(this, [run], { db, session: session ?? { sessionId, userId } })).length === 0) {
       throw notWaiting(found.argument);
     }
-    const resumed = resumedRun(run, found.approvals(run), { createdAt: unixSeconds() });
+    const resumed = resumedRun(run, await found.approvals(run), { createdAt: unixSeconds() });
     // The run still belongs to the user who began it, even if another user decides.
     const scope = {
       ...turn.scope,
@@ -305,6 +309,7 @@ export abstract class ModelComponent<
       scope,
       record,
       ownTools: tools,
+      denied: resumed?.denied ?? [],
       request: {
         ...tolerantOfHistory({ model, settings: { ...generation, ...call.settings }, history, input, signal }),
         signal,

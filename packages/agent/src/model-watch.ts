@@ -59,6 +59,7 @@ export class ModelWatch {
     return wrappedModel(model, async (call, options, method) => {
       const renamed = this.#renaming();
       const { abortSignal: signal } = options as CallOptions;
+      signal?.throwIfAborted();
       this.#follow(signal);
       const answer = await untilAborted((async () => call(options))(), signal);
       if (method === "doGenerate") {

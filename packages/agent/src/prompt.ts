@@ -71,7 +71,10 @@ function paragraphsOf(given: unknown): readonly string[] {
 /** Makes a user message of the input, with `context` in front if given. */
 export function userMessage(input: UserInput, context: string | null): ModelMessage {
   // A copy has undefined in the place of a hole.
-  if (typeof input !== "string" && !(Array.isArray(input) && [...(input as unknown[])].every(isPart))) {
+  if (
+    typeof input !== "string" &&
+    !(Array.isArray(input) && input.length > 0 && [...(input as unknown[])].every(isPart))
+  ) {
     throw new InvalidArgumentError("input", "text, or the parts of a user message");
   }
   if (context === null) {

@@ -9,8 +9,9 @@ import {
   type ToolExecution,
 } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
+import { textOf } from "@sessiondb/turns";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
-import type { Approval } from "./approvals.ts";
+import type { Decided } from "./approvals.ts";
 import { checkField } from "./field-types.ts";
 import { callIds, isOfTurn, toModelMessages, toStoredMessages } from "./message-codec.ts";
 import { resultOf } from "./tool-result-codec.ts";
@@ -26,6 +27,8 @@ export interface ResumedRun {
   readonly model: ModelMessage[];
   /** The approved calls to run here: the names of their tools by id. */
   readonly approved: ReadonlyMap<string, string>;
+  /** The calls that were not approved. */
+  readonly denied: readonly { readonly toolCallId: string; readonly toolName: string }[];
 }
 
 /** Returns whether a run can continue: it is paused, or it was paused before and then failed or was cancelled. */
@@ -40,7 +43,7 @@ export function canGoOn(run: AgentRun | TeamRun): boolean {
  */
 export function resumedRun(
   run: AgentRun | TeamRun,
-  approvals: readonly Approval[],
+  approvals: readonly Decided[],
   { createdAt }: { readonly createdAt: number },
 ): ResumedRun {
   const waiting = (run.tools ?? []).filter(isWaiting);
@@ -92,7 +95,11 @@ export function resumedRun(
     return {
       ...tool,
       ...decision?.decided,
-      ...(result !== undefined && { result: result.text, toolCallError: result.isError }),
+      ...(result !== undefined && {
+        // The model may be shown another form of it.
+        result: decision?.approval.result === undefined ? result.text : textOf(decision.approval.result),
+        toolCallError: result.isError,
+      }),
     };
   });
   return {
@@ -105,6 +112,11 @@ export function resumedRun(
     },
     model: [...shown.map((message) => withRequests(message, requests)), ...told],
     approved,
+    denied: waiting.flatMap(({ toolCallId, toolName }) =>
+      decisions.get(toolCallId ?? "")?.approval.approved === false
+        ? [{ toolCallId: toolCallId ?? "", toolName: toolName ?? "" }]
+        : [],
+    ),
   };
 }
 
@@ -182,7 +194,7 @@ function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution
 
 interface Decision {
   readonly tool: ToolExecution;
-  readonly approval: Approval;
+  readonly approval: Decided;
   /** The call's fields after the decision, as Agno sets them when a run continues. */
   readonly decided: Partial<ToolExecution>;
   /** The arguments of the call. */
@@ -191,7 +203,7 @@ interface Decision {
   readonly output: ToolResultPart["output"] | null;
 }
 
-function decisionsOf(waiting: readonly ToolExecution[], approvals: readonly Approval[]): Map<string, Decision> {
+function decisionsOf(waiting: readonly ToolExecution[], approvals: readonly Decided[]): Map<string, Decision> {
   const ids = new Set(waiting.map(({ toolCallId }) => toolCallId ?? ""));
   const given = new Map(approvals.map((approval, index) => [approval.toolCallId, { approval, index }]));
   if (given.size !== ids.size || [...ids].some((id) => !given.has(id))) {
@@ -200,7 +212,7 @@ function decisionsOf(waiting: readonly ToolExecution[], approvals: readonly Appr
   return new Map(
     waiting.map((tool) => {
       const id = tool.toolCallId ?? "";
-      const { approval, index } = given.get(id) as { approval: Approval; index: number };
+      const { approval, index } = given.get(id) as { approval: Decided; index: number };
       return [id, decisionOf(tool, approval, `approvals[${index}]`)];
     }),
   );
@@ -208,7 +220,7 @@ function decisionsOf(waiting: readonly ToolExecution[], approvals: readonly Appr
 
 const settled = { requiresConfirmation: false, requiresUserInput: false, externalExecutionRequired: false } as const;
 
-function decisionOf(tool: ToolExecution, approval: Approval, argument: string): Decision {
+function decisionOf(tool: ToolExecution, approval: Decided, argument: string): Decision {
   const wait = waitOf(tool) as Wait;
   const { approved, reason, values, result, error } = approval;
   const input = tool.toolArgs ?? {};
@@ -230,17 +242,13 @@ function decisionOf(tool: ToolExecution, approval: Approval, argument: string): 
     return { tool, approval, input, output, decided: { ...changed(tool), ...note, ...answered, confirmed: false } };
   }
   if (wait === "externalExecution") {
-    if (error !== undefined) {
-      return { tool, approval, input, output: { type: "error-text", value: error }, decided: changed(tool) };
-    }
-    if (result === undefined) {
+    const output = approval.output ?? externalOutput(approval);
+    if (output === null) {
       throw new InvalidArgumentError(
         `${argument}.result`,
         "the result of the tool, which runs elsewhere, unless error is given",
       );
     }
-    const output =
-      typeof result === "string" ? { type: "text" as const, value: result } : { type: "json" as const, value: result };
     return { tool, approval, input, output, decided: changed(tool) };
   }
   if (wait === "userInput") {
@@ -250,6 +258,18 @@ function decisionOf(tool: ToolExecution, approval: Approval, argument: string): 
     return { tool, approval, input: toolArgs, output: null, decided };
   }
   return { tool, approval, input, output: null, decided: { ...changed(tool), ...note, confirmed: true } };
+}
+
+/** Returns what a tool that ran elsewhere came to; null if nobody says it. */
+function externalOutput({ result, error }: Decided): ToolResultPart["output"] | null {
+  if (error !== undefined) {
+    return { type: "error-text", value: error };
+  }
+  return result === undefined
+    ? null
+    : typeof result === "string"
+      ? { type: "text", value: result }
+      : { type: "json", value: result };
 }
 
 /** Returns the changed fields of a call that no longer waits. */

@@ -3,6 +3,7 @@ import type { RunScope, Turn } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
 import { generate, type Generated, type GenerationOutcome, type GenerationRequest } from "./generation.ts";
 import type { RunResult } from "./model-component-options.ts";
+import type { ResumedRun } from "./resumed-run.ts";
 import type { RunRecord } from "./run-record.ts";
 import { toolCallsOf, waitingOf } from "./tool-calls.ts";
 
@@ -13,6 +14,8 @@ export interface PreparedRun {
   readonly request: GenerationRequest;
   /** The tools of the agent or team, without those of this library. */
   readonly ownTools: ToolSet;
+  /** The calls of the run that continues which were not approved. */
+  readonly denied: ResumedRun["denied"];
 }
 
 interface RunInProgressOptions {
@@ -24,12 +27,12 @@ interface RunInProgressOptions {
 }
 
 /** The results of runs that could not be stored, by the errors that they were rejected with. */
-const unstored = new WeakMap<object, RunResult>();
+const unstored = new WeakMap<object, RunResult | null>();
 
 /**
  * Returns the answer of a run that could not be stored, from the error with which `run`, `continueRun` or
  * `stream.result` rejected: the model was paid for it, and its tools may have acted. The status is CANCELLED if the
- * storage failed before there was an answer. Null for any other error.
+ * storage failed before there was an answer. Null for any other error, and for one that several runs share.
  */
 export function unstoredResultOf(error: unknown): RunResult | null {
   return typeof error === "object" && error !== null ? (unstored.get(error) ?? null) : null;
@@ -54,8 +57,8 @@ export class RunInProgress {
   async answer(): Promise<{ readonly result: RunResult; readonly generated: Generated | null }> {
     const answering = generate(this.prepared.request);
     this.begin();
+    const result = await this.end(answering.then(({ outcome }) => outcome));
     const { outcome, generated } = await answering;
-    const result = await this.end(outcome);
     if (result.status === "CANCELLED") {
       throw outcome.error;
     }
@@ -69,15 +72,15 @@ export class RunInProgress {
   }
 
   /** Stores the end of the run. Rejects with the error of the model or of the storage. */
-  async end(outcome: GenerationOutcome): Promise<RunResult> {
+  async end(ending: Promise<GenerationOutcome>): Promise<RunResult> {
     const { turn } = this.#options;
-    const { scope, record, request, ownTools } = this.prepared;
+    const { scope, request, ownTools } = this.prepared;
+    const { outcome, run } = await this.#ended(ending);
     const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
     if (hasFailed && !request.watch.hasBegun) {
       await turn.release();
       throw outcome.error;
     }
-    const run = record.ended(outcome, scope.state.values);
     const toolCalls = toolCallsOf(run, { ...outcome, tools: ownTools });
     const result = {
       runId: scope.runId,
@@ -100,7 +103,7 @@ export class RunInProgress {
     } catch (error) {
       // The error of a run that failed says nothing about the storage.
       if (outcome.status !== "ERROR" && typeof error === "object" && error !== null) {
-        unstored.set(error, { ...result, storageError: error });
+        unstored.set(error, unstored.has(error) ? null : { ...result, storageError: error });
       }
       throw error;
     }
@@ -109,6 +112,20 @@ export class RunInProgress {
       summaryError: outcome.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
       storageError: turn.storageError,
     };
+  }
+
+  /** Returns the outcome with its row. A run whose outcome cannot be read ends too. */
+  async #ended(
+    ending: Promise<GenerationOutcome>,
+  ): Promise<{ readonly outcome: GenerationOutcome; readonly run: AgentRun | TeamRun }> {
+    const { scope, record } = this.prepared;
+    try {
+      const outcome = await ending;
+      return { outcome, run: record.ended(outcome, scope.state.values) };
+    } catch (error) {
+      await this.#options.turn.end({ run: record.unreadable(error), metrics: [], error });
+      throw error;
+    }
   }
 
   /** Summarizes the session if that is wanted. Rejects with the storage error if nothing of the turn was stored. */

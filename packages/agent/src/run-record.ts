@@ -75,6 +75,11 @@ export class RunRecord {
     return this.#run({ status: "RUNNING", messages: this.#messages([], { whole: false }) });
   }
 
+  /** Returns the row of a run whose outcome cannot be read. */
+  unreadable(error: unknown): AgentRun | TeamRun {
+    return { ...this.running(), status: "ERROR", content: messageOf(error) };
+  }
+
   /** Returns the run's row as far as the run is. */
   progress(outcome: GenerationOutcome): AgentRun | TeamRun {
     return { ...this.ended(outcome, {}), status: "RUNNING" };

@@ -24,6 +24,7 @@ import type { RunInProgress } from "./run-in-progress.ts";
 type AiStream = ReturnType<typeof streamText<ToolSet>>;
 type Part = TextStreamPart<ToolSet>;
 type UIMessageResponseInit = Omit<Parameters<typeof createUIMessageStreamResponse>[0], "stream">;
+type Denial = Extract<Part, { type: "tool-output-denied" }>;
 /** The UI messages of an agent with these tools. */
 type ToolUIMessage<Tools extends ToolSet> = UIMessage<unknown, never, InferUITools<Tools>>;
 
@@ -84,9 +85,7 @@ export class RunStream<
       await run.answer();
     }
     const started = startStream(run);
-    const result = started.outcome.then(
-      async (ended) => (await run.end(ended)) as unknown as RunResult<Tools, Output, State>,
-    );
+    const result = run.end(started.outcome) as Promise<unknown> as Promise<RunResult<Tools, Output, State>>;
     // The streams report the rejection too.
     result.catch(() => {});
     return new RunStream(run, started, result);
@@ -94,7 +93,8 @@ export class RunStream<
 
   /** The parts of the answer, as the AI SDK streams them. An error of the model is a part; `finish` waits for the store. */
   get fullStream(): ReadableStream<TextStreamPart<Tools>> {
-    return this.#guarded(this.#stream.fullStream as AsyncIterableStream<TextStreamPart<Tools>>);
+    const source = this.#stream.fullStream as AsyncIterableStream<TextStreamPart<Tools>>;
+    return this.#guarded(source, { opening: this.#denials });
   }
 
   /** The text of the answer, piece by piece. */
@@ -116,10 +116,10 @@ export class RunStream<
   ): ReadableStream<InferUIMessageChunk<Message>> {
     // The AI SDK's default too: a message may tell the client more than it should know.
     const { onError = () => "An error occurred." } = options;
-    return this.#guarded(this.#stream.toUIMessageStream(options), (error) => ({
-      type: "error",
-      errorText: onError(error),
-    }));
+    return this.#guarded<InferUIMessageChunk<Message>>(this.#stream.toUIMessageStream(options), {
+      failureItem: (error) => ({ type: "error", errorText: onError(error) }),
+      opening: this.#denials.map(({ toolCallId }) => ({ type: "tool-output-denied", toolCallId })),
+    });
   }
 
   /** Returns an HTTP response for those hooks. */
@@ -158,11 +158,11 @@ export class RunStream<
 
   /** Returns the AI SDK's result, with streams that end, and promises that resolve, once the run is stored. */
   #aiResult(): AiStream {
-    const asPart = (error: unknown): Part => ({ type: "error", error });
+    const parts = { failureItem: (error: unknown): Part => ({ type: "error", error }), opening: this.#denials };
     const guarded: Readonly<Record<string, () => unknown>> = {
-      fullStream: () => this.#guarded(this.#stream.fullStream, asPart),
+      fullStream: () => this.#guarded<Part>(this.#stream.fullStream, parts),
       // Of version 7.
-      stream: () => this.#guarded(this.#stream.fullStream, asPart),
+      stream: () => this.#guarded<Part>(this.#stream.fullStream, parts),
       elementStream: () => this.#guarded(this.#stream.elementStream),
       experimental_partialOutputStream: () => this.partialOutputStream,
       consumeStream: () => async (options?: { readonly onError?: (error: unknown) => void }) => {
@@ -177,8 +177,14 @@ export class RunStream<
         const source = name in RunStream.prototype ? this : target;
         const member: unknown = Reflect.get(source, name, source);
         if (member instanceof Promise) {
-          member.catch(() => {});
-          return this.result.then(() => member);
+          // Version 6 leaves promises pending while a tool goes on after an abort.
+          const abandoned = this.#abandoned.then(nothingReady).then(() => {
+            throw this.#signal.reason;
+          });
+          const settled = this.result.then(() => Promise.race([member, abandoned]));
+          // Nobody has to read all of them.
+          [member, abandoned, settled].forEach((each) => void each.catch(() => {}));
+          return settled;
         }
         return typeof member === "function" ? (member.bind(source) as unknown) : member;
       },
@@ -189,13 +195,21 @@ export class RunStream<
     streamTextResultOf = (stream) => stream.#aiResult();
   }
 
+  /** The parts that tell which calls were denied: the AI SDK was given the outcome of these, as of all that are decided. */
+  get #denials(): Denial[] {
+    return this.#run.prepared.denied.map((call) => ({ type: "tool-output-denied", ...call }));
+  }
+
   /**
    * Passes items on, ends when the run is stored, and cancels the run when the reader leaves. A failure that no item has
-   * told is an item of `failureItem`, or fails the stream.
+   * told is an item of `failureItem`, or fails the stream. The items of `opening` follow the one that starts the stream.
    */
   #guarded<Item>(
     source: ReadableStream<Item>,
-    failureItem: ((error: unknown) => Item) | null = null,
+    {
+      failureItem = null,
+      opening = [],
+    }: { readonly failureItem?: ((error: unknown) => Item) | null; readonly opening?: readonly Item[] } = {},
   ): ReadableStream<Item> {
     const reader = source.getReader();
     let pending: ReturnType<typeof reader.read> | null = null;
@@ -249,6 +263,9 @@ export class RunStream<
           const item = await wanted();
           if (item !== null) {
             controller.enqueue(item);
+            if (typeOf(item) === "start") {
+              opening.forEach((each) => controller.enqueue(each));
+            }
           } else if (told !== null) {
             await stored;
             if (errorIsLast) {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type AgentRun, type Run, type SessionDb, type TeamRun } from "@sessiondb/core";
 import { checkObject, checkSignal, present } from "@sessiondb/core/adapter";
 import type { Agent, AsyncIterableStream, InferGenerateOutput, InferStreamOutput, OutputInterface, ToolSet } from "ai";
-import type { Approval } from "./approvals.ts";
+import type { Decided } from "./approvals.ts";
 import type { Callbacks } from "./callbacks.ts";
 import { generationSettings, type CallSettings } from "./generation.ts";
 import type { UserInput } from "./model-component-options.ts";
@@ -20,7 +20,6 @@ interface OutputMethods<Tools extends ToolSet, Output extends OutputInterface> {
   generate(options: GenerateOptions<Tools>): Promise<
     Omit<Generated<Tools>, "output" | "experimental_output"> & {
       readonly output: InferGenerateOutput<Output>;
-      readonly experimental_output: InferGenerateOutput<Output>;
     }
   >;
   stream(options: StreamOptions<Tools>): Promise<
@@ -50,7 +49,7 @@ interface SearchedSession {
 interface FoundRun {
   readonly run: Run | null;
   /** Returns the decisions about its calls. */
-  readonly approvals: (run: AgentRun | TeamRun) => readonly Approval[];
+  readonly approvals: (run: AgentRun | TeamRun) => readonly Decided[] | Promise<readonly Decided[]>;
   /** The argument that names the run, for the error if it cannot continue. */
   readonly argument: string;
 }
@@ -65,8 +64,9 @@ interface SessionRuns<Tools extends ToolSet> {
   readonly goOn: (find: FindRun, call: CallSettings, signal: AbortSignal | undefined) => Promise<RunInProgress>;
 }
 
-/** The newest runs among which a client's answers may find theirs. */
-const runsSearched = 20;
+/** The states of runs whose calls may wait, or that may go on with the same answers. */
+const openStates = ["PAUSED", "RUNNING", "ERROR", "CANCELLED"] as const;
+const pageLength = 50;
 
 /** Returns the AI SDK's agent for one session. */
 export function sessionAgent<Tools extends ToolSet, Output extends OutputInterface>(
@@ -123,9 +123,16 @@ async function answeredRun(
   answers: Answers,
   { db, sessionId, componentId, argument }: SearchedSession & { readonly argument: string },
 ): Promise<FoundRun> {
-  const { runs } = await db.getRuns({ sessionId, componentId, sortOrder: "desc", limit: runsSearched });
+  const query = { sessionId, componentId, status: openStates, sortOrder: "desc", limit: pageLength } as const;
+  let found: Run | undefined = undefined;
+  for await (const { runs } of db.runPages(query)) {
+    found = runs.find((run) => isAnswered(run, answers));
+    if (found !== undefined) {
+      break;
+    }
+  }
   return {
-    run: runs.find((run) => isAnswered(run, answers)) ?? null,
+    run: found ?? null,
     approvals: (run) => approvalsOf(run, answers),
     argument,
   };

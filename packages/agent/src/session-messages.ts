@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type AgentRun, type JsonValue, type Run, type TeamRun } from "@sessiondb/core";
 import type { ModelMessage, ToolApprovalResponse, ToolResultPart } from "ai";
-import type { Approval } from "./approvals.ts";
+import type { Decided } from "./approvals.ts";
 import type { UserInput } from "./model-component-options.ts";
 import { resultOf } from "./tool-result-codec.ts";
 import { isWaiting, waitOf } from "./waiting.ts";
@@ -64,8 +64,8 @@ export function isAnswered(run: Run, { approvals, results }: Answers): run is Ag
 }
 
 /** Returns the decisions about the calls of a run that wait. */
-export function approvalsOf({ tools }: AgentRun | TeamRun, { approvals, results }: Answers): Approval[] {
-  return (tools ?? []).filter(isWaiting).flatMap((tool): Approval[] => {
+export function approvalsOf({ tools }: AgentRun | TeamRun, { approvals, results }: Answers): Decided[] {
+  return (tools ?? []).filter(isWaiting).flatMap((tool): Decided[] => {
     const toolCallId = tool.toolCallId ?? "";
     const [approval, result] = [approvals.get(tool.approvalId ?? ""), results.get(toolCallId)];
     if (waitOf(tool) === "externalExecution" && result !== undefined) {
@@ -83,7 +83,7 @@ export function approvalsOf({ tools }: AgentRun | TeamRun, { approvals, results 
   });
 }
 
-function outcomeOf(output: ToolResultPart["output"]): Pick<Approval, "result" | "error"> {
+function outcomeOf(output: ToolResultPart["output"]): Pick<Decided, "result" | "error" | "output"> {
   const { text, isError } = resultOf(output);
-  return isError ? { error: text } : { result: output.type === "json" ? (output.value as JsonValue) : text };
+  return isError ? { error: text } : output.type === "json" ? { result: output.value as JsonValue } : { output };
 }

@@ -59,6 +59,18 @@ export class ToolWatch {
     return [...this.#results.values()];
   }
 
+  /** Errors for the approved calls that have not begun: once the model is asked, the AI SDK has refused them. */
+  get refused(): readonly ToolResultPart[] {
+    const value =
+      "The tool did not run: the input of this call, as it was stored, does not fit the tool's inputSchema.";
+    return [...this.#left].map((toolCallId) => ({
+      type: "tool-result",
+      toolCallId,
+      toolName: this.#options.resumed?.approved.get(toolCallId) ?? "",
+      output: { type: "error-text", value },
+    }));
+  }
+
   /** What the tools returned, by the id of the call. */
   get outputs(): ReadonlyMap<string, unknown> {
     return this.#outputs;

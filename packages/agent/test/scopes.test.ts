@@ -338,7 +338,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
 });
 
 /** What only classes that extend a component call. */
-const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn"]);
+const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn", "fitState"]);
 
 function isOfModels(name: string): boolean {
   return /^(printResponse|continue|forSession)/.test(name);

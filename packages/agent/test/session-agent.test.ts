@@ -13,6 +13,7 @@ import {
   type Agent as AiAgent,
   type InferAgentUIMessage,
   type ModelMessage,
+  type TextStreamPart,
   type ToolSet,
   type UIMessage,
 } from "ai";
@@ -169,7 +170,9 @@ describe.each(Object.keys(stores))("%s", (store) => {
     await expect(page.send()).rejects.toThrow("approvals must be one for each waiting call: c0, c1");
     expect(await run()).toMatchObject({ status: "PAUSED" });
     page.decide((part) => approve(part, part.toolCallId === "c1"));
-    expect(textOf(await page.send())).toContain("Only bread.");
+    const answer = await page.send();
+    expect(textOf(answer)).toContain("Only bread.");
+    expect(toolParts(answer).map(({ state }) => state)).toEqual(["output-denied", "output-available"]);
     expect(bought).toEqual(["bread"]);
     expect(await run()).toMatchObject({ status: "COMPLETED", tools: [{ confirmed: false }, { confirmed: true }] });
   });
@@ -203,6 +206,46 @@ describe.each(Object.keys(stores))("%s", (store) => {
     await expect(page.send()).rejects.toThrow("An error occurred.");
     expect(await run()).toMatchObject({ status: "ERROR" });
     page.messages = before;
+    expect(textOf(await page.send())).toContain("Done.");
+    expect(bought).toEqual(["milk"]);
+  });
+
+  test("an approval that comes after many other runs finds its run", async () => {
+    const others = Array.from({ length: 60 }, (_each, index) => `Answer ${index}`);
+    const { agent, bought, page } = chat([
+      { calls: [{ name: "buy", input: { item: "milk" }, id: "c1" }] },
+      ...others,
+      "Done.",
+    ]);
+    await page.send("Milk!");
+    for (const text of others) {
+      await agent.run(text, { sessionId: "s", userId: "ada" });
+    }
+    page.decide(approve);
+    expect(textOf(await page.send())).toContain("Done.");
+    expect(bought).toEqual(["milk"]);
+  });
+
+  test("a continuation that is left before its tool ran stays PAUSED, and the approval is not used up", async () => {
+    const { agent, bought, page, run } = chat([
+      { calls: [{ name: "buy", input: { item: "milk" }, id: "c1" }] },
+      "Done.",
+      "Done.",
+    ]);
+    await page.send("Milk!");
+    const { runId = "" } = (await run()) ?? {};
+    const controller = new AbortController();
+    const stream = await agent.continueStream({
+      runId,
+      sessionId: "s",
+      userId: "ada",
+      signal: controller.signal,
+      approvals: [{ toolCallId: "c1", approved: true }],
+    });
+    controller.abort();
+    await stream.result.catch(() => {});
+    expect([(await run())?.status, bought.length]).toEqual(bought.length === 0 ? ["PAUSED", 0] : ["CANCELLED", 1]);
+    page.decide(approve);
     expect(textOf(await page.send())).toContain("Done.");
     expect(bought).toEqual(["milk"]);
   });
@@ -320,6 +363,47 @@ describe("a stream", () => {
     }
   });
 
+  test("settles its promises when it is cancelled while a tool goes on", async () => {
+    const hang = tool({ inputSchema: z.object({}), execute: () => new Promise<string>(() => {}) });
+    const model = scriptedModel([{ calls: [{ name: "hang" }] }]);
+    const one = new Agent({ model, db: new InMemorySessionDb(), tools: { hang } }).forSession({ sessionId: "s" });
+    const controller = new AbortController();
+    const stream = await one.stream({ prompt: "Go", abortSignal: controller.signal });
+    const [text, steps] = [stream.text, stream.steps];
+    setTimeout(() => controller.abort(new Error("Stop")), 20);
+    await expect(Promise.resolve(text)).rejects.toThrow(/./);
+    await expect(Promise.resolve(steps)).rejects.toThrow(/./);
+  });
+
+  test("leaves no rejection unhandled, whatever is read of it", async () => {
+    const one = answering(new InMemorySessionDb(), [new Error("overloaded")]).forSession({ sessionId: "s" });
+    const { text, usage, steps, finishReason } = await one.stream({ prompt: "Go" });
+    await expect(Promise.resolve(text)).rejects.toThrow("overloaded");
+    expect([usage, steps, finishReason].every((each) => each instanceof Promise)).toBe(true);
+  });
+
+  test("ends its run whatever a transform makes of the stream", async () => {
+    const db = new InMemorySessionDb();
+    const one = answering(db).forSession({ sessionId: "s" });
+    const stream = await one.stream({
+      prompt: "Go",
+      experimental_transform: ({ stopStream }) =>
+        new TransformStream<TextStreamPart<ToolSet>, TextStreamPart<ToolSet>>({
+          transform(part, controller) {
+            if (part.type === "text-end") {
+              stopStream();
+              controller.enqueue({ type: "finish-step", finishReason: "stop", usage: {}, response: {} } as never);
+              controller.enqueue({ type: "finish", finishReason: "stop", totalUsage: {} } as never);
+              return;
+            }
+            controller.enqueue(part);
+          },
+        }),
+    });
+    await stream.consumeStream();
+    expect((await db.getSession({ sessionId: "s" }))?.runs[0]?.status).not.toBe("RUNNING");
+  });
+
   test("says so when the run cannot be stored", async () => {
     const db = new InMemorySessionDb();
     const full = new Proxy(db, {
@@ -362,6 +446,55 @@ describe("a stream", () => {
       server.close();
     }
   });
+});
+
+test("what a tool of the page shows the model keeps its form", async () => {
+  const shot = tool({
+    inputSchema: z.object({}),
+    outputSchema: z.object({ png: z.string() }),
+    toModelOutput: ({ output }) => ({
+      type: "content",
+      value: [
+        { type: "text", text: "The screen:" },
+        { type: "media", data: output.png, mediaType: "image/png" },
+      ],
+    }),
+  });
+  const png = "iVBORw0KGgo=";
+  for (const how of ["forSession", "continueRun"]) {
+    const model = scriptedModel([{ calls: [{ name: "shot", id: "c1" }] }, "I see."]);
+    const agent = new Agent({ id: "chat", model, db: new InMemorySessionDb(), tools: { shot } });
+    const page = new Page(agent.forSession({ sessionId: "s" }));
+    await page.send("Look!");
+    const { runId = "" } = (await agent.getSession({ sessionId: "s" }))?.runs[0] ?? {};
+    if (how === "forSession") {
+      page.decide(() => ({ state: "output-available", output: { png } }));
+      await page.send();
+    } else {
+      await agent.continueRun({
+        runId,
+        sessionId: "s",
+        approvals: [{ toolCallId: "c1", approved: true, result: { png } }],
+      });
+    }
+    expect(JSON.stringify(model.prompts[1]?.at(-1))).toContain("The screen:");
+    expect(JSON.stringify(model.prompts[1]?.at(-1))).toContain("image/png");
+  }
+});
+
+test("a call whose stored input no longer fits its tool is answered by an error", async () => {
+  const at = tool({
+    inputSchema: z.object({ at: z.string().transform((text) => new Date(text)) }),
+    needsApproval: true,
+    execute: () => "Done",
+  });
+  const input = { at: "2026-01-01T00:00:00Z" };
+  const model = scriptedModel([{ calls: [{ name: "at", id: "c1", input }] }, "Sorry."]);
+  const agent = new Agent({ id: "chat", model, db: new InMemorySessionDb(), tools: { at } });
+  const { runId, sessionId, pendingApprovals } = await agent.run("Then!");
+  expect(pendingApprovals[0]?.input).toEqual({ at: new Date(input.at) });
+  const done = await agent.continueRun({ runId, sessionId, approvals: [{ toolCallId: "c1", approved: true }] });
+  expect(done).toMatchObject({ status: "COMPLETED", text: "Sorry.", toolCalls: [{ state: "output-error" }] });
 });
 
 test("it is an Agent of the AI SDK, with the types of its tools and its output", async () => {

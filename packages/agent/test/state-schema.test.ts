@@ -200,7 +200,7 @@ describe.each(Object.keys(stores))("%s", (store) => {
 /** An agent whose only tool changes the state. */
 function counting(sessionStateSchema: StandardSchemaV1<unknown, JsonObject>, db: SessionDb) {
   let change = (_state: JsonObject): void => {};
-  const { model, tools } = modelThatChanges(() => change as never);
+  const { model, tools } = modelThatChanges(() => change);
   const agent = new Agent({ id: "one", db, sessionId: "s", model, tools, sessionStateSchema });
   return {
     agent,
@@ -236,7 +236,7 @@ test.each([
   ["that prefers its old form", renamedFirst],
 ])("a schema %s reads the old form, and no later change is lost", async (_name, accepting) => {
   const db = await withState({ count: 5 });
-  const { agent, run } = counting(accepting as never, db);
+  const { agent, run } = counting(accepting, db);
   const increment = (state: JsonObject): void => {
     state["visits"] = Number(state["visits"]) + 1;
   };
@@ -258,7 +258,7 @@ test("a state holds what the schema returns, and nothing that it left out", asyn
         const { scores = {}, theme } = value as { scores?: object; theme?: string };
         const numbers = Object.entries(scores).filter(([, score]) => typeof score === "number");
         const known = theme === "dark" ? theme : "light";
-        return { value: { scores: Object.fromEntries(numbers) as JsonObject, theme: known } };
+        return { value: { scores: Object.fromEntries<number>(numbers), theme: known } };
       },
     },
   };
