@@ -93,6 +93,19 @@ describe("a run that is too large", () => {
     expect((await agent.run("Again")).text).toBe("Short");
   });
 
+  test("keeps what its tools did", async () => {
+    const db = new InMemorySessionDb({ maxPayloadBytes: 20_000 });
+    const { agent } = agentOf([{ calls: [{ name: "look", id: "c1" }] }, "x".repeat(100_000)], { db, tools: { look } });
+    await expect(agent.run("Look")).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
+    const [run] = (await agent.getSession())?.runs ?? [];
+    expect(run).toMatchObject({
+      status: "ERROR",
+      input: { inputContent: "Look" },
+      tools: [{ toolCallId: "c1", result: "found" }],
+      messages: [{ role: "user" }, { role: "assistant" }, { role: "tool", content: "found" }],
+    });
+  });
+
   test("is delivered all the same with `continue`", async () => {
     const db = new InMemorySessionDb({ maxPayloadBytes: 20_000 });
     const { agent } = agentOf(["x".repeat(100_000)], { db, onStorageError: "continue" });

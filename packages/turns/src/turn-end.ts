@@ -6,6 +6,7 @@ import {
   type SessionChange,
   type SessionHeader,
 } from "@sessiondb/core";
+import { withoutMark } from "./running-mark.ts";
 import { withRunsInside } from "./runs-inside.ts";
 import { withMetrics } from "./session-metrics.ts";
 import type { RunState } from "./run-state.ts";
@@ -41,9 +42,9 @@ export function endingsOf(end: TurnEnd): (() => Ending)[] {
   ];
 }
 
-/** Returns an ERROR row for a run whose end cannot be stored. For a paused run, it keeps the decisions and results. */
-export function unstorable(run: Run, paused: Run | null, error: Error): Run {
-  return { ...(paused ?? identityOf(run)), status: "ERROR", content: `This run could not be stored. ${error.message}` };
+/** Returns the ERROR row of a run whose end cannot be stored, from its row until then. */
+export function unstorable(row: Run, error: Error): Run {
+  return { ...withoutMark(row), status: "ERROR", content: `This run could not be stored. ${error.message}` };
 }
 
 const contentRefusals: ReadonlySet<string> = new Set([
@@ -76,7 +77,8 @@ function changeOf({ state, metrics }: TurnEnd, { withState }: { readonly withSta
     : (session) => ({ sessionData: sessionDataAfter(session, { state: changes, metrics: tokens }) });
 }
 
-function identityOf(run: Run): Run {
+/** Returns the least row of a run. */
+export function identityOf(run: Run): Run {
   return {
     runType: run.runType,
     runId: run.runId,

@@ -24,7 +24,7 @@ import { running, runningSince, withoutMark } from "./running-mark.ts";
 import { runIdsIn, withRunChanged, withRunsInside } from "./runs-inside.ts";
 import { metricsOf } from "./session-metrics.ts";
 import { stateShape } from "./state-schema.ts";
-import { endingsOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
+import { endingsOf, identityOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
 
 /** The part of a component that a turn uses. */
 interface TurnComponent extends SessionMember {
@@ -351,10 +351,15 @@ export class Turn {
         refusal = error;
       }
     }
-    if (refusal !== null) {
-      await this.#write(db, { run: unstorable(end.run, this.#resumed, refusal), ...conditions });
+    const reason = refusal;
+    if (reason !== null && this.#runExists) {
+      // What its tools did until then is in the row.
+      const { sessionId } = this.#found;
+      await db.updateRun({ runId: end.run.runId, sessionId }, (row) => unstorable(row, reason));
+    } else if (reason !== null) {
+      await this.#write(db, { run: unstorable(identityOf(end.run), reason) });
     }
-    return refusal;
+    return reason;
   }
 
   /** Closes the row of a run whose session has become another user's meanwhile. What it said is not for that user. */
@@ -362,9 +367,7 @@ export class Turn {
     if (this.#runExists && refusal instanceof Error && isRefusal(refusal)) {
       const { sessionId } = this.#found;
       await db
-        .updateRun({ runId, sessionId }, (row) =>
-          runningSince(row) === null ? row : withoutMark(unstorable(row, row, refusal)),
-        )
+        .updateRun({ runId, sessionId }, (row) => (runningSince(row) === null ? row : unstorable(row, refusal)))
         // A later turn closes it.
         .catch(() => null);
     }
