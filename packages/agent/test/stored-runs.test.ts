@@ -102,7 +102,6 @@ describe("a run that is too large", () => {
       status: "ERROR",
       input: { inputContent: "Look" },
       tools: [{ toolCallId: "c1", result: "found" }],
-      messages: [{ role: "user" }, { role: "assistant" }, { role: "tool", content: "found" }],
     });
   });
 

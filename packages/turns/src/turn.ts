@@ -351,15 +351,29 @@ export class Turn {
         refusal = error;
       }
     }
-    const reason = refusal;
-    if (reason !== null && this.#runExists) {
-      // What its tools did until then is in the row.
-      const { sessionId } = this.#found;
-      await db.updateRun({ runId: end.run.runId, sessionId }, (row) => unstorable(row, reason));
-    } else if (reason !== null) {
-      await this.#write(db, { run: unstorable(identityOf(end.run), reason) });
+    if (refusal !== null) {
+      await this.#writeRefused(db, end.run, refusal);
     }
-    return reason;
+    return refusal;
+  }
+
+  /** Writes that a run's end cannot be stored: what its tools did is kept, if the store takes that. */
+  async #writeRefused(db: SessionDb, run: Run, refusal: SessionDbError): Promise<void> {
+    if (!this.#runExists) {
+      await this.#write(db, { run: unstorable(identityOf(run), refusal) });
+      return;
+    }
+    const { sessionId } = this.#found;
+    const write = (change: (row: Run) => Run): Promise<Run | null> =>
+      db.updateRun({ runId: run.runId, sessionId }, (row) => unstorable(change(row), refusal));
+    try {
+      await write((row) => ({ ...row, ...("tools" in run && { tools: run.tools }) }));
+    } catch (error) {
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
+      await write((row) => row);
+    }
   }
 
   /** Closes the row of a run whose session has become another user's meanwhile. What it said is not for that user. */
