@@ -104,6 +104,14 @@ describe("the shape of runs", () => {
     expect(comparable(decodeRunJson(encoded, "agent"))).toBe(comparable(decodeRunJson(json, "agent")));
   });
 
+  test("sets aside what Agno would take for a run of an agent, and is none", () => {
+    const inner = { run_id: "r", workflow_id: "w", requirements: { a: 1 } };
+    const json = { run_id: "r", workflow_name: "w", workflow_agent_run: inner };
+    const encoded = roundTrip(json);
+    expect(encoded).toMatchObject({ sessiondb_aside: { workflow_agent_run: inner } });
+    expect(canonical(roundTrip(encoded))).toBe(canonical(encoded));
+  });
+
   test("refuses its own key in extra", () => {
     const run: Run = { runType: "agent", runId: "r", messages: [{ role: "user", extra: { sessiondb_aside: {} } }] };
     expect(() => encodeRunJson(run, ["run"])).toThrow(

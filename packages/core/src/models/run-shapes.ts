@@ -85,7 +85,8 @@ const workflowRunShape = new Shape<WorkflowRun>(
     input: "json",
     step_results: { listOf: stepOutputShape },
     step_executor_runs: { listOf: runCodec },
-    workflow_agent_run: runCodec,
+    // Agno reads a run of an agent here, whatever its keys are.
+    workflow_agent_run: { ...runCodec, mayBeRefused: true },
     metrics: workflowMetricsShape,
     step_requirements: "array",
     error_requirements: "array",
