@@ -8,7 +8,7 @@ import type { OpenStore } from "./stores.ts";
 // A run may end anywhere and for any reason. Whatever the place and the cause: its row is final, what had arrived is in
 // it, and an action that was carried out is there with its result, once, and is not asked for again.
 
-const calls = ["run", "stream", "continueRun"] as const;
+const calls = ["run", "stream", "continueRun", "continueStream"] as const;
 const places = [
   "before the run",
   "before the model",
@@ -57,14 +57,17 @@ const placesOf: Readonly<Record<Cell["cause"], readonly Cell["place"][]>> = {
   "dead process": ["in the first answer", "in a tool", "after a tool", "in the second answer"],
 };
 
+const continues = (call: Cell["call"]): boolean => call === "continueRun" || call === "continueStream";
+const streams = (call: Cell["call"]): boolean => call === "stream" || call === "continueStream";
+
 /** What cannot be. */
 function exists({ call, place, cause, kind }: Cell): boolean {
   return (
     placesOf[cause].includes(place) &&
     // Only a stream has a reader who can leave.
-    (cause !== "disconnect" || call === "stream") &&
+    (cause !== "disconnect" || streams(call)) &&
     // A run that continues has its first answer, and its first row; one inside another does not pause.
-    (call !== "continueRun" ||
+    (!continues(call) ||
       (place !== "in the first answer" &&
         !isInside(kind) &&
         !(cause === "storage error" && place === "before the model")))
@@ -92,7 +95,7 @@ const isActing = ({ place }: Cell): boolean =>
 function scriptOf(cell: Cell, whenStuck: () => void): readonly Answer[] {
   const { call, place, cause } = cell;
   if (cause === "signal" && place.startsWith("before")) {
-    return call === "continueRun" ? [acts] : [];
+    return continues(call) ? [acts] : [];
   }
   const text = place === "after a tool" ? "" : "Half an";
   const last: Answer =
@@ -104,14 +107,14 @@ function scriptOf(cell: Cell, whenStuck: () => void): readonly Answer[] {
         ? "Done."
         : { stuckAfter: text, whenStuck };
   const isAbandoned = place === "in a tool" && cause !== "tool error";
-  return [...(isActing(cell) || call === "continueRun" ? [acts] : []), ...(isAbandoned ? [] : [last])];
+  return [...(isActing(cell) || continues(call) ? [acts] : []), ...(isAbandoned ? [] : [last])];
 }
 
 /** What the caller gets: the result of a stream that was cancelled, the answer of those around, and else an error. */
 function outcomeOf({ call, place, cause, kind }: Cell): object {
   switch (cause) {
     case "signal":
-      return call === "stream" && place !== "before the run" && (place !== "before the model" || isInside(kind))
+      return streams(call) && place !== "before the run" && (place !== "before the model" || isInside(kind))
         ? { status: "CANCELLED" }
         : { message: "stop" };
     case "disconnect":
@@ -139,7 +142,7 @@ function statusOf({ call, place, cause, kind }: Cell): string | undefined {
   switch (cause) {
     case "signal":
     case "disconnect":
-      return call === "continueRun" && place.startsWith("before")
+      return continues(call) && place.startsWith("before")
         ? "PAUSED"
         : place === "before the run"
           ? undefined
@@ -241,7 +244,7 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
   };
   const act = tool({
     inputSchema: jsonSchema({ type: "object" }),
-    needsApproval: call === "continueRun",
+    needsApproval: continues(call),
     execute: async () => {
       acted += 1;
       if (cause === "tool error") {
@@ -268,7 +271,7 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
     },
   };
   const { component, prompts, asked } = stageOf(kind, stage);
-  const paused = call === "continueRun" ? await component.run("Do it", { sessionId: "s" }) : null;
+  const paused = continues(call) ? await component.run("Do it", { sessionId: "s" }) : null;
   const before = asked.length;
   [isReady, isFull] = [true, cause === "storage error"];
   if (place === "before the run") {
@@ -277,13 +280,16 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
 
   const options = { sessionId: "s", signal: controller.signal };
   const started = async (): Promise<unknown> => {
-    if (paused !== null && "continueRun" in component) {
+    if (paused !== null && call === "continueRun" && "continueRun" in component) {
       return component.continueRun({ ...options, runId: paused.runId, approvals });
     }
     if (call === "run") {
       return component.run("Do it", options);
     }
-    const stream = await component.stream("Do it", options);
+    const stream =
+      paused !== null && "continueStream" in component
+        ? await component.continueStream({ ...options, runId: paused.runId, approvals })
+        : await component.stream("Do it", options);
     if ("textStream" in stream) {
       const reader = stream.textStream.getReader();
       leave = () => void reader.cancel();
@@ -322,7 +328,7 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
   }
   given(acted).toBe(hasActed ? 1 : 0);
   // An approved tool runs before the model is asked.
-  const isEarly = (cause === "signal" && place.startsWith("before")) || (call === "continueRun" && isAbandoned);
+  const isEarly = (cause === "signal" && place.startsWith("before")) || (continues(call) && isAbandoned);
   given(asked.length > before).toBe(!isEarly);
 
   // What is kept.
@@ -333,16 +339,16 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
     await given.poll(async () => resultsOf(await kept()), { interval: 1 }).toEqual({ results, told: results });
     const run = await kept();
     const isDone = cause === "tool error" || place === "while storing";
-    const isHalf = place.endsWith("answer") && call === "stream" && !isInside(kind);
-    const isTorn = isHalf || (cause === "storage error" && place === "before the model" && call === "stream");
-    const began = hasActed || call === "continueRun";
+    const isHalf = place.endsWith("answer") && streams(call) && !isInside(kind);
+    const isTorn = isHalf || (cause === "storage error" && place === "before the model" && streams(call));
+    const began = hasActed || continues(call);
     given((run?.messages ?? []).filter(({ role }) => role === "assistant").map(({ content }) => content)).toEqual([
       ...(began ? ["I act. "] : []),
       ...(isDone ? ["Done."] : isTorn ? ["Half an"] : []),
     ]);
     const tokens = (began ? 15 : 0) + (isDone ? 15 : 0);
     given(run?.metrics?.totalTokens ?? 0).toBe(tokens);
-    const isStored = cause !== "storage error" || call === "continueRun";
+    const isStored = cause !== "storage error" || continues(call);
     const leaders = kind === "member" && place !== "before the run" ? (statusOf(cell) === "COMPLETED" ? 30 : 15) : 0;
     const session = await db.getSession({ sessionId: "s" });
     const stored = session?.sessionData["session_metrics"] as { total_tokens?: number } | undefined;
