@@ -269,6 +269,19 @@ test("a state holds what the schema returns, and nothing that it left out", asyn
   expect(await agent.getSessionState()).toEqual(sessionState);
 });
 
+test("the state for one run may choose another form of a union", async () => {
+  const step = z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("a"), x: z.number() }),
+    z.object({ kind: z.literal("b"), y: z.number() }),
+  ]);
+  const sessionStateSchema = z.object({ step: step.default({ kind: "a", x: 0 }) });
+  const db = await withState({ step: { kind: "a", x: 1 }, theirs: 1 });
+  const agent = new Agent({ id: "one", db, sessionId: "s", model: scriptedModel(["Done."]), sessionStateSchema });
+  const changed = { step: { kind: "b" as const, y: 3 } };
+  expect((await agent.run("Go", { sessionState: changed })).sessionState).toEqual(changed);
+  expect(await agent.getSessionState()).toEqual(changed);
+});
+
 test("a schema that does not return unchanged what it has returned costs the change and not the answer", async () => {
   const db = new InMemorySessionDb();
   const { run } = counting(

@@ -217,7 +217,7 @@ export abstract class Component<State extends object = JsonObject> {
         return { sessionState: shape.changed({ ...stored }, "change", (state) => changed(state, change)) };
       }
       const sessionState = { ...stored, ...change };
-      shape.check(sessionState, "change");
+      shape.fit(sessionState, "change");
       return { sessionState };
     });
     return updated && (shape.read({ ...updated.sessionState }) as State);

@@ -30,8 +30,7 @@ export class RunState {
   constructor(stored: JsonObject, given: JsonObject = {}, shape: StateShape = anyState) {
     this.#shape = shape;
     this.#seen = shape.read(stored);
-    this.#values = mergeState(this.#seen, given);
-    shape.check(this.#values, "sessionState");
+    this.#values = shape.fit(mergeState(this.#seen, given), "sessionState");
   }
 
   /** The current state. Tools may change it in place. */
@@ -44,8 +43,7 @@ export class RunState {
     this.#noteChanges();
     const before = this.#seen;
     try {
-      this.#values = changed(this.#values, change);
-      this.#shape.check(this.#values, "change");
+      this.#values = this.#shape.fit(changed(this.#values, change), "change");
     } catch (error) {
       this.#values = cloned(before);
       throw error;

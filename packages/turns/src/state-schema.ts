@@ -48,8 +48,12 @@ export interface StateShape {
    * @throws SessionStateMismatchError when it does not fit.
    */
   read(stored: JsonObject): JsonObject;
-  /** @throws InvalidArgumentError for `argument` when a state does not fit. */
-  check(state: JsonObject, argument: string): void;
+  /**
+   * Returns a changed state as the component has it.
+   *
+   * @throws InvalidArgumentError for `argument` when it does not fit.
+   */
+  fit(state: JsonObject, argument: string): JsonObject;
   /**
    * Returns what to store when `change` has changed what was read.
    *
@@ -62,7 +66,7 @@ export interface StateShape {
 /** The shape of a component without a schema. */
 export const anyState: StateShape = {
   read: cloned,
-  check: () => {},
+  fit: (state) => state,
   changed: (stored, _argument, change) => change(cloned(stored)),
 };
 
@@ -89,22 +93,22 @@ export function stateShape(
       issues: issues.map(({ message }) => message),
     });
   };
-  const check = (state: JsonObject, argument: string): void => {
-    const { issues } = validated(schema, state);
-    if (issues.length > 0) {
+  const fit = (given: JsonObject, argument: string): JsonObject => {
+    const { state, issues } = validated(schema, given);
+    if (state === null) {
       const places = issues.map(placeOf).join(", ");
       throw new InvalidArgumentError(argument, `such that the state fits sessionStateSchema at ${places}`);
     }
+    return cloned(state);
   };
   const reads = (stored: JsonObject, expected: JsonObject): boolean =>
     isDeepStrictEqual(jsonOf(validated(schema, stored).state), jsonOf(expected));
   return {
     read,
-    check,
+    fit,
     changed(stored, argument, change) {
       const before = read(stored);
-      const after = change(cloned(before));
-      check(after, argument);
+      const after = fit(change(cloned(before)), argument);
       // Keys that the schema does not return are other programs', unless it read them in place of its own.
       const kept = applyPatch(stored, changesBetween(before, after));
       const found = [kept, after].find((each) => reads(each, after));
@@ -121,7 +125,7 @@ export function checkStateOptions(settings: StateSettings): void {
   if (settings.sessionStateSchema === undefined && settings.onInvalidSessionState === "reset") {
     throw new InvalidArgumentError("onInvalidSessionState", "left out unless sessionStateSchema is given");
   }
-  stateShape(settings, "").check(settings.sessionState ?? {}, "sessionState");
+  stateShape(settings, "").fit(settings.sessionState ?? {}, "sessionState");
 }
 
 /** The result of a schema: the state, or why it does not fit. */
