@@ -65,6 +65,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
       unix_socket_directories: directory,
       max_connections: "200",
       shared_buffers: "64MB",
+      // A second, the default, is most of the time of a test that provokes deadlocks.
+      deadlock_timeout: "100ms",
       ...(durable ? {} : relaxed),
       ...options.settings,
       ...settings,
