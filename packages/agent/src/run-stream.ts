@@ -2,10 +2,9 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@sessiondb/core";
-import { present, untilAborted, within } from "@sessiondb/core/adapter";
+import { present } from "@sessiondb/core/adapter";
 import {
   createUIMessageStreamResponse,
-  streamText,
   type AsyncIterableStream,
   type InferStreamOutput,
   type InferUIMessageChunk,
@@ -16,12 +15,11 @@ import {
   type UIMessage,
   type UIMessageStreamOptions,
 } from "ai";
-import { withEndCallback } from "./callbacks.ts";
-import { Generation, type GenerationOutcome } from "./generation.ts";
+import { guardedStream, nothingReady, type GuardItems } from "./guarded-stream.ts";
 import type { AnyOutput, RunResult } from "./model-component-options.ts";
 import type { RunInProgress } from "./run-in-progress.ts";
+import { startStream, type AiStream, type StartedStream } from "./started-stream.ts";
 
-type AiStream = ReturnType<typeof streamText<ToolSet>>;
 type Part = TextStreamPart<ToolSet>;
 type UIMessageResponseInit = Omit<Parameters<typeof createUIMessageStreamResponse>[0], "stream">;
 type Denial = Extract<Part, { type: "tool-output-denied" }>;
@@ -200,167 +198,15 @@ export class RunStream<
     return this.#run.prepared.denied.map((call) => ({ type: "tool-output-denied", ...call }));
   }
 
-  /**
-   * Passes items on, ends when the run is stored, and cancels the run when the reader leaves. A failure that no item has
-   * told is an item of `failureItem`, or fails the stream. The items of `opening` follow the one that starts the stream.
-   */
-  #guarded<Item>(
-    source: ReadableStream<Item>,
-    {
-      failureItem = null,
-      opening = [],
-    }: { readonly failureItem?: ((error: unknown) => Item) | null; readonly opening?: readonly Item[] } = {},
-  ): ReadableStream<Item> {
-    const reader = source.getReader();
-    let pending: ReturnType<typeof reader.read> | null = null;
-    /** The first item that tells an error. */
-    let told: Item | null = null;
-    const errorIsLast = failureItem !== null;
-    /** The error of the source itself; an aborted model may fail in its own way. */
-    let broken: { readonly error: unknown } | null = null;
-    const next = async (): Promise<Item | null> => {
-      try {
-        // One read at a time: a second one would take an item from the first.
-        pending ??= reader.read();
-        const read = await Promise.race([pending, this.#abandoned.then(nothingReady)]);
-        pending = null;
-        return read === null || read.done ? null : read.value;
-      } catch (error) {
-        broken = this.#signal.aborted ? null : { error };
-        return null;
-      }
-    };
-    const failed = (controller: ReadableStreamDefaultController<Item>, error: unknown): void => {
-      if (failureItem === null) {
-        controller.error(error);
-      } else {
-        controller.enqueue(failureItem(error));
-        controller.close();
-      }
-    };
-    const stored = this.result.then(
-      () => true,
-      () => false,
-    );
-    /** Returns the next item to pass on. The last one of a run that failed is no `finish`. */
-    const wanted = async (): Promise<Item | null> => {
-      for (;;) {
-        const item = await next();
-        const type = typeOf(item);
-        const isHeld = type === "error" && errorIsLast;
-        const isFalse = type === "finish" && (told === null ? !(await stored) : errorIsLast);
-        if (type === "error") {
-          told ??= item;
-        }
-        if (!isHeld && !isFalse) {
-          return item;
-        }
-      }
-    };
-    return new ReadableStream<Item>(
-      {
-        pull: async (controller) => {
-          const item = await wanted();
-          if (item !== null) {
-            controller.enqueue(item);
-            if (typeOf(item) === "start") {
-              opening.forEach((each) => controller.enqueue(each));
-            }
-          } else if (told !== null) {
-            await stored;
-            if (errorIsLast) {
-              controller.enqueue(told);
-            }
-            controller.close();
-          } else if ((await stored) && broken === null) {
-            controller.close();
-          } else if (broken !== null) {
-            failed(controller, broken.error);
-          } else {
-            await this.result.catch((error: unknown) => failed(controller, error));
-          }
-        },
-        cancel: (reason: unknown) => {
-          this.#run.abort(reason ?? new DOMException("The reader of the run's answer stopped reading.", "AbortError"));
-          reader.cancel(reason).catch(() => {});
-        },
-      },
-      { highWaterMark: 0 },
-    );
+  /** Passes the items of a stream of the AI SDK on; see `guardedStream`. */
+  #guarded<Item>(source: ReadableStream<Item>, items: GuardItems<Item> = {}): ReadableStream<Item> {
+    const { result } = this;
+    const abort = (reason: unknown): void => this.#run.abort(reason);
+    return guardedStream(source, { ...items, result, signal: this.#signal, abandoned: this.#abandoned, abort });
   }
 }
 
 async function written({ status, statusText, headers, body }: Response, response: ServerResponse): Promise<void> {
   response.writeHead(status, statusText, Object.fromEntries(headers));
   await pipeline(Readable.fromWeb(body ?? new ReadableStream()), response);
-}
-
-/** Resolves when a stream has had the time to return what it holds already. */
-function nothingReady(): Promise<null> {
-  return new Promise((resolve) => {
-    setImmediate(() => resolve(null));
-  });
-}
-
-function typeOf(item: unknown): unknown {
-  return typeof item === "object" && item !== null && "type" in item ? item.type : null;
-}
-
-/** The milliseconds that the AI SDK has after an abort to pass on what had arrived. It waits for tools that ignore it. */
-const abortGrace = 100;
-
-/** A generation that streams. */
-interface StartedStream {
-  readonly stream: AiStream;
-  readonly outcome: Promise<GenerationOutcome>;
-  /** The signal that ends it early. */
-  readonly signal: AbortSignal;
-}
-
-function startStream(run: RunInProgress): StartedStream {
-  const { request } = run.prepared;
-  const generation = new Generation(request);
-  const { signal } = generation;
-  let isFinished = false;
-  const failures: unknown[] = [];
-  const stream = streamText({
-    ...generation.options,
-    experimental_transform: generation.transforms,
-    onError: ({ error }: { error: unknown }) => {
-      failures.push(error);
-    },
-    // The AI SDK calls onFinish after an abort too, once a step has ended.
-    onAbort: () => {
-      failures.push(signal.aborted ? signal.reason : new DOMException("generation.timeout expired.", "TimeoutError"));
-    },
-    ...withEndCallback(request.callbacks, () => {
-      isFinished = true;
-    }),
-  });
-  const outcome = (async (): Promise<GenerationOutcome> => {
-    try {
-      await consume(stream, { signal, onError: (error) => void failures.push(error) });
-      if (isFinished && failures.length === 0) {
-        return await generation.completed(() => stream.output);
-      }
-      return generation.failed(signal.aborted ? signal.reason : failures[0]);
-    } catch (error) {
-      return generation.failed(error);
-    }
-  })();
-  run.begin();
-  return { stream, outcome, signal };
-}
-
-/** Reads a stream to its end, so that the run does not depend on its readers. */
-async function consume(
-  stream: AiStream,
-  { signal, onError }: { readonly signal: AbortSignal; readonly onError: (error: unknown) => void },
-): Promise<void> {
-  const ended = Promise.resolve(stream.consumeStream({ onError }));
-  try {
-    await untilAborted(ended, signal);
-  } catch {
-    await within(ended, abortGrace, () => {});
-  }
 }
