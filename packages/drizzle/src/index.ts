@@ -1,6 +1,17 @@
 export type { OutsideTable } from "./agno-tables.ts";
 export type { ClearedRows, Clearing, Deletion } from "./cleared-tables.ts";
+export { certificateProblem, type CertificateProblem } from "./certificate-problem.ts";
 export { runConditions, sessionConditions } from "./conditions.ts";
+export {
+  checkParameters,
+  checkSecureContext,
+  parseServerUrl,
+  readParameterFile,
+  takeParameter,
+  takePoolOptions,
+  wordOf,
+  type ConnectionStringForm,
+} from "./connection-string.ts";
 export { planSchema, type DdlSpelling } from "./ddl.ts";
 export { DriverError, type KnownNames } from "./driver-error.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
@@ -58,4 +69,4 @@ export {
 export { byShape, once } from "./statement-set.ts";
 export { Statement } from "./statement.ts";
 export { runAsync, runSync, step, type Steps } from "./steps.ts";
-export { optionsOfUrl, withUrlOption } from "./url-options.ts";
+export { takeUrlOptions, withUrlOption } from "./url-options.ts";

@@ -16,20 +16,19 @@ export interface UrlOptionNames {
  * Takes the store's own options out of the query of a connection string, and leaves the driver's. Refuses other
  * spellings of an option: both would ignore them, and the store would open other tables than intended.
  */
-export function optionsOfUrl(
-  url: string,
+export function takeUrlOptions(
+  { searchParams }: URL,
   given: object,
   { own, elsewhere, otherNames, foreign }: UrlOptionNames,
-): { readonly rest: string; readonly found: Readonly<Record<string, string>> } {
+): Readonly<Record<string, string>> {
   const meanings = new Map(
     [...elsewhere.map((name) => [name, name] as const), ...Object.entries(otherNames)].map(([name, meant]) => [
       folded(name),
       meant,
     ]),
   );
-  const parsed = new URL(url);
   const found: Record<string, string> = {};
-  for (const [name, value] of parsed.searchParams) {
+  for (const [name, value] of searchParams) {
     const meant = foreign.includes(name) ? undefined : meanings.get(folded(name));
     if (meant === undefined) {
       continue;
@@ -51,25 +50,17 @@ export function optionsOfUrl(
     found[meant] = value;
   }
   for (const name of Object.keys(found)) {
-    parsed.searchParams.delete(name);
+    searchParams.delete(name);
   }
-  return { rest: Object.keys(found).length === 0 ? url : parsed.href, found };
+  return found;
 }
 
-/**
- * Returns a connection string with an option of the store set in its query, from the one that is there and the path.
- *
- * @throws ConnectionStringError when the string is not a URL.
- */
+/** Returns a connection string with an option of the store set in its query, from the one that is there and the path. */
 export function withUrlOption(
-  url: string,
+  parsed: URL,
   name: string,
   setting: (given: string | null, path: string) => string,
 ): string {
-  if (!URL.canParse(url)) {
-    throw new ConnectionStringError("The connection string is not a URL.");
-  }
-  const parsed = new URL(url);
   parsed.searchParams.set(name, setting(parsed.searchParams.get(name), decodeURIComponent(parsed.pathname).slice(1)));
   return parsed.href;
 }

@@ -7,18 +7,20 @@ import {
   milliseconds,
   objectWith,
   optional,
+  present,
   readOptions,
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { optionsOfUrl, tableOptionReaders } from "@sessiondb/drizzle";
+import { tableOptionReaders, takePoolOptions, takeUrlOptions } from "@sessiondb/drizzle";
 import type { Connection, Pool } from "mysql2/promise";
+import { parseMysqlUrl, readServer, type MysqlServer } from "./mysql-url.ts";
 import type { MySqlTableOptions } from "./schema.ts";
 
 export interface MySqlSessionDbOptions extends MySqlTableOptions {
   /**
    * `mysql://user:password@host:3306/database`, or `mariadb://…`. The query may contain `database`, `sessionTable`,
-   * `runsTable`, and options of mysql2, such as `ssl`.
+   * `runsTable`, and the parameters in docs/mysql.md, such as `ssl-mode`; any other is refused.
    */
   url?: string;
   /** Your own mysql2 pool (`mysql2/promise`), instead of `url`. It is used as configured and never closed. */
@@ -43,7 +45,7 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
 const readers = {
   ...tableOptionReaders,
   database: optional(checkDatabase),
-  url: optional(checkUrl),
+  url: optional(parseMysqlUrl),
   // A pool of mysql2 itself has the same methods, but takes callbacks.
   pool: optional(objectWith<Pool>(["getConnection", "pool"], 'a pool of "mysql2/promise"')),
   poolSize: count({ from: 1, otherwise: 10 }),
@@ -54,7 +56,10 @@ const readers = {
   maxPayloadBytes: count({ from: 1, otherwise: 15 * 1024 * 1024 }),
 } satisfies OptionReaders<MySqlSessionDbOptions>;
 
-export type MysqlOptions = OptionsRead<typeof readers>;
+export interface MysqlOptions extends Omit<OptionsRead<typeof readers>, "url"> {
+  /** The server of the connection string; null without one. */
+  readonly server: MysqlServer | null;
+}
 
 const checkPromised = objectWith<Connection>(["execute", "connection"], 'a connection of "mysql2/promise"');
 
@@ -77,38 +82,30 @@ const otherNames = {
 
 /** Reads the constructor's options, including those in the query of `url`. */
 export function readMysqlOptions(given: unknown): MysqlOptions {
-  const options = readOptions(given, readers);
-  const { url, pool } = options;
+  const { url, ...options } = readOptions(given, readers);
+  const { pool } = options;
   if ((url === undefined) === (pool === undefined)) {
     throw new InvalidArgumentError("options", "an object with either url or pool");
   }
   if (url === undefined) {
     checkLeftOut(given as object, ["poolSize"], "pool");
-    return options;
+    return { ...options, server: null };
   }
-  const { rest, found } = optionsOfUrl(url, given as object, {
+  const found = takeUrlOptions(url, given as object, {
     own: ["database", "sessionTable", "runsTable"],
     elsewhere: Object.keys(readers),
     otherNames,
     foreign: [],
   });
-  const all = { ...readOptions({ ...(given as object), ...found }, readers), url: rest };
-  if (new URL(rest).pathname.length < 2 && all.database === undefined) {
+  const others = present(takePoolOptions(url.searchParams));
+  const { url: _, ...all } = readOptions({ ...others, ...present(given as object), ...found }, readers);
+  const server = readServer(url);
+  if (server.database === "" && all.database === undefined) {
     throw new ConnectionStringError(
       "The connection string names no database. It looks like mysql://user:password@host:3306/database",
     );
   }
-  return all;
-}
-
-function checkUrl(url: unknown): string {
-  const fits = typeof url === "string" && /^(?:mysql|mariadb):\/\//i.test(url) && URL.canParse(url);
-  if (!fits || new URL(url).hostname === "") {
-    throw new ConnectionStringError(
-      "A MySQL connection string looks like mysql://user:password@host:3306/database, with special characters in the password percent-encoded",
-    );
-  }
-  return url;
+  return { ...all, server };
 }
 
 /** Checks the name of a database. It is quoted where it is used, so only names that no server can hold are refused. */
@@ -120,9 +117,8 @@ function checkDatabase(name: unknown, argument: string): string {
 }
 
 /** Host and database, for messages. */
-export function serverOf({ url, database }: MysqlOptions): string {
-  const parsed = url === undefined ? null : new URL(url);
-  const name = database ?? (parsed === null ? null : decodeURIComponent(parsed.pathname.slice(1)));
-  const where = parsed === null ? "the database server" : parsed.host;
+export function serverOf({ server, database }: MysqlOptions): string {
+  const name = database ?? server?.database ?? null;
+  const where = server === null ? "the database server" : (server.login.socketPath ?? server.host);
   return name === null ? where : `Database ${JSON.stringify(name)} on ${where}`;
 }

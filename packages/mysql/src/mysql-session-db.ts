@@ -15,6 +15,7 @@ import {
 } from "./mysql-options.ts";
 import { MysqlReads } from "./mysql-reads.ts";
 import { MysqlWrites } from "./mysql-writes.ts";
+import { connectionOf, parseMysqlUrl, type MysqlServer } from "./mysql-url.ts";
 import type { MySqlTableOptions } from "./schema.ts";
 
 /** Session storage in MySQL (8.0.17 or later) or MariaDB (10.6 or later), shared safely by any number of processes. */
@@ -49,14 +50,22 @@ export class MySqlSessionDb extends DrizzleSessionDb {
   }
 }
 
-/** Opens `mysql://…` or `mariadb://…`, as `openSessionDb` receives it. `?database=ai` sets the tables' database. */
+/**
+ * Opens `mysql://…` or `mariadb://…`, as `openSessionDb` receives it. `?database=ai` sets the tables' database.
+ *
+ * @throws ConnectionStringError
+ */
 export function fromUrl(url: string): MySqlSessionDb {
   return new MySqlSessionDb({ url });
 }
 
-/** The connection string of the database `<database>_<name>`. */
+/**
+ * The connection string of the database `<database>_<name>`.
+ *
+ * @throws ConnectionStringError
+ */
 export function ownStorageUrl(url: string, name: string): string {
-  return withUrlOption(url, "database", (given, path) => `${given ?? path}_${name}`);
+  return withUrlOption(parseMysqlUrl(url), "database", (given, path) => `${given ?? path}_${name}`);
 }
 
 /** The parts that all drivers of a store share. */
@@ -100,18 +109,19 @@ function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptio
 }
 
 function poolOf({ options, limits, server }: MysqlParts): PoolConnections {
-  const { pool, connectionTimeout, statementTimeout: timeout } = options;
+  const { server: given, pool, connectionTimeout, statementTimeout: timeout } = options;
   const { config } = (pool?.pool ?? {}) as { readonly config?: { readonly resetOnRelease?: boolean } };
   const isReset = config?.resetOnRelease === true;
   const each = { origin: pool === undefined ? "url" : "pool", isReset, timeout, limits } as const;
-  return new PoolConnections({ open: () => pool ?? openPool(options), server, timeout: connectionTimeout, each });
+  const open = (): Pool => (given === null ? (pool as Pool) : openPool(given, options));
+  return new PoolConnections({ open, server, timeout: connectionTimeout, each });
 }
 
-function openPool({ url, poolSize, connectionTimeout }: MysqlOptions): Pool {
-  const uri = driverUrl(String(url));
-  const { searchParams: given } = new URL(uri);
+function openPool(server: MysqlServer, { poolSize, connectionTimeout }: MysqlOptions): Pool {
+  const connection = connectionOf(server);
+  const { searchParams: given } = new URL(server.uri);
   const pool = createPool({
-    uri,
+    ...connection,
     charset: "UTF8MB4_UNICODE_CI",
     ...(!given.has("connectionLimit") && { connectionLimit: poolSize }),
     ...(!given.has("connectTimeout") && { connectTimeout: connectionTimeout }),
@@ -119,24 +129,9 @@ function openPool({ url, poolSize, connectionTimeout }: MysqlOptions): Pool {
     // Each statement of this store is prepared once per connection; lists of ids have many lengths.
     maxPreparedStatements: 200,
   });
-  pool.on("connection", (connection) => {
+  pool.on("connection", (made) => {
     // A connection cut while idle emits an event, which would end the process without a listener.
-    (connection as unknown as NodeJS.EventEmitter).on("error", () => null);
+    (made as unknown as NodeJS.EventEmitter).on("error", () => null);
   });
   return pool;
-}
-
-/** The URL for mysql2, without options that would make the store lose text, settings, or the count of found rows. */
-function driverUrl(url: string): string {
-  const parsed = new URL(url.replace(/^mariadb:/i, "mysql:"));
-  const { searchParams } = parsed;
-  for (const name of ["charset", "charsetNumber", "resetOnRelease"]) {
-    searchParams.delete(name);
-  }
-  const flags = searchParams.getAll("flags");
-  searchParams.delete("flags");
-  for (const each of flags) {
-    searchParams.append("flags", each.replaceAll(/-FOUND_ROWS/gi, "FOUND_ROWS"));
-  }
-  return parsed.href;
 }

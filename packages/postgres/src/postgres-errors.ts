@@ -10,7 +10,14 @@ import {
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
-import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
+import {
+  certificateProblem,
+  DriverError,
+  final,
+  type CertificateProblem,
+  type ClassifiedError,
+} from "@sessiondb/drizzle";
+import { UnboundLoginError } from "./bound-client.ts";
 
 /** The failed statement, as far as it is known. */
 interface FailedStatement {
@@ -93,9 +100,13 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
   if (code === "53300") {
     return { error: new DatabaseBusyError(`${place} has no connections left.`, options), transient: true };
   }
-  if (isConnectionLost(failure) || /^(ENOTFOUND|EAI_AGAIN|ENOENT|3D000)$/.test(code)) {
+  const refused = refusedConnection(cause, circumstances);
+  if (refused !== null) {
+    return final(refused);
+  }
+  if (isConnectionLost(failure) || /^(ENOTFOUND|EAI_AGAIN|ENOENT)$/.test(code)) {
     const comesBack = reached || code.startsWith("57P0");
-    const lost = code === "ENOTFOUND" || code === "3D000" ? false : comesBack;
+    const lost = code === "ENOTFOUND" ? false : comesBack;
     return {
       error: new DatabaseUnreachableError(
         `${place} cannot be reached${code === "" ? "" : ` (${code})`}: check that it is running and accepts connections.`,
@@ -108,6 +119,57 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
     return { error: new DatabaseBusyError(`${place} was busy (${code}).`, options), transient: true };
   }
   return final(permanentError(failure, circumstances));
+}
+
+const unverified = "sslmode=no-verify, or uselibpqcompat=true with sslmode=require, encrypts without verifying";
+
+/** The reasons for which no TLS connection is made, and what to set. */
+const certificateAdvice: Readonly<Record<CertificateProblem, string>> = {
+  authority:
+    "shows a certificate of an authority that is not known here. Name the authority's file with sslrootcert; " +
+    `${unverified}.`,
+  expired: `shows a certificate that has expired or is not valid yet. Renew it; ${unverified}.`,
+  host:
+    "shows a certificate of another host. Connect by a name that is in the certificate; sslmode=verify-ca verifies all " +
+    `but the name, and ${unverified}.`,
+};
+
+/** Returns the error for a connection that cannot be made, as it is set up; null for any other. */
+function refusedConnection(cause: unknown, { place }: Circumstances): SessionDbError | null {
+  const options = { cause };
+  const problem = certificateProblem(cause);
+  if (problem !== null) {
+    return new DatabaseUnreachableError(`${place} ${certificateAdvice[problem]}`, options);
+  }
+  if (cause instanceof UnboundLoginError) {
+    return new DatabaseUnreachableError(
+      `${place} does not bind the login to the connection, as channel_binding=require demands. Leave that out to log in without.`,
+      options,
+    );
+  }
+  const message = ownMessage(cause);
+  if (message.startsWith("The server does not support SSL")) {
+    return new DatabaseUnreachableError(
+      `${place} does not offer TLS, and the connection asks for it. Turn it on in the server, or connect in plain text with sslmode=disable.`,
+      options,
+    );
+  }
+  if (/client password must be a/.test(message)) {
+    return new PermissionDeniedError(`${place} asks for a password, and the connection has none: set one.`, options);
+  }
+  const code = codeOf(cause);
+  if (code === "3D000") {
+    return new DatabaseUnreachableError(
+      `${place} does not exist. Create the database, or name another in the connection string.`,
+      options,
+    );
+  }
+  return /^ERR_(?:SSL|TLS|OSSL)|^EPROTO$/.test(code) || /establishing an SSL connection/.test(message)
+    ? new DatabaseUnreachableError(
+        `${place} cannot be reached by TLS${code === "" ? "" : ` (${code})`}: check its versions of TLS, and the files of sslcert and sslkey.`,
+        options,
+      )
+    : null;
 }
 
 function permanentError(failure: PostgresFailure, { place, payloadBytes }: Circumstances): SessionDbError {

@@ -1,4 +1,4 @@
-import { ConnectionStringError, InvalidArgumentError } from "@sessiondb/core";
+import { InvalidArgumentError } from "@sessiondb/core";
 import {
   checkLeftOut,
   count,
@@ -6,18 +6,21 @@ import {
   milliseconds,
   objectWith,
   optional,
+  present,
   readOptions,
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { optionsOfUrl, tableOptionReaders } from "@sessiondb/drizzle";
+import { tableOptionReaders, takePoolOptions, takeUrlOptions } from "@sessiondb/drizzle";
 import type { ClientBase, Pool, PoolOptions } from "pg";
+import { parsePostgresUrl, placeOfUrl, readServer, type PostgresServer } from "./postgres-url.ts";
 import { checkSchema, type PostgresTableOptions } from "./schema.ts";
 
 export interface PostgresSessionDbOptions extends PostgresTableOptions {
   /**
    * `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. The query
-   * may contain `schema`, `sessionTable` and `runsTable`.
+   * may contain `schema`, `sessionTable`, `runsTable`, and the parameters in docs/postgres.md, such as `sslmode`; any
+   * other is refused.
    */
   url?: string;
   /** The number of connections in the pool of `url`. Default 10. */
@@ -44,7 +47,7 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
 const readers = {
   ...tableOptionReaders,
   schema: optional(checkSchema),
-  url: optional(checkUrl),
+  url: optional(parsePostgresUrl),
   pool: optional(objectWith<Pool>(["connect", "totalCount", "options"], "a pool of pg: new pg.Pool()")),
   // A pool has `query` as well, and would run each statement of a transaction on another connection.
   client: optional(objectWith<ClientBase>(["query", "on", "escapeIdentifier"], "one connected client of pg")),
@@ -56,7 +59,10 @@ const readers = {
   maxPayloadBytes: count({ from: 1, otherwise: 200 * 1024 * 1024 }),
 } satisfies OptionReaders<PostgresSessionDbOptions>;
 
-export type PostgresOptions = OptionsRead<typeof readers>;
+export interface PostgresOptions extends Omit<OptionsRead<typeof readers>, "url"> {
+  /** The server of the connection string; null without one. */
+  readonly server: PostgresServer | null;
+}
 
 /** Checks the client of a caller's transaction. */
 export function checkClient(client: unknown): ClientBase {
@@ -76,8 +82,8 @@ const otherNames = {
 
 /** Reads the constructor's options, including those in the query of `url`. */
 export function readPostgresOptions(given: unknown): PostgresOptions {
-  const options = readOptions(given, readers);
-  const { url, pool, client } = options;
+  const { url, ...options } = readOptions(given, readers);
+  const { pool, client } = options;
   if ([url, pool, client].filter((place) => place !== undefined).length !== 1) {
     throw new InvalidArgumentError("options", "an object with one of url, pool and client");
   }
@@ -88,43 +94,44 @@ export function readPostgresOptions(given: unknown): PostgresOptions {
     checkLeftOut(given as object, ["poolSize", "connectionTimeout"], "client");
   }
   if (url === undefined) {
-    return options;
+    return { ...options, server: null };
   }
-  const { rest, found } = optionsOfUrl(url, given as object, {
+  const found = takeUrlOptions(url, given as object, {
     own: ["schema", "sessionTable", "runsTable"],
     elsewhere: Object.keys(readers),
     otherNames,
     // Options of pg that are spelt like an option of the store.
     foreign: ["statement_timeout"],
   });
-  return { ...readOptions({ ...(given as object), ...found }, readers), url: rest };
-}
-
-function checkUrl(url: unknown): string {
-  if (typeof url !== "string" || !/^postgres(ql)?:/i.test(url) || !URL.canParse(url)) {
-    throw new ConnectionStringError(
-      "A Postgres connection string looks like postgres://user:password@host:5432/database",
-    );
-  }
-  return url;
+  const others = present(takePoolOptions(url.searchParams));
+  const { url: _, ...all } = readOptions({ ...others, ...present(given as object), ...found }, readers);
+  return { ...all, server: readServer(url) };
 }
 
 /** Host and database, as error messages name them: without user and password. */
-export function placeOf({ url, pool, client }: PostgresOptions): string {
+export function placeOf({ server, pool, client }: PostgresOptions): string {
+  if (server !== null) {
+    return describe(server.place);
+  }
   if (client !== undefined) {
-    return describe(client as Partial<Record<"host" | "port" | "database", unknown>>);
+    return describe(client as Place);
   }
-  const options: Partial<PoolOptions> = pool?.options ?? { connectionString: url ?? "" };
-  const { connectionString } = options;
-  if (connectionString === undefined || !URL.canParse(connectionString)) {
-    return describe(options);
-  }
-  const { hostname, port, pathname, searchParams } = new URL(connectionString);
-  const database = decodeURIComponent(pathname.slice(1));
-  return describe({ host: hostname || searchParams.get("host"), port, database });
+  const options: Partial<PoolOptions> = pool?.options ?? {};
+  return describe(options.connectionString === undefined ? options : placeIn(options.connectionString));
 }
 
-function describe({ host, port, database }: Partial<Record<"host" | "port" | "database", unknown>>): string {
+/** The place in a connection string of the application, which pg may read in more ways than this library. */
+function placeIn(connectionString: string): Place {
+  try {
+    return placeOfUrl(parsePostgresUrl(connectionString));
+  } catch {
+    return { host: "the server of the pool" };
+  }
+}
+
+type Place = Partial<Record<"host" | "port" | "database", unknown>>;
+
+function describe({ host, port, database }: Place): string {
   const { PGHOST = "localhost", PGDATABASE } = process.env;
   const server = `${text(host) ?? PGHOST}${text(port) === null ? "" : `:${text(port)}`}`;
   const name = text(database) ?? PGDATABASE;

@@ -16,6 +16,7 @@ import {
 } from "./postgres-options.ts";
 import { PostgresReads } from "./postgres-reads.ts";
 import { PostgresWrites } from "./postgres-writes.ts";
+import { connectionOf, parsePostgresUrl } from "./postgres-url.ts";
 import type { PostgresTableOptions } from "./schema.ts";
 
 /** Session storage in PostgreSQL, shared safely by any number of processes. */
@@ -44,12 +45,16 @@ export class PostgresSessionDb extends DrizzleSessionDb {
    * a failed one leaves it usable. Nothing is retried, and the tables must exist. Closing it closes nothing.
    */
   withTransaction(client: ClientBase): SessionDb {
-    const own = { url: undefined, pool: undefined, client: checkClient(client) };
+    const own = { server: null, pool: undefined, client: checkClient(client) };
     return this.inTransaction(driverOf({ ...this.#options, ...own }, this.#dialect, { inTransaction: true }));
   }
 }
 
-/** Opens `postgres://…`, as `openSessionDb` receives it. `?schema=ai` sets the schema of the tables. */
+/**
+ * Opens `postgres://…`, as `openSessionDb` receives it. `?schema=ai` sets the schema of the tables.
+ *
+ * @throws ConnectionStringError
+ */
 export function fromUrl(url: string): PostgresSessionDb {
   return new PostgresSessionDb({ url });
 }
@@ -57,9 +62,11 @@ export function fromUrl(url: string): PostgresSessionDb {
 /**
  * The connection string of the schema `<name>`, or `<schema>_<name>` beside a schema that the string names. Of a name that
  * Postgres has for itself, or for everyone, it is the schema `_<name>`.
+ *
+ * @throws ConnectionStringError
  */
 export function ownStorageUrl(url: string, name: string): string {
-  return withUrlOption(url, "schema", (schema) =>
+  return withUrlOption(parsePostgresUrl(url), "schema", (schema) =>
     schema === null ? (/^(public$|pg_)/.test(name) ? `_${name}` : name) : `${schema}_${name}`,
   );
 }
@@ -83,7 +90,7 @@ function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOpti
 }
 
 function connectionsOf(
-  { url, pool, client, poolSize, connectionTimeout: timeout }: PostgresOptions,
+  { server, pool, client, poolSize, connectionTimeout: timeout }: PostgresOptions,
   each: PostgresConnectionOptions,
 ): ServerConnections<PostgresConnection> {
   if (client !== undefined) {
@@ -94,7 +101,7 @@ function connectionsOf(
   }
   const open = (): Pool =>
     new pg.Pool({
-      connectionString: url,
+      ...(server === null ? {} : connectionOf(server)),
       max: poolSize,
       connectionTimeoutMillis: timeout,
       keepAlive: true,
