@@ -13,9 +13,17 @@ export class UnboundLoginError extends Error {
 
 /** The parts of pg's client that have no types. */
 interface LoginParts {
-  readonly connection: NodeJS.EventEmitter & { readonly stream: { destroy(error: Error): void } };
+  readonly connection: NodeJS.EventEmitter & { readonly stream: { destroy(): void } };
   readonly saslSession: { readonly mechanism?: string } | null;
 }
+
+/** What a server says when it wants the password, or wants none. Before these, no secret was sent. */
+const loginMessages: readonly unknown[] = [
+  "authenticationCleartextPassword",
+  "authenticationMD5Password",
+  "authenticationSASLContinue",
+  "authenticationOk",
+];
 
 /**
  * A client that logs in only by SCRAM with channel binding. By itself, pg also sends the password in any other way that
@@ -26,17 +34,18 @@ export class BoundClient extends pg.Client {
     super(config);
     const parts = this as unknown as LoginParts;
     const { connection } = parts;
+    const emit = connection.emit.bind(connection);
     let isBound = false;
-    const check = (): void => {
+    let isRefused = false;
+    // What is refused does not reach pg, which would answer it.
+    connection.emit = (message, ...values) => {
       isBound ||= parts.saslSession?.mechanism === "SCRAM-SHA-256-PLUS";
-      if (!isBound) {
-        connection.stream.destroy(new UnboundLoginError());
+      if (!isBound && !isRefused && loginMessages.includes(message)) {
+        isRefused = true;
+        emit("error", new UnboundLoginError());
+        connection.stream.destroy();
       }
+      return isRefused && message !== "end" ? false : emit(message, ...values);
     };
-    // These listeners come before pg's own, which answer. Until `authenticationSASLContinue`, no secret was sent.
-    connection.on("authenticationCleartextPassword", check);
-    connection.on("authenticationMD5Password", check);
-    connection.on("authenticationSASLContinue", check);
-    connection.on("authenticationOk", check);
   }
 }
