@@ -40,8 +40,16 @@ const builtIn: Readonly<Record<string, SessionDbAdapter | (() => unknown)>> = {
   postgresql: importPostgres,
   mysql: importMysql,
   mariadb: importMysql,
-  memory: { fromUrl: () => new InMemorySessionDb(), ownStorageUrl: (url) => url },
+  memory: { fromUrl: openMemory, ownStorageUrl: (url) => url },
 };
+
+function openMemory(url: string): InMemorySessionDb {
+  const [, name] = /\?([^=&#]*)/.exec(url) ?? [];
+  if (name !== undefined) {
+    throw new ConnectionStringError(`A store in memory has no parameters: leave out ${JSON.stringify(name)}.`);
+  }
+  return new InMemorySessionDb();
+}
 
 /**
  * Opens a store by connection string: `sqlite:agent.db`, `sqlite::memory:`, `postgres://…`, `mysql://…`, `memory:`, or

@@ -147,6 +147,13 @@ describe("a connection string", () => {
     await expect(openSessionDb(url as string)).rejects.toMatchObject({ code: "INVALID_CONNECTION_STRING" });
   });
 
+  test("of a store in memory has no parameters", async () => {
+    const opening = openSessionDb("memory:?size=1&x=2");
+    await expect(opening).rejects.toThrow(
+      expect.objectContaining({ code: "INVALID_CONNECTION_STRING", message: expect.stringMatching(/"size"/) }),
+    );
+  });
+
   test("without an adapter is refused with a list of the known schemes", async () => {
     await expect(openSessionDb("oracle:x", { adapters: { "acme+redis": adapter() } })).rejects.toThrow(
       "one of sqlite:, file:, postgres:, postgresql:, mysql:, mariadb:, memory:, acme+redis:, for example",

@@ -107,9 +107,8 @@ describe.skipIf(binaries === null || certificates === null)("a server that shows
       const url = urlOf(mode.certificate ? `${mode.parameters}&${authority}` : mode.parameters);
       const refused = refusal(mode);
       const found = (await errorOf(() => use(url))) as { code: string; message: string } | undefined;
-      expect([found?.code, found?.message]).toEqual(
-        refused === null ? [undefined, undefined] : ["DATABASE_UNREACHABLE", expect.stringMatching(refused)],
-      );
+      expect(found?.code).toBe(refused === null ? undefined : "DATABASE_UNREACHABLE");
+      expect(found?.message ?? "").toMatch(refused ?? /^$/);
       const encrypted = refused === null ? await isEncrypted(url) : mode.encrypted;
       expect(encrypted).toBe(mode.encrypted);
     });

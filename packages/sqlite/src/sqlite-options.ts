@@ -138,8 +138,10 @@ export function fileOfUrl(url: string, platform: Platform = process.platform): s
     );
   }
   if (/[?#]/.test(path)) {
+    const [, name] = /\?([\w.-]{1,64})(?:[=&#]|$)/.exec(path) ?? [];
+    const found = name === undefined ? "" : ` This one has ${JSON.stringify(name)}.`;
     throw unusable(
-      "Parameters are not supported. To open a file whose name contains ? or #, use new SqliteSessionDb({ file }).",
+      `Parameters are not supported.${found} To open a file whose name contains ? or #, use new SqliteSessionDb({ file }).`,
     );
   }
   const isFileUrl = scheme === "file";

@@ -45,6 +45,10 @@ describe("fromUrl", () => {
   });
 });
 
+test("a parameter is refused by name", () => {
+  expect(() => fromUrl("sqlite:a.db?mode=ro")).toThrow(/Parameters are not supported\. This one has "mode"/);
+});
+
 // Each of these starts a process.
 describe("openSessionDb", { timeout: 60_000 }, () => {
   const open = async (url: string, cwd?: string) =>
