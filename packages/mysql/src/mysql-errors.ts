@@ -9,13 +9,8 @@ import {
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
-import {
-  certificateProblem,
-  DriverError,
-  final,
-  type CertificateProblem,
-  type ClassifiedError,
-} from "@sessiondb/drizzle";
+import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
+import { tlsRefusal } from "./mysql-tls-errors.ts";
 
 /** A statement was not answered in time. The connection may still be running it, and cannot be used again. */
 export class NoAnswerError extends Error {
@@ -155,7 +150,7 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
   if (SessionDbError.isInstance(cause)) {
     return final(cause);
   }
-  const refused = refusedTls(cause);
+  const refused = tlsRefusal(cause);
   if (refused !== null) {
     return final(new DatabaseUnreachableError(`${server} ${refused}`, options));
   }
@@ -196,33 +191,6 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
     case null:
       return final(new DatabaseError(otherMessage(errno, server, about(options.cause, label)), options));
   }
-}
-
-/** The certificates for which no TLS connection is made, and what to set. */
-const certificateAdvice: Readonly<Record<CertificateProblem, string>> = {
-  authority:
-    "shows a certificate of an authority that is not known here. Name the authority's file with ssl-ca; " +
-    "ssl-mode=REQUIRED without ssl-ca encrypts without verifying.",
-  expired:
-    "shows a certificate that has expired or is not valid yet. Renew it; ssl-mode=REQUIRED without ssl-ca encrypts without verifying.",
-  host:
-    "shows a certificate of another host. Connect by a name that is in the certificate; ssl-mode=VERIFY_CA verifies all " +
-    "but the name, and ssl-mode=REQUIRED without ssl-ca encrypts without verifying.",
-};
-
-/** Returns why no TLS connection is made, null for an error of another kind. */
-function refusedTls(cause: unknown): string | null {
-  const { code } = read(cause);
-  if (code === "HANDSHAKE_NO_SSL_SUPPORT") {
-    return "does not offer TLS, and the connection asks for it. Turn it on in the server, or connect in plain text with ssl-mode=DISABLED.";
-  }
-  if (code !== "HANDSHAKE_SSL_ERROR") {
-    return null;
-  }
-  const problem = certificateProblem(cause);
-  return problem === null
-    ? `cannot be reached by TLS (${code}): check its versions of TLS, and the files of ssl-cert and ssl-key.`
-    : certificateAdvice[problem];
 }
 
 /** Returns a server's error without its words; any other unchanged. */

@@ -1,19 +1,7 @@
-import { isIP } from "node:net";
-import type { SecureContextOptions } from "node:tls";
 import { ConnectionStringError } from "@sessiondb/core";
-import {
-  checkParameters,
-  checkSecureContext,
-  parseServerUrl,
-  readParameterFile,
-  takeParameter,
-  wordOf,
-} from "@sessiondb/drizzle";
-import type { PoolOptions, SslOptions } from "mysql2/promise";
-
-/** What the connection must have: nothing; encryption; also a certificate of a known authority; also for this host. */
-const protections = ["none", "encrypted", "authority", "host"] as const;
-type Protection = (typeof protections)[number];
+import { checkParameters, parseServerUrl, takeParameter } from "@sessiondb/drizzle";
+import type { PoolOptions } from "mysql2/promise";
+import { readTls, sslOf, tlsNames, type MysqlTls } from "./mysql-tls.ts";
 
 /** A server, as a connection string describes it. */
 export interface MysqlServer {
@@ -23,49 +11,8 @@ export interface MysqlServer {
   readonly database: string;
   /** What the URI cannot hold. */
   readonly login: Pick<PoolOptions, "user" | "password" | "socketPath">;
-  readonly protection: Protection;
-  /** Settings of TLS in `ssl={…}`. */
-  readonly settings: SslOptions;
-  /** The profile of mysql2 in `ssl=…`. */
-  readonly profile: string | null;
-  readonly files: Readonly<Record<keyof typeof fileParameters, string | null>>;
+  readonly tls: MysqlTls;
 }
-
-/** The words of `ssl-mode`, and those of other programs for the same. */
-const modes: Readonly<Record<string, Protection>> = {
-  disabled: "none",
-  disable: "none",
-  // Never in plain text: whoever could read it could also make the server seem to have no TLS.
-  preferred: "encrypted",
-  prefer: "encrypted",
-  allow: "encrypted",
-  required: "encrypted",
-  require: "encrypted",
-  verify_ca: "authority",
-  verify_identity: "host",
-  verify_full: "host",
-};
-
-/** The one profile of mysql2: the authorities of Amazon's databases. */
-const rdsProfile = "Amazon RDS";
-
-const switches: Readonly<Record<string, Protection>> = { true: "host", "1": "host", false: "none", "0": "none" };
-
-/** The parameters that say how to connect, by their names without `-`, `_` and capitals, each with its words. */
-const modeParameters: Readonly<Record<string, Readonly<Record<string, Protection>>>> = {
-  sslmode: modes,
-  ssl: { ...switches, ...modes },
-  // Prisma's.
-  sslaccept: { strict: "host", accept_invalid_certs: "encrypted" },
-  // Go's.
-  tls: { ...switches, skip_verify: "encrypted", preferred: "encrypted" },
-  // SQLAlchemy's.
-  sslverifycert: { true: "authority", "1": "authority", false: "encrypted", "0": "encrypted" },
-  sslverifyidentity: { true: "host", "1": "host", false: "encrypted", "0": "encrypted" },
-};
-
-/** The parameters that name files. */
-const fileParameters = { sslca: "ssl-ca", sslcert: "ssl-cert", sslkey: "ssl-key" } as const;
 
 const socketNames = ["socketpath", "socket", "unixsocket"];
 
@@ -126,7 +73,7 @@ export function parseMysqlUrl(text: unknown): URL {
 export function readServer(url: URL): MysqlServer {
   const rest = new URL(url.href.replace(/^mariadb:/i, "mysql:"));
   const parameters = rest.searchParams;
-  const own = takeFolded(parameters, [...Object.keys(modeParameters), ...Object.keys(fileParameters), ...socketNames]);
+  const own = takeFolded(parameters, [...tlsNames, ...socketNames]);
   checkParameters(parameters, [...passed, ...taken]);
   checkTimezone(parameters);
   keepSafe(parameters);
@@ -143,30 +90,13 @@ export function readServer(url: URL): MysqlServer {
       socketPath,
     }).filter(([, value]) => typeof value === "string"),
   );
-  const files = {
-    sslca: own.get("sslca") ?? null,
-    sslcert: own.get("sslcert") ?? null,
-    sslkey: own.get("sslkey") ?? null,
-  };
-  if ((files.sslcert === null) !== (files.sslkey === null)) {
-    throw new ConnectionStringError(
-      "The connection string needs both ssl-cert and ssl-key, the client's own certificate. An authority's file is ssl-ca.",
-    );
-  }
-  const host = decodeURIComponent(rest.hostname);
-  const tls = readTls(own, files);
-  if (tls.protection === "host" && socketPath === undefined && !isVerifiable(host)) {
-    throw new ConnectionStringError(
-      "mysql2 cannot verify a certificate for an IP address. Name the host in the connection string, or set ssl-mode=VERIFY_CA, which does not verify the host.",
-    );
-  }
+  const tls = readTls(own, { host: socketPath === undefined ? decodeURIComponent(rest.hostname) : null });
   return {
     uri: rest.href,
     host: rest.host,
     database: decodeURIComponent(rest.pathname.slice(1)),
     login,
-    files,
-    ...tls,
+    tls,
   };
 }
 
@@ -211,109 +141,8 @@ function keepSafe(parameters: URLSearchParams): void {
   }
 }
 
-function readTls(
-  own: ReadonlyMap<string, string>,
-  { sslca, sslcert }: MysqlServer["files"],
-): Pick<MysqlServer, "protection" | "settings" | "profile"> {
-  const ssl = own.get("ssl") ?? "";
-  const isProfile = ssl === rdsProfile;
-  const settings = ssl.startsWith("{") ? readSettings(ssl) : null;
-  const wanted = Object.entries(modeParameters).flatMap(([name, words]) => {
-    const value = own.get(name);
-    if (value === undefined || (name === "ssl" && (isProfile || settings !== null))) {
-      return [];
-    }
-    return [wordOf(value.toLowerCase().replaceAll("-", "_"), { name, words })];
-  });
-  if (isProfile) {
-    if (wanted.length > 0 || sslca !== null || sslcert !== null) {
-      throw new ConnectionStringError(
-        `ssl=${rdsProfile} in the connection string stands alone: leave out the other parameters about TLS, or name the authorities with ssl-ca.`,
-      );
-    }
-    return { protection: "authority", settings: {}, profile: rdsProfile };
-  }
-  if (settings !== null) {
-    const { rejectUnauthorized = true, verifyIdentity = false } = settings;
-    wanted.push(rejectUnauthorized ? (verifyIdentity ? "host" : "authority") : "encrypted");
-  }
-  if (wanted.includes("none")) {
-    if (wanted.some((protection) => protection !== "none")) {
-      throw new ConnectionStringError(
-        "The connection string asks for TLS and for a connection without it: leave one of these parameters.",
-      );
-    }
-    return { protection: "none", settings: {}, profile: null };
-  }
-  if (sslca !== null) {
-    wanted.push("authority");
-  }
-  if (sslcert !== null) {
-    wanted.push("encrypted");
-  }
-  // The strictest of all.
-  const protection = protections.findLast((each) => wanted.includes(each)) ?? "none";
-  return { protection, settings: settings ?? {}, profile: null };
-}
-
-/** The settings in `ssl={…}` that mysql2 carries out, by the types of their values. */
-const settingTypes: Readonly<Record<string, string>> = {
-  rejectUnauthorized: "boolean",
-  verifyIdentity: "boolean",
-  ca: "string",
-  cert: "string",
-  key: "string",
-  passphrase: "string",
-  ciphers: "string",
-  minVersion: "string",
-  maxVersion: "string",
-};
-
-function readSettings(text: string): SslOptions {
-  const settings = parseJson(text);
-  for (const [name, value] of Object.entries(settings)) {
-    if (!Object.hasOwn(settingTypes, name) || typeof value !== settingTypes[name]) {
-      const known = Object.entries(settingTypes).map(([each, type]) => `${each} (${type})`);
-      throw new ConnectionStringError(
-        `The parameter ssl of the connection string must be an object of ${known.join(", ")}.`,
-      );
-    }
-  }
-  return settings;
-}
-
-function parseJson(text: string): object {
-  try {
-    return JSON.parse(text) as object;
-  } catch {
-    // The parser's error quotes the text.
-    throw new ConnectionStringError("The parameter ssl of the connection string is not valid JSON.");
-  }
-}
-
-/** Whether mysql2 verifies this host: it takes every IP address for `localhost`. */
-function isVerifiable(host: string): boolean {
-  const address = host.replaceAll(/^\[|\]$/g, "");
-  return isIP(address) === 0 || /^127\.|^::1$/.test(address);
-}
-
 /** Returns what mysql2 needs to connect. Reads the files that the connection string names. */
-export function connectionOf({ uri, login, protection, settings, profile, files }: MysqlServer): PoolOptions {
-  if (protection === "none") {
-    return { uri, ...login };
-  }
-  if (profile !== null) {
-    return { uri, ...login, ssl: profile };
-  }
-  const { sslca, sslcert, sslkey } = files;
-  const ssl = {
-    ...settings,
-    ...(sslca !== null && { ca: readParameterFile(sslca, fileParameters.sslca) }),
-    ...(sslcert !== null && { cert: readParameterFile(sslcert, fileParameters.sslcert) }),
-    ...(sslkey !== null && { key: readParameterFile(sslkey, fileParameters.sslkey) }),
-    rejectUnauthorized: protection !== "encrypted",
-    verifyIdentity: protection === "host",
-  };
-  checkSecureContext(ssl as SecureContextOptions);
-  return { uri, ...login, ssl };
+export function connectionOf({ uri, login, tls }: MysqlServer): PoolOptions {
+  const ssl = sslOf(tls);
+  return { uri, ...login, ...(ssl !== null && { ssl }) };
 }

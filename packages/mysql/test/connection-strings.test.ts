@@ -199,7 +199,7 @@ test.each([...tlsModes, ...furtherModes])("$parameters says how to connect", ({ 
 });
 
 test("ssl-ca asks for a certificate of that authority, and does not weaken what is asked for", () => {
-  const read = (parameters: string) => readServer(parseMysqlUrl(`mysql://h/d?${parameters}`)).protection;
+  const read = (parameters: string) => readServer(parseMysqlUrl(`mysql://h/d?${parameters}`)).tls.protection;
   for (const name of ["ssl-ca", "ssl_ca", "sslca", "sslCa"]) {
     expect(read(`${name}=/a.pem`)).toBe("authority");
     expect(read(`${name}=/a.pem&ssl-mode=REQUIRED`)).toBe("authority");

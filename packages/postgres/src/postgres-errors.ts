@@ -10,14 +10,8 @@ import {
   PermissionDeniedError,
   SessionDbError,
 } from "@sessiondb/core";
-import {
-  certificateProblem,
-  DriverError,
-  final,
-  type CertificateProblem,
-  type ClassifiedError,
-} from "@sessiondb/drizzle";
-import { UnboundLoginError } from "./bound-client.ts";
+import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
+import { tlsRefusal } from "./postgres-tls-errors.ts";
 
 /** The failed statement, as far as it is known. */
 interface FailedStatement {
@@ -121,52 +115,19 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
   return final(permanentError(failure, circumstances));
 }
 
-const unverified = "sslmode=no-verify, or uselibpqcompat=true with sslmode=require, encrypts without verifying";
-
-/** The reasons for which no TLS connection is made, and what to set. */
-const certificateAdvice: Readonly<Record<CertificateProblem, string>> = {
-  authority:
-    "shows a certificate of an authority that is not known here. Name the authority's file with sslrootcert; " +
-    `${unverified}.`,
-  expired: `shows a certificate that has expired or is not valid yet. Renew it; ${unverified}.`,
-  host:
-    "shows a certificate of another host. Connect by a name that is in the certificate; sslmode=verify-ca verifies all " +
-    `but the name, and ${unverified}.`,
-};
-
 /** Returns the error for a connection that cannot be made, as it is set up; null for any other. */
 function refusedConnection(cause: unknown, { place }: Circumstances): SessionDbError | null {
   const options = { cause };
-  const problem = certificateProblem(cause);
-  if (problem !== null) {
-    return new DatabaseUnreachableError(`${place} ${certificateAdvice[problem]}`, options);
+  const refusal = tlsRefusal(cause);
+  if (refusal !== null) {
+    return new DatabaseUnreachableError(`${place} ${refusal}`, options);
   }
-  if (cause instanceof UnboundLoginError) {
-    return new DatabaseUnreachableError(
-      `${place} does not bind the login to the connection, as channel_binding=require demands. Leave that out to log in without.`,
-      options,
-    );
-  }
-  const message = ownMessage(cause);
-  if (message.startsWith("The server does not support SSL")) {
-    return new DatabaseUnreachableError(
-      `${place} does not offer TLS, and the connection asks for it. Turn it on in the server, or connect in plain text with sslmode=disable.`,
-      options,
-    );
-  }
-  if (/client password must be a/.test(message)) {
+  if (/client password must be a/.test(ownMessage(cause))) {
     return new PermissionDeniedError(`${place} asks for a password, and the connection has none: set one.`, options);
   }
-  const code = codeOf(cause);
-  if (code === "3D000") {
-    return new DatabaseUnreachableError(
-      `${place} does not exist. Create the database, or name another in the connection string.`,
-      options,
-    );
-  }
-  return /^ERR_(?:SSL|TLS|OSSL)|^EPROTO$/.test(code) || /establishing an SSL connection/.test(message)
+  return codeOf(cause) === "3D000"
     ? new DatabaseUnreachableError(
-        `${place} cannot be reached by TLS${code === "" ? "" : ` (${code})`}: check its versions of TLS, and the files of sslcert and sslkey.`,
+        `${place} does not exist. Create the database, or name another in the connection string.`,
         options,
       )
     : null;
