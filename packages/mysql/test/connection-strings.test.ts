@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, MySqlSessionDb, ownStorageUrl } from "@sessiondb/mysql";
 import { errorOf, expectSecretKept, rawPasswords, secret, toldBy } from "@sessiondb/testing/connection-strings";
@@ -227,4 +228,16 @@ test.each([
 ])("certificates that cannot be used are an error of the string: %#", async (parameters) => {
   await using db = new MySqlSessionDb({ url: `mysql://h/d?${parameters}` });
   expect(await errorOf(() => db.getSessions())).toEqual(invalid(/cannot be used/));
+});
+
+test("docs/mysql.md has one row for each mode", () => {
+  const text = readFileSync(new URL("../../../docs/mysql.md", import.meta.url), "utf8");
+  const rows = text.matchAll(/^\| `([^`]+)` +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|$/gm);
+  const documented = Array.from(rows, ([, parameters, encrypted, certificate, host]) => ({
+    parameters,
+    encrypted: encrypted === "yes",
+    certificate: certificate === "yes",
+    host: host === "yes",
+  }));
+  expect(documented).toEqual(tlsModes);
 });

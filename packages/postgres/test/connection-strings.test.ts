@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
+import { readFileSync } from "node:fs";
 import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, ownStorageUrl, PostgresSessionDb } from "@sessiondb/postgres";
 import { errorOf, expectSecretKept, rawPasswords, secret, toldBy } from "@sessiondb/testing/connection-strings";
@@ -212,4 +213,16 @@ test("a file that is no certificate is an error of the string", async () => {
   const file = encodeURIComponent(import.meta.filename);
   await using db = new PostgresSessionDb({ url: `postgres://h/d?sslcert=${file}&sslkey=${file}` });
   expect(await errorOf(() => db.getSessions())).toEqual(invalid(/they must be PEM/));
+});
+
+test("docs/postgres.md has one row for each mode", () => {
+  const text = readFileSync(new URL("../../../docs/postgres.md", import.meta.url), "utf8");
+  const rows = text.matchAll(/^\| `([^`]+)` +\| (yes|no) +\| (yes|no) +\| (yes|no) +\|$/gm);
+  const documented = Array.from(rows, ([, parameters, encrypted, certificate, host]) => ({
+    parameters,
+    encrypted: encrypted === "yes",
+    certificate: certificate === "yes",
+    host: host === "yes",
+  }));
+  expect(documented).toEqual(tlsModes);
 });
