@@ -21,7 +21,8 @@ export interface ConnectionStringForm {
 export function parseServerUrl(text: unknown, { schemes, example }: ConnectionStringForm): URL {
   const parts = typeof text === "string" ? /^([a-z]+):\/\/([^/?#]*)(.*)$/is.exec(text) : null;
   const [url = "", scheme = "", authority = "", rest = ""] = parts ?? [];
-  if (!schemes.includes(scheme.toLowerCase())) {
+  // A URL would drop tabs and line breaks without a word.
+  if (!schemes.includes(scheme.toLowerCase()) || /[\t\n\r]/.test(url.trim())) {
     throw malformed(example);
   }
   if (/[@#]/.test(rest)) {

@@ -169,14 +169,14 @@ export function sslOf({ protection, settings, profile, files }: MysqlTls): strin
     return profile;
   }
   const { sslca, sslcert, sslkey } = files;
-  const ssl = {
+  const read = {
     ...settings,
     ...(sslca !== null && { ca: readParameterFile(sslca, fileParameters.sslca) }),
     ...(sslcert !== null && { cert: readParameterFile(sslcert, fileParameters.sslcert) }),
     ...(sslkey !== null && { key: readParameterFile(sslkey, fileParameters.sslkey) }),
-    rejectUnauthorized: protection !== "encrypted",
-    verifyIdentity: protection === "host",
   };
-  checkSecureContext(ssl as SecureContextOptions);
-  return ssl;
+  if (Object.keys(read).length > 0) {
+    checkSecureContext(read as SecureContextOptions);
+  }
+  return { ...read, rejectUnauthorized: protection !== "encrypted", verifyIdentity: protection === "host" };
 }

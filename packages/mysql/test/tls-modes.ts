@@ -1,18 +1,4 @@
-/** What a connection by these parameters has: whether it is encrypted, and whether certificate and host are verified. */
-export interface TlsMode {
-  /** Of the query; without `ssl-ca`, which a test adds. */
-  readonly parameters: string;
-  readonly encrypted: boolean;
-  readonly certificate: boolean;
-  readonly host: boolean;
-}
-
-const row = (parameters: string, depth: 0 | 1 | 2 | 3): TlsMode => ({
-  parameters,
-  encrypted: depth > 0,
-  certificate: depth > 1,
-  host: depth > 2,
-});
+import { tlsMode as row, type TlsMode } from "@sessiondb/testing/tls-modes";
 
 /** The modes, in the order of the table in docs/mysql.md. */
 export const tlsModes: readonly TlsMode[] = [

@@ -2,13 +2,14 @@ import { rmSync } from "node:fs";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { makeCertificates, type Certificates } from "@sessiondb/testing/certificates";
 import { errorOf, expectSecretKept, secret } from "@sessiondb/testing/connection-strings";
+import type { TlsMode } from "@sessiondb/testing/tls-modes";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
 import { startMysql, type MysqlServer } from "../../../scripts/servers/mysql.ts";
 import { connectionOf, parseMysqlUrl, readServer } from "../src/mysql-url.ts";
 import { query } from "./support.ts";
-import { furtherModes, tlsModes, type TlsMode } from "./tls-modes.ts";
+import { furtherModes, tlsModes } from "./tls-modes.ts";
 
 const certificates = makeCertificates();
 const authority = `ssl-ca=${encodeURIComponent(certificates?.authority ?? "")}`;

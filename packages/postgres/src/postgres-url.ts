@@ -182,6 +182,8 @@ function tlsOf(protection: Protection, { sslrootcert, sslcert, sslkey }: TlsFile
     ...(protection === "encrypted" && { rejectUnauthorized: false }),
     ...(protection === "authority" && { checkServerIdentity: () => undefined }),
   };
-  checkSecureContext(tls);
+  if (sslrootcert !== null || sslcert !== null) {
+    checkSecureContext(tls);
+  }
   return tls;
 }

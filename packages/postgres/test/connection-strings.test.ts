@@ -4,7 +4,7 @@ import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, ownStorageUrl, PostgresSessionDb } from "@sessiondb/postgres";
 import { errorOf, expectSecretKept, rawPasswords, secret, toldBy } from "@sessiondb/testing/connection-strings";
 import pg from "pg";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { BoundClient } from "../src/bound-client.ts";
 import { placeOf, readPostgresOptions } from "../src/postgres-options.ts";
 import { connectionOf, parsePostgresUrl, readServer } from "../src/postgres-url.ts";
@@ -92,6 +92,13 @@ describe.each(Object.entries(doors))("a connection string in %s", (_, open) => {
   ])("with %s is refused", async (parameters, message) => {
     expect(await errorOf(() => open(`postgres://app:pw@h/d?${parameters}`))).toEqual(invalid(message));
   });
+
+  test.each(["postgres://app:p\tw@h/d", "postgres://app:p\nw@h/d", "postgres:h/d", " postgres://h/d"])(
+    "that a URL would change is refused: %j",
+    async (url) => {
+      expect(await errorOf(() => open(url))).toMatchObject({ code: "INVALID_CONNECTION_STRING" });
+    },
+  );
 
   test.each(["postgres://h/100%", "postgres://root:100%@h/d", "postgres://h/%ff", "postgres://a%00b@h/d"])(
     "with a %% that is no percent-encoding is refused with the advice to encode it: %s",
@@ -189,6 +196,15 @@ test.each([...tlsModes, ...furtherModes])("$parameters says how to connect", ({ 
   const encrypted = ssl !== false;
   const certificate = encrypted && rejectUnauthorized !== false;
   expect({ encrypted, certificate, host: certificate && checkServerIdentity === undefined }).toEqual(expected);
+});
+
+test("pg warns of no mode", () => {
+  const warn = vi.spyOn(process, "emitWarning");
+  onTestFinished(() => warn.mockRestore());
+  for (const { parameters } of [...tlsModes, ...furtherModes]) {
+    driverOf(`postgres://h/d?${parameters}`);
+  }
+  expect(warn).not.toHaveBeenCalled();
 });
 
 test("sslrootcert, or a client's certificate, asks for TLS by itself", () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { makeCertificates, type Certificates } from "@sessiondb/testing/certificates";
 import { errorOf, expectSecretKept, secret } from "@sessiondb/testing/connection-strings";
+import type { TlsMode } from "@sessiondb/testing/tls-modes";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -12,7 +13,7 @@ import {
   type PostgresServer,
 } from "../../../scripts/servers/postgres.ts";
 import { connectionOf, parsePostgresUrl, readServer } from "../src/postgres-url.ts";
-import { furtherModes, tlsModes, type TlsMode } from "./tls-modes.ts";
+import { furtherModes, tlsModes } from "./tls-modes.ts";
 
 const binaries = installedPostgres() ?? embeddedPostgres();
 const certificates = makeCertificates();
