@@ -97,6 +97,9 @@ export function wordOf<Meaning>(
   return meaning;
 }
 
+/** The parameters that `takePoolOptions` takes. */
+export const poolParameters = ["connection_limit", "connect_timeout"];
+
 /** Takes the parameters of other tools that are options of the store: the size of a pool, and seconds to wait. */
 export function takePoolOptions(parameters: URLSearchParams): {
   poolSize: number | undefined;

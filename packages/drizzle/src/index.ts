@@ -6,6 +6,7 @@ export {
   checkParameters,
   checkSecureContext,
   parseServerUrl,
+  poolParameters,
   readParameterFile,
   takeParameter,
   takePoolOptions,

@@ -14,7 +14,7 @@ import {
 } from "@sessiondb/core/adapter";
 import { tableOptionReaders, takePoolOptions, takeUrlOptions } from "@sessiondb/drizzle";
 import type { Connection, Pool } from "mysql2/promise";
-import { parseMysqlUrl, readServer, type MysqlServer } from "./mysql-url.ts";
+import { parseMysqlUrl, readServer, storeParameters, type MysqlServer } from "./mysql-url.ts";
 import type { MySqlTableOptions } from "./schema.ts";
 
 export interface MySqlSessionDbOptions extends MySqlTableOptions {
@@ -92,7 +92,7 @@ export function readMysqlOptions(given: unknown): MysqlOptions {
     return { ...options, server: null };
   }
   const found = takeUrlOptions(url, given as object, {
-    own: ["database", "sessionTable", "runsTable"],
+    own: storeParameters,
     elsewhere: Object.keys(readers),
     otherNames,
     foreign: [],

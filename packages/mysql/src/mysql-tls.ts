@@ -38,17 +38,23 @@ const rdsProfile = "Amazon RDS";
 
 const switches: Readonly<Record<string, Protection>> = { true: "host", "1": "host", false: "none", "0": "none" };
 
-/** The parameters that say how to connect, by their names without `-`, `_` and capitals, each with its words. */
-const modeParameters: Readonly<Record<string, Readonly<Record<string, Protection>>>> = {
-  sslmode: modes,
-  ssl: { ...switches, ...modes },
+/** The parameters that say how to connect, by their names without `-`, `_` and capitals. */
+const modeParameters: Readonly<Record<string, { readonly name: string; readonly words: typeof modes }>> = {
+  sslmode: { name: "ssl-mode", words: modes },
+  ssl: { name: "ssl", words: { ...switches, ...modes } },
   // Prisma's.
-  sslaccept: { strict: "host", accept_invalid_certs: "encrypted" },
+  sslaccept: { name: "sslaccept", words: { strict: "host", accept_invalid_certs: "encrypted" } },
   // Go's.
-  tls: { ...switches, skip_verify: "encrypted", preferred: "encrypted" },
+  tls: { name: "tls", words: { ...switches, skip_verify: "encrypted", preferred: "encrypted" } },
   // SQLAlchemy's.
-  sslverifycert: { true: "authority", "1": "authority", false: "encrypted", "0": "encrypted" },
-  sslverifyidentity: { true: "host", "1": "host", false: "encrypted", "0": "encrypted" },
+  sslverifycert: {
+    name: "ssl_verify_cert",
+    words: { true: "authority", "1": "authority", false: "encrypted", "0": "encrypted" },
+  },
+  sslverifyidentity: {
+    name: "ssl_verify_identity",
+    words: { true: "host", "1": "host", false: "encrypted", "0": "encrypted" },
+  },
 };
 
 /** The parameters that name files. */
@@ -95,9 +101,9 @@ export function readTls(given: ReadonlyMap<string, string>, { host }: { readonly
 }
 
 function modesIn(given: ReadonlyMap<string, string>): readonly Protection[] {
-  return Object.entries(modeParameters).flatMap(([name, words]) => {
-    const value = given.get(name);
-    return value === undefined ? [] : [wordOf(value.toLowerCase().replaceAll("-", "_"), { name, words })];
+  return Object.entries(modeParameters).flatMap(([folded, parameter]) => {
+    const value = given.get(folded);
+    return value === undefined ? [] : [wordOf(value.toLowerCase().replaceAll("-", "_"), parameter)];
   });
 }
 

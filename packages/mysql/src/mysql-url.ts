@@ -1,5 +1,5 @@
 import { ConnectionStringError } from "@sessiondb/core";
-import { checkParameters, parseServerUrl, takeParameter } from "@sessiondb/drizzle";
+import { checkParameters, parseServerUrl, poolParameters, takeParameter } from "@sessiondb/drizzle";
 import type { PoolOptions } from "mysql2/promise";
 import { readTls, sslOf, tlsNames, type MysqlTls } from "./mysql-tls.ts";
 
@@ -15,6 +15,9 @@ export interface MysqlServer {
 }
 
 const socketNames = ["socketpath", "socket", "unixsocket"];
+
+/** The options of the store that a connection string may hold. */
+export const storeParameters = ["database", "sessionTable", "runsTable"];
 
 /** The parameters of mysql2 that a connection string may hold. `debug` is not one: it prints what is sent. */
 const passed = [
@@ -74,7 +77,7 @@ export function readServer(url: URL): MysqlServer {
   const rest = new URL(url.href.replace(/^mariadb:/i, "mysql:"));
   const parameters = rest.searchParams;
   const own = takeFolded(parameters, [...tlsNames, ...socketNames]);
-  checkParameters(parameters, [...passed, ...taken]);
+  checkParameters(parameters, [...storeParameters, ...poolParameters, ...passed, ...taken]);
   checkTimezone(parameters);
   keepSafe(parameters);
   const socketPath = socketNames.map((name) => own.get(name)).find((path) => path !== undefined);

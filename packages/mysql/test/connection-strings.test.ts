@@ -77,7 +77,7 @@ describe.each(Object.entries(doors))("a connection string in %s", (_, open) => {
   );
 
   test.each([
-    ["ssl-mode=on", /sslmode .* must be one of disabled/],
+    ["ssl-mode=on", /ssl-mode .* must be one of disabled/],
     ["ssl=", /parameter ssl /],
     ["ssl=Amazon", /parameter ssl /],
     ["ssl={", /not valid JSON/],

@@ -13,7 +13,7 @@ import {
 } from "@sessiondb/core/adapter";
 import { tableOptionReaders, takePoolOptions, takeUrlOptions } from "@sessiondb/drizzle";
 import type { ClientBase, Pool, PoolOptions } from "pg";
-import { parsePostgresUrl, placeOfUrl, readServer, type PostgresServer } from "./postgres-url.ts";
+import { parsePostgresUrl, placeOfUrl, readServer, storeParameters, type PostgresServer } from "./postgres-url.ts";
 import { checkSchema, type PostgresTableOptions } from "./schema.ts";
 
 export interface PostgresSessionDbOptions extends PostgresTableOptions {
@@ -97,7 +97,7 @@ export function readPostgresOptions(given: unknown): PostgresOptions {
     return { ...options, server: null };
   }
   const found = takeUrlOptions(url, given as object, {
-    own: ["schema", "sessionTable", "runsTable"],
+    own: storeParameters,
     elsewhere: Object.keys(readers),
     otherNames,
     // Options of pg that are spelt like an option of the store.

@@ -3,6 +3,7 @@ import {
   checkParameters,
   checkSecureContext,
   parseServerUrl,
+  poolParameters,
   readParameterFile,
   takeParameter,
   wordOf,
@@ -51,7 +52,10 @@ const libpqModes = { ...modes, allow: "encrypted", prefer: "encrypted", require:
 /** `ssl`, which is older than `sslmode`. */
 const switches: Readonly<Record<string, Protection>> = { true: "host", "1": "host", false: "none", "0": "none" };
 
-/** The parameters that pg understands, or nobody needs to, beside those that this file takes out. */
+/** The options of the store that a connection string may hold. */
+export const storeParameters = ["schema", "sessionTable", "runsTable"];
+
+/** The parameters that pg understands, beside those that this file takes out. */
 const passed = [
   "host",
   "port",
@@ -93,10 +97,10 @@ export function parsePostgresUrl(url: unknown): URL {
 export function readServer(url: URL): PostgresServer {
   const rest = new URL(url);
   const parameters = rest.searchParams;
-  checkParameters(parameters, [...passed, ...labels, ...taken]);
   for (const label of labels) {
     parameters.delete(label);
   }
+  checkParameters(parameters, [...storeParameters, ...poolParameters, ...passed, ...taken]);
   if (!/^\d*$/.test(parameters.get("port") ?? "")) {
     throw new ConnectionStringError("The parameter port of the connection string must be a number.");
   }
