@@ -11,10 +11,10 @@ import { connectionOf, parseMysqlUrl, readServer } from "../src/mysql-url.ts";
 import { query } from "./support.ts";
 import { furtherModes, tlsModes } from "./tls-modes.ts";
 
-const certificates = makeCertificates();
-const authority = `ssl-ca=${encodeURIComponent(certificates?.authority ?? "")}`;
+const certificates = await makeCertificates();
+const authority = `ssl-ca=${encodeURIComponent(certificates.authority)}`;
 
-afterAll(() => rmSync(certificates?.directory ?? "", { recursive: true, force: true }));
+afterAll(() => rmSync(certificates.directory, { recursive: true, force: true }));
 
 /** A server's certificate, and what a connection that looks at it hears. */
 interface Case {
@@ -48,12 +48,12 @@ const modes = [...tlsModes, ...furtherModes].filter(({ parameters }) => !paramet
 
 /** The settings of a server that shows a certificate, or has no TLS. */
 function settingsOf(flavour: "mysql" | "mariadb", shown: Case["shown"]): Readonly<Record<string, string>> {
-  const found = shown === null ? undefined : certificates?.[shown];
+  const found = shown === null ? undefined : certificates[shown];
   return found === undefined
     ? flavour === "mysql"
       ? { "tls-version": "" }
       : { ssl: "OFF" }
-    : { "ssl-ca": certificates?.authority ?? "", "ssl-cert": found.certificate, "ssl-key": found.key };
+    : { "ssl-ca": certificates.authority, "ssl-cert": found.certificate, "ssl-key": found.key };
 }
 
 /** Whether the server sees a connection as encrypted. */
@@ -77,7 +77,7 @@ describe.each(["mysql", "mariadb"] as const)("a %s that shows", { timeout: 60_00
 
   beforeAll(async () => {
     const program = await programOf(flavour);
-    server = program === null || certificates === null ? null : await startMysql({ program });
+    server = program === null ? null : await startMysql({ program });
   }, 60_000);
 
   afterAll(() => server?.stop(), 60_000);
@@ -127,7 +127,7 @@ describe.each(["mysql", "mariadb"] as const)("a %s that shows", { timeout: 60_00
         return;
       }
       expect(await isEncrypted(urlOf(`ssl-mode=REQUIRED&${authority}`))).toBe(true);
-      const other = `ssl-ca=${encodeURIComponent(certificates?.foreign.certificate ?? "")}`;
+      const other = `ssl-ca=${encodeURIComponent(certificates.foreign.certificate)}`;
       const error = await errorOf(() => use(urlOf(`ssl-mode=REQUIRED&${other}`)));
       expect(error).toMatchObject({ message: expect.stringMatching(/authority that is not known/) });
     });
@@ -136,7 +136,7 @@ describe.each(["mysql", "mariadb"] as const)("a %s that shows", { timeout: 60_00
       if (server === null) {
         return;
       }
-      const { certificate = "", key = "" } = certificates?.client ?? {};
+      const { certificate, key } = certificates.client;
       const own = `ssl-cert=${encodeURIComponent(certificate)}&ssl-key=${encodeURIComponent(key)}`;
       await use(urlOf(`${own}&${authority}`, `app:${secret}`));
       const error = await errorOf(() => use(urlOf(authority, `app:${secret}`)));

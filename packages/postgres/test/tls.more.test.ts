@@ -16,8 +16,8 @@ import { connectionOf, parsePostgresUrl, readServer } from "../src/postgres-url.
 import { furtherModes, tlsModes } from "./tls-modes.ts";
 
 const binaries = installedPostgres() ?? embeddedPostgres();
-const certificates = makeCertificates();
-const authority = `sslrootcert=${encodeURIComponent(certificates?.authority ?? "")}`;
+const certificates = await makeCertificates();
+const authority = `sslrootcert=${encodeURIComponent(certificates.authority)}`;
 
 /** A server's certificate, and what a connection that looks at it hears. */
 interface Case {
@@ -55,7 +55,7 @@ let base: URL;
 
 /** Starts the server again with a certificate, or without TLS. */
 async function show(shown: Case["shown"]): Promise<void> {
-  const found = shown === null ? null : certificates?.[shown];
+  const found = shown === null ? null : certificates[shown];
   await server.kill();
   if (found === null || found === undefined) {
     await server.restart();
@@ -89,7 +89,7 @@ async function use(url: string): Promise<void> {
   await db.getSessions();
 }
 
-describe.skipIf(binaries === null || certificates === null)("a server that shows", { timeout: 60_000 }, () => {
+describe.skipIf(binaries === null)("a server that shows", { timeout: 60_000 }, () => {
   beforeAll(async () => {
     server = await startPostgres({ binaries: binaries ?? "" });
     base = new URL(server.url);
@@ -97,7 +97,7 @@ describe.skipIf(binaries === null || certificates === null)("a server that shows
 
   afterAll(async () => {
     await server.stop();
-    rmSync(certificates?.directory ?? "", { recursive: true, force: true });
+    rmSync(certificates.directory, { recursive: true, force: true });
   }, 60_000);
 
   describe.each(Object.entries(cases))("%s", (_, { shown, refusal }) => {

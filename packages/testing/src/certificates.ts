@@ -1,7 +1,16 @@
-import { spawnSync } from "node:child_process";
+// What the library of certificates needs first.
+import "reflect-metadata";
+import { KeyObject, type webcrypto } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  BasicConstraintsExtension,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+  type JsonGeneralName,
+  type X509Certificate,
+} from "@peculiar/x509";
 
 /** The files of a certificate and its key. */
 export interface Certificate {
@@ -24,59 +33,70 @@ export interface Certificates {
   readonly client: Certificate;
 }
 
-const loopback = "DNS:localhost,IP:127.0.0.1";
+const day = 86_400_000;
+const signingAlgorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const loopback: readonly JsonGeneralName[] = [
+  { type: "dns", value: "localhost" },
+  { type: "ip", value: "127.0.0.1" },
+];
 
-/** Makes certificates with `openssl`; null where it is not installed. */
-export function makeCertificates(): Certificates | null {
-  if (spawnSync("openssl", ["version"]).status !== 0) {
-    return null;
-  }
+/** Makes certificates in a new folder. */
+export async function makeCertificates(): Promise<Certificates> {
   const directory = mkdtempSync(join(tmpdir(), "sessiondb-certificates-"));
-  const own = makeAuthority(directory, "own");
-  const other = makeAuthority(directory, "other");
-  const issue = (name: string, by: Certificate, { names = loopback, days = "2" } = {}): Certificate =>
-    makeCertificate({ directory, name, by, names, days });
+  const [own, other] = await Promise.all([makeAuthority("own"), makeAuthority("other")]);
+  const issue = async (
+    name: string,
+    by: Authority,
+    { names = loopback, lasts = 2 * day }: { names?: readonly JsonGeneralName[]; lasts?: number } = {},
+  ): Promise<Certificate> => {
+    const keys = await newKeys();
+    const certificate = await X509CertificateGenerator.create({
+      subject: `CN=${name}`,
+      issuer: by.certificate.subject,
+      notBefore: new Date(Date.now() - 2 * day),
+      notAfter: new Date(Date.now() + lasts),
+      signingAlgorithm,
+      publicKey: keys.publicKey,
+      signingKey: by.keys.privateKey,
+      extensions: [new SubjectAlternativeNameExtension([...names])],
+    });
+    const files = { certificate: join(directory, `${name}.pem`), key: join(directory, `${name}.key`) };
+    writeFileSync(files.certificate, certificate.toString("pem"));
+    const key = KeyObject.from(keys.privateKey).export({ type: "pkcs8", format: "pem" });
+    writeFileSync(files.key, key, { mode: 0o600 });
+    return files;
+  };
+  const authority = join(directory, "authority.pem");
+  writeFileSync(authority, own.certificate.toString("pem"));
   return {
     directory,
-    authority: own.certificate,
-    right: issue("right", own),
-    foreign: issue("foreign", other),
-    expired: issue("expired", own, { days: "-1" }),
-    wrongHost: issue("wrong-host", own, { names: "DNS:db.example.com" }),
-    client: issue("app", own),
+    authority,
+    right: await issue("right", own),
+    foreign: await issue("foreign", other),
+    expired: await issue("expired", own, { lasts: -day }),
+    wrongHost: await issue("wrong-host", own, { names: [{ type: "dns", value: "db.example.com" }] }),
+    client: await issue("app", own),
   };
 }
 
-const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-
-function makeAuthority(directory: string, name: string): Certificate {
-  const [certificate, key] = [join(directory, `${name}-authority.pem`), join(directory, `${name}-authority.key`)];
-  const subject = ["-subj", `/CN=${name} authority`];
-  openssl("req", "-x509", ...newKey, "-keyout", key, "-out", certificate, "-days", "2", ...subject);
-  return { certificate, key };
+interface Authority {
+  readonly certificate: X509Certificate;
+  readonly keys: webcrypto.CryptoKeyPair;
 }
 
-interface CertificateRequest {
-  readonly directory: string;
-  readonly name: string;
-  readonly by: Certificate;
-  readonly names: string;
-  readonly days: string;
+async function makeAuthority(name: string): Promise<Authority> {
+  const keys = await newKeys();
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: `CN=${name} authority`,
+    notBefore: new Date(Date.now() - 2 * day),
+    notAfter: new Date(Date.now() + 2 * day),
+    signingAlgorithm,
+    keys,
+    extensions: [new BasicConstraintsExtension(true, undefined, true)],
+  });
+  return { certificate, keys };
 }
 
-function makeCertificate({ directory, name, by, names, days }: CertificateRequest): Certificate {
-  const [certificate, key] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)];
-  const [request, extensions] = [join(directory, `${name}.csr`), join(directory, `${name}.cnf`)];
-  writeFileSync(extensions, `subjectAltName=${names}\n`);
-  openssl("req", ...newKey, "-keyout", key, "-out", request, "-subj", `/CN=${name}`);
-  const issuer = ["-CA", by.certificate, "-CAkey", by.key, "-CAcreateserial"];
-  openssl("x509", "-req", "-in", request, ...issuer, "-days", days, "-extfile", extensions, "-out", certificate);
-  return { certificate, key };
-}
-
-function openssl(...args: string[]): void {
-  const { status, stderr } = spawnSync("openssl", args, { encoding: "utf8" });
-  if (status !== 0) {
-    throw new Error(`openssl ${args[0]} ended with ${status}: ${stderr.slice(-500)}`);
-  }
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return crypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]);
 }
