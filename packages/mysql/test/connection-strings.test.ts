@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, MySqlSessionDb, ownStorageUrl } from "@sessiondb/mysql";
-import { errorOf, expectSecretKept, rawPasswords, secret, toldBy } from "@sessiondb/testing/connection-strings";
+import {
+  errorOf,
+  expectSecretKept,
+  invalid,
+  secret,
+  testEncoding,
+  testRawPasswords,
+} from "@sessiondb/testing/connection-strings";
 import { createPool } from "mysql2/promise";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readMysqlOptions, serverOf } from "../src/mysql-options.ts";
@@ -31,9 +38,6 @@ function driverOf(url: string): DriverSettings {
   return (pool.pool as unknown as { readonly config: { readonly connectionConfig: DriverSettings } }).config
     .connectionConfig;
 }
-
-const invalid = (message: RegExp): unknown =>
-  expect.objectContaining({ code: "INVALID_CONNECTION_STRING", message: expect.stringMatching(message) });
 
 /** As the consoles, and the pages of the providers, print them, with names made up. */
 const consoles = {
@@ -104,20 +108,7 @@ describe.each(Object.entries(doors))("a connection string in %s", (_, open) => {
     }
   });
 
-  test.each(["mysql://h/100%", "mysql://root:100%@h/d", "mysql://h/%ff", "mysql://a%00b@h/d"])(
-    "with a %% that is no percent-encoding is refused with the advice to encode it: %s",
-    async (url) => {
-      expect(await errorOf(() => open(url))).toEqual(invalid(/write % itself as %25/));
-    },
-  );
-
-  test.each(["/", "#", "?"])(
-    "in a password, an unencoded %s is refused, and the user name is not quoted",
-    async (character) => {
-      const error = await errorOf(() => open(`mysql://Zqapp:12${character}34@db.example.com/agents`));
-      expectSecretKept(error, ["Zqapp", "34@"]);
-    },
-  );
+  testEncoding("mysql", open);
 
   test.each(["ssl-mode", "ssl", "sslaccept", "tls", "ssl_verify_cert", "timezone", "connection_limit"])(
     "does not tell the value of %s",
@@ -130,34 +121,13 @@ describe.each(Object.entries(doors))("a connection string in %s", (_, open) => {
   );
 });
 
-describe("a connection string", () => {
-  test.each(rawPasswords)("keeps the password %j to itself", async (password) => {
-    const forms = [
-      `mysql://app:${password}@db.example.com:3306/agents`,
-      `mysql://app:${password}@/agents?socket=/tmp/x`,
-      `mysql://app:${password}@a,b/agents?oops=1`,
-      `mysql://${password}@db.example.com:none/agents`,
-      `mysql://app:pw@db.example.com/agents?password=${password}`,
-      `mysql://app:${password}@db.example.com/agents?sslmod=1`,
-      `mysql://app:${password}@db.example.com`,
-      `mysql:app:${password}@db.example.com/agents`,
-      `app:${password}@db.example.com/agents`,
-    ];
-    for (const url of forms) {
-      const error = await errorOf(() => openSessionDb(url));
-      // Errors of a connection name its place.
-      expect(error === undefined ? serverOf(readMysqlOptions({ url })) : toldBy(error)).not.toContain(secret);
-      expect(error ?? {}).not.toBeInstanceOf(TypeError);
-    }
-  });
-
-  test.each(rawPasswords.filter((password) => /[/#?]/.test(password)))(
-    "refuses the password %j, which must be encoded",
-    async (password) => {
-      const error = await errorOf(() => openSessionDb(`mysql://app:${password}@db.example.com:1/agents`));
-      expect(error).toEqual(invalid(/write \/ as %2F/));
-    },
-  );
+testRawPasswords("mysql", {
+  further: (password) => [
+    `mysql://app:${password}@db.example.com:3306/agents`,
+    `mysql://app:${password}@/agents?socket=/cloudsql/a:b:c`,
+    `mysql://app:${password}@db.example.com`,
+  ],
+  placeOf: (url) => serverOf(readMysqlOptions({ url })),
 });
 
 test.each([

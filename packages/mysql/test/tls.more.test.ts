@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { MySqlSessionDb } from "@sessiondb/mysql";
-import { makeCertificates, type Certificates } from "@sessiondb/testing/certificates";
+import { makeCertificates } from "@sessiondb/testing/certificates";
 import { errorOf, expectSecretKept, secret } from "@sessiondb/testing/connection-strings";
-import type { TlsMode } from "@sessiondb/testing/tls-modes";
+import { expectTls, type TlsCase } from "@sessiondb/testing/tls-modes";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
@@ -16,14 +16,7 @@ const authority = `ssl-ca=${encodeURIComponent(certificates.authority)}`;
 
 afterAll(() => rmSync(certificates.directory, { recursive: true, force: true }));
 
-/** A server's certificate, and what a connection that looks at it hears. */
-interface Case {
-  readonly shown: Exclude<keyof Certificates, "directory" | "authority" | "client"> | null;
-  /** The refusal of a mode; null where it connects. */
-  readonly refusal: (mode: TlsMode) => RegExp | null;
-}
-
-const cases: Readonly<Record<string, Case>> = {
+const cases: Readonly<Record<string, TlsCase>> = {
   "the right certificate": { shown: "right", refusal: () => null },
   "one of another authority": {
     shown: "foreign",
@@ -47,7 +40,7 @@ const cases: Readonly<Record<string, Case>> = {
 const modes = [...tlsModes, ...furtherModes].filter(({ parameters }) => !parameters.includes("Amazon"));
 
 /** The settings of a server that shows a certificate, or has no TLS. */
-function settingsOf(flavour: "mysql" | "mariadb", shown: Case["shown"]): Readonly<Record<string, string>> {
+function settingsOf(flavour: "mysql" | "mariadb", shown: TlsCase["shown"]): Readonly<Record<string, string>> {
   const found = shown === null ? undefined : certificates[shown];
   return found === undefined
     ? flavour === "mysql"
@@ -94,12 +87,7 @@ describe.each(["mysql", "mariadb"] as const)("a %s that shows", { timeout: 60_00
       }
       // With a file, REQUIRED would verify.
       const url = urlOf(mode.certificate ? `${mode.parameters}&${authority}` : mode.parameters);
-      const refused = refusal(mode);
-      const found = (await errorOf(() => use(url))) as { code: string; message: string } | undefined;
-      expect(found?.code).toBe(refused === null ? undefined : "DATABASE_UNREACHABLE");
-      expect(found?.message ?? "").toMatch(refused ?? /^$/);
-      const encrypted = refused === null ? await isEncrypted(url) : mode.encrypted;
-      expect(encrypted).toBe(mode.encrypted);
+      await expectTls(mode, { refusal, use: () => use(url), isEncrypted: () => isEncrypted(url) });
     });
   });
 

@@ -2,7 +2,14 @@ import type { ConnectionOptions } from "node:tls";
 import { readFileSync } from "node:fs";
 import { openSessionDb } from "@sessiondb/core";
 import { fromUrl, ownStorageUrl, PostgresSessionDb } from "@sessiondb/postgres";
-import { errorOf, expectSecretKept, rawPasswords, secret, toldBy } from "@sessiondb/testing/connection-strings";
+import {
+  errorOf,
+  expectSecretKept,
+  invalid,
+  secret,
+  testEncoding,
+  testRawPasswords,
+} from "@sessiondb/testing/connection-strings";
 import pg from "pg";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { BoundClient } from "../src/bound-client.ts";
@@ -21,9 +28,6 @@ function driverOf(url: string): pg.Client & { readonly ssl: unknown } {
   const { Client = pg.Client, ...config } = connectionOf(readServer(parsePostgresUrl(url)));
   return new (Client as typeof pg.Client)(config);
 }
-
-const invalid = (message: RegExp): unknown =>
-  expect.objectContaining({ code: "INVALID_CONNECTION_STRING", message: expect.stringMatching(message) });
 
 /** As the consoles print them, with names made up. */
 const consoles = {
@@ -100,20 +104,7 @@ describe.each(Object.entries(doors))("a connection string in %s", (_, open) => {
     },
   );
 
-  test.each(["postgres://h/100%", "postgres://root:100%@h/d", "postgres://h/%ff", "postgres://a%00b@h/d"])(
-    "with a %% that is no percent-encoding is refused with the advice to encode it: %s",
-    async (url) => {
-      expect(await errorOf(() => open(url))).toEqual(invalid(/write % itself as %25/));
-    },
-  );
-
-  test.each(["/", "#", "?"])(
-    "in a password, an unencoded %s is refused, and the user name is not quoted",
-    async (character) => {
-      const error = await errorOf(() => open(`postgres://Zqapp:12${character}34@db.example.com/agents`));
-      expectSecretKept(error, ["Zqapp", "34@"]);
-    },
-  );
+  testEncoding("postgres", open);
 
   const places = ["sslmode", "ssl", "uselibpqcompat", "channel_binding", "port", "connect_timeout", "sslnegotiation"];
   test.each(places)("does not tell the value of %s", async (name) => {
@@ -123,33 +114,12 @@ describe.each(Object.entries(doors))("a connection string in %s", (_, open) => {
   });
 });
 
-describe("a connection string", () => {
-  test.each(rawPasswords)("keeps the password %j to itself", async (password) => {
-    const forms = [
-      `postgres://app:${password}@db.example.com:5432/agents`,
-      `postgres://app:${password}@/agents?host=/tmp`,
-      `postgres://app:${password}@a,b/agents?oops=1`,
-      `postgres://${password}@db.example.com:none/agents`,
-      `postgres://app:pw@db.example.com/agents?password=${password}`,
-      `postgres://app:${password}@db.example.com/agents?sslmod=1`,
-      `postgres:app:${password}@db.example.com/agents`,
-      `app:${password}@db.example.com/agents`,
-    ];
-    for (const url of forms) {
-      const error = await errorOf(() => openSessionDb(url));
-      // Errors of a connection name its place.
-      expect(error === undefined ? placeOf(readPostgresOptions({ url })) : toldBy(error)).not.toContain(secret);
-      expect(error ?? {}).not.toBeInstanceOf(TypeError);
-    }
-  });
-
-  test.each(rawPasswords.filter((password) => /[/#?]/.test(password)))(
-    "refuses the password %j, which must be encoded",
-    async (password) => {
-      const error = await errorOf(() => openSessionDb(`postgres://app:${password}@db.example.com:1/agents`));
-      expect(error).toEqual(invalid(/write \/ as %2F/));
-    },
-  );
+testRawPasswords("postgres", {
+  further: (password) => [
+    `postgres://app:${password}@db.example.com:5432/agents`,
+    `postgres://app:${password}@/agents?host=/tmp`,
+  ],
+  placeOf: (url) => placeOf(readPostgresOptions({ url })),
 });
 
 test.each([

@@ -1,9 +1,9 @@
 import { cpSync, chmodSync, chownSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PostgresSessionDb } from "@sessiondb/postgres";
-import { makeCertificates, type Certificates } from "@sessiondb/testing/certificates";
+import { makeCertificates } from "@sessiondb/testing/certificates";
 import { errorOf, expectSecretKept, secret } from "@sessiondb/testing/connection-strings";
-import type { TlsMode } from "@sessiondb/testing/tls-modes";
+import { expectTls, type TlsCase } from "@sessiondb/testing/tls-modes";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -19,14 +19,7 @@ const binaries = installedPostgres() ?? embeddedPostgres();
 const certificates = await makeCertificates();
 const authority = `sslrootcert=${encodeURIComponent(certificates.authority)}`;
 
-/** A server's certificate, and what a connection that looks at it hears. */
-interface Case {
-  readonly shown: Exclude<keyof Certificates, "directory" | "authority" | "client"> | null;
-  /** The refusal of a mode; null where it connects. */
-  readonly refusal: (mode: TlsMode) => RegExp | null;
-}
-
-const cases: Readonly<Record<string, Case>> = {
+const cases: Readonly<Record<string, TlsCase>> = {
   "the right certificate": { shown: "right", refusal: () => null },
   "one of another authority": {
     shown: "foreign",
@@ -54,7 +47,7 @@ let server: PostgresServer;
 let base: URL;
 
 /** Starts the server again with a certificate, or without TLS. */
-async function show(shown: Case["shown"]): Promise<void> {
+async function show(shown: TlsCase["shown"]): Promise<void> {
   const found = shown === null ? null : certificates[shown];
   await server.kill();
   if (found === null || found === undefined) {
@@ -106,12 +99,7 @@ describe.skipIf(binaries === null)("a server that shows", { timeout: 60_000 }, (
     test.each(modes)("with $parameters", async (mode) => {
       // With a file, require of libpq would verify.
       const url = urlOf(mode.certificate ? `${mode.parameters}&${authority}` : mode.parameters);
-      const refused = refusal(mode);
-      const found = (await errorOf(() => use(url))) as { code: string; message: string } | undefined;
-      expect(found?.code).toBe(refused === null ? undefined : "DATABASE_UNREACHABLE");
-      expect(found?.message ?? "").toMatch(refused ?? /^$/);
-      const encrypted = refused === null ? await isEncrypted(url) : mode.encrypted;
-      expect(encrypted).toBe(mode.encrypted);
+      await expectTls(mode, { refusal, use: () => use(url), isEncrypted: () => isEncrypted(url) });
     });
   });
 
