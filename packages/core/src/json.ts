@@ -110,8 +110,8 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
  * escape, so that the second backslash of an escaped backslash never starts one.
  */
 function cleanText(text: string): string {
-  // Hardly any text has such an escape.
-  if (!text.includes("\\u")) {
+  // Hardly any text has such an escape. What follows an escaped backslash may look like one.
+  if (!text.includes("\\u") || !/\\u(?:0000|d[89a-f])/.test(text)) {
     return text;
   }
   return text.replace(/\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape, code: string) =>

@@ -60,7 +60,13 @@ const record =
     isJsonObject(value) && required.every((key) => value[key] !== undefined) && readsKeys(value, keys);
 
 function readsKeys(json: JsonObject, keys: ReadsByKey): boolean {
-  return Object.entries(keys).every(([key, reads]) => json[key] === undefined || reads(json[key]));
+  for (const key in json) {
+    const value = json[key];
+    if (value !== undefined && Object.hasOwn(keys, key) && keys[key]?.(value) === false) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** For records that contain themselves. */

@@ -49,9 +49,10 @@ function completeRuns(parent: JsonObject, list: JsonValue | undefined, runs: Mod
   if (!Array.isArray(list) || !runs) {
     return;
   }
-  for (const [index, run] of runs.entries()) {
+  for (let index = 0; index < runs.length; index += 1) {
     const json = list[index];
-    if (!isJsonObject(json)) {
+    const run = runs[index];
+    if (run === undefined || !isJsonObject(json)) {
       continue;
     }
     json["parent_run_id"] ??= parent["run_id"] ?? null;
@@ -64,7 +65,8 @@ function completeMessages(run: JsonObject, list: JsonValue | undefined, messages
   if (!Array.isArray(list) || !messages) {
     return;
   }
-  for (const [index, json] of list.entries()) {
+  for (let index = 0; index < list.length; index += 1) {
+    const json = list[index];
     if (!isJsonObject(json)) {
       continue;
     }

@@ -17,7 +17,8 @@ export type RunStatus = (typeof runStatuses)[number];
 
 /** Returns a known status in upper case, as Agno compares it, and any other word unchanged. */
 export function canonicalStatus(status: string): string {
-  return runStatuses.find((known) => known === status.toUpperCase()) ?? status;
+  const upper = status.toUpperCase();
+  return (runStatuses as readonly string[]).includes(upper) ? upper : status;
 }
 
 /** The input of a run. */

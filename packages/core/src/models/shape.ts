@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "../errors.ts";
 import { joinPath } from "../json-check.ts";
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
 import { isRead, type Reads, type ReadsByKey } from "./agno-reads.ts";
+import { compileCopy, type Copy } from "./compiled-copy.ts";
 import {
   decodeField,
   encodeField,
@@ -14,6 +15,7 @@ import {
   type Field,
   type Trail,
 } from "./field.ts";
+import { Layouts } from "./layouts.ts";
 
 type SnakeCase<Name extends string> = Name extends `${infer Head}${infer Tail}`
   ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${SnakeCase<Tail>}`
@@ -92,6 +94,8 @@ export class Shape<Model> implements Codec<Model> {
   readonly #shown: NonNullable<ShapeOptions<Model>["shown"]>;
   readonly #needed: [string, () => JsonValue][];
   readonly mayBeRefused: boolean;
+  readonly #decoders = new Layouts((keys) => this.#decoder(keys));
+  readonly #encoders = new Layouts((names) => this.#encoder(names));
 
   constructor(table: FieldTable<Model>, options: ShapeOptions<Model> = {}) {
     const { required, runType, reads = {}, mayBeRefused = false, shown = {}, needed = {} } = options;
@@ -109,6 +113,15 @@ export class Shape<Model> implements Codec<Model> {
   }
 
   decode(json: JsonObject, depth: number): Model | undefined {
+    const copy = this.#decoders.of(json);
+    const model = copy === null ? this.#decodeAny(json, depth) : copy(json, depth);
+    return this.#required === undefined || typeof model[this.#required.name] === "string"
+      ? (model as Model)
+      : undefined;
+  }
+
+  /** @param done the values that are decoded already, by their names in the model. */
+  #decodeAny(json: JsonObject, depth: number, done?: Record<string, unknown>): Record<string, unknown> {
     const byKey = this.#byKey;
     const model = new this.#newModel();
     if (this.#runType !== undefined) {
@@ -119,14 +132,13 @@ export class Shape<Model> implements Codec<Model> {
       const value = json[key];
       const field = byKey[key];
       if (field !== undefined) {
-        // This line alone settles most values.
-        const decoded = value === null || typeof value === field.type ? value : decodeField(field, value, depth);
+        const decoded = done === undefined ? decodeValue(field, value, depth) : done[field.name];
         if (decoded !== undefined) {
           model[field.name] = decoded;
           continue;
         }
       } else if (key === asideKey && isJsonObject(value)) {
-        return this.decode(broughtBack(json, value), depth);
+        return this.#decodeAny(broughtBack(json, value), depth);
       }
       if (value === undefined) {
         continue;
@@ -134,36 +146,31 @@ export class Shape<Model> implements Codec<Model> {
       extra ??= {};
       setKey(extra, key, value);
     }
-    if (this.#required !== undefined && typeof model[this.#required.name] !== "string") {
-      return undefined;
-    }
     if (extra !== undefined) {
       model["extra"] = extra;
     }
-    return model as Model;
+    return model;
+  }
+
+  #decoder(keys: readonly string[]): Copy<number> | null {
+    const fields = keys.map((key) => this.#byKey[key]);
+    return !fields.every(isKnown)
+      ? null
+      : compileCopy({
+          fields,
+          from: "key",
+          to: "name",
+          runType: this.#runType,
+          convert: (field, value, depth) => decodeField(field, value as JsonValue, depth),
+          accepts: () => true,
+          otherwise: (json, depth, done) => this.#decodeAny(json as JsonObject, depth, done),
+        });
   }
 
   encode(model: Model, trail: Trail): JsonObject {
     const properties = model as Record<string, unknown>;
-    const byName = this.#byName;
-    const json = new this.#newJson() as JsonObject;
-    for (const name in properties) {
-      const value = properties[name];
-      if (value === undefined || name === "extra" || name === "runType") {
-        continue;
-      }
-      const field = byName[name];
-      if (field === undefined) {
-        throw refusal([...trail, name], "left out, since the model has no such property; `extra` is for other data");
-      }
-      const encoded =
-        value === null || typeof value === field.type ? (value as JsonValue) : encodeProperty(field, value, trail);
-      if (field.reads === null) {
-        json[field.key] = encoded;
-      } else {
-        this.#put(json, encoded, field);
-      }
-    }
+    const copy = this.#encoders.of(properties);
+    const json = copy === null ? this.#encodeAny(properties, trail) : (copy(properties, trail) as JsonObject);
     if (this.#required !== undefined && typeof json[this.#required.key] !== "string") {
       throw refusal([...trail, this.#required.name], "a string");
     }
@@ -174,6 +181,45 @@ export class Shape<Model> implements Codec<Model> {
       json[key] ??= value();
     }
     return json;
+  }
+
+  /** @param done the values that are encoded already, by their keys in the JSON. */
+  #encodeAny(properties: Record<string, unknown>, trail: Trail, done?: JsonObject): JsonObject {
+    const byName = this.#byName;
+    const json = new this.#newJson() as JsonObject;
+    for (const name in properties) {
+      const value = properties[name];
+      if (value === undefined || isDerived(name)) {
+        continue;
+      }
+      const field = byName[name];
+      if (field === undefined) {
+        throw refusal([...trail, name], "left out, since the model has no such property; `extra` is for other data");
+      }
+      const encoded = done === undefined ? encodeValue(field, value, trail) : (done[field.key] as JsonValue);
+      if (field.reads === null) {
+        json[field.key] = encoded;
+      } else {
+        this.#put(json, encoded, field);
+      }
+    }
+    return json;
+  }
+
+  #encoder(names: readonly string[]): Copy<Trail> | null {
+    const fields = names.filter((name) => !isDerived(name)).map((name) => this.#byName[name]);
+    return !fields.every(isKnown)
+      ? null
+      : compileCopy({
+          fields,
+          from: "name",
+          to: "key",
+          runType: undefined,
+          convert: encodeProperty,
+          accepts: ({ reads }, value) => reads === null || isRead(reads, value as JsonValue),
+          otherwise: (properties, trail, done) =>
+            this.#encodeAny(properties as Record<string, unknown>, trail, done as JsonObject),
+        });
   }
 
   /** The model's own properties win: a caller who sets one replaces what could not be read. */
@@ -245,6 +291,24 @@ function broughtBack({ [asideKey]: _aside, ...others }: JsonObject, aside: JsonO
 function isAside(json: JsonObject, key: string): boolean {
   const aside = json[asideKey];
   return isJsonObject(aside) && Object.hasOwn(aside, key);
+}
+
+function isKnown(field: Field | undefined): field is Field {
+  return field !== undefined;
+}
+
+/** Whether a property of a model is not a key of its JSON. */
+function isDerived(name: string): boolean {
+  return name === "extra" || name === "runType";
+}
+
+/** The type alone settles most values. */
+function decodeValue(field: Field, value: JsonValue | undefined, depth: number): unknown {
+  return value === null || typeof value === field.type ? value : decodeField(field, value, depth);
+}
+
+function encodeValue(field: Field, value: unknown, trail: Trail): JsonValue {
+  return value === null || typeof value === field.type ? (value as JsonValue) : encodeProperty(field, value, trail);
 }
 
 function encodeProperty(field: Field, value: unknown, trail: Trail): JsonValue {
