@@ -74,7 +74,7 @@ export class JsonFileSessionDb extends BaseSessionDb {
   readonly #file: JsonFile<StoredSession[]>;
 
   constructor(path: string, { maxPayloadBytes = 16 * 1024 * 1024 }: JsonFileSessionDbOptions = {}) {
-    super({ maxIdLength: 255, maxPayloadBytes });
+    super({ maxIdLength: 255, maxPayloadBytes }, "json-file");
     this.#file = new JsonFile(path, []);
   }
 

@@ -30,6 +30,7 @@ export {
   type LegacySession,
   type StoredRun,
 } from "./models/run-codec.ts";
+export { countRetry, countStatement } from "./observed-calls.ts";
 export { skippedHistoryStatuses } from "./models/runs.ts";
 export { decodeHeader, decodeSession, encodeSession, withRunCount } from "./models/session-codec.ts";
 export type { SessionFields } from "./models/session-base.ts";

@@ -24,6 +24,7 @@ import type {
   UpsertRunResult,
   UserScope,
 } from "./options.ts";
+import { observed } from "./observed-calls.ts";
 import { pagesOf } from "./pages.ts";
 import {
   checkFilter,
@@ -78,12 +79,15 @@ export type Signal = AbortSignal | undefined;
  */
 export abstract class BaseSessionDb implements SessionDb {
   readonly limits: SessionDbLimits;
+  readonly #store: string;
   #closing: Promise<void> | null = null;
   #underWay = 0;
   #whenIdle: (() => void) | null = null;
 
-  constructor(limits: SessionDbLimits) {
+  /** @param store the kind of store, for those who observe its calls: see `ObservedCall`. */
+  constructor(limits: SessionDbLimits, store: string) {
     this.limits = limits;
+    this.#store = store;
   }
 
   /** Returns a `SessionHeader` when `query.runs` is `"none"`, else a `Session`, read with its runs at one moment. */
@@ -127,7 +131,7 @@ export abstract class BaseSessionDb implements SessionDb {
   getSession(options: SessionKey & UserScope & SkipRuns): Promise<SessionHeader | null>;
   getSession(options: SessionKey & UserScope & (ReadRuns | SkipRuns)): Promise<Session | SessionHeader | null>;
   getSession(options: SessionKey & UserScope & (ReadRuns | SkipRuns)): Promise<Session | SessionHeader | null> {
-    return this.perform(options, (signal) => {
+    return this.perform("getSession", options, (signal) => {
       const scope = checkScope(options, this.limits, runsKeys);
       return this.readSession({ ...scope, runs: checkRunsWanted(options, true) }, signal);
     });
@@ -141,7 +145,7 @@ export abstract class BaseSessionDb implements SessionDb {
   getSessions(
     options: GetSessionsOptions & UserScope & (ListHeaders | ListRuns) = {},
   ): Promise<SessionPage<Session | SessionHeader>> {
-    return this.perform(options, async (signal) => {
+    return this.perform("getSessions", options, async (signal) => {
       const query = checkListQuery(options, this.limits);
       const { items, next, previous, unreadable, total } = await this.listSessions(query, signal);
       return {
@@ -166,7 +170,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   upsertSession(session: SessionInit, options: CallOptions & ImportOptions = {}): Promise<SessionHeader> {
-    return this.perform(options, async (signal) => {
+    return this.perform("upsertSession", options, async (signal) => {
       const write = encodeSessionWrite(session, "session", this.#importOf(options));
       const [stored] = await this.writeSessions([write], signal);
       return stored as SessionHeader;
@@ -174,7 +178,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   upsertSessions(sessions: readonly SessionInit[], options: CallOptions & ImportOptions = {}): Promise<void> {
-    return this.perform(options, async (signal) => {
+    return this.perform("upsertSessions", options, async (signal) => {
       if (!Array.isArray(sessions)) {
         throw new InvalidArgumentError("sessions", "an array of sessions");
       }
@@ -189,13 +193,13 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   updateSession(options: SessionKey & UserScope, change: SessionChange): Promise<SessionHeader | null> {
-    return this.perform(options, (signal) =>
+    return this.perform("updateSession", options, (signal) =>
       this.changeSession(checkScope(options, this.limits), changeOf(change, this.limits), signal),
     );
   }
 
   renameSession(options: SessionKey & UserScope & { sessionName: string }): Promise<SessionHeader | null> {
-    return this.perform(options, (signal) => {
+    return this.perform("renameSession", options, (signal) => {
       const scope = checkScope(options, this.limits, ["sessionName"]);
       const sessionName = check.checkText(options.sessionName, "sessionName");
       return this.changeSession(scope, changeOf({ sessionName }, this.limits), signal);
@@ -203,7 +207,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   deleteSession(options: CallOptions & UserScope & { sessionId: string }): Promise<boolean> {
-    return this.perform(options, async (signal) => {
+    return this.perform("deleteSession", options, async (signal) => {
       check.checkKeys(options, "options", ["sessionId", "userId", "signal"]);
       const { sessionId, userId } = checkScope(options, this.limits);
       return (await this.removeSessions({ sessionIds: [sessionId], userId }, signal)) > 0;
@@ -211,7 +215,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   deleteSessions(options: DeleteSessionsOptions & UserScope): Promise<number> {
-    return this.perform(options, async (signal) => {
+    return this.perform("deleteSessions", options, async (signal) => {
       check.checkObject(options, "options");
       const selection = "sessionIds" in options ? "sessionIds" : "filter";
       check.checkKeys(options, "options", [selection, "userId", "signal"]);
@@ -225,7 +229,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   upsertRun(options: UpsertRunOptions & ImportOptions): Promise<UpsertRunResult> {
-    return this.perform(options, (signal) => {
+    return this.perform("upsertRun", options, (signal) => {
       check.checkKeys(options, "options", upsertRunKeys);
       const keepTimes = check.checkFlag(options.keepTimes, "keepTimes", false);
       return this.writeRun(encodeRunWrite(options, this.limits, keepTimes), signal);
@@ -233,13 +237,13 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   updateRun(options: UpdateRunOptions & UserScope, change: RunChange): Promise<Run | null> {
-    return this.perform(options, (signal) =>
+    return this.perform("updateRun", options, (signal) =>
       this.changeRun(checkRunScope(options, this.limits), runChangeOf(change, this.limits), signal),
     );
   }
 
   getRun(options: CallOptions & UserScope & { runId: string }): Promise<Run | null> {
-    return this.perform(options, (signal) => {
+    return this.perform("getRun", options, (signal) => {
       check.checkKeys(options, "options", ["runId", "userId", "signal"]);
       const runId = check.checkId(options.runId, "runId", this.limits);
       return this.readRun({ runId, userId: check.checkUserScope(options, this.limits) }, signal);
@@ -247,7 +251,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   getRuns(options: GetRunsOptions & UserScope = {}): Promise<RunPage> {
-    return this.perform(options, async (signal) => {
+    return this.perform("getRuns", options, async (signal) => {
       const query = checkRunListQuery(options, this.limits);
       const { items, next, previous, unreadable } = await this.listRuns(query, signal);
       return {
@@ -264,7 +268,7 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   deleteRuns(options: CallOptions & UserScope & { runIds: readonly string[] }): Promise<number> {
-    return this.perform(options, async (signal) => {
+    return this.perform("deleteRuns", options, async (signal) => {
       check.checkKeys(options, "options", ["runIds", "userId", "signal"]);
       const userId = check.checkUserScope(options, this.limits);
       const runIds = check.checkIds(options.runIds, "runIds", this.limits);
@@ -285,8 +289,19 @@ export abstract class BaseSessionDb implements SessionDb {
     return this.close();
   }
 
-  /** Runs one call, which `close` then waits for. Refuses it on a closed store or with an aborted signal. */
-  protected async perform<Result>(options: unknown, operation: (signal: Signal) => Promise<Result>): Promise<Result> {
+  /**
+   * Runs one call of the named method, which `close` then waits for. Refuses it on a closed store or with an aborted
+   * signal.
+   */
+  protected perform<Result>(
+    method: string,
+    options: unknown,
+    operation: (signal: Signal) => Promise<Result>,
+  ): Promise<Result> {
+    return observed({ store: this.#store, method, options }, () => this.#perform(options, operation));
+  }
+
+  async #perform<Result>(options: unknown, operation: (signal: Signal) => Promise<Result>): Promise<Result> {
     if (this.#closing !== null) {
       throw new ClosedError();
     }

@@ -83,7 +83,7 @@ export class InMemorySessionDb extends BaseSessionDb {
 
   constructor(options: InMemorySessionDbOptions = {}) {
     const { maxPayloadBytes } = readOptions(options, optionReaders);
-    super({ maxIdLength: 255, maxPayloadBytes });
+    super({ maxIdLength: 255, maxPayloadBytes }, "memory");
   }
 
   protected override async readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {

@@ -75,7 +75,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #cleared: ClearedTables;
 
   constructor(options: DrizzleSessionDbOptions) {
-    super(options.limits);
+    super(options.limits, options.dialect.name);
     const { driver, dialect, autoMigrate, inTransactionOf } = options;
     const sets = statementsOf(dialect, options);
     this.#options = options;
@@ -89,22 +89,22 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   migrate(options: CallOptions = {}): Promise<void> {
-    return this.#managed(options, () => this.#schema.migrate());
+    return this.#managed("migrate", options, () => this.#schema.migrate());
   }
 
   planMigration(options: CallOptions = {}): Promise<readonly string[]> {
-    return this.#managed(options, () => this.#schema.plan());
+    return this.#managed("planMigration", options, () => this.#schema.plan());
   }
 
   verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
-    return this.#managed(options, async () => [
+    return this.#managed("verifySchema", options, async () => [
       ...(await this.#schema.problems()),
       ...(await this.#cleared.problems()),
     ]);
   }
 
   migrateLegacyRuns(options: MigrateLegacyRunsOptions = {}): Promise<LegacyRunsProgress> {
-    return this.perform(options, async (signal) => {
+    return this.perform("migrateLegacyRuns", options, async (signal) => {
       checkKeys(options, "options", ["batchSize", "onProgress", "signal"]);
       const batchSize = checkCount(options.batchSize, "batchSize", { from: 1, otherwise: 100 });
       if (!this.#choice.hasColumn(await untilAborted(this.#schema.ready(), signal))) {
@@ -126,8 +126,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       dialect: this.#dialect,
       autoMigrate: this.#options.autoMigrate,
       ready: async () => void (await this.#schema.ready()),
-      perform: (call, operation) => this.perform(call, operation),
-      managed: (call, operation) => this.#managed(call, operation),
+      perform: (method, call, operation) => this.perform(method, call, operation),
+      managed: (method, call, operation) => this.#managed(method, call, operation),
     });
     this.#cleared.add(tables.cleared);
     return tables;
@@ -225,8 +225,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return this.#driver.close();
   }
 
-  #managed<Result>(options: CallOptions, operation: () => Promise<Result>): Promise<Result> {
-    return this.perform(options, (signal) => {
+  #managed<Result>(method: string, options: CallOptions, operation: () => Promise<Result>): Promise<Result> {
+    return this.perform(method, options, (signal) => {
       checkKeys(options, "options", ["signal"]);
       return untilAborted(operation(), signal);
     });

@@ -34,9 +34,13 @@ export interface TablesHost {
   readonly autoMigrate: boolean;
   /** Makes sure that the store's own tables exist. */
   readonly ready: () => Promise<void>;
-  readonly perform: <Result>(options: unknown, operation: (signal: Signal) => Promise<Result>) => Promise<Result>;
+  readonly perform: <Result>(
+    method: string,
+    options: unknown,
+    operation: (signal: Signal) => Promise<Result>,
+  ) => Promise<Result>;
   /** Like `perform`, but a signal only ends the wait and cannot interrupt the operation. */
-  readonly managed: <Result>(options: CallOptions, operation: () => Promise<Result>) => Promise<Result>;
+  readonly managed: <Result>(method: string, options: CallOptions, operation: () => Promise<Result>) => Promise<Result>;
 }
 
 /**
@@ -70,7 +74,7 @@ export class FurtherTables {
    */
   read<Result>(work: Work<Result>, options: CallOptions = {}): Promise<Result> {
     const { driver, perform } = this.#host;
-    return perform(options, async (signal) => {
+    return perform("furtherTables.read", options, async (signal) => {
       checkKeys(options, "options", ["signal"]);
       await untilAborted(this.#isReady(), signal);
       return withRetry(() => driver.read(callOutWork(work), signal), driver, { signal });
@@ -83,7 +87,7 @@ export class FurtherTables {
    */
   write<Result>(work: Work<Result>, options: CallOptions & { repeatable?: boolean } = {}): Promise<Result> {
     const { driver, perform } = this.#host;
-    return perform(options, async (signal) => {
+    return perform("furtherTables.write", options, async (signal) => {
       checkKeys(options, "options", ["repeatable", "signal"]);
       const repeatable = checkFlag(options.repeatable, "options.repeatable", false);
       await untilAborted(this.#isReady(), signal);
@@ -98,18 +102,18 @@ export class FurtherTables {
       await this.#create({ indexes: true });
       this.#ready = null;
     };
-    return this.#host.managed(options, migrate);
+    return this.#host.managed("furtherTables.migrate", options, migrate);
   }
 
   /** The statements that `migrate` would run; empty if there is nothing to do. */
   planMigration(options: CallOptions = {}): Promise<readonly string[]> {
     const plan = async (): Promise<string[]> => this.#plan(await this.#inspect(), { indexes: true });
-    return this.#host.managed(options, plan);
+    return this.#host.managed("furtherTables.planMigration", options, plan);
   }
 
   /** The differences between the tables found and the tables needed; empty if there are none. */
   verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
-    return this.#host.managed(options, () => this.#problems());
+    return this.#host.managed("furtherTables.verifySchema", options, () => this.#problems());
   }
 
   #isReady(): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
-import { untilAborted, type Signal } from "@sessiondb/core/adapter";
+import { countRetry, untilAborted, type Signal } from "@sessiondb/core/adapter";
 import { RefusedDocument } from "./refused-document.ts";
 import type { ClassifiedError, Work } from "./sql-driver.ts";
 import type { Awaitable } from "./steps.ts";
@@ -114,6 +114,7 @@ export async function withRetry<Result>(
           ? new DatabaseUnreachableError(message, kept)
           : new DatabaseBusyError(message, kept);
       }
+      countRetry();
       await untilAborted(sleep(pause * (0.5 + Math.random() / 2)), signal);
     }
   }

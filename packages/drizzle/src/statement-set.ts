@@ -1,6 +1,7 @@
+import { countStatement } from "@sessiondb/core/adapter";
 import { sql, type SQL } from "drizzle-orm";
 import type { SqlDialect } from "./sql-dialect.ts";
-import type { SqlConnection } from "./sql-driver.ts";
+import type { SqlConnection, StatementResult } from "./sql-driver.ts";
 import { Statement, type Selection } from "./statement.ts";
 import { step, type Steps } from "./steps.ts";
 
@@ -59,10 +60,17 @@ export abstract class StatementSet {
     statement: Statement<Row>,
     values: Record<string, unknown>,
   ): Steps<unknown[][]> {
-    return (yield* step(on.execute(statement as unknown as Statement<never>, statement.bind(values)))).rows;
+    return (yield* this.#run(on, statement as unknown as Statement<never>, values)).rows;
   }
 
   protected *affected(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<number> {
-    return (yield* step(on.execute(statement, statement.bind(values)))).affected;
+    return (yield* this.#run(on, statement, values)).affected;
+  }
+
+  *#run(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<StatementResult> {
+    const bound = statement.bind(values);
+    const result = yield* step(on.execute(statement, bound));
+    countStatement(bound, result);
+    return result;
   }
 }

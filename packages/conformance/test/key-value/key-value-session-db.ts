@@ -62,7 +62,7 @@ export class KeyValueSessionDb extends BaseSessionDb {
   protected readonly cache = new ValueCache();
 
   constructor(service: KeyValueService) {
-    super({ maxIdLength: 255, maxPayloadBytes: 1024 * 1024 });
+    super({ maxIdLength: 255, maxPayloadBytes: 1024 * 1024 }, "key-value");
     this.service = service;
   }
 

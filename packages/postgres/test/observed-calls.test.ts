@@ -1,0 +1,54 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { ObservedCall } from "@sessiondb/core";
+import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Sandbox } from "./support.ts";
+
+const sandbox = new Sandbox("postgres");
+const ends = "tracing:sessiondb:call:asyncEnd";
+let calls: ObservedCall[] = [];
+const listener = (call: unknown): number => calls.push(call as ObservedCall);
+
+beforeEach(() => {
+  calls = [];
+  subscribe(ends, listener);
+});
+
+afterEach(() => unsubscribe(ends, listener));
+
+test("counts the statements of calls at the same time apart", async () => {
+  await using db = sandbox.open();
+  const sessionOf = (count: number): string => `s${count}`;
+  const counts = Array.from({ length: 8 }, (_, index) => index + 1);
+  for (const count of counts) {
+    const runs = Array.from({ length: count }, (_, index) => agentRun(`${count}.${index}`));
+    await db.upsertSession({ ...agentSession(sessionOf(count)), runs });
+  }
+  calls = [];
+  await Promise.all(counts.map((count) => db.getSession({ sessionId: sessionOf(count) })));
+  expect(calls.map(({ store, statements, rows }) => ({ store, statements, rows }))).toEqual(
+    expect.arrayContaining(counts.map((count) => ({ store: "postgres", statements: 1, rows: count + 1 }))),
+  );
+});
+
+test("tells that a call was tried again after its connection was lost", async () => {
+  const schema = sandbox.schema();
+  await using db = sandbox.opener({ schema, poolSize: 1 })();
+  await db.upsertSession(agentSession("s"));
+  const held = await sandbox.connect();
+  await held.query(`begin; select 1 from ${schema}.agno_sessions for update`);
+  const waiting = db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
+  await expect
+    .poll(async () => {
+      const killed = await sandbox.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and query like '%${schema}%'`,
+      );
+      return killed.length;
+    })
+    .toBe(1);
+  await held.query("rollback");
+  await held.end();
+  await waiting;
+  expect(calls.at(-1)).toMatchObject({ method: "upsertRun", outcome: "succeeded", errorCode: null });
+  expect(calls.at(-1)?.retries).toBeGreaterThan(0);
+});
