@@ -34,10 +34,13 @@ import type {
  * - A change to a document leaves its other parts alone, at any depth: a store that keeps documents as JSON text MUST
  *   keep numbers there that JavaScript cannot hold, such as 2^53 + 1 and `1.0`.
  * - Every write is atomic and safe to repeat. Timestamps are whole Unix seconds.
+ * - The number of sessions or runs that a delete resolves with includes those whose deletion was committed although the
+ *   connection was lost meanwhile.
  * - Every write to a session sets its `updatedAt` to now, unless that is earlier than it was; so does `updateRun`, even
  *   when it deletes the run. A write whose condition does not hold leaves it unchanged, and so does `deleteRuns`.
  * - NUL and lone surrogates become U+FFFD inside stored text and in the text of conditions; in an id they are an error.
  * - A call whose `signal` aborts rejects with `signal.reason`; a write that rejects this way MUST have stored nothing.
+ *   A write that may have been committed when its connection was lost rejects with `DatabaseUnreachableError` instead.
  *   A delete by filter that has already deleted sessions rejects with `PartialDeleteError`, whose cause is the reason.
  */
 export interface SessionDb extends SessionCalls<UserScope, ImportOptions>, AsyncDisposable {

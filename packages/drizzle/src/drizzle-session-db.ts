@@ -35,6 +35,7 @@ import {
   type Signal,
 } from "@sessiondb/core/adapter";
 import { ClearedTables } from "./cleared-tables.ts";
+import { DeletedIds } from "./deleted-ids.ts";
 import type { Flows } from "./flows.ts";
 import { FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 import { copyRuns } from "./legacy/copy-runs.ts";
@@ -169,8 +170,9 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       // Yield between batches: a synchronous driver would otherwise block signals and all other calls.
       await setImmediate();
     }
+    const deleted = new DeletedIds();
     return this.#cleared.deleting((deletion) =>
-      this.#write((on, { sessions }) => sessions.removeSessions(on, { selection, deletion }), { signal }),
+      this.#delete(deleted, (on, { sessions }) => sessions.removeSessions(on, { selection, deletion }), { signal }),
     );
   }
 
@@ -215,9 +217,9 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override removeRuns(selection: RunSelection, signal: Signal): Promise<number> {
-    return this.#write((on, { runs }) => runs.removeRuns(on, selection), {
+    return this.#delete(new DeletedIds(), (on, { runs }) => runs.removeRuns(on, selection), {
       signal,
-      inDoubt: (removed) => removed === 0,
+      inDoubt: (removed) => removed.size === 0,
     });
   }
 
@@ -245,6 +247,16 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       return withRetry(() => this.#driver.write((on) => work(on, flows), options.signal), this.#driver, options);
     };
     return withFlows(this.#schema, write, options);
+  }
+
+  /** Runs a delete, which returns the ids of what it deletes. Resolves with their number. */
+  async #delete(
+    deleted: DeletedIds,
+    work: FlowWork<ReadonlySet<string>>,
+    options: DoubtOptions<ReadonlySet<string>>,
+  ): Promise<number> {
+    const attempt: FlowWork<ReadonlySet<string>> = (on, flows) => deleted.attempt(work(on, flows));
+    return (await this.#write(attempt, { ...options, onUnknownOutcome: () => deleted.keep() })).size;
   }
 
   #requireWritable({ isWritable }: Flows): void {

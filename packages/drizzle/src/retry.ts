@@ -13,6 +13,8 @@ export function final(error: SessionDbError): ClassifiedError {
 export interface WorkOptions {
   /** Whether doing the work twice has the same effect as doing it once. Default true. */
   readonly repeatable?: boolean;
+  /** Called before the work is repeated although its last attempt may have been committed. */
+  readonly onUnknownOutcome?: () => void;
   /** Ends the wait between two tries. */
   readonly signal?: Signal;
 }
@@ -80,14 +82,19 @@ function noted<Value>(run: () => Awaitable<Value>, faults: Set<unknown>): Awaita
 export async function withRetry<Result>(
   work: () => Awaited<Result> | Promise<Result>,
   options: RetryOptions,
-  { repeatable = true, signal }: WorkOptions = {},
+  { repeatable = true, onUnknownOutcome, signal }: WorkOptions = {},
 ): Promise<Result> {
   const start = performance.now();
+  // The error of an attempt that may have been committed: from then on nobody can say that nothing was stored.
+  let lost: SessionDbError | null = null;
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     try {
       return await work();
     } catch (cause) {
-      if (SessionDbError.isInstance(cause) || (signal?.aborted === true && cause === signal.reason)) {
+      if (signal?.aborted === true && cause === signal.reason) {
+        throw lost === null ? cause : unknownOutcome(lost);
+      }
+      if (SessionDbError.isInstance(cause)) {
         throw cause;
       }
       if (cause instanceof CallerFault) {
@@ -97,25 +104,34 @@ export async function withRetry<Result>(
         throw cause.refusal(cause.column);
       }
       const { error, transient, outcomeUnknown = false } = options.classify(cause);
-      if (outcomeUnknown && !repeatable) {
-        throw new DatabaseUnreachableError(
-          `${error.message} The outcome of the change is unknown: read before you write again.`,
-          { cause: error.cause },
-        );
-      }
       const waited = performance.now() - start;
+      if (outcomeUnknown && !repeatable) {
+        throw unknownOutcome(error);
+      }
       if (!transient) {
-        throw error;
+        throw lost === null ? error : unknownOutcome(error);
+      }
+      if (outcomeUnknown) {
+        lost = error;
+        onUnknownOutcome?.();
       }
       if (waited >= options.patience) {
         const message = `${error.message} Gave up after ${Math.round(waited)} ms.`;
         const kept = { cause: error.cause };
-        throw error instanceof DatabaseUnreachableError
-          ? new DatabaseUnreachableError(message, kept)
-          : new DatabaseBusyError(message, kept);
+        const gaveUp =
+          error instanceof DatabaseUnreachableError
+            ? new DatabaseUnreachableError(message, kept)
+            : new DatabaseBusyError(message, kept);
+        throw lost === null ? gaveUp : unknownOutcome(gaveUp);
       }
       countRetry();
-      await untilAborted(sleep(pause * (0.5 + Math.random() / 2)), signal);
+      await untilAborted(sleep(pause * (0.5 + Math.random() / 2)), lost === null ? signal : undefined);
     }
   }
+}
+
+/** The error of a write that may have been committed. */
+function unknownOutcome({ message, cause }: SessionDbError): DatabaseUnreachableError {
+  const advice = "The outcome of the change is unknown: read before you write again.";
+  return new DatabaseUnreachableError(`${message} ${advice}`, { cause });
 }

@@ -176,9 +176,10 @@ export class RunFlows {
   /** Refuses `what` unless all runs are in the runs table. */
   *requireRows(_on: SqlConnection, _what: string): Steps<void> {}
 
-  *removeRuns(on: SqlConnection, selection: RunSelection): Steps<number> {
+  /** Deletes runs and closes the gaps. Returns their ids. */
+  *removeRuns(on: SqlConnection, selection: RunSelection): Steps<ReadonlySet<string>> {
     const rows = yield* this.reads.runsById(on, selection.runIds);
-    return (yield* this.removeRows(on, rows, { ...selection, sessionIds: [] })).removed.size;
+    return (yield* this.removeRows(on, rows, { ...selection, sessionIds: [] })).removed;
   }
 
   /**

@@ -156,16 +156,16 @@ export class SessionFlows {
     return decodeHeader(withColumns(stored, columns));
   }
 
-  /** Deletes sessions and their rows in other tables. */
+  /** Deletes sessions and their rows in other tables. Returns their ids. */
   *removeSessions(
     on: SqlConnection,
     { selection, deletion }: { selection: SessionSelection; deletion: Deletion },
-  ): Steps<number> {
+  ): Steps<ReadonlySet<string>> {
     deletion.clears = null;
     const sessionIds =
       "conditions" in selection ? yield* this.#matching(on, selection) : yield* this.#deletable(on, selection);
     if (sessionIds.length === 0) {
-      return 0;
+      return new Set();
     }
     const deleted = yield* this.#writes.deleteSessions(on, sessionIds, deletion);
     if (deleted < sessionIds.length) {
@@ -174,7 +174,7 @@ export class SessionFlows {
         `${sessionIds.length - deleted} of ${sessionIds.length} sessions were not deleted from ${this.#sets.names.sessions}.`,
       );
     }
-    return deleted;
+    return new Set(sessionIds);
   }
 
   *#matching(

@@ -1,4 +1,4 @@
-import { DatabaseBusyError, DatabaseError, InvalidArgumentError } from "@sessiondb/core";
+import { DatabaseBusyError, DatabaseError, DatabaseUnreachableError, InvalidArgumentError } from "@sessiondb/core";
 import type { ClassifiedError } from "@sessiondb/drizzle";
 import { describe, expect, test, vi } from "vitest";
 import { callOut, callOutWork, withRetry } from "../src/retry.ts";
@@ -115,6 +115,67 @@ describe("withRetry", () => {
     }
     const { work } = failing(1, locked);
     await expect(withRetry(work, new Options())).rejects.toMatchObject({ message: "mine" });
+  });
+
+  describe("once an attempt may have been committed", () => {
+    const lostCommit = new Error("lost at the commit");
+    const ofCommits = (cause: unknown): ClassifiedError => ({
+      ...classify(cause),
+      ...(cause === lostCommit && {
+        error: new DatabaseUnreachableError("The connection was lost.", { cause }),
+        transient: true,
+        outcomeUnknown: true,
+      }),
+    });
+    const unknown = { code: "DATABASE_UNREACHABLE", message: expect.stringContaining("is unknown") as string };
+
+    /** Loses the first commit, and fails in this way from then on. */
+    function lost(then: (attempt: number) => Promise<string>): () => Promise<string> {
+      let attempts = 0;
+      return async () => {
+        attempts += 1;
+        if (attempts === 1) {
+          throw lostCommit;
+        }
+        return then(attempts);
+      };
+    }
+
+    test("says so, and repeats the work", async () => {
+      const onUnknownOutcome = vi.fn<() => void>();
+      const work = lost(async () => "done");
+      expect(await withRetry(work, { classify: ofCommits, patience: 1000 }, { onUnknownOutcome })).toBe("done");
+      expect(onUnknownOutcome).toHaveBeenCalledTimes(1);
+    });
+
+    test("does not repeat work that must not be done twice", async () => {
+      const onUnknownOutcome = vi.fn<() => void>();
+      const work = lost(async () => "done");
+      const options = { repeatable: false, onUnknownOutcome };
+      await expect(withRetry(work, { classify: ofCommits, patience: 1000 }, options)).rejects.toMatchObject(unknown);
+      expect(onUnknownOutcome).not.toHaveBeenCalled();
+    });
+
+    test.each<[string, Error]>([
+      ["it gives up", locked],
+      ["the next attempt fails for good", new Error("broken")],
+    ])("reports an unknown outcome when %s", async (_, error) => {
+      const work = lost(async () => {
+        throw error;
+      });
+      await expect(withRetry(work, { classify: ofCommits, patience: 50 })).rejects.toMatchObject(unknown);
+    });
+
+    test("reports an unknown outcome when its signal aborts, not that nothing was stored", async () => {
+      const controller = new AbortController();
+      const work = lost(async () => {
+        controller.abort();
+        throw controller.signal.reason;
+      });
+      const { signal } = controller;
+      const outcome = withRetry(work, { classify: ofCommits, patience: 1000 }, { signal });
+      await expect(outcome).rejects.toMatchObject(unknown);
+    });
   });
 
   test("passes errors of the caller's function, even if they look like failures of the database", async () => {

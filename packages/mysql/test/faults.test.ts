@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo } from "node:net";
 import { createPool } from "mysql2/promise";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { kindsOfDeletes, storeForDeletes } from "@sessiondb/testing/deletes";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { refusal } from "@sessiondb/testing/refusal";
@@ -83,6 +84,17 @@ onEachServer((server) => {
     }));
     expect((await refusal(change, "DATABASE_UNREACHABLE")).message).toContain("is unknown");
     expect((await db.getSession({ sessionId: "s" }))?.sessionState).toEqual({ count: 1 });
+  });
+
+  test("a delete whose commit is not acknowledged counts what it deleted", { timeout }, async () => {
+    await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
+    await using db = new MySqlSessionDb({ url: proxy.url });
+    for (const [index, { name, call, result }] of kindsOfDeletes.entries()) {
+      await storeForDeletes(db);
+      proxy.loseReplyTo("COMMIT");
+      expect([name, await call(db)]).toEqual([name, result]);
+      expect(proxy.lostReplies).toBe(index + 1);
+    }
   });
 
   test.each([1, 3])(

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
 import { PostgresSessionDb } from "@sessiondb/postgres";
+import { kindsOfDeletes, storeForDeletes } from "@sessiondb/testing/deletes";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { Sandbox } from "./support.ts";
@@ -100,6 +101,36 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     });
     // This time it was committed; the store goes on with a new connection.
     expect((await count())?.sessionState).toEqual({ count: 3 });
+    await db.close();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  test("a delete whose commit is not acknowledged counts what it deleted", async () => {
+    const { db, proxy } = await throughProxy();
+    await db.deleteSession({ sessionId: "s" });
+    for (const [index, { name, call, result }] of kindsOfDeletes.entries()) {
+      await storeForDeletes(db);
+      proxy.loseReplyTo(commit);
+      expect([name, await call(db)]).toEqual([name, result]);
+      expect(proxy.lostReplies).toBe(index + 1);
+    }
+    await db.close();
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  test("a delete that cannot be repeated after its commit was lost does not say that nothing was deleted", async () => {
+    const { db, proxy, schema } = await throughProxy({ retryTimeout: 300, connectionTimeout: 200 });
+    await storeForDeletes(db);
+    proxy.onRequest = (bytes) => {
+      proxy.reachable &&= !bytes.includes(commit);
+      return "pass";
+    };
+    proxy.loseReplyTo(commit);
+    await expect(db.deleteSession({ sessionId: "d0" })).rejects.toMatchObject({
+      code: "DATABASE_UNREACHABLE",
+      message: expect.stringContaining("is unknown") as string,
+    });
+    expect(await sandbox.query(`select 1 from ${schema}.agno_sessions where session_id = 'd0'`)).toEqual([]);
     await db.close();
     await proxy[Symbol.asyncDispose]();
   });

@@ -244,7 +244,7 @@ export const singleWrites: Readonly<Record<string, Call>> = Object.fromEntries(
 export const repeatableWrites: ReadonlySet<string> = new Set(
   Object.keys(singleWrites).filter(
     (name) =>
-      /^(?:a new session|a session (?:written again|adopted)|many sessions, one|a delete)/.test(name) ||
+      /^(?:a new session|a session (?:written again|adopted)|many sessions, one)/.test(name) ||
       /^(?:the first turn|a further turn|a turn with another status|a turn that is paused)/.test(name) ||
       /^a turn of (?:another participant|a session that others)/.test(name),
   ),

@@ -23,7 +23,7 @@ export class CopiedRunFlows extends RunFlows {
     }
   }
 
-  override *removeRuns(on: SqlConnection, selection: RunSelection): Steps<number> {
+  override *removeRuns(on: SqlConnection, selection: RunSelection): Steps<ReadonlySet<string>> {
     const rows = yield* this.reads.runsById(on, selection.runIds);
     const found = yield* this.columnsWith(on, selection, rows);
     const further = [...found.keys()];
@@ -37,7 +37,7 @@ export class CopiedRunFlows extends RunFlows {
         yield* this.legacy.remove(on, session, wanted);
       }
     }
-    return removed.size;
+    return removed;
   }
 
   /**
