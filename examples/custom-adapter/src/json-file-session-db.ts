@@ -48,6 +48,8 @@ import {
   type SessionPageOf,
   type SessionQuery,
   type SessionRow,
+  type DeletedBatch,
+  type MatchingSelection,
   type SessionSelection,
   type SessionWrite,
   type Signal,
@@ -133,18 +135,18 @@ export class JsonFileSessionDb extends BaseSessionDb {
     });
   }
 
-  protected override removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
+  protected override removeSessions({ sessionIds, userId }: SessionSelection, signal: Signal): Promise<number> {
     return this.#file.update(signal, (content) => {
-      const removed = new Set(
-        "conditions" in selection
-          ? content.filter((stored) => meets(stored, selection.conditions)).slice(0, selection.limit)
-          : selection.sessionIds
-              .flatMap((sessionId) => find(content, sessionId) ?? [])
-              .filter(({ row }) => mayDelete(row, selection.userId)),
-      );
-      const kept = content.filter((stored) => !removed.has(stored));
-      content.splice(0, content.length, ...kept);
-      return removed.size;
+      const named = sessionIds.flatMap((sessionId) => find(content, sessionId) ?? []);
+      const removed = named.filter(({ row }) => mayDelete(row, userId));
+      return remove(content, removed);
+    });
+  }
+
+  protected override removeMatching({ conditions, limit }: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
+    return this.#file.update(signal, (content) => {
+      const matching = content.filter((stored) => meets(stored, conditions));
+      return { deleted: remove(content, matching.slice(0, limit)), next: matching.length > limit ? "the rest" : null };
     });
   }
 
@@ -238,6 +240,13 @@ export class JsonFileSessionDb extends BaseSessionDb {
 
 function find(content: readonly StoredSession[], sessionId: string): StoredSession | null {
   return content.find(({ row }) => row.sessionId === sessionId) ?? null;
+}
+
+/** Takes stored sessions out of the content. Returns their number. */
+function remove(content: StoredSession[], removed: readonly StoredSession[]): number {
+  const kept = content.filter((stored) => !removed.includes(stored));
+  content.splice(0, content.length, ...kept);
+  return removed.length;
 }
 
 /** The stored session, if there is one, once it is clear that it may be written. */

@@ -109,7 +109,7 @@ export class AppendsReplacedRuns extends Store {
 export class LeavesRunsBehind extends Store {
   readonly #orphans: Run[] = [];
   protected override async removeSessions(selection: SessionSelection): Promise<number> {
-    for (const sessionId of "sessionIds" in selection ? selection.sessionIds : []) {
+    for (const sessionId of selection.sessionIds) {
       this.#orphans.push(...runsOf(await super.readSession({ ...anyScope(sessionId), runs: "all" })));
     }
     return super.removeSessions(selection);
@@ -123,10 +123,10 @@ export class LeavesRunsBehind extends Store {
 export class SkipsForeignSessions extends Store {
   protected override async removeSessions(selection: SessionSelection): Promise<number> {
     let removed = 0;
-    for (const sessionId of "sessionIds" in selection ? selection.sessionIds : []) {
+    for (const sessionId of selection.sessionIds) {
       removed += await super.removeSessions({ ...selection, sessionIds: [sessionId] }).catch(ifForeign);
     }
-    return "sessionIds" in selection ? removed : super.removeSessions(selection);
+    return removed;
   }
 }
 

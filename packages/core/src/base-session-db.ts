@@ -38,6 +38,8 @@ import {
   sessionCursor,
 } from "./query-checks.ts";
 import type {
+  DeletedBatch,
+  MatchingSelection,
   PageOf,
   RunChangeFunction,
   RunListQuery,
@@ -58,13 +60,8 @@ import type {
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 import { ScopedSessionDb } from "./scoped-session-db.ts";
 
-/** The number of sessions that a delete by filter deletes in one transaction. */
+/** The largest number of sessions that a delete by filter deletes in one transaction. */
 const deleteBatch = 500;
-/**
- * The number of short batches in a row that end a delete. One comes up when other processes delete the same sessions;
- * many mean that someone keeps creating sessions that match, and the delete must end all the same.
- */
-const mostShortBatches = 10;
 
 /** The signal of a call, undefined without one. When it aborts, a store may stop waiting and undo its work. */
 export type Signal = AbortSignal | undefined;
@@ -111,6 +108,12 @@ export abstract class BaseSessionDb implements SessionDb {
 
   /** Deletes in one transaction. Resolves with the number of sessions deleted. */
   protected abstract removeSessions(selection: SessionSelection, signal: Signal): Promise<number>;
+
+  /**
+   * Deletes one batch of the sessions that meet conditions, in one transaction. What it deletes must still meet them
+   * then. Finds the batch from where the last one ended, at a cost that does not grow with the batches before it.
+   */
+  protected abstract removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch>;
 
   /** Writes a turn. Stores a missing session as given; touches an existing one and fills it in. */
   protected abstract writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult>;
@@ -224,7 +227,7 @@ export abstract class BaseSessionDb implements SessionDb {
         const sessionIds = check.checkIds(options.sessionIds, "sessionIds", this.limits);
         return sessionIds.length === 0 ? 0 : this.removeSessions({ sessionIds, userId }, signal);
       }
-      return this.#removeMatching(checkFilter(options.filter, userId, this.limits), signal);
+      return this.#removeInBatches(checkFilter(options.filter, userId, this.limits), signal);
     });
   }
 
@@ -320,18 +323,16 @@ export abstract class BaseSessionDb implements SessionDb {
   }
 
   /** Commits each batch, so what was deleted stays deleted. */
-  async #removeMatching(conditions: SessionConditions, signal: Signal): Promise<number> {
+  async #removeInBatches(conditions: SessionConditions, signal: Signal): Promise<number> {
     let deleted = 0;
+    let start: string | null = null;
     try {
-      for (let short = 0; short < mostShortBatches;) {
+      do {
         signal?.throwIfAborted();
-        const batch = await this.removeSessions({ conditions, limit: deleteBatch }, signal);
-        deleted += batch;
-        if (batch === 0) {
-          break;
-        }
-        short = batch < deleteBatch ? short + 1 : 0;
-      }
+        const batch: DeletedBatch = await this.removeMatching({ conditions, limit: deleteBatch, start }, signal);
+        deleted += batch.deleted;
+        start = batch.next;
+      } while (start !== null);
       return deleted;
     } catch (cause) {
       throw deleted === 0 ? cause : new PartialDeleteError(deleted, { cause });

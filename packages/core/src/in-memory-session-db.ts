@@ -17,7 +17,9 @@ import { decodeHeader, decodeSession, withRunCount } from "./models/session-code
 import type { Session, SessionHeader } from "./models/sessions.ts";
 import type { UpsertRunResult } from "./options.ts";
 import type {
+  DeletedBatch,
   GivenTimes,
+  MatchingSelection,
   PageOf,
   RunChangeFunction,
   RunListQuery,
@@ -145,20 +147,15 @@ export class InMemorySessionDb extends BaseSessionDb {
     return decodeHeader(parseSessionRow(stored.row));
   }
 
-  protected override async removeSessions(selection: SessionSelection): Promise<number> {
-    const removed =
-      "conditions" in selection
-        ? this.#matching(selection.conditions).slice(0, selection.limit)
-        : selection.sessionIds
-            .flatMap((sessionId) => this.#sessions.get(sessionId) ?? [])
-            .filter(({ row }) => mayDelete(row, selection.userId));
-    for (const { row, runs } of removed) {
-      this.#sessions.delete(row.sessionId);
-      for (const { runId } of runs) {
-        this.#runs.delete(runId);
-      }
-    }
-    return removed.length;
+  protected override async removeSessions({ sessionIds, userId }: SessionSelection): Promise<number> {
+    const named = sessionIds.flatMap((sessionId) => this.#sessions.get(sessionId) ?? []);
+    return this.#remove(named.filter(({ row }) => mayDelete(row, userId)));
+  }
+
+  protected override async removeMatching({ conditions, limit }: MatchingSelection): Promise<DeletedBatch> {
+    const matching = this.#matching(conditions);
+    // Each batch finds what those before it have left.
+    return { deleted: this.#remove(matching.slice(0, limit)), next: matching.length > limit ? "the rest" : null };
   }
 
   protected override async writeRun(write: RunWrite): Promise<UpsertRunResult> {
@@ -264,6 +261,16 @@ export class InMemorySessionDb extends BaseSessionDb {
       throw goneCursor();
     }
     return run;
+  }
+
+  #remove(sessions: readonly StoredSession[]): number {
+    for (const { row, runs } of sessions) {
+      this.#sessions.delete(row.sessionId);
+      for (const { runId } of runs) {
+        this.#runs.delete(runId);
+      }
+    }
+    return sessions.length;
   }
 
   /** Returns the stored session, or null without one, after checking that it may be written. */

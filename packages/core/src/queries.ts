@@ -62,10 +62,27 @@ export interface SessionListQuery extends SessionConditions, PageQuery<SessionPo
   readonly includeRunCount: boolean;
 }
 
-/** Sessions to delete: named ones, all or nothing, or up to `limit` of those that meet conditions. */
-export type SessionSelection =
-  | { readonly sessionIds: readonly string[]; readonly userId: string | null }
-  | { readonly conditions: SessionConditions; readonly limit: number };
+/** Named sessions to delete, all or nothing. */
+export interface SessionSelection {
+  readonly sessionIds: readonly string[];
+  readonly userId: string | null;
+}
+
+/** One batch of the sessions that meet conditions, to delete. */
+export interface MatchingSelection {
+  readonly conditions: SessionConditions;
+  /** The largest number of sessions to delete. */
+  readonly limit: number;
+  /** The `next` of the batch before; null for the first batch. */
+  readonly start: string | null;
+}
+
+/** What the delete of one batch did. */
+export interface DeletedBatch {
+  readonly deleted: number;
+  /** Where the next batch goes on, in the store's own words; null after the last batch. */
+  readonly next: string | null;
+}
 
 /** The JSON columns of a session to write, serialised; those left out stay. */
 export type SessionColumns = Partial<

@@ -7,7 +7,7 @@ import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
 /** The number of times to try a session that can be neither inserted nor locked. */
-export const mostClaims = 5;
+const mostClaims = 5;
 
 /** A session that a write creates or changes, and the change. */
 export interface Claim {

@@ -1,3 +1,4 @@
+import type { SessionType } from "@sessiondb/core";
 import {
   readingOrder,
   type RunListQuery,
@@ -11,11 +12,19 @@ import { list, value } from "./sql-parts.ts";
 
 // Conditions are rendered from a shape, which is the same for queries that differ in values alone.
 
-/** The order of a list of sessions, if it matters, and the direction in which it continues after a cursor. */
-interface ListOrder {
-  readonly isOrdered: boolean;
+/**
+ * How sessions are found: by the conditions, which may select few; in the order of a list; along an index, so that each
+ * session is tested for its runs; or by their ids, so that each is tested for everything.
+ */
+type SessionWay = "conditions" | "order" | "index" | "ids";
+
+interface SessionSearch {
+  /** Default `conditions`. */
+  readonly by?: SessionWay;
   /** Set if a cursor already bounds `created_at` on that side. */
-  readonly after: "asc" | "desc" | null;
+  readonly after?: "asc" | "desc" | null;
+  /** The kinds of components that may have the id wanted. Default: that of the session type, or all. */
+  readonly components?: readonly SessionType[];
 }
 
 /** The shape of a condition on the status of runs. */
@@ -28,25 +37,29 @@ export interface StatusShape {
 interface TimeShape {
   readonly hasStart: boolean;
   readonly hasEnd: boolean;
-  readonly after: ListOrder["after"];
+  /** The sides on which something else already bounds the time. */
+  readonly after: "asc" | "desc" | "both" | null;
 }
+
+const sessionTypes: readonly SessionType[] = ["agent", "team", "workflow"];
 
 export type SessionShape = ReturnType<typeof sessionShape>;
 export type RunShape = ReturnType<typeof runShape>;
 
 export function sessionShape(
   query: SessionConditions,
-  { isOrdered, after }: ListOrder = { isOrdered: false, after: null },
+  { by = "conditions", after = null, components }: SessionSearch = {},
 ) {
   const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
+  const kinds = components ?? (sessionType === null ? sessionTypes : [sessionType]);
   return {
-    isOrdered,
+    by,
     after,
     sessionType,
     hasUser: userId !== null,
     hasParticipant: participantId !== null,
     statuses: statusShape(runStatuses),
-    hasComponent: componentId !== null,
+    components: componentId === null ? [] : kinds,
     /** The number of letter pairs of the name search. */
     namePairs: sessionName === null || sessionName === "" ? null : pairsIn(sessionName),
     hasStart: query.startTimestamp !== null,
@@ -70,33 +83,27 @@ export function runShape(query: RunListQuery) {
 }
 
 function statusShape(statuses: readonly string[] | null): StatusShape | null {
-  return statuses && { count: statuses.length, isUsual: statuses.includes("COMPLETED") };
+  return statuses && { count: statuses.length, isUsual: isUsual(statuses) };
 }
 
 /** The conditions of a list of sessions, with named placeholders. */
 export function sessionConditions(dialect: SqlDialect, shape: SessionShape): SQL | undefined {
   const { sessions, runs } = dialect.tables;
-  const { isOrdered, sessionType, hasUser, hasParticipant, statuses, hasComponent, namePairs } = shape;
-  const passedOver = (column: Column) => (isOrdered ? passOver(dialect, column) : column);
+  const { by, sessionType, hasUser, hasParticipant, statuses, components, namePairs } = shape;
+  const ids = { agent: sessions.agentId, team: sessions.teamId, workflow: sessions.workflowId };
+  const passedOver = (column: Column) => (by === "conditions" ? column : passOver(dialect, column));
+  const ofUser = by === "ids" ? passedOver(sessions.userId) : sessions.userId;
   // A user has few sessions, but a component may have nearly all of them.
-  const ofComponent = hasUser ? passedOver : (column: Column) => column;
+  const ofComponent = hasUser || by === "ids" ? passedOver : (column: Column) => column;
+  const testsEach = by === "index" || by === "ids";
   return and(
     sessionType === null ? undefined : sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
-    hasUser ? eq(sessions.userId, value("userId")) : undefined,
-    hasParticipant
-      ? sql`${sessions.sessionId} in (
-          select ${runs.sessionId} from ${runs} where ${runs.userId} = ${value("participantId")})`
-      : undefined,
-    statuses === null ? undefined : withStatus(dialect, statuses),
-    hasComponent
-      ? or(
-          ...componentColumns(dialect.tables, sessionType).map(
-            (column) => sql`${ofComponent(column)} = ${value("componentId")}`,
-          ),
-        )
-      : undefined,
+    hasUser ? sql`${ofUser} = ${value("userId")}` : undefined,
+    hasParticipant ? withRun(dialect, eq(runs.userId, value("participantId")), testsEach) : undefined,
+    statuses === null ? undefined : withStatus(dialect, statuses, testsEach),
+    or(...components.map((kind) => sql`${ofComponent(ids[kind])} = ${value("componentId")}`)),
     namePairs === null ? undefined : dialect.nameContains(sessions.sessionData, foldedSearch(namePairs)),
-    ...timeWindow(shape, sessions.createdAt, passedOver),
+    ...timeWindow(by === "ids" ? { ...shape, after: "both" } : shape, sessions.createdAt, passedOver),
   );
 }
 
@@ -110,20 +117,12 @@ function timeWindow(
   createdAt: Column,
   passedOver: (column: Column) => Column | SQL,
 ): (SQL | undefined)[] {
-  const start = after === "asc" ? passedOver(createdAt) : createdAt;
-  const end = after === "desc" ? passedOver(createdAt) : createdAt;
+  const start = after === "asc" || after === "both" ? passedOver(createdAt) : createdAt;
+  const end = after === "desc" || after === "both" ? passedOver(createdAt) : createdAt;
   return [
     hasStart ? sql`${start} >= ${value("startTimestamp")}` : undefined,
     hasEnd ? sql`${end} <= ${value("endTimestamp")}` : undefined,
   ];
-}
-
-function componentColumns(
-  { sessions }: Pick<SqlDialect["tables"], "sessions">,
-  sessionType: SessionConditions["sessionType"],
-): Column[] {
-  const columns = { agent: sessions.agentId, team: sessions.teamId, workflow: sessions.workflowId };
-  return sessionType === null ? Object.values(columns) : [columns[sessionType]];
 }
 
 /** The column that orders a list of sessions, before the session id. */
@@ -139,25 +138,43 @@ export function sessionTimestamp(sessions: SqlDialect["tables"]["sessions"], sor
  */
 const usualStatus = sql.raw("'COMPLETED'");
 
-/** Sessions with a run of one of these statuses. */
-function withStatus(dialect: SqlDialect, statuses: StatusShape): SQL {
+/** Nearly every session has a run of the usual status, so each is tested; other statuses may be looked up. */
+function withStatus(dialect: SqlDialect, { count, isUsual: hasUsual }: StatusShape, testsEach: boolean): SQL {
+  const tests = testsEach || hasUsual;
+  return withRun(dialect, tests ? isOneOf(dialect, count) : hasRareStatus(dialect, count), tests);
+}
+
+/** Sessions with a run that meets a condition. */
+function withRun(dialect: SqlDialect, condition: SQL | undefined, testsEach: boolean): SQL {
   const { sessions, runs } = dialect.tables;
-  const named = hasStatus(dialect, statuses);
-  // Nearly every session has a run of the usual status, so each is tested; other statuses are looked up.
-  if (!statuses.isUsual) {
-    return sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${named})`;
+  if (!testsEach) {
+    return sql`${sessions.sessionId} in (select ${runs.sessionId} from ${runs} where ${condition})`;
   }
-  const ofSession = sql`select 1 from ${runs} where ${runs.sessionId} = ${sessions.sessionId} and ${named}`;
+  const ofSession = sql`select 1 from ${runs} where ${runs.sessionId} = ${sessions.sessionId} and ${condition}`;
   return dialect.exists?.(ofSession) ?? sql`exists (${ofSession})`;
 }
 
-function hasStatus(dialect: SqlDialect, { count, isUsual }: StatusShape): SQL {
-  const { runs } = dialect.tables;
-  const names = Array.from({ length: count }, (_, index) => value(`status${index}`));
-  // An index that includes the usual status, such as Agno's, would find nearly all runs and need a sort.
-  return isUsual
-    ? sql`${passOver(dialect, runs.status)} in (${list(names)})`
-    : sql`${inArray(runs.status, names)} and ${runs.status} <> ${usualStatus}`;
+/** Whether nearly all runs have one of these statuses. */
+export function isUsual(statuses: readonly string[]): boolean {
+  return statuses.includes("COMPLETED");
+}
+
+function hasStatus(dialect: SqlDialect, { count, isUsual: hasUsual }: StatusShape): SQL {
+  return hasUsual ? isOneOf(dialect, count) : hasRareStatus(dialect, count);
+}
+
+/** Found by the index on statuses. */
+export function hasRareStatus({ tables }: SqlDialect, count: number): SQL {
+  return sql`${inArray(tables.runs.status, statusNames(count))} and ${tables.runs.status} <> ${usualStatus}`;
+}
+
+/** Not by an index that includes the usual status, such as Agno's, which would find nearly all runs and need a sort. */
+function isOneOf(dialect: SqlDialect, count: number): SQL {
+  return sql`${passOver(dialect, dialect.tables.runs.status)} in (${list(statusNames(count))})`;
+}
+
+function statusNames(count: number): SQL[] {
+  return Array.from({ length: count }, (_, index) => value(`status${index}`));
 }
 
 /** The conditions of a list of runs. `ofComponent` replaces the condition on the component. */

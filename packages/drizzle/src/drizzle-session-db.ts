@@ -17,6 +17,8 @@ import {
   checkCount,
   checkKeys,
   untilAborted,
+  type DeletedBatch,
+  type MatchingSelection,
   type PageOf,
   type RunChangeFunction,
   type RunListQuery,
@@ -44,6 +46,7 @@ import { LegacyFlows } from "./legacy/legacy-flows.ts";
 import { LegacyRuns } from "./legacy/legacy-runs.ts";
 import { withRetry, type WorkOptions } from "./retry.ts";
 import { SchemaManager } from "./schema-manager.ts";
+import type { FoundBatch } from "./session-walk.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
 import { statementsOf, type StatementClasses } from "./statement-sets.ts";
@@ -165,15 +168,30 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return this.#write((on, { sessions }) => sessions.changeSession(on, scope, change), { repeatable: false, signal });
   }
 
-  protected override async removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
-    if ("conditions" in selection) {
-      // Yield between batches: a synchronous driver would otherwise block signals and all other calls.
-      await setImmediate();
-    }
+  protected override removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
     const deleted = new DeletedIds();
     return this.#cleared.deleting((deletion) =>
-      this.#delete(deleted, (on, { sessions }) => sessions.removeSessions(on, { selection, deletion }), { signal }),
+      this.#delete(deleted, (on, { sessions }) => sessions.removeSessions(on, selection, deletion), { signal }),
     );
+  }
+
+  /** Finds a batch before the transaction that deletes it, so that nobody waits for the search. */
+  protected override async removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
+    // Yield between batches: a synchronous driver would otherwise block signals and all other calls.
+    await setImmediate();
+    const { conditions } = selection;
+    const find: FlowWork<FoundBatch> = (on, { sessions }) => sessions.findMatching(on, selection);
+    const { sessionIds, next } = await this.#read(find, { signal });
+    if (sessionIds.length === 0) {
+      return { deleted: 0, next };
+    }
+    const ids = new DeletedIds();
+    const deleted = await this.#cleared.deleting((deletion) =>
+      this.#delete(ids, (on, { sessions }) => sessions.removeMatching(on, { sessionIds, conditions }, deletion), {
+        signal,
+      }),
+    );
+    return { deleted, next };
   }
 
   protected override writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {

@@ -16,8 +16,10 @@ import {
   touched,
   withColumns,
   withRunCount,
+  type MatchingSelection,
   type ScopeQuery,
   type SessionChangeFunction,
+  type SessionConditions,
   type SessionListQuery,
   type SessionPageOf,
   type SessionQuery,
@@ -25,13 +27,14 @@ import {
   type SessionSelection,
   type SessionWrite,
 } from "@sessiondb/core/adapter";
-import { Claims, mostClaims } from "./claims.ts";
+import { Claims } from "./claims.ts";
 import type { Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import { namingArguments } from "./refused-document.ts";
 import { callOut } from "./retry.ts";
 import type { RunFlows } from "./run-flows.ts";
-import type { SessionReads } from "./session-reads.ts";
+import type { SessionIdentity, SessionReads } from "./session-reads.ts";
+import type { FoundBatch } from "./session-walk.ts";
 import type { SessionWrites } from "./session-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { parseSession, type ListedRow, type RawSession } from "./sql-parts.ts";
@@ -156,18 +159,42 @@ export class SessionFlows {
     return decodeHeader(withColumns(stored, columns));
   }
 
-  /** Deletes sessions and their rows in other tables. Returns their ids. */
-  *removeSessions(
-    on: SqlConnection,
-    { selection, deletion }: { selection: SessionSelection; deletion: Deletion },
-  ): Steps<ReadonlySet<string>> {
-    deletion.clears = null;
-    const sessionIds =
-      "conditions" in selection ? yield* this.#matching(on, selection) : yield* this.#deletable(on, selection);
-    if (sessionIds.length === 0) {
-      return new Set();
+  /** Deletes named sessions and their rows in other tables. Returns their ids. */
+  *removeSessions(on: SqlConnection, { sessionIds, userId }: SessionSelection, deletion: Deletion): Steps<Ids> {
+    const found = yield* this.#reads.lockIdentities(on, sessionIds);
+    return yield* this.#delete(
+      on,
+      found.filter((stored) => mayDelete(stored, userId)),
+      deletion,
+    );
+  }
+
+  /** Finds a batch of the sessions that meet conditions. Locks nothing. */
+  *findMatching(on: SqlConnection, selection: MatchingSelection): Steps<FoundBatch> {
+    const { participantId, runStatuses } = selection.conditions;
+    if (participantId !== null || runStatuses !== null) {
+      yield* this.#runs.requireRows(on, "delete sessions by their runs");
     }
-    const deleted = yield* this.#writes.deleteSessions(on, sessionIds, deletion);
+    return yield* this.#sets.walk.batch(on, selection);
+  }
+
+  /** Deletes those of the sessions that still meet the conditions once they are locked. Returns their ids. */
+  *removeMatching(
+    on: SqlConnection,
+    { sessionIds, conditions }: { readonly sessionIds: readonly string[]; readonly conditions: SessionConditions },
+    deletion: Deletion,
+  ): Steps<Ids> {
+    const locked = yield* this.#reads.lockIdentities(on, sessionIds);
+    const ids = locked.map(({ sessionId }) => sessionId);
+    const found = yield* this.#reads.stillMatching(on, conditions, ids);
+    return yield* this.#delete(on, found, deletion);
+  }
+
+  /** Deletes locked sessions and their rows in other tables. */
+  *#delete(on: SqlConnection, sessions: readonly SessionIdentity[], deletion: Deletion): Steps<Ids> {
+    deletion.clears = null;
+    const sessionIds = sessions.map(({ sessionId }) => sessionId);
+    const deleted = sessionIds.length === 0 ? 0 : yield* this.#writes.deleteSessions(on, sessionIds, deletion);
     if (deleted < sessionIds.length) {
       // They were locked, so nobody else can have deleted them. The rollback restores their runs.
       throw notWritten(
@@ -176,32 +203,6 @@ export class SessionFlows {
     }
     return new Set(sessionIds);
   }
-
-  *#matching(
-    on: SqlConnection,
-    { conditions, limit }: Extract<SessionSelection, { conditions: unknown }>,
-  ): Steps<string[]> {
-    const byRuns = conditions.participantId !== null || conditions.runStatuses !== null;
-    if (byRuns) {
-      yield* this.#runs.requireRows(on, "delete sessions by their runs");
-    }
-    for (let tries = 0; tries < mostClaims; tries += 1) {
-      const locked = yield* this.#reads.lockSessions(on, conditions, limit);
-      const ids = locked.map(({ sessionId }) => sessionId);
-      const found = byRuns && ids.length > 0 ? yield* this.#reads.stillMatching(on, conditions, ids) : locked;
-      // Other processes may have deleted or changed all sessions that this one waited for, and there may be more.
-      if (found.length > 0 || (yield* this.#reads.countSessions(on, conditions)) === 0) {
-        return found.map(({ sessionId }) => sessionId);
-      }
-    }
-    return [];
-  }
-
-  *#deletable(
-    on: SqlConnection,
-    { sessionIds, userId }: Extract<SessionSelection, { sessionIds: unknown }>,
-  ): Steps<string[]> {
-    const found = yield* this.#reads.lockIdentities(on, sessionIds);
-    return found.filter((stored) => mayDelete(stored, userId)).map(({ sessionId }) => sessionId);
-  }
 }
+
+type Ids = ReadonlySet<string>;

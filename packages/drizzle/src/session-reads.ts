@@ -31,7 +31,7 @@ import {
   chunks,
   idValues,
   directed,
-  following,
+  goesOn,
   idPlaceholders,
   isHistoryRow,
   list,
@@ -75,10 +75,6 @@ export class SessionReads extends StatementSet {
         return missing === undefined ? [] : [[name, missing]];
       }),
     );
-  }
-
-  protected following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
-    return (this.dialect.following ?? following)(columns, names, order);
   }
 
   /** A session with the wanted runs among its rows, or null. A dialect may use one statement for it. */
@@ -163,7 +159,7 @@ export class SessionReads extends StatementSet {
     const { sessions } = this.dialect.tables;
     const timestamp = sessionTimestamp(sessions, sortBy);
     const keys = [timestamp, byBytes(this.dialect, sessions.sessionId)];
-    const rest = isResumed ? this.following(keys, ["startTimestampOf", "startSessionId"], order) : null;
+    const rest = isResumed ? goesOn(this.dialect)(keys, ["startTimestampOf", "startSessionId"], order) : null;
     // SQLite cannot seek in the index of an expression by comparing a pair.
     const bound = sql`${timestamp} ${order === "asc" ? sql`>=` : sql`<=`} ${value("startTimestampOf")}`;
     const conditions = sessionConditions(this.dialect, where);
@@ -199,22 +195,6 @@ export class SessionReads extends StatementSet {
     return Number((yield* this.rows(on, statement, sessionConditionValues(conditions)))[0]?.total ?? 0);
   }
 
-  readonly #lockSessions = byShape((shape: SessionShape) => {
-    const { tables, lockRows } = this.dialect;
-    const { sessionId, userId } = tables.sessions;
-    const where = whereOf(sessionConditions(this.dialect, shape));
-    return this.select<SessionIdentity>(
-      { sessionId, userId },
-      sql`${tables.sessions}${where} ${this.limit("limit")} ${lockRows}`,
-    );
-  });
-
-  /** Up to `limit` sessions that meet the conditions, locked. */
-  *lockSessions(on: SqlConnection, conditions: SessionConditions, limit: number): Steps<SessionIdentity[]> {
-    const values = { ...sessionConditionValues(conditions), limit };
-    return yield* this.rows(on, this.#lockSessions(sessionShape(conditions)), values);
-  }
-
   readonly #stillMatching = byShape(({ shape, count }: { shape: SessionShape; count: number }) => {
     const { sessions } = this.dialect.tables;
     const { sessionId, userId } = sessions;
@@ -223,13 +203,13 @@ export class SessionReads extends StatementSet {
     return this.select<SessionIdentity>({ sessionId, userId }, sql`${sessions}${where}`);
   });
 
-  /** The locked sessions that still meet the conditions on their runs, which were read before the wait for the lock. */
+  /** Those of the locked sessions that still meet the conditions, under which they were found before. */
   stillMatching(
     on: SqlConnection,
     conditions: SessionConditions,
     sessionIds: readonly string[],
   ): Steps<SessionIdentity[]> {
-    const shape = sessionShape(conditions);
+    const shape = sessionShape(conditions, { by: "ids" });
     const statement = (count: number) => this.#stillMatching({ shape, count });
     return this.#rowsById(on, sessionIds, { statement, values: sessionConditionValues(conditions) });
   }
@@ -293,7 +273,7 @@ export class SessionReads extends StatementSet {
       byBytes(this.dialect, runs.runId),
     ];
     const names = [...(inSession ? ["startRunIndex"] : []), "startCreatedAt", "startRunId"];
-    const rest = isResumed ? this.following(keys, names, order) : null;
+    const rest = isResumed ? goesOn(this.dialect)(keys, names, order) : null;
     return goesByComponent(where)
       ? this.#runsOfComponent(shape, rest)
       : this.select(
@@ -436,7 +416,7 @@ export function sessionListShape(query: SessionListQuery) {
   const order = readingOrder(query);
   const isResumed = start !== null;
   const after = isResumed && sortBy === "createdAt" ? order : null;
-  return { where: sessionShape(query, { isOrdered: true, after }), sortBy, order, isResumed, includeRunCount };
+  return { where: sessionShape(query, { by: "order", after }), sortBy, order, isResumed, includeRunCount };
 }
 
 /** The shape of the statement for a list of runs. */

@@ -37,6 +37,8 @@ export interface SqlDialect extends SqlRenderer {
   readonly byBytes?: (ids: Column | SQL) => SQL;
   /** `(a, b) > (:a, :b)` or its reverse, if an index does not serve that spelling. */
   readonly following?: (columns: readonly SQL[], names: readonly string[], order: "asc" | "desc") => SQL;
+  /** The stored size of a JSON column in bytes, as cheaply as the database tells it. */
+  bytesOf(document: Column): SQL;
   /** The type for casting a JSON column to text. Default `char`. */
   readonly textType?: SQL;
   /** Wraps the placeholder of a LIMIT, if the bare one has a cost. */

@@ -135,6 +135,11 @@ export function following(columns: readonly SQL[], names: readonly string[], ord
   return sql`(${list(columns)}) ${than} (${list(names.map(value))})`;
 }
 
+/** `following` in the spelling of a dialect. */
+export function goesOn(dialect: Pick<SqlDialect, "following">): typeof following {
+  return dialect.following ?? following;
+}
+
 export function whereOf(...conditions: (SQL | null | undefined)[]): SQL {
   const where = and(...conditions.filter((condition) => condition !== null));
   return where === undefined ? sql`` : sql` where ${where}`;
@@ -165,8 +170,11 @@ export interface SessionChunk {
 }
 
 /** Splits sessions into chunks of few sizes, so that few statements are prepared; pads with null, no session's id. */
-export function sessionChunks(sessions: readonly { readonly sessionId: string }[]): SessionChunk[] {
-  return chunks(sessions, sessionsPerStatement).map((chunk) => {
+export function sessionChunks(
+  sessions: readonly { readonly sessionId: string }[],
+  most = sessionsPerStatement,
+): SessionChunk[] {
+  return chunks(sessions, most).map((chunk) => {
     const size = 2 ** Math.ceil(Math.log2(chunk.length));
     return { size, values: idValues(Array.from({ length: size }, (_, place) => chunk[place]?.sessionId ?? null)) };
   });

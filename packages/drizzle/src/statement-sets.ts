@@ -1,5 +1,6 @@
 import type { TableNames } from "./names.ts";
 import { SessionReads } from "./session-reads.ts";
+import { SessionWalk } from "./session-walk.ts";
 import { SessionWrites } from "./session-writes.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 
@@ -7,6 +8,7 @@ import type { SqlDialect } from "./sql-dialect.ts";
 export interface StatementSets {
   readonly reads: SessionReads;
   readonly writes: SessionWrites;
+  readonly walk: SessionWalk;
   readonly names: TableNames;
 }
 
@@ -24,7 +26,12 @@ export function statementsOf(
   dialect: SqlDialect,
   { Reads = SessionReads, Writes = SessionWrites }: StatementClasses,
 ): StatementSets {
-  const sets = made.get(dialect) ?? { reads: new Reads(dialect), writes: new Writes(dialect), names: dialect.names };
+  const sets = made.get(dialect) ?? {
+    reads: new Reads(dialect),
+    writes: new Writes(dialect),
+    walk: new SessionWalk(dialect),
+    names: dialect.names,
+  };
   made.set(dialect, sets);
   return sets;
 }

@@ -37,6 +37,7 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     following,
     // MariaDB would collect the sessions of all runs first to read the few of a page.
     exists: (subquery) => sql`(${subquery} limit 1) = 1`,
+    bytesOf: (document) => sql`length(${document})`,
     nameContains: (sessionData: Column, { folded, pairs }: FoldedSearch) => {
       // Text in place of an object is a document that was encoded twice.
       const inner = sql`json_unquote(${sessionData})`;

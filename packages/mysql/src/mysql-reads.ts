@@ -43,7 +43,7 @@ export class MysqlReads extends ServerReads {
   readonly #sessionsByUpdate = byShape((shape: SessionListShape) => {
     const { sessions } = this.dialect.tables;
     const { order, isResumed, includeRunCount } = shape;
-    const where = sessionConditions(this.dialect, { ...shape.where, isOrdered: false });
+    const where = sessionConditions(this.dialect, { ...shape.where, by: "conditions" });
     const part = (timestamp: Column, condition: SQL): SQL => {
       const keys = [sql`${timestamp}`, sql`${sessions.sessionId}`];
       const rest = isResumed ? following(keys, ["startTimestampOf", "startSessionId"], order) : null;

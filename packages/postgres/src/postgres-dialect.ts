@@ -54,6 +54,11 @@ export class PostgresDialect implements SqlDialect {
     return sql`${ids} collate "C"`;
   }
 
+  /** As stored, so compressed: nothing is read for it. */
+  bytesOf(document: Column): SQL {
+    return sql`pg_column_size(${document})`;
+  }
+
   nameContains(sessionData: Column, { folded, variants, letters }: FoldedSearch): SQL {
     // Not lower(), which folds other letters or only ASCII, depending on the collation. Compares bytes in any database.
     const translated = sql`translate(${nameOf(sessionData)} collate "C", ${variants}, ${letters})`;

@@ -20,3 +20,20 @@ export const listFilters = {
   "user and start": { userId: "u1", startTimestamp: 1_700_000_500 },
   "user and component": { userId: "u1", componentId: "c1", sessionType: "agent" },
 } as const satisfies Readonly<Record<string, SessionFilter & UserScope>>;
+
+const { nothing: _, ...conditions } = listFilters;
+
+/** The conditions of a delete, alone and combined. */
+export const deleteFilters: Readonly<Record<string, SessionFilter & UserScope>> = {
+  ...conditions,
+  // Of one that few names contain, a batch reads the sessions in between.
+  name: { sessionName: "name" },
+  end: { endTimestamp: 1_700_020_000 },
+  "rare statuses": { runStatus: ["PAUSED", "ERROR"] },
+  "user and participant": { userId: "u2", participantId: "u2" },
+  "user and rare status": { userId: "u777", runStatus: ["PAUSED", "ERROR"] },
+  "participant and end": { participantId: "u3", endTimestamp: 1_700_020_000 },
+  "participant and rare status": { participantId: "u777", runStatus: "PAUSED" },
+  "component and end": { componentId: "c2", endTimestamp: 1_700_020_000 },
+  "component and rare status": { componentId: "c27", runStatus: "PAUSED" },
+};

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
-import type { RunWrite, SessionSelection, Signal } from "@sessiondb/core/adapter";
+import type { DeletedBatch, MatchingSelection, RunWrite, Signal } from "@sessiondb/core/adapter";
 import type { Draft } from "../key-value/draft.ts";
 import type { CommitRequest, KeyValueService } from "../key-value/key-value-service.ts";
 import { Reader } from "../key-value/reader.ts";
@@ -112,10 +112,7 @@ class EmptyWhenLost extends TracedStore {
 }
 
 class FindsThenDeletes extends TracedStore {
-  protected override async removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
-    if (!("conditions" in selection)) {
-      return super.removeSessions(selection, signal);
-    }
+  protected override async removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
     const { items } = await this.listSessions(
       {
         ...selection.conditions,
@@ -133,7 +130,8 @@ class FindsThenDeletes extends TracedStore {
     );
     await sleep(1);
     const sessionIds = items.map(({ sessionId }) => sessionId);
-    return sessionIds.length === 0 ? 0 : super.removeSessions({ sessionIds, userId: null }, signal);
+    const deleted = sessionIds.length === 0 ? 0 : await this.removeSessions({ sessionIds, userId: null }, signal);
+    return { deleted, next: deleted === 0 ? null : "the rest" };
   }
 }
 

@@ -7,6 +7,8 @@ import type {
   RunWrite,
   ScopeQuery,
   SessionChangeFunction,
+  DeletedBatch,
+  MatchingSelection,
   SessionSelection,
   SessionWrite,
   Signal,
@@ -58,6 +60,10 @@ export class TracedStore extends KeyValueSessionDb {
 
   protected override removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
     return this.#current.run({ method: "removeSessions" }, () => super.removeSessions(selection, signal));
+  }
+
+  protected override removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
+    return this.#current.run({ method: "removeSessions" }, () => super.removeMatching(selection, signal));
   }
 
   protected override removeRuns(selection: RunSelection, signal: Signal): Promise<number> {

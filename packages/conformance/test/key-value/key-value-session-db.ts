@@ -32,6 +32,8 @@ import {
   type SessionListQuery,
   type SessionPageOf,
   type SessionQuery,
+  type DeletedBatch,
+  type MatchingSelection,
   type SessionSelection,
   type SessionWrite,
   type Signal,
@@ -155,19 +157,16 @@ export class KeyValueSessionDb extends BaseSessionDb {
   }
 
   protected override removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
+    return this.writing(signal, (draft) => writes.deleteNamed(draft, selection));
+  }
+
+  protected override removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
+    const { conditions, limit } = selection;
     return this.writing(signal, async (draft) => {
-      if (!("conditions" in selection)) {
-        return writes.deleteNamed(draft, selection);
-      }
-      const { items } = await sessionIds(draft.reader, {
-        ...selection.conditions,
-        sortBy: "createdAt",
-        sortOrder: "asc",
-        limit: selection.limit,
-        start: null,
-        offset: 0,
-      });
-      return writes.deleteFound(draft, items);
+      // Deleting takes them out of the index, so each batch begins at its start.
+      const query = { ...conditions, sortBy: "createdAt", sortOrder: "asc", limit, start: null, offset: 0 } as const;
+      const { items } = await sessionIds(draft.reader, query);
+      return { deleted: await writes.deleteFound(draft, items), next: items.length < limit ? null : "the rest" };
     });
   }
 

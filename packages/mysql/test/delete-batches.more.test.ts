@@ -1,0 +1,52 @@
+import type { DeletedBatch, MatchingSelection, Signal } from "@sessiondb/core/adapter";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import { deleteFilters } from "@sessiondb/testing/list-filters";
+import { recording, type RecordedStatement } from "@sessiondb/testing/recording";
+import { createPool, type Connection } from "mysql2/promise";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { fillTables, planOf, rowsRead } from "./plans.ts";
+import { connect, freshDatabase, onEachServer } from "./support.ts";
+
+const size = 20;
+const batches = 4;
+/** The most that a search reads, with the rows that it passes over. */
+const most = size * 40;
+
+/** Deletes the first small batches of a filter. */
+class FirstBatches extends MySqlSessionDb {
+  deleted: number[] = [];
+
+  protected override async removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
+    const batch = await super.removeMatching({ ...selection, limit: size }, signal);
+    this.deleted.push(batch.deleted);
+    return { ...batch, next: this.deleted.length < batches ? batch.next : null };
+  }
+}
+
+onEachServer((server) => {
+  let url: string;
+  let on: Connection;
+  beforeAll(async () => {
+    url = await freshDatabase(server.url);
+    await fillTables(url);
+    on = await connect(url);
+  }, 180_000);
+  afterAll(() => on.end());
+
+  test.each(Object.entries(deleteFilters))("by %s: each batch begins where the last one ended", async (_, options) => {
+    const { userId, ...filter } = options;
+    const statements: RecordedStatement[] = [];
+    const pool = createPool({ uri: url.replace("mariadb:", "mysql:"), connectionLimit: 1 });
+    const db = new FirstBatches({ pool: recording(pool, (statement) => statements.push(statement)) });
+    await db.deleteSessions({ filter, ...(userId !== undefined && { userId }) });
+    await pool.end();
+    expect(db.deleted.length).toBeGreaterThan(0);
+    const pages = statements.filter(({ text }) => /^select[^]* limit /.test(text));
+    expect(pages.length).toBeGreaterThan(0);
+    for (const page of pages) {
+      const plan = await planOf(on, page);
+      expect([page.text, plan.filter(({ type }) => type === "ALL")]).toEqual([page.text, []]);
+      expect([page.text, plan, await rowsRead(on, [page])].at(-1)).toBeLessThanOrEqual(most);
+    }
+  });
+});
