@@ -141,9 +141,11 @@ export interface SessionCalls<Scope, Import> {
 
   /**
    * Deletes sessions with their runs. Resolves with the number of sessions deleted. Named sessions follow the rules of
-   * `deleteSession`, all or nothing. A filter deletes in batches and commits each: repeat a call that failed. A filter
-   * with `userId` sees only that user's sessions; one without any condition is an `InvalidArgumentError` unless
-   * `userId` is given.
+   * `deleteSession`, all or nothing. A filter deletes in batches of at most 500 sessions and commits each: repeat a call
+   * that failed. Each batch goes on from where the last one ended, at a cost that MUST NOT grow with those before it, and
+   * deletes what still meets the conditions under its locks. A session that comes to meet them during the call may be
+   * left. A filter with `userId` sees only that user's sessions; one without any condition is an `InvalidArgumentError`
+   * unless `userId` is given.
    *
    * @throws PartialDeleteError when a delete by filter fails after some sessions are gone; it says how many.
    */

@@ -12,7 +12,7 @@ import type { Steps } from "./steps.ts";
  * The most rows and bytes of sessions and runs that one transaction of a delete by filter deletes: clusters and cloud
  * services refuse larger ones. A session that is larger is deleted alone, since nothing may be half-deleted.
  */
-const mostRows = 2500;
+const rowsInBatch = 2500;
 const mostBytes = 8 * 1024 * 1024;
 
 /** The most sessions whose size one statement asks for. */
@@ -120,6 +120,7 @@ export class SessionWalk extends StatementSet {
         sizes.set(sessionId, { rows: before.rows + Number(rows), bytes: before.bytes + Number(bytes) });
       }
     }
+    const mostRows = this.dialect.rowsInBatch ?? rowsInBatch;
     let [rows, bytes] = [0, 0];
     const end = found.findIndex(([sessionId], index) => {
       const size = sizes.get(sessionId);

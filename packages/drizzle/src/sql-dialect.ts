@@ -39,6 +39,8 @@ export interface SqlDialect extends SqlRenderer {
   readonly following?: (columns: readonly SQL[], names: readonly string[], order: "asc" | "desc") => SQL;
   /** The stored size of a JSON column in bytes, as cheaply as the database tells it. */
   bytesOf(document: Column): SQL;
+  /** The most rows that one transaction of a delete by filter deletes. Default 2,500. */
+  readonly rowsInBatch?: number;
   /** The type for casting a JSON column to text. Default `char`. */
   readonly textType?: SQL;
   /** Wraps the placeholder of a LIMIT, if the bare one has a cost. */

@@ -1,5 +1,6 @@
 import type { DeletedBatch, MatchingSelection, Signal } from "@sessiondb/core/adapter";
 import { MySqlSessionDb } from "@sessiondb/mysql";
+import { expectBoundedBatches, expectTurnsMeanwhile } from "@sessiondb/testing/batches";
 import { deleteFilters } from "@sessiondb/testing/list-filters";
 import { recording, type RecordedStatement } from "@sessiondb/testing/recording";
 import { createPool, type Connection } from "mysql2/promise";
@@ -7,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { fillTables, planOf, rowsRead } from "./plans.ts";
 import { connect, freshDatabase, onEachServer } from "./support.ts";
 
+const timeout = 120_000;
 const size = 20;
 const batches = 4;
 /** The most that a search reads, with the rows that it passes over. */
@@ -32,6 +34,18 @@ onEachServer((server) => {
     on = await connect(url);
   }, 180_000);
   afterAll(() => on.end());
+
+  test("a delete by filter deletes a bounded number of rows and bytes in each transaction", { timeout }, async () => {
+    await using db = new MySqlSessionDb({ url: await freshDatabase(server.url) });
+    await expectBoundedBatches(db, 2500);
+  });
+
+  test("a delete by filter lets a writer of one of its sessions have its turns", { timeout }, async () => {
+    const fresh = await freshDatabase(server.url);
+    const open = () => new MySqlSessionDb({ url: fresh });
+    await using db = open();
+    await expectTurnsMeanwhile(open, db);
+  });
 
   test.each(Object.entries(deleteFilters))("by %s: each batch begins where the last one ended", async (_, options) => {
     const { userId, ...filter } = options;

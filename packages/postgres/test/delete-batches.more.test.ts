@@ -1,5 +1,6 @@
 import type { DeletedBatch, MatchingSelection, Signal } from "@sessiondb/core/adapter";
 import { PostgresSessionDb } from "@sessiondb/postgres";
+import { expectBoundedBatches, expectTurnsMeanwhile } from "@sessiondb/testing/batches";
 import { deleteFilters } from "@sessiondb/testing/list-filters";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -21,6 +22,21 @@ class FirstBatches extends PostgresSessionDb {
     return { ...batch, next: this.deleted.length < batches ? batch.next : null };
   }
 }
+
+describe.skipIf(inject("postgres") === null)("a delete by filter", { timeout: 120_000 }, () => {
+  const sandbox = new Sandbox("postgres");
+
+  test("deletes a bounded number of rows and bytes in each transaction", async () => {
+    await using db = sandbox.open();
+    await expectBoundedBatches(db, 2500);
+  });
+
+  test("lets a writer of one of its sessions have its turns", async () => {
+    const open = sandbox.opener();
+    await using db = open();
+    await expectTurnsMeanwhile(open, db);
+  });
+});
 
 describe.skipIf(inject("postgres") === null)("deletes by filter on 100,000 sessions", () => {
   const sandbox = new Sandbox("postgres");

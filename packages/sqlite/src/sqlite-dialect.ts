@@ -50,6 +50,8 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     // SQLite prepares a statement anew when a parameter that its planner examines is bound, like that of a bare LIMIT.
     limit: (placeholder) => sql`${placeholder} + 0`,
     passOver: (column) => sql`+${column}`,
+    // A transaction locks the whole file, and the thread.
+    rowsInBatch: 500,
     // From the row's header alone, unlike length().
     bytesOf: (document) => sql`octet_length(${document})`,
     nameContains: (sessionData: Column, { folded }: FoldedSearch) =>
