@@ -163,8 +163,9 @@ export interface SessionCalls<Scope, Import> {
    *
    * Resolves with `{ stored: true }`, or with `{ stored: false }` and nothing written when a condition (`onlyIfExists`,
    * `onlyIfStatus`, `onlyIfNewest`) does not hold. Conditions MUST be decided under the session's lock, before
-   * `deleteRunsAfter` is examined. The sessions of `also` are locked together with the turn's, in the order of their
-   * ids, under the same rules of ownership, and filled in alike. Until the commit, readers see the old session.
+   * `deleteRunsAfter` is examined. The sessions of `also` are locked together with the turn's, or created where they
+   * are missing, in the order of their ids, so that turns wait for each other without a deadlock, under the same rules
+   * of ownership, and filled in alike. Until the commit, readers see the old session.
    *
    * @throws SessionOwnershipError when a stored session has an owner and its `session.userId` is not that owner.
    * @throws SessionTypeMismatchError when a stored session has another type.

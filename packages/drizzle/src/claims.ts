@@ -2,7 +2,7 @@ import { DatabaseError } from "@sessiondb/core";
 import { admitted, parseSessionRow, parseSource, touched, withColumns, type SessionRow } from "@sessiondb/core/adapter";
 import { namingArguments } from "./refused-document.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { parseSession } from "./sql-parts.ts";
+import { parseSession, type RawSession } from "./sql-parts.ts";
 import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
@@ -42,18 +42,41 @@ export class Claims {
 
   /** Creates a session, or locks the one that another process has created meanwhile and leaves it unchanged. */
   *create(on: SqlConnection, { session, change, names }: Claim): Steps<{ row: SessionRow; isNew: boolean }> {
+    const created = parseSessionRow(session);
+    const columns = change(created, null);
+    const insert = namingArguments(this.#insert(on, { ...session, ...columns }), (column) =>
+      column in columns ? names.change : names.session,
+    );
+    const locked = admitted(yield* insert, session);
+    return locked === null
+      ? { row: withColumns(created, columns), isNew: true }
+      : { row: parseSession(locked, this.#sets.names.sessions, parseSource), isNew: false };
+  }
+
+  /** Inserts a session before its change is known, and so locks it. Null, or the session created meanwhile, locked. */
+  hold(on: SqlConnection, { session, names }: Claim): Steps<RawSession | null> {
+    return namingArguments(this.#insert(on, session), () => names.session);
+  }
+
+  /** Changes a session that `hold` has inserted, as if it were created only now. */
+  *complete(on: SqlConnection, { session, change, names }: Claim): Steps<void> {
+    const columns = change(parseSessionRow(session), null);
+    if (Object.keys(columns).length > 0) {
+      yield* namingArguments(this.#sets.writes.updateSession(on, session.sessionId, columns), () => names.change);
+    }
+  }
+
+  /** Inserts a session. Returns null, or the session that another process has created meanwhile, locked. */
+  *#insert(on: SqlConnection, session: SessionRow<string>): Steps<RawSession | null> {
     const { sessionId } = session;
     for (let tries = 0; tries < mostClaims; tries += 1) {
-      const created = parseSessionRow(session);
-      const columns = change(created, null);
-      const insert = this.#sets.writes.insertSession(on, { ...session, ...columns });
-      if (yield* namingArguments(insert, (column) => (column in columns ? names.change : names.session))) {
-        return { row: withColumns(created, columns), isNew: true };
+      if (yield* this.#sets.writes.insertSession(on, session)) {
+        return null;
       }
       // Another process may delete the row between the refused insert and the lock; the next try then inserts it.
-      const locked = admitted(yield* this.#sets.reads.lockSession(on, sessionId), session);
+      const locked = yield* this.#sets.reads.lockSession(on, sessionId);
       if (locked !== null) {
-        return { row: parseSession(locked, this.#sets.names.sessions, parseSource), isNew: false };
+        return locked;
       }
       if (yield* this.#sets.reads.hasRuns(on, sessionId)) {
         throw new DatabaseError(

@@ -168,6 +168,13 @@ export class SessionWrites extends StatementSet {
     return deleted;
   }
 
+  /** Deletes sessions that this transaction has inserted. */
+  *withdrawSessions(on: SqlConnection, sessionIds: readonly string[]): Steps<void> {
+    for (const chunk of chunks(sessionIds)) {
+      yield* this.affected(on, this.#deleteSessions(chunk.length), idValues(chunk));
+    }
+  }
+
   *#clear(
     on: SqlConnection,
     chunk: readonly string[],

@@ -77,8 +77,16 @@ export class TurnFlow {
     // If no append found the session, it is most likely missing: insert it without looking.
     const isFirst = this.appends(write) && write.conditions === null;
     const found = new Map<string, RawSession>();
-    for (const claim of isFirst ? [] : claims) {
-      const stored = yield* this.#reads.lockSession(on, claim.session.sessionId);
+    const held = new Set<Claim>();
+    for (const [index, claim] of (isFirst ? [] : claims).entries()) {
+      let stored = yield* this.#reads.lockSession(on, claim.session.sessionId);
+      // What is missing is created before any later session is locked, or two turns could wait for each other.
+      if (stored === null && index < claims.length - 1) {
+        stored = yield* this.#claims.hold(on, claim);
+        if (stored === null) {
+          held.add(claim);
+        }
+      }
       if (stored !== null) {
         found.set(claim.session.sessionId, stored);
       }
@@ -92,9 +100,9 @@ export class TurnFlow {
       }
     }
     let decision = yield* this.#decide(on, { write, sessionExists: locked.has(session.sessionId) });
-    if (decision.isConditional && decision.unmet === null && !locked.has(session.sessionId)) {
+    const claim = claims.find((each) => each.session === session) as Claim;
+    if (decision.isConditional && decision.unmet === null && !locked.has(session.sessionId) && !held.has(claim)) {
       // A decision about a missing session must still hold: its first creator may give it runs.
-      const claim = claims.find((each) => each.session === session) as Claim;
       const { row, isNew } = yield* this.#claims.create(on, claim);
       locked.set(session.sessionId, row);
       if (isNew) {
@@ -105,10 +113,16 @@ export class TurnFlow {
     }
     const { unmet, deleted, movesTo } = decision;
     if (unmet !== null) {
+      yield* this.#writes.withdrawSessions(
+        on,
+        Array.from(held, (each) => each.session.sessionId),
+      );
       return { stored: false, unmet };
     }
-    for (const claim of claims) {
-      yield* this.#claims.claim(on, claim, locked.get(claim.session.sessionId) ?? null);
+    for (const each of claims) {
+      yield* held.has(each)
+        ? this.#claims.complete(on, each)
+        : this.#claims.claim(on, each, locked.get(each.session.sessionId) ?? null);
     }
     yield* this.#runs.deleteRuns(on, session.sessionId, deleted);
     yield* this.#runs.putRun(on, { run, keepsTime: keptTimes?.runs.has(run) ?? false });
