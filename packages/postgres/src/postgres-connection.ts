@@ -8,7 +8,8 @@ import {
   type StatementResult,
 } from "@sessiondb/drizzle";
 import type { ClientBase, QueryArrayConfig, QueryArrayResult } from "pg";
-import { isConnectionLost, PostgresFailure } from "./postgres-errors.ts";
+import { isConnectionLost, isFatal, PostgresFailure } from "./postgres-errors.ts";
+import type { PreparedStatement, PreparedStatements, RefusedStatement } from "./prepared-statements.ts";
 
 /** The options shared by all connections of a store. */
 export interface PostgresConnectionOptions {
@@ -20,6 +21,8 @@ export interface PostgresConnectionOptions {
   readonly names: readonly string[];
   /** The time to wait for one statement's answer, in milliseconds. */
   readonly statementTimeout: number;
+  /** The store's prepared statements. */
+  readonly statements: PreparedStatements;
 }
 
 // READ COMMITTED, regardless of the database's default: each statement sees what was committed before it.
@@ -38,12 +41,17 @@ interface QueryOptions {
   readonly timeout?: number;
   /** Whether the statement belongs to a plan, so that errors may quote it. */
   readonly isPlanned?: boolean;
+  /** Its prepared form; null, the default, to send it without a name. */
+  readonly prepared?: PreparedStatement | null;
 }
 
 /** Runs statements on one client of pg. */
 export class PostgresConnection implements ServerConnection {
   readonly client: ClientBase;
   broken = false;
+  /** A statement that failed, as it might not have without a name. */
+  refused: RefusedStatement | null = null;
+  #prepares = true;
   readonly #options: PostgresConnectionOptions;
   readonly #words: typeof own | typeof savepoint;
 
@@ -57,9 +65,16 @@ export class PostgresConnection implements ServerConnection {
     this.broken = true;
   }
 
-  async execute({ text }: Statement<never>, values: unknown[]): Promise<StatementResult> {
+  /** The same connection, on which no statement gets a name until it is released. */
+  withoutNames(): this {
+    this.#prepares = false;
+    return this;
+  }
+
+  async execute(statement: Statement<never>, values: unknown[]): Promise<StatementResult> {
     checkSize(values, longestMessage);
-    const { rows, rowCount } = await this.query(text, { values });
+    const prepared = this.#prepares ? this.#options.statements.of(statement, values, this.client) : null;
+    const { rows, rowCount } = await this.query(prepared?.text ?? statement.text, { values, prepared });
     return { rows, affected: rowCount ?? 0 };
   }
 
@@ -89,12 +104,12 @@ export class PostgresConnection implements ServerConnection {
     }
   }
 
-  /** Unnamed: a named prepared statement belongs to one server connection, and a pooler switches them. */
   async query<Row extends unknown[] = unknown[]>(
     text: string,
-    { values = [], timeout = this.#options.statementTimeout, isPlanned = false }: QueryOptions = {},
+    { values = [], timeout = this.#options.statementTimeout, isPlanned = false, prepared = null }: QueryOptions = {},
   ): Promise<QueryArrayResult<Row>> {
     const query: QueryArrayConfig & { query_timeout: number } = {
+      ...(prepared !== null && { name: prepared.name }),
       text,
       values,
       rowMode: "array",
@@ -104,9 +119,13 @@ export class PostgresConnection implements ServerConnection {
     try {
       return await this.client.query<Row>(query);
     } catch (cause) {
-      this.broken ||= isConnectionLost(cause);
+      this.broken ||= isConnectionLost(cause) || isFatal(cause);
       const { names } = this.#options;
-      throw new PostgresFailure(cause, { text, values, isPlanned, names });
+      const failure = new PostgresFailure(cause, { text, values, isPlanned, names });
+      if (prepared !== null && failure.concernsPreparation) {
+        this.refused = { statement: prepared, code: failure.code };
+      }
+      throw failure;
     }
   }
 }

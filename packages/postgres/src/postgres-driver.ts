@@ -13,10 +13,13 @@ import type { PostgresConnection } from "./postgres-connection.ts";
 import type { FoundPostgresSchema, PostgresDialect } from "./postgres-dialect.ts";
 import { classifyPostgresError, isTaken, PostgresFailure } from "./postgres-errors.ts";
 import { inspectSchema, SearchPath, settingsOf } from "./postgres-inspection.ts";
+import type { PreparedStatements } from "./prepared-statements.ts";
 
 export interface PostgresDriverOptions {
   readonly connections: ServerConnections<PostgresConnection>;
   readonly dialect: PostgresDialect;
+  /** The store's prepared statements. */
+  readonly statements: PreparedStatements;
   /** Host and database, for messages. */
   readonly place: string;
   /** The tables and columns of the store. */
@@ -87,6 +90,28 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
         await on.query(statement, { ...unlimited, isPlanned: true });
       }
     });
+  }
+
+  /** Work that met a refused preparation has stored nothing, and is done again with statements that have no names. */
+  protected override async use<Result>(
+    work: (on: PostgresConnection) => Promise<Result>,
+    signal?: Signal,
+  ): Promise<Result> {
+    const used: PostgresConnection[] = [];
+    try {
+      return await super.use((on) => {
+        used.push(on);
+        return work(on);
+      }, signal);
+    } catch (error) {
+      const refused = used[0]?.refused ?? null;
+      if (refused === null) {
+        throw error;
+      }
+      const result = await super.use((on) => work(on.withoutNames()), signal);
+      this.#options.statements.blame(refused);
+      return result;
+    }
   }
 
   protected override async prepare(on: PostgresConnection): Promise<void> {

@@ -11,6 +11,7 @@ import {
   SessionDbError,
 } from "@sessiondb/core";
 import { DriverError, final, type ClassifiedError } from "@sessiondb/drizzle";
+import { concernsPreparation } from "./prepared-statements.ts";
 import { tlsRefusal } from "./postgres-tls-errors.ts";
 
 /** The failed statement, as far as it is known. */
@@ -42,6 +43,11 @@ export class PostgresFailure extends Error {
   /** The server's words about a statement of the plan, without those about rows. */
   get ddlMessage(): string {
     return this.ddl === null || /^2[23]|^P0/.test(this.code) ? "" : this.#serverMessage;
+  }
+
+  /** Whether the statement may have failed only because it was prepared. */
+  get concernsPreparation(): boolean {
+    return concernsPreparation(this.code, this.#serverMessage);
   }
 
   /** The length of the column that a value was too long for, in characters, if the server reports it. */
@@ -227,6 +233,11 @@ export function isConnectionLost(error: unknown): boolean {
     isTimedOut(cause) ||
     /^(57P0[1-5]|25P0[34]|08...)$/.test(code)
   );
+}
+
+/** Whether the server ends the connection with this error of a statement, as some poolers do over a prepared one. */
+export function isFatal(cause: unknown): boolean {
+  return isFromServer(cause) && cause.severity === "FATAL";
 }
 
 /** Whether a DDL statement found that its schema, table, type or index already exists. */

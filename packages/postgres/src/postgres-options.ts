@@ -40,6 +40,11 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
   statementTimeout?: number;
   /** The time to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
   retryTimeout?: number;
+  /**
+   * Whether the server keeps the store's statements prepared on each connection, under names `sessiondb_…`. By default
+   * it does until a pooler turns out not to follow; true never gives up, false never begins.
+   */
+  preparedStatements?: boolean;
   /** The largest JSON document, in bytes of UTF-8. Default 200 MiB; `jsonb` allows 255 MiB in its own encoding. */
   maxPayloadBytes?: number;
 }
@@ -56,6 +61,7 @@ const readers = {
   connectionTimeout: milliseconds({ from: 1, otherwise: 10_000 }),
   statementTimeout: milliseconds({ from: 1, otherwise: 60_000 }),
   retryTimeout: milliseconds({ from: 0, otherwise: 15_000 }),
+  preparedStatements: optional(flag(true)),
   maxPayloadBytes: count({ from: 1, otherwise: 200 * 1024 * 1024 }),
 } satisfies OptionReaders<PostgresSessionDbOptions>;
 

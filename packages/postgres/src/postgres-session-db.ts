@@ -16,28 +16,30 @@ import {
 } from "./postgres-options.ts";
 import { PostgresReads } from "./postgres-reads.ts";
 import { PostgresWrites } from "./postgres-writes.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 import { connectionOf, parsePostgresUrl } from "./postgres-url.ts";
 import type { PostgresTableOptions } from "./schema.ts";
 
 /** Session storage in PostgreSQL, shared safely by any number of processes. */
 export class PostgresSessionDb extends DrizzleSessionDb {
   readonly #options: PostgresOptions;
-  readonly #dialect: PostgresDialect;
+  readonly #parts: StoreParts;
 
   constructor(options: PostgresSessionDbOptions) {
     const read = readPostgresOptions(options);
-    const { maxPayloadBytes, autoMigrate } = read;
+    const { maxPayloadBytes, autoMigrate, preparedStatements } = read;
     const dialect = new PostgresDialect(tableOptions(read));
+    const parts = { dialect, statements: new PreparedStatements(preparedStatements) };
     super({
       dialect,
       Reads: PostgresReads,
       Writes: PostgresWrites,
-      driver: driverOf(read, dialect, { inTransaction: false }),
+      driver: driverOf(read, parts, { inTransaction: false }),
       limits: { maxIdLength: 255, maxPayloadBytes },
       autoMigrate,
     });
     this.#options = read;
-    this.#dialect = dialect;
+    this.#parts = parts;
   }
 
   /**
@@ -46,7 +48,7 @@ export class PostgresSessionDb extends DrizzleSessionDb {
    */
   withTransaction(client: ClientBase): SessionDb {
     const own = { server: null, pool: undefined, client: checkClient(client) };
-    return this.inTransaction(driverOf({ ...this.#options, ...own }, this.#dialect, { inTransaction: true }));
+    return this.inTransaction(driverOf({ ...this.#options, ...own }, this.#parts, { inTransaction: true }));
   }
 }
 
@@ -71,9 +73,15 @@ export function ownStorageUrl(url: string, name: string): string {
   );
 }
 
+/** What a store and its handles in transactions share. */
+interface StoreParts {
+  readonly dialect: PostgresDialect;
+  readonly statements: PreparedStatements;
+}
+
 function driverOf(
   options: PostgresOptions,
-  dialect: PostgresDialect,
+  { dialect, statements }: StoreParts,
   { inTransaction }: { readonly inTransaction: boolean },
 ): PostgresDriver {
   const { maxPayloadBytes: payloadBytes, retryTimeout, statementTimeout } = options;
@@ -81,8 +89,8 @@ function driverOf(
   const columns = [sessions, runs, versions].flatMap((table) => Object.values<Column>(getTableColumns(table)));
   const names = [...new Set([...Object.values(dialect.names), ...columns.map(({ name }) => name)])];
   const place = placeOf(options);
-  const connections = connectionsOf(options, { inTransaction, place, names, statementTimeout });
-  return new PostgresDriver({ connections, dialect, place, names, retryTimeout, payloadBytes });
+  const connections = connectionsOf(options, { inTransaction, place, names, statementTimeout, statements });
+  return new PostgresDriver({ connections, dialect, statements, place, names, retryTimeout, payloadBytes });
 }
 
 function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOptions): PostgresTableOptions {

@@ -31,6 +31,7 @@ const wrong: Readonly<Record<keyof PostgresSessionDbOptions, readonly unknown[]>
   runsTable: [...noName, "x".repeat(49), "agno_sessions", "AGNO_SESSIONS", "agno_schema_versions"],
   indexes: [...never, "Agno", "all", "", true],
   autoMigrate: noFlag,
+  preparedStatements: noFlag,
   poolSize: [...noCount, 0],
   connectionTimeout: [...noCount, 0, 2 ** 31],
   statementTimeout: [...noCount, 0, 2 ** 31],
