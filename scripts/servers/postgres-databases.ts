@@ -1,5 +1,5 @@
 import { startContainer } from "./compose.ts";
-import { startPgBouncer } from "./pgbouncer.ts";
+import { startPgBouncer, type PgBouncerOptions } from "./pgbouncer.ts";
 import { embeddedPostgres, installedPostgres, startPostgres, unpackedPostgres } from "./postgres.ts";
 import type { TestDatabase, TestServer } from "./provision.ts";
 
@@ -23,31 +23,37 @@ export const newerPostgres: TestDatabase = {
   ],
 };
 
-/** PgBouncer in transaction mode, before a Postgres of its own. */
+/** PgBouncer in transaction mode that does not follow prepared statements, before a Postgres of its own. */
 export const pgBouncer: TestDatabase = {
-  name: "PgBouncer",
-  sources: [
-    async () => {
-      const server = await started(installedPostgres() ?? embeddedPostgres());
-      if (server === null) {
-        return null;
-      }
-      try {
-        const bouncer = await startPgBouncer(server.url);
-        return {
-          url: bouncer.url,
-          stop: async () => {
-            await bouncer.stop();
-            await server.stop();
-          },
-        };
-      } catch (error) {
-        await server.stop();
-        throw error;
-      }
-    },
-  ],
+  name: "PgBouncer without prepared statements",
+  sources: [() => behindPgBouncer({ followsPrepared: false })],
 };
+
+/** One that does. */
+export const newerPgBouncer: TestDatabase = {
+  name: "PgBouncer with prepared statements",
+  sources: [() => behindPgBouncer({ followsPrepared: true })],
+};
+
+async function behindPgBouncer(options: PgBouncerOptions): Promise<TestServer | null> {
+  const server = await started(installedPostgres() ?? embeddedPostgres());
+  if (server === null) {
+    return null;
+  }
+  try {
+    const bouncer = await startPgBouncer(server.url, options);
+    return {
+      url: bouncer.url,
+      stop: async () => {
+        await bouncer.stop();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
 
 async function started(binaries: string | null, initialise?: readonly string[]): Promise<TestServer | null> {
   return binaries === null ? null : startPostgres({ binaries, ...(initialise !== undefined && { initialise }) });

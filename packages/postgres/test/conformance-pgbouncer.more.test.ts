@@ -1,3 +1,3 @@
 import { testConformance } from "./conformance.ts";
 
-testConformance("pgBouncer");
+testConformance("pgBouncer", { poolSize: 32 });

@@ -1,7 +1,7 @@
 import { conformanceCases } from "@sessiondb/conformance";
 import { describe, expect, inject, test } from "vitest";
 import { hooksOf } from "./hooks.ts";
-import { Sandbox, type Database } from "./support.ts";
+import { Sandbox, type Database, type StoreOptions } from "./support.ts";
 
 const ofNames = ["1000 characters", "63 characters", "64 characters", "NUL", "a lone surrogate"].map(
   (name) => `table names: ${name} in a table name works or is refused, and harms no other table`,
@@ -27,9 +27,9 @@ const longGroups = ["caches", "connections", "cost", "indexes", "numbers", "rand
 const earlyGroups = ["arguments", "type mismatch", "user handles", "values from outside", "walks"];
 
 /** The promises of the contract, on one of the servers. One that could not be had is named at the end of the run. */
-export function testConformance(database: Database): void {
+export function testConformance(database: Database, options: StoreOptions = {}): void {
   describe.skipIf(inject(database) === null)(database, () => {
-    const sandbox = new Sandbox(database);
+    const sandbox = new Sandbox(database, options);
     const { open, opener, openLegacy } = sandbox;
     const cases = conformanceCases(open, { openShared: opener, openNamed: opener, openLegacy });
     const emptied = sandbox.emptied();
@@ -55,9 +55,9 @@ export function testConformance(database: Database): void {
 }
 
 /** The groups that `testConformance` leaves to the second tier. */
-export function testLongGroups(database: Database): void {
+export function testLongGroups(database: Database, options: StoreOptions = {}): void {
   describe.skipIf(inject(database) === null)(database, () => {
-    const sandbox = new Sandbox(database);
+    const sandbox = new Sandbox(database, options);
     const { open, opener: openShared } = sandbox;
     const cases = conformanceCases(open, { openShared, ...hooksOf(sandbox), groups: longGroups });
     for (const each of cases) {

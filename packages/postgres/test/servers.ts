@@ -1,5 +1,5 @@
 import type { TestProject } from "vitest/node";
-import { newerPostgres, pgBouncer, postgres } from "../../../scripts/servers/postgres-databases.ts";
+import { newerPgBouncer, newerPostgres, pgBouncer, postgres } from "../../../scripts/servers/postgres-databases.ts";
 import { provideServers } from "../../../scripts/servers/provision.ts";
 
 declare module "vitest" {
@@ -7,10 +7,16 @@ declare module "vitest" {
     postgres: string | null;
     newerPostgres: string | null;
     pgBouncer: string | null;
+    newerPgBouncer: string | null;
   }
 }
 
+/** The servers of each tier of tests. */
+const databases: Readonly<Record<string, Parameters<typeof provideServers>[1]>> = {
+  more: { postgres, newerPostgres, pgBouncer, newerPgBouncer },
+  slow: { postgres, pgBouncer, newerPgBouncer },
+};
+
 export function setup(project: TestProject): Promise<() => Promise<void>> {
-  const isMore = process.env["SESSIONDB_TEST_TIER"] === "more";
-  return provideServers(project, isMore ? { postgres, newerPostgres, pgBouncer } : { postgres });
+  return provideServers(project, databases[process.env["SESSIONDB_TEST_TIER"] ?? ""] ?? { postgres });
 }

@@ -6,14 +6,19 @@ import { EmptiedDatabases } from "@sessiondb/testing/emptied-databases";
 import { PostgresSessionDb, type PostgresSessionDbOptions } from "@sessiondb/postgres";
 import { agno2Table } from "./agno-tables.ts";
 
-export type Database = "postgres" | "newerPostgres" | "pgBouncer";
+export type Database = "postgres" | "newerPostgres" | "pgBouncer" | "newerPgBouncer";
+
+/** Options of all stores that a sandbox opens. */
+export type StoreOptions = Pick<PostgresSessionDbOptions, "poolSize">;
 
 /** A schema of its own for each test, on one of the servers. All are dropped when the file's tests are over. */
 export class Sandbox {
   readonly url: string;
+  readonly #options: StoreOptions;
   readonly #schemas: string[] = [];
 
-  constructor(database: Database) {
+  constructor(database: Database, options: StoreOptions = {}) {
+    this.#options = options;
     this.url = inject(database) ?? "";
     afterAll(() => this.#clean(), 120_000);
   }
@@ -31,7 +36,14 @@ export class Sandbox {
   ): ((sessionTable?: string) => PostgresSessionDb) => {
     const { schema = this.schema() } = options;
     return (sessionTable = "agno_sessions") =>
-      new PostgresSessionDb({ url: this.url, sessionTable, maxPayloadBytes: 2 ** 24, ...options, schema });
+      new PostgresSessionDb({
+        url: this.url,
+        sessionTable,
+        maxPayloadBytes: 2 ** 24,
+        ...this.#options,
+        ...options,
+        schema,
+      });
   };
 
   readonly open = (): PostgresSessionDb => this.opener()();
