@@ -82,6 +82,18 @@ export function runShape(query: RunListQuery) {
   };
 }
 
+/** Whether conditions other than those on owner and type select sessions. Then no one plan is good for all values. */
+export function isFiltered({
+  hasParticipant,
+  statuses,
+  components,
+  namePairs,
+  hasStart,
+  hasEnd,
+}: SessionShape): boolean {
+  return hasParticipant || statuses !== null || components.length > 0 || namePairs !== null || hasStart || hasEnd;
+}
+
 function statusShape(statuses: readonly string[] | null): StatusShape | null {
   return statuses && { count: statuses.length, isUsual: isUsual(statuses) };
 }

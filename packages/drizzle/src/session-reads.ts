@@ -11,6 +11,7 @@ import {
 import { desc, getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import {
   goesByComponent,
+  isFiltered,
   runComponents,
   runConditions,
   runConditionValues,
@@ -155,7 +156,8 @@ export class SessionReads extends StatementSet {
     return found;
   }
 
-  readonly #sessions = byShape(({ where, sortBy, order, isResumed, includeRunCount }: SessionListShape) => {
+  readonly #sessions = byShape((shape: SessionListShape) => {
+    const { where, sortBy, order, isResumed, hasOffset, includeRunCount } = shape;
     const { sessions } = this.dialect.tables;
     const timestamp = sessionTimestamp(sessions, sortBy);
     const keys = [timestamp, byBytes(this.dialect, sessions.sessionId)];
@@ -167,8 +169,8 @@ export class SessionReads extends StatementSet {
       this.listSelection(includeRunCount),
       sql`${sessions}${whereOf(conditions, isResumed && sortBy !== "createdAt" ? bound : null, rest)}
         order by ${directed(keys, order)}
-        ${this.limit("limit")} offset ${value("offset")}`,
-    );
+        ${this.limit("limit")}${hasOffset ? sql` offset ${value("offset")}` : sql``}`,
+    ).plannedAnew(hasOffset || isFiltered(where));
   });
 
   /** The rows of a page in `readingOrder`, plus one if the list continues. They are not parsed yet. */
@@ -187,7 +189,9 @@ export class SessionReads extends StatementSet {
   readonly #countSessions = byShape((shape: SessionShape) => {
     const { sessions } = this.dialect.tables;
     const where = whereOf(sessionConditions(this.dialect, shape));
-    return this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${where}`);
+    return this.select<{ total: unknown }>({ total: sql`count(*)` }, sql`${sessions}${where}`).plannedAnew(
+      isFiltered(shape),
+    );
   });
 
   *countSessions(on: SqlConnection, conditions: SessionConditions): Steps<number> {
@@ -200,7 +204,7 @@ export class SessionReads extends StatementSet {
     const { sessionId, userId } = sessions;
     const conditions = sessionConditions(this.dialect, shape);
     const where = whereOf(inArray(sessionId, idPlaceholders(count)), conditions);
-    return this.select<SessionIdentity>({ sessionId, userId }, sql`${sessions}${where}`);
+    return this.select<SessionIdentity>({ sessionId, userId }, sql`${sessions}${where}`).plannedAnew(isFiltered(shape));
   });
 
   /** Those of the locked sessions that still meet the conditions, under which they were found before. */
@@ -238,7 +242,7 @@ export class SessionReads extends StatementSet {
           and ${isHistoryRow(runs)}
         order by ${order === "total" ? runOrder(this.dialect, "desc") : desc(runs.runIndex)}
         ${this.limit("limit")}`,
-    );
+    ).plannedAnew();
   });
 
   /** The newest runs that history uses, oldest first. */
@@ -274,7 +278,7 @@ export class SessionReads extends StatementSet {
     ];
     const names = [...(inSession ? ["startRunIndex"] : []), "startCreatedAt", "startRunId"];
     const rest = isResumed ? goesOn(this.dialect)(keys, names, order) : null;
-    return goesByComponent(where)
+    const statement = goesByComponent(where)
       ? this.#runsOfComponent(shape, rest)
       : this.select(
           runSelection(runs),
@@ -282,6 +286,7 @@ export class SessionReads extends StatementSet {
             order by ${directed(keys, order)}
             ${this.limit("limit")}`,
         );
+    return statement.plannedAnew();
   });
 
   /** The rows of a page in `readingOrder`, plus one if the list continues. */
@@ -412,11 +417,12 @@ export type RunListShape = ReturnType<typeof runListShape>;
 
 /** The shape of the statement for a list of sessions. */
 export function sessionListShape(query: SessionListQuery) {
-  const { sortBy, start, includeRunCount } = query;
+  const { sortBy, start, offset, includeRunCount } = query;
   const order = readingOrder(query);
   const isResumed = start !== null;
   const after = isResumed && sortBy === "createdAt" ? order : null;
-  return { where: sessionShape(query, { by: "order", after }), sortBy, order, isResumed, includeRunCount };
+  const where = sessionShape(query, { by: "order", after });
+  return { where, sortBy, order, isResumed, hasOffset: offset > 0, includeRunCount };
 }
 
 /** The shape of the statement for a list of runs. */

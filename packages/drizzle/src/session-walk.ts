@@ -98,7 +98,7 @@ export class SessionWalk extends StatementSet {
         from ${from}${whereOf(driving, sessionConditions(this.dialect, where), rest)}${once}
         order by ${directed(keys, "asc")}
         ${this.limit("limit")}`,
-    );
+    ).plannedAnew();
   });
 
   #keys(by: Lane["by"]): SQL[] {

@@ -22,6 +22,7 @@ export interface SqlRenderer {
 /** SQL rendered once, to be run many times. A driver may cache its prepared form, by identity. */
 export class Statement<Row> {
   readonly text: string;
+  #isPlannedAnew = false;
   readonly #slots: readonly Slot[];
   readonly #names: readonly string[];
   /** For each name the column, if it is a whole number, else null. */
@@ -36,6 +37,20 @@ export class Statement<Row> {
       const place = is(selected, Column) ? `${getTableName(selected.table)}.${selected.name}` : name;
       return numeric.has(name) ? place : null;
     });
+  }
+
+  /**
+   * Whether its best plan depends on the values, as that of a list with filters does. A driver sends it so that it is
+   * planned for them each time, where it would otherwise use one plan for all values.
+   */
+  get isPlannedAnew(): boolean {
+    return this.#isPlannedAnew;
+  }
+
+  /** Returns the same statement, to be planned anew each time if the condition holds. */
+  plannedAnew(isNeeded = true): this {
+    this.#isPlannedAnew = isNeeded;
+    return this;
   }
 
   /** The number of its columns. */

@@ -92,7 +92,7 @@ export class PostgresReads extends ServerReads {
         order by ${bare(runs.runIndex)} ${nullsFirst}, ${directed(bareAge, order)}
         limit ${value("limit")}`,
       runSelection(runs),
-    );
+    ).plannedAnew();
   });
 
   /** Reads the runs of one session: those without an index, then the others, each in the order of an index. */

@@ -55,9 +55,9 @@ export class PreparedStatements {
     this.#isOff = wanted === false;
   }
 
-  /** The prepared form of a statement; null if it is to be sent without a name. */
+  /** The prepared form of a statement; null if it is to be sent without a name, and planned for its values. */
   of(statement: Statement<never>, values: readonly unknown[], client: ClientBase): PreparedStatement | null {
-    if (this.#isOff || values.length > mostValues) {
+    if (this.#isOff || statement.isPlannedAnew || values.length > mostValues) {
       return null;
     }
     const names = namesOn.get(client) ?? new Set();

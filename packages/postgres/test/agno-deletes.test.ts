@@ -86,7 +86,7 @@ describe.skipIf(inject("postgres") === null)("deletes next to Agno's tables", ()
       insert into ${schema}.agno_compactions select 'c' || i, 's' || i / 10, 'said' from generate_series(0, 49999) i;
       insert into ${schema}.agno_learnings select 'l' || i, 's' || i / 10, 'session_context', 'said' from generate_series(0, 49999) i;
       analyze`);
-    const plans = await plansOf(client, schema, (store) => store.deleteSession({ sessionId: "s1" }));
+    const plans = await plansOf(client, { schema }, (store) => store.deleteSession({ sessionId: "s1" }));
     const ofAgno = plans.filter(({ text }) => /delete from .*agno_(?!sessions|runs)/.test(text));
     expect(ofAgno).toHaveLength(5);
     for (const { steps } of ofAgno) {

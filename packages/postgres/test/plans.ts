@@ -37,19 +37,57 @@ export async function fillTables(client: pg.Client, options: PostgresTableOption
     analyze ${schema}.agno_sessions; analyze ${schema}.agno_runs`);
 }
 
+/**
+ * How the server plans a statement: for its values, or, as it may after five executions of a prepared one, for any. A
+ * statement that the store does not prepare is always planned for its values.
+ */
+export type Planning = "custom" | "generic";
+
 /** The plans of all statements of one piece of work, apart from looking at the schema. */
 export async function plansOf(
   client: pg.Client,
-  schema: string,
+  { schema, planning = "custom" }: { readonly schema: string; readonly planning?: Planning },
   work: (db: PostgresSessionDb) => Promise<unknown>,
 ): Promise<Plan[]> {
   const statements = await recorded(client, (watched) => work(new PostgresSessionDb({ client: watched, schema })));
   const plans: Plan[] = [];
-  for (const { text, values } of statements) {
-    const explained = await client.query<[string]>({ text: `explain (costs off) ${text}`, values, rowMode: "array" });
-    plans.push({ text, values, steps: explained.rows.map(([step]) => step).join("\n") });
+  for (const statement of statements) {
+    const steps = await explain(client, statement, { planning, options: "costs off" });
+    plans.push({ ...statement, steps: steps.join("\n") });
   }
   return plans;
+}
+
+/** The steps of a statement's plan. */
+export async function explain(
+  client: pg.Client,
+  { text, values, name }: RecordedStatement,
+  { planning, options }: { readonly planning: Planning; readonly options: string },
+): Promise<string[]> {
+  const query = { rowMode: "array" } as const;
+  if (planning === "custom" || name === undefined) {
+    const explained = await client.query<[string]>({ ...query, text: `explain (${options}) ${text}`, values });
+    return explained.rows.map(([step]) => step);
+  }
+  await client.query("set plan_cache_mode = force_generic_plan");
+  await client.query(`prepare explained as ${text}`);
+  const literals = values.map((value) => literal(client, value));
+  const execute = `execute explained${literals.length === 0 ? "" : `(${literals.join(", ")})`}`;
+  try {
+    const explained = await client.query<[string]>({ ...query, text: `explain (${options}) ${execute}` });
+    return explained.rows.map(([step]) => step);
+  } finally {
+    await client.query("deallocate explained; reset plan_cache_mode");
+  }
+}
+
+function literal(client: pg.Client, value: unknown): string {
+  if (value === null || value === undefined) {
+    return "null";
+  }
+  return Array.isArray(value)
+    ? `array[${value.map((each) => literal(client, each)).join(", ")}]::text[]`
+    : client.escapeLiteral(typeof value === "string" ? value : JSON.stringify(value));
 }
 
 /** The statements that a client sends during some work, apart from looking at the schema and from transactions. */

@@ -28,7 +28,7 @@ describe.each(["pgBouncer", "newerPgBouncer"] as const)("%s, four connections of
         await client.query("rollback");
         await client.end();
       }
-      return counts.toSorted();
+      return counts.toSorted((a, b) => a - b);
     }
 
     test.each([undefined, ...(database === "newerPgBouncer" ? [true] : []), false])(
@@ -158,11 +158,8 @@ describe.each(["pgBouncer", "newerPgBouncer"] as const)("%s, four connections of
       await reads();
       const after = await namesOnServer(schema);
       expect(after.every((count) => count < 40)).toBe(true);
-      if (database === "pgBouncer") {
-        expect(after).toEqual(before);
-      } else {
-        expect(Math.max(...after)).toBeGreaterThan(Math.max(...before));
-      }
+      const isMore = Math.max(...after) > Math.max(...before);
+      expect(isMore).toBe(database === "newerPgBouncer");
     });
   });
 });

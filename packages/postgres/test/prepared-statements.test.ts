@@ -2,8 +2,17 @@ import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { everyOperation, expectedOfEveryOperation } from "./every-operation.ts";
 import { Sandbox } from "./support.ts";
+
+/** The message of a pooler that ends a connection. */
+function fatal(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(fields.length + 4);
+  return Buffer.concat([Buffer.from("E"), length, fields]);
+}
 
 describe.skipIf(inject("postgres") === null)("prepared statements", { timeout: 30_000 }, () => {
   const sandbox = new Sandbox("postgres");
@@ -175,6 +184,36 @@ describe.skipIf(inject("postgres") === null)("prepared statements", { timeout: 3
     }
     expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(3);
   });
+
+  test.each([
+    ["26000", 'prepared statement "sessiondb" does not exist'],
+    ["42P05", 'prepared statement "sessiondb" already exists'],
+    ["XX000", "max prepared statements limit reached. Limit: 100 per connection"],
+  ])(
+    "a pooler that ends the connection over a name with %s is followed by calls without names",
+    async (code, message) => {
+      const schema = sandbox.schema();
+      await using proxy = await NetworkProxy.to(url);
+      await using db = new PostgresSessionDb({ url: proxy.url, schema, poolSize: 2, retryTimeout: 0 });
+      await db.upsertSession(agentSession("s"));
+      let ended = 0;
+      proxy.onRequest = (bytes) => {
+        if (!/sessiondb_[0-9a-f]{32}\0/.test(bytes.toString("latin1"))) {
+          return "pass";
+        }
+        ended += 1;
+        setImmediate(() => proxy.cutAll());
+        return fatal(code, message);
+      };
+      for (let round = 0; round < 4; round += 1) {
+        await db.upsertRun({ session: agentSession("s"), run: agentRun(`r ${round}`) });
+        await db.updateSession({ sessionId: "s" }, { sessionState: { round } });
+        expect(await db.getSession({ sessionId: "s" })).toMatchObject({ sessionState: { round } });
+      }
+      expect(ended).toBe(code === "26000" ? 2 : 1);
+      expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(4);
+    },
+  );
 
   test("an error that has nothing to do with names is reported once, and changes nothing", async () => {
     const client = await sandbox.connect();

@@ -2,9 +2,13 @@
 export interface RecordedStatement {
   readonly text: string;
   readonly values: unknown[];
+  /** Its name, if the driver sent one. */
+  readonly name?: string;
 }
 
-type Given = string | { readonly text?: string; readonly sql?: string; readonly values?: unknown[] };
+type Given =
+  | string
+  | { readonly text?: string; readonly sql?: string; readonly values?: unknown[]; readonly name?: string };
 
 /** Wraps a client, or a pool with its connections, and records each statement as it is sent. */
 export function recording<Target extends object>(target: Target, note: (sent: RecordedStatement) => void): Target {
@@ -20,7 +24,11 @@ export function recording<Target extends object>(target: Target, note: (sent: Re
           note(
             typeof given === "string"
               ? { text: given, values }
-              : { text: given.text ?? given.sql ?? "", values: given.values ?? values },
+              : {
+                  text: given.text ?? given.sql ?? "",
+                  values: given.values ?? values,
+                  ...(given.name !== undefined && { name: given.name }),
+                },
           );
         }
         const result: unknown = Reflect.apply(member, target, args);
