@@ -4,6 +4,7 @@ import type { ClassifiedError, FoundSchema, SqlDriver, Work } from "@sessiondb/d
 import type { Database } from "better-sqlite3";
 import { connectionOf, openFile, type SqliteConnection, type SqliteFile } from "./sqlite-connection.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
+import { SqliteLines } from "./sqlite-lines.ts";
 
 export interface SqliteDriverOptions extends SqliteFile {
   /** The caller's own connection, in place of `file`. It is never closed. */
@@ -15,6 +16,9 @@ export interface SqliteDriverOptions extends SqliteFile {
   /** The names of the tables, for errors. */
   readonly names: readonly string[];
 }
+
+const reads = new SqliteLines({ locks: false });
+const writes = new SqliteLines({ locks: true });
 
 /**
  * One connection to one file. better-sqlite3 is synchronous: a transaction runs to its end before anything else does,
@@ -32,22 +36,20 @@ export class SqliteDriver implements SqlDriver {
     this.patience = options.inTransaction ? 0 : options.busyTimeout;
   }
 
-  async read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    signal?.throwIfAborted();
-    return this.#open().read(work);
+  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#run(reads, () => this.#open().read(work), signal);
   }
 
-  async write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    signal?.throwIfAborted();
-    return this.#openForWriting().write(work);
+  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#run(writes, () => this.#openForWriting().write(work), signal);
   }
 
-  async inspect(tables: readonly string[]): Promise<FoundSchema> {
-    return this.#open().inspect(tables);
+  inspect(tables: readonly string[]): Promise<FoundSchema> {
+    return this.#run(reads, () => this.#open().inspect(tables));
   }
 
-  async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
-    this.#openForWriting().migrate(tables, plan);
+  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
+    return this.#run(writes, () => this.#openForWriting().migrate(tables, plan));
   }
 
   inCallersTransaction(): boolean {
@@ -64,6 +66,16 @@ export class SqliteDriver implements SqlDriver {
       this.#connection?.client.close();
     }
     this.#connection = null;
+  }
+
+  /** In the caller's transaction nothing else may come between, so the event loop gets no turn. */
+  async #run<Result>(lines: SqliteLines, work: () => Result, signal?: Signal): Promise<Result> {
+    const { client, file, inTransaction } = this.#options;
+    if (inTransaction) {
+      signal?.throwIfAborted();
+      return work();
+    }
+    return lines.run(work, { file: client?.name ?? file, patience: this.patience, signal });
   }
 
   #open(): SqliteConnection {

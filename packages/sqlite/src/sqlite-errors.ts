@@ -87,6 +87,12 @@ export function classifySqliteError(thrown: unknown, place: ErrorPlace): Classif
   );
 }
 
+/** Whether another connection holds the lock, so that the same work may succeed in a moment. */
+export function isLocked(error: unknown): boolean {
+  const { code } = partsOf(error);
+  return code !== "SQLITE_BUSY_SNAPSHOT" && /^SQLITE_(?:BUSY|LOCKED)/.test(code);
+}
+
 function partsOf(error: unknown): { code: string; message: string } {
   const { code = "", message = "" } = (typeof error === "object" && error !== null ? error : {}) as Record<
     string,

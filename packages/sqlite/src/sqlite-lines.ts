@@ -1,0 +1,133 @@
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { untilAborted, type Signal } from "@sessiondb/core/adapter";
+import { isLocked } from "./sqlite-errors.ts";
+
+/** The work, in milliseconds, after which the event loop gets a turn. */
+const share = 4;
+/** The length of a write, in milliseconds, after which the lock stays free for `longestPause`. */
+const longWrite = 20;
+/** The pauses between two tries, in milliseconds. Their length is random, so that processes do not keep step. */
+const shortestPause = 1;
+const longestPause = 4;
+
+/** The work of this thread since its event loop last had a turn, in milliseconds. */
+let used = 0;
+
+export interface LineOptions {
+  /** The database that the work reads or writes. */
+  readonly file: string;
+  /** The time to wait for other connections' locks, in milliseconds. */
+  readonly patience: number;
+  readonly signal?: Signal;
+}
+
+/**
+ * Runs the synchronous work of calls, with a turn of the event loop after every few milliseconds of it.
+ *
+ * Calls that meet another connection's lock wait in line, one line for each file. Only the first in line tries, with
+ * short pauses: whoever waits longest is next in this process, and processes have equal prospects.
+ */
+export class SqliteLines {
+  readonly #lines = new Map<string, Line>();
+  readonly #locks: boolean;
+  #wasLong = false;
+
+  /** `locks`: whether the work holds a lock that other connections wait for. */
+  constructor({ locks }: { readonly locks: boolean }) {
+    this.#locks = locks;
+  }
+
+  async run<Result>(work: () => Result, { file, patience, signal }: LineOptions): Promise<Result> {
+    const end = performance.now() + patience;
+    // Calls that do not wait for locks do not wait for those that do.
+    const name = patience === 0 ? `${file}\0` : file;
+    signal?.throwIfAborted();
+    if (!this.#lines.has(name) && used < share) {
+      try {
+        return this.#timed(work);
+      } catch (error) {
+        if (!isLocked(error)) {
+          throw error;
+        }
+      }
+    }
+    const line = this.#lines.get(name) ?? new Line();
+    this.#lines.set(name, line);
+    const leave = await line.enter(signal);
+    try {
+      await this.#rest(signal);
+      return await this.#tries(work, { end, signal });
+    } finally {
+      leave();
+      if (line.isEmpty) {
+        this.#lines.delete(name);
+      }
+    }
+  }
+
+  async #tries<Result>(work: () => Result, { end, signal }: { end: number; signal: Signal }): Promise<Result> {
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        return this.#timed(work);
+      } catch (error) {
+        if (!isLocked(error) || performance.now() >= end) {
+          throw error;
+        }
+      }
+      await untilAborted(sleep(shortestPause + Math.random() * (longestPause - shortestPause)), signal);
+    }
+  }
+
+  #timed<Result>(work: () => Result): Result {
+    const start = performance.now();
+    try {
+      return work();
+    } finally {
+      const took = performance.now() - start;
+      used += took;
+      this.#wasLong = took >= longWrite;
+    }
+  }
+
+  /** Gives the event loop a turn when it is due. After a long write, those who try for the lock meet it free. */
+  async #rest(signal: Signal): Promise<void> {
+    if (used < share) {
+      return;
+    }
+    await (this.#locks && this.#wasLong ? untilAborted(sleep(longestPause + 1), signal) : setImmediate());
+    used = 0;
+  }
+}
+
+/** Calls that wait for each other, in the order in which they came. */
+class Line {
+  #length = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
+
+  /** Waits for all earlier calls. Resolves with a function that ends this one. */
+  async enter(signal: Signal): Promise<() => void> {
+    const before = this.#last;
+    let end = (): void => {};
+    this.#last = new Promise((resolve) => {
+      end = resolve;
+    });
+    this.#length += 1;
+    const leave = (): void => {
+      this.#length -= 1;
+      end();
+    };
+    try {
+      await untilAborted(before, signal);
+    } catch (error) {
+      // It keeps its place until the calls before it are done.
+      void before.then(leave);
+      throw error;
+    }
+    return leave;
+  }
+}
