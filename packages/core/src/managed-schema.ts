@@ -18,7 +18,8 @@ export interface ManagedSchema {
   /**
    * Copies the runs of a database written by Agno 2, which kept them in one JSON column of the session, into rows of
    * their own. Idempotent, resumable, and done in batches. The old column stays as a backup and is no longer read once
-   * all runs are copied. An abort stops between two batches; copied runs stay copied.
+   * all runs are copied; from then on a call returns zeros. An abort stops between two batches; copied runs stay
+   * copied.
    */
   migrateLegacyRuns(options?: MigrateLegacyRunsOptions): Promise<LegacyRunsProgress>;
 }

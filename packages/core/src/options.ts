@@ -258,8 +258,12 @@ export type DeleteSessionsOptions = CallOptions &
   ({ sessionIds: readonly string[]; filter?: never } | { filter: SessionFilter; sessionIds?: never });
 
 export interface MigrateLegacyRunsOptions extends CallOptions {
-  /** Sessions in one transaction. Default 100. */
+  /**
+   * The most sessions in one transaction. Default 100. A transaction also copies at most 1,000 runs, and a megabyte
+   * unless one run is larger, so a session of many runs takes several.
+   */
   batchSize?: number;
+  /** Called after each transaction. */
   onProgress?: (progress: LegacyRunsProgress) => void;
 }
 

@@ -43,13 +43,14 @@ import { FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 import { copyRuns } from "./legacy/copy-runs.ts";
 import { withFlows, type DoubtOptions } from "./legacy/flows-in-doubt.ts";
 import { LegacyFlows } from "./legacy/legacy-flows.ts";
+import { LegacyCopy } from "./legacy/legacy-copy.ts";
 import { LegacyRuns } from "./legacy/legacy-runs.ts";
 import { withRetry, type WorkOptions } from "./retry.ts";
 import { SchemaManager } from "./schema-manager.ts";
 import type { FoundBatch } from "./session-walk.ts";
 import type { SqlDialect } from "./sql-dialect.ts";
 import type { SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
-import { statementsOf, type StatementClasses } from "./statement-sets.ts";
+import { statementsOf, type StatementClasses, type StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 import { isAppend } from "./turn-flow.ts";
 
@@ -74,6 +75,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #driver: SqlDriver;
   readonly #dialect: SqlDialect;
   readonly #schema: SchemaManager;
+  readonly #sets: StatementSets;
   readonly #legacy: LegacyRuns;
   readonly #choice: LegacyFlows;
   readonly #cleared: ClearedTables;
@@ -83,6 +85,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     const { driver, dialect, autoMigrate, inTransactionOf } = options;
     const sets = statementsOf(dialect, options);
     this.#options = options;
+    this.#sets = sets;
     this.#driver = driver;
     this.#dialect = dialect;
     this.#legacy = new LegacyRuns(dialect, sets);
@@ -111,11 +114,14 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return this.perform("migrateLegacyRuns", options, async (signal) => {
       checkKeys(options, "options", ["batchSize", "onProgress", "signal"]);
       const batchSize = checkCount(options.batchSize, "batchSize", { from: 1, otherwise: 100 });
-      if (!this.#choice.hasColumn(await untilAborted(this.#schema.ready(), signal))) {
+      // Another process may have copied everything, or have dropped the table of the copies.
+      this.#schema.forget();
+      if (!this.#choice.mayCopy(await untilAborted(this.#schema.ready(), signal))) {
         return { sessions: 0, runs: 0, skipped: 0 };
       }
       const write = <Result>(work: Work<Result>) => this.#write((on) => work(on), { signal });
-      const progress = await copyRuns(this.#legacy, { ...options, batchSize, write }, signal);
+      const copy = new LegacyCopy(this.#dialect, { ...this.#sets, legacy: this.#legacy });
+      const progress = await copyRuns({ copy, legacy: this.#legacy, write }, { ...options, batchSize });
       this.#schema.forget();
       return progress;
     });

@@ -30,6 +30,7 @@ import {
   byBytes,
   byPosition,
   chunks,
+  idChunks,
   idValues,
   directed,
   goesOn,
@@ -354,6 +355,32 @@ export class SessionReads extends StatementSet {
     return this.select(turnSelection(runs), sql`${runs} where ${inArray(runs.runId, idPlaceholders(count))}`);
   });
 
+  /** The runs of these ids, in any session, without their documents. */
+  *namedRuns(on: SqlConnection, runIds: readonly string[]): Steps<TurnRun[]> {
+    const found: TurnRun[] = [];
+    for (const { size, values } of idChunks(runIds)) {
+      found.push(...(yield* this.rows(on, this.#namedRuns(size), values)));
+    }
+    return found;
+  }
+
+  readonly #runsInOrder = byShape((count: number) => {
+    const { runs } = this.dialect.tables;
+    return this.select(
+      turnSelection(runs),
+      sql`${runs} where ${inArray(runs.sessionId, idPlaceholders(count))} order by ${runOrder(this.dialect, "asc")}`,
+    );
+  });
+
+  /** The runs of these sessions without their documents, those of one session in its order. */
+  *runsInOrder(on: SqlConnection, sessionIds: readonly string[]): Steps<TurnRun[]> {
+    const found: TurnRun[] = [];
+    for (const { size, values } of idChunks(sessionIds)) {
+      found.push(...(yield* this.rows(on, this.#runsInOrder(size), values)));
+    }
+    return found;
+  }
+
   readonly #runsFrom = byShape(({ isFirst }: { isFirst: boolean }) => {
     const { runs } = this.dialect.tables;
     const from = isFirst ? sql`` : sql` and ${runs.runIndex} >= ${value("runIndex")}`;
@@ -371,7 +398,7 @@ export class SessionReads extends StatementSet {
   ): Steps<TurnRun[]> {
     const named = from === "the first" ? [] : from;
     const ids = [...new Set([runId, ...named])];
-    const found = yield* this.rows(on, this.#namedRuns(ids.length), idValues(ids));
+    const found = yield* this.namedRuns(on, ids);
     const starts = found.filter((run) => run.sessionId === sessionId && named.includes(run.runId));
     const places = from === "the first" ? [noPlace] : starts.map((run) => run.runIndex ?? noPlace);
     const runIndex = Math.min(...places);

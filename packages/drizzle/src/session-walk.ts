@@ -3,7 +3,7 @@ import { sessionJsonColumns, type MatchingSelection, type SessionConditions } fr
 import { eq, sql, type SQL } from "drizzle-orm";
 import { hasRareStatus, isUsual, sessionConditions, sessionConditionValues, sessionShape } from "./conditions.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { byBytes, directed, goesOn, idPlaceholders, list, sessionChunks, value, whereOf } from "./sql-parts.ts";
+import { byBytes, directed, goesOn, idPlaceholders, idChunks, list, value, whereOf } from "./sql-parts.ts";
 import { Statement } from "./statement.ts";
 import { byShape, StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
@@ -113,8 +113,8 @@ export class SessionWalk extends StatementSet {
   /** The first of the sessions, as many as one transaction may delete; at least one. */
   *#withinBounds(on: SqlConnection, found: readonly Found[]): Steps<readonly Found[]> {
     const sizes = new Map<unknown, { rows: number; bytes: number }>();
-    const named = [...new Set(found.map(([sessionId]) => sessionId))].map((sessionId) => ({ sessionId }));
-    for (const { size, values } of sessionChunks(named, mostSized)) {
+    const named = [...new Set(found.map(([sessionId]) => sessionId))];
+    for (const { size, values } of idChunks(named, mostSized)) {
       for (const [sessionId, rows, bytes] of yield* this.raw(on, this.#sizes(size), values)) {
         const before = sizes.get(sessionId) ?? { rows: 0, bytes: 0 };
         sizes.set(sessionId, { rows: before.rows + Number(rows), bytes: before.bytes + Number(bytes) });

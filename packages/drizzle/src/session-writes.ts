@@ -6,7 +6,7 @@ import { notWritten } from "./not-written.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunks, idValues, idPlaceholders, insertValues, list, runOrder, value } from "./sql-parts.ts";
 import { byShape, once, StatementSet } from "./statement-set.ts";
-import type { Steps } from "./steps.ts";
+import { step, type Steps } from "./steps.ts";
 
 /**
  * Whether a turn was stored at once, or which row prevented it: a session that is missing, unowned, foreign or without
@@ -119,6 +119,33 @@ export class SessionWrites extends StatementSet {
    */
   *putRun(on: SqlConnection, run: RunRow<string>, keepsTime = false): Steps<boolean> {
     return (yield* this.affected(on, this.#putRun({ keepsTime }), { ...run })) > 0;
+  }
+
+  readonly #insertRuns = byShape((count: number) => {
+    const { runs } = this.dialect.tables;
+    const columns: Record<string, Column> = getTableColumns(runs);
+    const row = sql`(${list(Object.keys(columns).map(value))})`;
+    return this.write(
+      sql`insert into ${runs} (${list(Object.values(columns).map(bare))})
+        values ${list(Array.from({ length: count }, () => row))} ${this.keepStored()}`,
+    );
+  });
+
+  /** Adds runs with their places. A row that is stored already stays as it is. */
+  *insertRuns(on: SqlConnection, runs: readonly RunRow<string>[]): Steps<void> {
+    const one = this.#insertRuns(1);
+    // In chunks whose lengths are powers of two, so that few statements are prepared.
+    for (let rest = runs; rest.length > 0;) {
+      const chunk = rest.slice(0, 2 ** Math.floor(Math.log2(rest.length)));
+      const values = chunk.flatMap((run) => one.bind({ ...run }));
+      yield* step(on.execute(this.#insertRuns(chunk.length), values));
+      rest = rest.slice(chunk.length);
+    }
+  }
+
+  /** Used by an insert whose run is stored: leaves it as it is. */
+  protected keepStored(): SQL {
+    return sql`on conflict (${bare(this.dialect.tables.runs.runId)}) do nothing`;
   }
 
   /** The given index of a run, or the one after the session's last. */

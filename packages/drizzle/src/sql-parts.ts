@@ -163,21 +163,26 @@ export function chunks<Item>(items: readonly Item[], size = idsPerStatement): It
 /** The most sessions whose runs one statement reads. */
 const sessionsPerStatement = 128;
 
-/** Sessions whose runs one statement reads, with the values of `idPlaceholders(size)`. */
-export interface SessionChunk {
+/** Ids that one statement names, with the values of `idPlaceholders(size)`. */
+export interface IdChunk {
   readonly size: number;
   readonly values: Record<string, string | null>;
 }
 
-/** Splits sessions into chunks of few sizes, so that few statements are prepared; pads with null, no session's id. */
-export function sessionChunks(
-  sessions: readonly { readonly sessionId: string }[],
-  most = sessionsPerStatement,
-): SessionChunk[] {
-  return chunks(sessions, most).map((chunk) => {
-    const size = 2 ** Math.ceil(Math.log2(chunk.length));
-    return { size, values: idValues(Array.from({ length: size }, (_, place) => chunk[place]?.sessionId ?? null)) };
+/** Splits ids into chunks of few sizes, so that few statements are prepared; pads with null, which is no id. */
+export function idChunks(ids: readonly string[], most = idsPerStatement): IdChunk[] {
+  return chunks(ids, most).map((chunk) => {
+    const size = Math.min(2 ** Math.ceil(Math.log2(chunk.length)), most);
+    return { size, values: idValues(Array.from({ length: size }, (_, place) => chunk[place] ?? null)) };
   });
+}
+
+/** The sessions whose runs one statement reads. */
+export function sessionChunks(sessions: readonly { readonly sessionId: string }[]): IdChunk[] {
+  return idChunks(
+    sessions.map(({ sessionId }) => sessionId),
+    sessionsPerStatement,
+  );
 }
 
 /** Placeholders for this many ids. */

@@ -69,6 +69,11 @@ export class MysqlWrites extends SessionWrites {
     return yield* refusing(this.#changes(on, this.#putRun({ keepsTime }), { ...run }), { runData: run.runData });
   }
 
+  protected override keepStored(): SQL {
+    const { runId } = this.dialect.tables.runs;
+    return sql`on duplicate key update ${bare(runId)} = ${runId}`;
+  }
+
   protected override replaceRun(keepsTime = false): SQL {
     const { runId, sessionId, runIndex } = this.dialect.tables.runs;
     // Any unique key leads here, including one that an application added: the row found may be another run.

@@ -15,16 +15,18 @@ afterAll(() => {
   }
 });
 
+export const openCounted: OpenCounted = () => openCountedFile(temporaryFile());
+
 /** A store on a client of which each statement is counted, with the characters that it takes and returns. */
-export const openCounted: OpenCounted = () => {
-  const client = new Database(temporaryFile());
+export function openCountedFile(file: string): { db: SqliteSessionDb; counts: () => DatabaseCounts } {
+  const client = new Database(file);
   clients.push(client);
   client.pragma("foreign_keys = on");
   const counts = { roundTrips: 0, read: 0, written: 0 };
   const prepare = client.prepare.bind(client);
   client.prepare = ((text: string) => counted(prepare(text), counts)) as typeof client.prepare;
   return { db: new SqliteSessionDb({ client }), counts: () => ({ ...counts }) };
-};
+}
 
 function counted(
   statement: Database.Statement,

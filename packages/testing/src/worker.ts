@@ -18,6 +18,8 @@ export interface Worker extends AsyncDisposable {
   said(line: string): Promise<void>;
   /** Returns the next line that it prints, or has printed since the last call. */
   next(): Promise<string>;
+  /** Sends it SIGTERM. */
+  terminate(): void;
   /** Ends it with SIGKILL; rejects if it had already ended. */
   kill(): Promise<void>;
 }
@@ -71,6 +73,7 @@ export function startWorker(program: URL, values: readonly (string | number)[], 
       await printed(() => lines.length > index);
       return lines[index] ?? "";
     },
+    terminate: () => void child.kill("SIGTERM"),
     kill: async () => {
       isKilled = true;
       child.kill("SIGKILL");

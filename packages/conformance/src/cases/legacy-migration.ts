@@ -18,6 +18,12 @@ const many = Array.from({ length: 12 }, (_, index) =>
   }),
 );
 
+const longest = 2500;
+
+const long = legacyRow({
+  runs: Array.from({ length: longest }, (_, index) => ({ run_id: `run ${index}`, agent_id: "agent" })),
+});
+
 export const legacyMigrationCases: Cases<OpenLegacy> = {
   "copying does not change what is read": on(many, async (db) => {
     const before = await dumpSessions(db);
@@ -62,6 +68,17 @@ export const legacyMigrationCases: Cases<OpenLegacy> = {
     assert.deepStrictEqual(told.at(-1), result);
     const rising = told.toSorted((a, b) => a.sessions - b.sessions || a.runs - b.runs);
     assert.deepStrictEqual(told, rising, "progress never goes back");
+  }),
+
+  "a session of many runs is copied in several batches": on([long], async (db) => {
+    const told: number[] = [];
+    const result = await db.migrateLegacyRuns({ onProgress: ({ runs }) => told.push(runs) });
+    assert.deepStrictEqual(result, { sessions: 1, runs: longest, skipped: 0 });
+    assert.ok(told.length >= 2, "more than one batch");
+    assert.deepStrictEqual(
+      await runIdsIn(db, "s"),
+      Array.from({ length: longest }, (_, index) => `run ${index}`),
+    );
   }),
 
   "batches of one": on(many, async (db) => {

@@ -46,9 +46,9 @@ export class LegacyFlows implements FlowChoice {
     return found.tables.has(this.#names.versions) && (await this.#isCopied()) ? this.#copied : this.#merged;
   }
 
-  /** Whether there is a column whose runs may be copied. */
-  hasColumn(flows: Flows): boolean {
-    return flows !== this.#plain;
+  /** Whether there is a column whose runs are not all copied. */
+  mayCopy(flows: Flows): boolean {
+    return flows === this.#merged || flows === this.#columnAlone;
   }
 
   #hasColumn(found: FoundSchema): boolean {

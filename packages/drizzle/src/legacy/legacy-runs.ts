@@ -8,7 +8,7 @@ import type { SessionWrites } from "../session-writes.ts";
 import type { SqlDialect } from "../sql-dialect.ts";
 import type { SqlConnection } from "../sql-driver.ts";
 import { insertValues, value } from "../sql-parts.ts";
-import { byShape, once, StatementSet } from "../statement-set.ts";
+import { once, StatementSet } from "../statement-set.ts";
 import type { Steps } from "../steps.ts";
 
 export type LegacySession = Omit<LegacyRow, "runs">;
@@ -19,15 +19,6 @@ export interface LegacySessionRuns {
   readonly runs: readonly Run[];
 }
 
-export interface CopiedBatch {
-  readonly sessions: number;
-  readonly runs: number;
-  /** The number of runs left alone because another session already has their id. */
-  readonly skipped: number;
-  /** The start of the next batch; null after the last. */
-  readonly lastSessionId: string | null;
-}
-
 /**
  * The `runs` column of a sessions table that Agno 2 made: one JSON list per session. Reads merge it until
  * `migrateLegacyRuns` has copied all of it, which a row in the schema versions table records.
@@ -36,18 +27,18 @@ export class LegacyRuns extends StatementSet {
   readonly #reads: SessionReads;
   readonly #writes: SessionWrites;
   /** The column's name, also used for its row in the schema versions table once it is copied. */
-  readonly #location: string;
+  readonly location: string;
 
   constructor(dialect: SqlDialect, { reads, writes }: { reads: SessionReads; writes: SessionWrites }) {
     super(dialect);
     this.#reads = reads;
     this.#writes = writes;
-    this.#location = `${dialect.names.sessions}.runs`;
+    this.location = `${dialect.names.sessions}.runs`;
   }
 
   /** Whether the runs table also holds everything in the column: the current runs table, not one dropped since. */
   *isCopied(on: SqlConnection): Steps<boolean> {
-    const [marker] = yield* this.#versionsOf(on, this.#location);
+    const [marker] = yield* this.#versionsOf(on, this.location);
     return marker !== undefined && marker.madeAt === (yield* this.#runsTableOf(on));
   }
 
@@ -71,7 +62,7 @@ export class LegacyRuns extends StatementSet {
 
   readonly #anySession = once(() => {
     const { sessions } = this.dialect.tables;
-    return this.select({ sessionId: sessions.sessionId }, sql`${sessions} where ${this.#present} limit 1`);
+    return this.select({ sessionId: sessions.sessionId }, sql`${sessions} where ${this.present} limit 1`);
   });
 
   /** Whether no session has runs in the column. */
@@ -86,7 +77,7 @@ export class LegacyRuns extends StatementSet {
   readonly #columnOf = once(() => {
     const { sessions } = this.dialect.tables;
     return this.select<{ runs: unknown }>(
-      { runs: this.#column },
+      { runs: this.column },
       sql`${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
     );
   });
@@ -117,7 +108,7 @@ export class LegacyRuns extends StatementSet {
     return { ...run, runIndex: Math.max(merged.size, last + 1) };
   }
 
-  readonly #sessionsLike = once(() => this.#selectLegacy(sql`${this.#text} like ${value("pattern")} escape '!'`));
+  readonly #sessionsLike = once(() => this.#selectLegacy(sql`${this.text} like ${value("pattern")} escape '!'`));
 
   /**
    * The session whose column holds a run with this id, with all runs of the column. An unreadable column does not stop
@@ -148,7 +139,7 @@ export class LegacyRuns extends StatementSet {
 
   readonly #sessionWithRuns = once(() => {
     const { sessionId } = this.dialect.tables.sessions;
-    return this.#selectLegacy(sql`${sessionId} = ${value("sessionId")} and ${this.#present}`);
+    return this.#selectLegacy(sql`${sessionId} = ${value("sessionId")} and ${this.present}`);
   });
 
   /** A session with the runs of its column, or null if it has none. */
@@ -160,7 +151,7 @@ export class LegacyRuns extends StatementSet {
   /** The row that a run of the column would have, or null if the run is in no column. */
   *rowOfRun(on: SqlConnection, query: RunQuery): Steps<RunRow | null> {
     const found = yield* this.sessionOfRun(on, query);
-    const runs = found === null ? [] : legacyRuns(found.session, this.#location);
+    const runs = found === null ? [] : legacyRuns(found.session, this.location);
     const place = runs.findIndex(({ run }) => run.runId === query.runId);
     const run = runs[place];
     return found === null || run === undefined ? null : parseRunRow(rowOfLegacyRun(run, found.session, place));
@@ -176,68 +167,11 @@ export class LegacyRuns extends StatementSet {
 
   /** Removes runs from the column of a locked session permanently. */
   *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
-    const json = withoutRuns(yield* this.#rowOf(on, session), this.#location, runIds);
+    const json = withoutRuns(yield* this.#rowOf(on, session), this.location, runIds);
     const { sessionId } = session;
     if ((yield* this.affected(on, this.#setRuns(), { json, sessionId })) !== 1) {
-      throw notWritten(`Runs of session ${JSON.stringify(sessionId)} were not removed from ${this.#location}.`);
+      throw notWritten(`Runs of session ${JSON.stringify(sessionId)} were not removed from ${this.location}.`);
     }
-  }
-
-  readonly #batch = byShape(({ isFirst }: { isFirst: boolean }) => {
-    const { sessions } = this.dialect.tables;
-    const { sessionId } = sessions;
-    const next = isFirst ? sql`` : sql` and ${sessionId} > ${value("after")}`;
-    return this.select<Pick<LegacyRow, "sessionId">>(
-      { sessionId },
-      sql`${sessions} where ${this.#present}${next} order by ${sessionId} ${this.limit("batchSize")}`,
-    );
-  });
-
-  /** Copies the runs of the next sessions into rows, in their merged order. */
-  *copyBatch(on: SqlConnection, after: string | null, batchSize: number): Steps<CopiedBatch> {
-    const batch = yield* this.rows(on, this.#batch({ isFirst: after === null }), { after, batchSize });
-    let copied = 0;
-    let skipped = 0;
-    for (const { sessionId } of batch) {
-      // Read under the lock: a run deleted meanwhile must not reappear.
-      const session = yield* this.#reads.lockSession(on, sessionId);
-      if (session !== null) {
-        const outcome = yield* this.#copySession(on, yield* this.#rowOf(on, session));
-        copied += outcome.copied;
-        skipped += outcome.skipped;
-      }
-    }
-    const last = batch.length < batchSize ? null : (batch.at(-1)?.sessionId ?? null);
-    return { sessions: batch.length, runs: copied, skipped, lastSessionId: last };
-  }
-
-  *#copySession(on: SqlConnection, row: LegacyRow): Steps<{ copied: number; skipped: number }> {
-    const legacy = new Map(legacyRuns(row, this.#location).map((each) => [each.run.runId, each]));
-    const stored = yield* this.#reads.allRuns(on, row.sessionId);
-    const placeOf = new Map(stored.map(({ runId, runIndex }) => [runId, runIndex]));
-    const found = yield* this.#reads.runsById(on, [...legacy.keys()]);
-    const elsewhere = new Set(found.filter(({ sessionId }) => sessionId !== row.sessionId).map(({ runId }) => runId));
-    // In the merged order: first the column's, then the rows that are not in it.
-    const merged = new Set([...legacy.keys(), ...placeOf.keys()].filter((runId) => !elsewhere.has(runId)));
-    let copied = 0;
-    for (const [place, runId] of [...merged].entries()) {
-      const copy = legacy.get(runId);
-      if (placeOf.has(runId)) {
-        if (placeOf.get(runId) !== place) {
-          yield* this.#writes.setRunIndex(on, runId, place);
-        }
-      } else if (copy !== undefined) {
-        if (yield* this.#writes.putRun(on, rowOfLegacyRun(copy, row, place))) {
-          copied += 1;
-        } else if ((yield* this.#reads.runsById(on, [runId])).length > 0) {
-          // Another session has taken the id since the check above.
-          elsewhere.add(runId);
-        } else {
-          throw notWritten(`Run ${JSON.stringify(runId)} was not copied out of ${this.#location}.`);
-        }
-      }
-    }
-    return { copied, skipped: elsewhere.size };
   }
 
   readonly #markCopied = once(() => {
@@ -250,7 +184,7 @@ export class LegacyRuns extends StatementSet {
   /** Records that everything is copied into this instance of the runs table. */
   *markCopied(on: SqlConnection): Steps<void> {
     yield* this.affected(on, this.#markCopied(), {
-      tableName: this.#location,
+      tableName: this.location,
       version: "copied",
       createdAt: new Date().toISOString(),
       updatedAt: yield* this.#runsTableOf(on),
@@ -258,27 +192,28 @@ export class LegacyRuns extends StatementSet {
   }
 
   #decode(row: LegacyRow): Run[] {
-    return legacyRuns(row, this.#location).map(({ run }) => run);
+    return legacyRuns(row, this.location).map(({ run }) => run);
   }
 
   #selectLegacy(where: SQL): ReturnType<typeof this.select<LegacyRow>> {
     const { sessions } = this.dialect.tables;
     const { sessionId, sessionType, userId, createdAt } = sessions;
     return this.select<LegacyRow>(
-      { sessionId, sessionType, userId, createdAt, runs: this.#column },
+      { sessionId, sessionType, userId, createdAt, runs: this.column },
       sql`${sessions} where ${where}`,
     );
   }
 
-  get #column(): SQL {
+  get column(): SQL {
     return sql`${sql.identifier(getTableName(this.dialect.tables.sessions))}.${sql.identifier("runs")}`;
   }
 
-  get #text(): SQL {
-    return sql`cast(${this.#column} as ${this.dialect.textType ?? sql`char`})`;
+  get text(): SQL {
+    return sql`cast(${this.column} as ${this.dialect.textType ?? sql`char`})`;
   }
 
-  get #present(): SQL {
-    return sql`${this.#column} is not null and ${this.#text} not in ('null', '[]', '"[]"')`;
+  /** Whether a session has anything in the column. */
+  get present(): SQL {
+    return sql`${this.column} is not null and ${this.text} not in ('null', '[]', '"[]"')`;
   }
 }
