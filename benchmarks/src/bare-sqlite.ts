@@ -1,26 +1,13 @@
 import Database from "better-sqlite3";
+import { isHistory, parseText, sessionColumns, sessionOf, type Bare } from "./bare.ts";
 import { rowOf } from "./data.ts";
 
-interface SessionColumns {
-  session_data: string | null;
-  agent_data: string | null;
-  team_data: string | null;
-  workflow_data: string | null;
-  metadata: string | null;
-  summary: string | null;
-  created_at: number;
-}
-
-interface RunColumns {
-  run_data: string;
-}
-
-/** The store's work, hand-written: what a careful user of better-sqlite3 would have in production. */
-export class BareSqlite {
+/** The work by hand on better-sqlite3: prepared statements, each turn and each read in a transaction. */
+export class BareSqlite implements Bare {
   readonly client: Database.Database;
-  readonly #append: (runId: string, sessionId: string) => void;
-  readonly #read: (sessionId: string) => unknown;
-  readonly #list: Database.Statement<[string], SessionColumns>;
+  readonly append: (runId: string, sessionId: string) => void;
+  readonly read: (sessionId: string) => unknown;
+  readonly #list: Database.Statement<[string], unknown[]>;
 
   constructor(file: string) {
     this.client = new Database(file);
@@ -28,65 +15,48 @@ export class BareSqlite {
     this.client.pragma("synchronous = full");
     this.client.pragma("foreign_keys = on");
     const touch = this.client.prepare(
-      "update agno_sessions set updated_at = ? where session_id = ? and session_type = 'agent' and user_id = ?",
+      `update agno_sessions set updated_at = max(updated_at, ?)
+       where session_id = ? and session_type = 'agent' and user_id = ? and agent_id is not null`,
     );
     const insert = this.client.prepare(
       `insert into agno_runs (run_id, session_id, run_type, agent_id, user_id, status, run_index, run_data, created_at, updated_at)
-       values (?, ?, 'agent', 'agent', 'user', ?, (select coalesce(max(run_index) + 1, 0) from agno_runs where session_id = ?), ?, ?, ?)
+       values (?, ?, 'agent', 'agent', ?, 'COMPLETED', (select coalesce(max(run_index) + 1, 0) from agno_runs where session_id = ?), ?, ?, ?)
        on conflict (run_id) do update set status = excluded.status, run_data = excluded.run_data, updated_at = excluded.updated_at
        where session_id = excluded.session_id`,
     );
     const append = this.client.transaction((runId: string, sessionId: string) => {
       const now = Math.floor(Date.now() / 1000);
-      touch.run(now, sessionId, "user");
-      insert.run(runId, sessionId, "COMPLETED", sessionId, JSON.stringify(rowOf(runId, sessionId)), now, now);
+      const data = JSON.stringify(rowOf(runId, sessionId));
+      const isStored =
+        touch.run(now, sessionId, "user").changes === 1 &&
+        insert.run(runId, sessionId, "user", sessionId, data, now, now).changes === 1;
+      if (!isStored) {
+        throw new Error(`The turn was not stored in ${sessionId}`);
+      }
     });
-    this.#append = (runId, sessionId) => append.immediate(runId, sessionId);
-    const session = this.client.prepare<[string], SessionColumns>("select * from agno_sessions where session_id = ?");
-    const runs = this.client.prepare<[string], RunColumns>(
-      `select run_id, session_id, run_type, user_id, parent_run_id, status, run_index, run_data, created_at
-       from agno_runs where session_id = ? and run_index is not null and parent_run_id is null
-       and (status is null or status not in ('PAUSED', 'CANCELLED', 'ERROR', 'REGENERATED'))
-       order by run_index desc, created_at desc, run_id desc limit 10`,
-    );
-    this.#read = this.client.transaction((sessionId: string) => {
+    this.append = (runId, sessionId) => append.immediate(runId, sessionId);
+    const columns = sessionColumns.join(", ");
+    const session = this.client
+      .prepare<[string], unknown[]>(`select ${columns} from agno_sessions where session_id = ?`)
+      .raw();
+    const runs = this.client
+      .prepare<[string], string>(
+        `select run_data from agno_runs where session_id = ? and run_index is not null and ${isHistory}
+         order by run_index desc limit 10`,
+      )
+      .pluck();
+    this.read = this.client.transaction((sessionId: string) => {
       const row = session.get(sessionId);
-      return row && { session: parsed(row), runs: runs.all(sessionId).map(parsedRun).toReversed() };
+      return row && { ...sessionOf(row, parseText), runs: runs.all(sessionId).map(parseText).toReversed() };
     });
-    this.#list = this.client.prepare(
-      "select * from agno_sessions where user_id = ? order by created_at desc, session_id desc limit 51",
-    );
-  }
-
-  append(runId: string, sessionId: string): void {
-    this.#append(runId, sessionId);
-  }
-
-  read(sessionId: string): unknown {
-    return this.#read(sessionId);
+    this.#list = this.client
+      .prepare<[string], unknown[]>(
+        `select ${columns} from agno_sessions where user_id = ? order by created_at desc, session_id desc limit 51`,
+      )
+      .raw();
   }
 
   list(userId: string): unknown {
-    return this.#list.all(userId).map(parsed);
+    return this.#list.all(userId).map((row) => sessionOf(row, parseText));
   }
-}
-
-function parsed(row: SessionColumns): unknown {
-  return {
-    ...row,
-    session_data: json(row.session_data),
-    agent_data: json(row.agent_data),
-    team_data: json(row.team_data),
-    workflow_data: json(row.workflow_data),
-    metadata: json(row.metadata),
-    summary: json(row.summary),
-  };
-}
-
-function parsedRun(row: RunColumns): unknown {
-  return { ...row, run_data: json(row.run_data) };
-}
-
-function json(text: string | null): unknown {
-  return text === null ? null : JSON.parse(text);
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { benchmarkAgent } from "./agent.ts";
+import { benchmarkCodec } from "./codec.ts";
 import type { Result } from "./measure.ts";
 import { benchmarkMysql } from "./mysql.ts";
 import { benchmarkPostgres, type ServerResults } from "./postgres.ts";
@@ -20,7 +21,8 @@ const benchmarks: Readonly<Record<string, () => Promise<ServerResults | null>>> 
 };
 
 const agent = "agent";
-const names = [...Object.keys(benchmarks), agent];
+const codec = "codec";
+const names = [...Object.keys(benchmarks), codec, agent];
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
 const unknown = named.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
@@ -50,6 +52,12 @@ for (const [name, benchmark] of Object.entries(benchmarks)) {
   databases[name] = { loadBefore, results, growths, ...(throughput !== undefined && { throughput }) };
 }
 
+const codecs = named.length === 0 || named.includes(codec) ? await benchmarkCodec(sizes) : [];
+if (codecs.length > 0) {
+  show(codec, codecs);
+  console.log();
+}
+
 const agents = named.length === 0 || named.includes(agent) ? await benchmarkAgent(sizes) : [];
 for (const { database, length, reads, writes, turn, byHand, own, atMost } of agents) {
   console.log(
@@ -60,15 +68,15 @@ for (const { database, length, reads, writes, turn, byHand, own, atMost } of age
 
 const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
 const file = new URL("../results.json", import.meta.url);
-writeFileSync(file, `${JSON.stringify({ quick, machine, databases, agents }, null, 2)}\n`);
+writeFileSync(file, `${JSON.stringify({ quick, machine, databases, codecs, agents }, null, 2)}\n`);
 
 function show(name: string, results: readonly Result[]): void {
   const width = Math.max(...results.map((result) => result.name.length));
   console.log(`${name.padEnd(width)}   store µs    bare µs   ratio   aim`);
   for (const { name: what, store, bare, ratio, atMost } of results) {
-    const mark = ratio <= atMost ? "" : "  over";
+    const aim = atMost === null ? "" : `${atMost.toFixed(2).padStart(5)}${ratio <= atMost ? "" : "  over"}`;
     console.log(
-      `${what.padEnd(width)} ${store.toFixed(1).padStart(10)} ${bare.toFixed(1).padStart(10)} ${ratio.toFixed(2).padStart(7)} ${atMost.toFixed(2).padStart(5)}${mark}`,
+      `${what.padEnd(width)} ${store.toFixed(1).padStart(10)} ${bare.toFixed(1).padStart(10)} ${ratio.toFixed(2).padStart(7)} ${aim}`,
     );
   }
 }
@@ -84,10 +92,11 @@ function showThroughput(throughput: Throughput | null | undefined): void {
   if (throughput === null) {
     console.log("Throughput was not measured: this Postgres has no pgbench");
   } else if (throughput !== undefined) {
-    const { conversations, store, bare, pgbench, ratio, atLeast } = throughput;
+    const { conversations, store, bare, pgbench, ofBare, ofPgbench } = throughput;
     console.log(
       `${conversations} conversations, turns per second: store ${store.toFixed(0)}, bare ${bare.toFixed(0)}, pgbench ${pgbench.toFixed(0)}; ` +
-        `store over pgbench ${ratio.toFixed(2)} (aim ${atLeast.toFixed(2)})`,
+        `store over bare ${ofBare.ratio.toFixed(2)} (aim ${ofBare.atLeast.toFixed(2)}), ` +
+        `over pgbench ${ofPgbench.ratio.toFixed(2)} (aim ${ofPgbench.atLeast.toFixed(2)})`,
     );
   }
 }

@@ -1,9 +1,11 @@
 /** One piece of work, done by the store and by hand. */
 export interface Contest {
   readonly name: string;
-  /** The ratio that is aimed at. */
-  readonly atMost: number;
+  /** The ratio that is aimed at; null for a figure without an aim. */
+  readonly atMost: number | null;
   readonly repetitions: number;
+  /** How often one repetition does the work. Default 1. */
+  readonly times?: number;
   readonly store: (repetition: number) => unknown;
   readonly bare: (repetition: number) => unknown;
 }
@@ -15,7 +17,7 @@ export interface Result {
   readonly bare: number;
   /** The median of store / bare, repetition by repetition. */
   readonly ratio: number;
-  readonly atMost: number;
+  readonly atMost: number | null;
 }
 
 const warmups = 20;
@@ -38,10 +40,10 @@ export async function measure(contests: readonly Contest[]): Promise<Result[]> {
       }
     }
   }
-  return contests.map(({ name, atMost }, index) => {
+  return contests.map(({ name, atMost, times: each = 1 }, index) => {
     const { store, bare } = times[index] ?? { store: [], bare: [] };
     const ratios = store.map((time, repetition) => time / (bare[repetition] ?? Number.NaN));
-    return { name, atMost, store: median(store), bare: median(bare), ratio: median(ratios) };
+    return { name, atMost, store: median(store) / each, bare: median(bare) / each, ratio: median(ratios) };
   });
 }
 

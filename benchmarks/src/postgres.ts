@@ -35,7 +35,7 @@ export async function benchmarkPostgres(options: ServerBenchmarkOptions): Promis
     await using listed = new PostgresSessionDb({ url, schema: "listed" });
     const bareListed = new BarePostgres(url, "listed");
     const results = [
-      ...(await measure(turns({ store, bare, atMost: 1.15, ...options }))),
+      ...(await measure(turns({ store, bare, ...options }))),
       ...(await measure([listing({ store: listed, bare: bareListed, ...options })])),
     ];
     await bareListed.pool.end();

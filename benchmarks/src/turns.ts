@@ -1,29 +1,33 @@
 import type { SessionDb } from "@sessiondb/core";
+import type { Bare } from "./bare.ts";
 import { runOf, sessionOf } from "./data.ts";
 import type { Contest } from "./measure.ts";
 
 export const lengths = [10, 1000, 10_000];
 
-/** The store's work by hand, as a careful user of the driver would have it. */
-export interface Bare {
-  append(runId: string, sessionId: string): Promise<unknown>;
-  read(sessionId: string): Promise<unknown>;
-  /** 50 sessions, and one that tells whether there are more. */
-  list(userId: string): Promise<unknown>;
-}
+/** How much slower than the same work by hand the store may be. */
+const aims = { append: 1.25, read: 1.4, list: 1.3 };
 
 /** Sessions to append to: of length 10 one for each repetition, so that it stays short; one of each other length. */
+export function sessionsToAppend(repetitions: number): [sessionId: string, length: number][] {
+  return lengths.flatMap((length) =>
+    Array.from({ length: length === 10 ? shortSessions(repetitions) : 1 }, (_, index): [string, number] => [
+      `${length} ${index}`,
+      length,
+    ]),
+  );
+}
+
 function sessionAt(length: number, repetition: number): string {
   return length === 10 ? `10 ${repetition}` : `${length} 0`;
 }
 
 /** What a turn costs at each length. Either side has tables of its own. */
-export function turns({ store, bare, ...sizes }: { store: SessionDb; bare: Bare } & Sizes): Contest[] {
-  const { atMost, repetitions } = sizes;
+export function turns({ store, bare, repetitions }: TurnsOptions): Contest[] {
   return lengths.flatMap((length): Contest[] => [
     {
       name: `upsertRun, ${length} runs before`,
-      atMost,
+      atMost: aims.append,
       repetitions,
       store: (repetition) =>
         store.upsertRun({
@@ -34,7 +38,7 @@ export function turns({ store, bare, ...sizes }: { store: SessionDb; bare: Bare 
     },
     {
       name: `getSession({ runsLimit: 10 }) of ${length} runs`,
-      atMost,
+      atMost: aims.read,
       repetitions: repetitions * 2,
       store: () => store.getSession({ sessionId: sessionAt(length, 0), runsLimit: 10 }),
       bare: () => bare.read(sessionAt(length, 0)),
@@ -42,8 +46,9 @@ export function turns({ store, bare, ...sizes }: { store: SessionDb; bare: Bare 
   ]);
 }
 
-export interface Sizes {
-  readonly atMost: number;
+interface TurnsOptions {
+  readonly store: SessionDb;
+  readonly bare: Bare;
   readonly repetitions: number;
 }
 
@@ -52,18 +57,15 @@ export function listing({ store, bare, listed, repetitions }: ListingOptions): C
   const users = listed / sessionsOfUser;
   return {
     name: `getSessions, 50 of a user's among ${listed}`,
-    atMost: 1.3,
+    atMost: aims.list,
     repetitions: repetitions * 2,
     store: (repetition) => store.getSessions({ userId: `user ${repetition % users}`, limit: 50 }),
     bare: (repetition) => bare.list(`user ${repetition % users}`),
   };
 }
 
-interface ListingOptions {
-  readonly store: SessionDb;
-  readonly bare: Bare;
+interface ListingOptions extends TurnsOptions {
   readonly listed: number;
-  readonly repetitions: number;
 }
 
 export const sessionsOfUser = 100;
