@@ -2,6 +2,15 @@ import Database from "better-sqlite3";
 import { isHistory, parseText, sessionColumns, sessionOf, type Bare } from "./bare.ts";
 import { rowOf } from "./data.ts";
 
+/** Opens a file whose commits survive a power cut. */
+export function openSqlite(file: string): Database.Database {
+  const client = new Database(file);
+  client.pragma("journal_mode = wal");
+  client.pragma("synchronous = full");
+  client.pragma("foreign_keys = on");
+  return client;
+}
+
 /** The work by hand on better-sqlite3: prepared statements, each turn and each read in a transaction. */
 export class BareSqlite implements Bare {
   readonly client: Database.Database;
@@ -10,10 +19,7 @@ export class BareSqlite implements Bare {
   readonly #list: Database.Statement<[string], unknown[]>;
 
   constructor(file: string) {
-    this.client = new Database(file);
-    this.client.pragma("journal_mode = wal");
-    this.client.pragma("synchronous = full");
-    this.client.pragma("foreign_keys = on");
+    this.client = openSqlite(file);
     const touch = this.client.prepare(
       `update agno_sessions set updated_at = max(updated_at, ?)
        where session_id = ? and session_type = 'agent' and user_id = ? and agent_id is not null`,

@@ -10,8 +10,16 @@ const sizes = { "1 KB": 1000, "10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_
 /** How much slower than `JSON.parse` and `JSON.stringify` the codecs may be. */
 const aims = { decode: 1.25, encode: 1.2 };
 
-/** Codes the sample runs of each kind, and runs of each size that were made from them, beside JSON alone. */
-export async function benchmarkCodec({ repetitions }: { readonly repetitions: number }): Promise<Result[]> {
+/** What the codecs take for some runs, beside JSON alone. */
+export interface CodecResult {
+  readonly runs: string;
+  readonly decode: Result;
+  readonly decodeAndRead: Result;
+  readonly encode: Result;
+}
+
+/** Codes the sample runs of each kind, and runs of each size that were made from them. */
+export async function benchmarkCodec({ repetitions }: { readonly repetitions: number }): Promise<CodecResult[]> {
   const samples = sampleRuns();
   const contests = (["agent", "team", "workflow"] as const).flatMap((runType) => {
     const ofKind = samples.filter((sample) => sample.runType === runType);
@@ -21,9 +29,11 @@ export async function benchmarkCodec({ repetitions }: { readonly repetitions: nu
     );
     return [[`${documents.length} sample ${runType} runs`, documents] as const, ...grown];
   });
-  const results: Result[] = [];
-  for (const [name, documents] of contests) {
-    results.push(...(await measure(contestsOf(name, documents, Math.ceil(repetitions / 3)))));
+  const results: CodecResult[] = [];
+  for (const [runs, documents] of contests) {
+    const measured = await measure(contestsOf(runs, documents, Math.ceil(repetitions / 3)));
+    const [decode, decodeAndRead, encode] = measured as [Result, Result, Result];
+    results.push({ runs, decode, decodeAndRead, encode });
   }
   return results;
 }
@@ -40,7 +50,11 @@ function fittest(samples: readonly SampleRun[], bytes: number): JsonObject {
   return found.document;
 }
 
-function contestsOf(name: string, documents: readonly JsonObject[], repetitions: number): Contest[] {
+function contestsOf(
+  name: string,
+  documents: readonly JsonObject[],
+  repetitions: number,
+): [decode: Contest, decodeAndRead: Contest, encode: Contest] {
   const rows = documents.map((document) => ({ ...rowOfRun(document), text: JSON.stringify(document) }));
   const decode = ({ text, ...row }: (typeof rows)[number]): Run => {
     const runData = parseJson(text, "run_data", row.runId);

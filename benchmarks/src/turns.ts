@@ -1,43 +1,49 @@
 import type { SessionDb } from "@sessiondb/core";
 import type { Bare } from "./bare.ts";
 import { runOf, sessionOf } from "./data.ts";
-import type { Contest } from "./measure.ts";
+import { sessionAt, sessionsOfUser, type SessionsOfLength } from "./ground.ts";
+import type { Contest, Result } from "./measure.ts";
 
-export const lengths = [10, 1000, 10_000];
+const lengths = [10, 1000, 10_000] as const;
 
-/** How much slower than the same work by hand the store may be. */
-const aims = { append: 1.25, read: 1.4, list: 1.3 };
+/** How much slower than the work by hand the store may be, and at 10,000 runs than at 10. */
+const aims = { append: 1.25, read: 1.4, list: 1.3, growth: 1.3 };
 
-/** Sessions to append to: of length 10 one for each repetition, so that it stays short; one of each other length. */
-export function sessionsToAppend(repetitions: number): [sessionId: string, length: number][] {
-  return lengths.flatMap((length) =>
-    Array.from({ length: length === 10 ? shortSessions(repetitions) : 1 }, (_, index): [string, number] => [
-      `${length} ${index}`,
-      length,
-    ]),
-  );
+/** Of length 10 a session for each repetition, so that it stays short; one of each other length. */
+export function sessionsToAppend(repetitions: number): SessionsOfLength[] {
+  return lengths.map((length) => ({ length, count: length === 10 ? repetitions + 50 : 1 }));
 }
 
-function sessionAt(length: number, repetition: number): string {
-  return length === 10 ? `10 ${repetition}` : `${length} 0`;
+function sessionOfTurn(length: number, repetition: number): string {
+  return sessionAt(length, length === 10 ? repetition : 0);
 }
 
-/** What a turn costs at each length. Either side has tables of its own. */
+const count = (value: number): string => value.toLocaleString("en");
+const turnOf = (length: number): string => `upsertRun, ${count(length)} runs before`;
+const readOf = (length: number): string => `getSession({ runsLimit: 10 }) of ${count(length)} runs`;
+
+interface TurnsOptions {
+  readonly store: SessionDb;
+  readonly bare: Bare;
+  readonly repetitions: number;
+}
+
+/** A turn and a read at each length. */
 export function turns({ store, bare, repetitions }: TurnsOptions): Contest[] {
   return lengths.flatMap((length): Contest[] => [
     {
-      name: `upsertRun, ${length} runs before`,
+      name: turnOf(length),
       atMost: aims.append,
       repetitions,
       store: (repetition) =>
         store.upsertRun({
-          session: sessionOf(sessionAt(length, repetition)),
+          session: sessionOf(sessionOfTurn(length, repetition)),
           run: runOf(`new ${length} ${repetition}`),
         }),
-      bare: (repetition) => bare.append(`new ${length} ${repetition}`, sessionAt(length, repetition)),
+      bare: (repetition) => bare.append(`new ${length} ${repetition}`, sessionOfTurn(length, repetition)),
     },
     {
-      name: `getSession({ runsLimit: 10 }) of ${length} runs`,
+      name: readOf(length),
       atMost: aims.read,
       repetitions: repetitions * 2,
       store: () => store.getSession({ sessionId: sessionAt(length, 0), runsLimit: 10 }),
@@ -46,31 +52,29 @@ export function turns({ store, bare, repetitions }: TurnsOptions): Contest[] {
   ]);
 }
 
-interface TurnsOptions {
-  readonly store: SessionDb;
-  readonly bare: Bare;
-  readonly repetitions: number;
+/** What the store takes at 10,000 runs over what it takes at 10. */
+export interface Growths {
+  readonly upsertRun: number;
+  readonly getSession: number;
+  readonly atMost: number;
+}
+
+export function growthsOf(results: readonly Result[]): Growths {
+  const growth = (nameOf: (length: number) => string): number => {
+    const at = (length: number): number => results.find(({ name }) => name === nameOf(length))?.store ?? Number.NaN;
+    return at(10_000) / at(10);
+  };
+  return { upsertRun: growth(turnOf), getSession: growth(readOf), atMost: aims.growth };
 }
 
 /** 50 headers of one user, from tables that both sides read. */
-export function listing({ store, bare, listed, repetitions }: ListingOptions): Contest {
+export function listing({ store, bare, listed, repetitions }: TurnsOptions & { readonly listed: number }): Contest {
   const users = listed / sessionsOfUser;
   return {
-    name: `getSessions, 50 of a user's among ${listed}`,
+    name: `getSessions, 50 of a user's among ${count(listed)}`,
     atMost: aims.list,
     repetitions: repetitions * 2,
     store: (repetition) => store.getSessions({ userId: `user ${repetition % users}`, limit: 50 }),
     bare: (repetition) => bare.list(`user ${repetition % users}`),
   };
-}
-
-interface ListingOptions extends TurnsOptions {
-  readonly listed: number;
-}
-
-export const sessionsOfUser = 100;
-
-/** How many short sessions `turns` appends to. */
-export function shortSessions(repetitions: number): number {
-  return repetitions + 50;
 }

@@ -25,7 +25,8 @@ async function start(name: string): Promise<{ server: TestServer; binaries: stri
     throw new Error("there is no such server on this machine");
   }
   const log = program.flavour === "mysql" ? "innodb-redo-log-capacity" : "innodb-log-file-size";
-  const settings = { "innodb-buffer-pool-size": "768M", [log]: "512M" };
+  // The whole of a long session in one document takes more than either server would accept.
+  const settings = { "innodb-buffer-pool-size": "768M", [log]: "1G", "max-allowed-packet": "256M" };
   return { server: await startMysql({ program, durable: true, settings }), binaries: null };
 }
 
