@@ -70,7 +70,7 @@ export interface SessionCalls<Scope, Import> {
    * Returns one session with its runs in order, or null when it does not exist, has another `sessionType`, or does not
    * belong to `userId`. Session and runs MUST be of one moment. `runsLimit: n` reads the newest n runs that history
    * uses (no member runs, none that is paused, cancelled, failed or regenerated) at a cost that MUST NOT grow with the
-   * runs before them. `includeRuns: false` MUST NOT read any run, and returns a `SessionHeader`.
+   * runs before them; those that it leaves out between and after them are passed over. `includeRuns: false` MUST NOT read any run, and returns a `SessionHeader`.
    *
    * @throws CorruptDataError when the session or one of the runs asked for cannot be read: a conversation has no gaps.
    */
@@ -189,7 +189,8 @@ export interface SessionCalls<Scope, Import> {
 
   /**
    * Returns one page of runs: of one session in the session's order, or across sessions by `createdAt` and run id. It
-   * includes member runs and every status unless filtered out. With `userId`: runs in sessions that this user owns, no
+   * includes member runs and every status unless filtered out. A page costs the same at every depth; where few runs of a
+   * session meet a condition, it passes over the others and may read the whole session. With `userId`: runs in sessions that this user owns, no
    * matter who wrote them. Deleting runs renumbers the rest, so in a list of one session the cursor of a deleted run is
    * an `InvalidArgumentError`: start again without it.
    *

@@ -21,7 +21,9 @@ type SessionWay = "conditions" | "order" | "index" | "ids";
 interface SessionSearch {
   /** Default `conditions`. */
   readonly by?: SessionWay;
-  /** Set if a cursor already bounds `created_at` on that side. */
+  /** Whether a key bounds the index from one side. Default false. */
+  readonly isResumed?: boolean;
+  /** Set if that key already bounds `created_at` on that side. */
   readonly after?: "asc" | "desc" | null;
   /** The kinds of components that may have the id wanted. Default: that of the session type, or all. */
   readonly components?: readonly SessionType[];
@@ -48,12 +50,13 @@ export type RunShape = ReturnType<typeof runShape>;
 
 export function sessionShape(
   query: SessionConditions,
-  { by = "conditions", after = null, components }: SessionSearch = {},
+  { by = "conditions", isResumed = false, after = null, components }: SessionSearch = {},
 ) {
   const { sessionType, userId, participantId, runStatuses, componentId, sessionName } = query;
   const kinds = components ?? (sessionType === null ? sessionTypes : [sessionType]);
   return {
     by,
+    isResumed,
     after,
     sessionType,
     hasUser: userId !== null,
@@ -78,6 +81,7 @@ export function runShape(query: RunListQuery) {
     parent: parent === null || parent === "none" ? parent : ("one" as const),
     hasStart: query.startTimestamp !== null,
     hasEnd: query.endTimestamp !== null,
+    isResumed: start !== null,
     after: sessionId === null && start !== null ? readingOrder(query) : null,
   };
 }
@@ -102,7 +106,7 @@ function statusShape(statuses: readonly string[] | null): StatusShape | null {
 export function sessionConditions(dialect: SqlDialect, shape: SessionShape): SQL | undefined {
   const { sessions, runs } = dialect.tables;
   const { by, sessionType, hasUser, hasParticipant, statuses, components, namePairs } = shape;
-  const ids = { agent: sessions.agentId, team: sessions.teamId, workflow: sessions.workflowId };
+  const fixed = fixedOfSessions(dialect, shape);
   const passedOver = (column: Column) => (by === "conditions" ? column : passOver(dialect, column));
   const ofUser = by === "ids" ? passedOver(sessions.userId) : sessions.userId;
   // A user has few sessions, but a component may have nearly all of them.
@@ -110,13 +114,62 @@ export function sessionConditions(dialect: SqlDialect, shape: SessionShape): SQL
   const testsEach = by === "index" || by === "ids";
   return and(
     sessionType === null ? undefined : sql`${passedOver(sessions.sessionType)} = ${value("sessionType")}`,
-    hasUser ? sql`${ofUser} = ${value("userId")}` : undefined,
+    hasUser ? equals(dialect, { column: sessions.userId, name: "userId", fixed, spelled: ofUser }) : undefined,
     hasParticipant ? withRun(dialect, eq(runs.userId, value("participantId")), testsEach) : undefined,
     statuses === null ? undefined : withStatus(dialect, statuses, testsEach),
-    or(...components.map((kind) => sql`${ofComponent(ids[kind])} = ${value("componentId")}`)),
+    or(
+      ...components.map((kind) => {
+        const column = componentOf(sessions, kind);
+        return equals(dialect, { column, name: "componentId", fixed, spelled: ofComponent(column) });
+      }),
+    ),
     namePairs === null ? undefined : dialect.nameContains(sessions.sessionData, foldedSearch(namePairs)),
     ...timeWindow(by === "ids" ? { ...shape, after: "both" } : shape, sessions.createdAt, passedOver),
   );
+}
+
+/**
+ * The column, if any, that comes before the key of a list in its index and must be fixed to one value. The order begins
+ * with it.
+ */
+export function fixedOfSessions(dialect: SqlDialect, shape: SessionShape): readonly Column[] {
+  const { sessions } = dialect.tables;
+  const [kind, ...others] = shape.components;
+  if (shape.hasUser) {
+    return fixedIf(dialect, shape, sessions.userId);
+  }
+  return kind === undefined || others.length > 0 ? [] : fixedIf(dialect, shape, componentOf(sessions, kind));
+}
+
+/** `fixedOfSessions` for a list of the runs of one session. */
+export function fixedOfRuns(dialect: SqlDialect, shape: RunShape): readonly Column[] {
+  return shape.hasSession ? fixedIf(dialect, shape, dialect.tables.runs.sessionId) : [];
+}
+
+/** The column, if a key follows it and the dialect must fix it. */
+export function fixedIf(
+  { fixed }: SqlDialect,
+  { isResumed }: { readonly isResumed: boolean },
+  column: Column,
+): readonly Column[] {
+  return fixed !== undefined && isResumed ? [column] : [];
+}
+
+interface Equality {
+  readonly column: Column;
+  readonly name: string;
+  readonly fixed: readonly Column[];
+  /** The column unless it is fixed. */
+  readonly spelled?: Column | SQL;
+}
+
+export function equals(dialect: SqlDialect, { column, name, fixed, spelled = column }: Equality): SQL {
+  const isFixed = fixed.includes(column);
+  return (isFixed ? dialect.fixed?.(column, name) : undefined) ?? sql`${spelled} = ${value(name)}`;
+}
+
+function componentOf({ agentId, teamId, workflowId }: SqlDialect["tables"]["sessions"], kind: SessionType): Column {
+  return { agent: agentId, team: teamId, workflow: workflowId }[kind];
 }
 
 function passOver(dialect: Pick<SqlDialect, "passOver">, column: Column): Column | SQL {
@@ -176,8 +229,13 @@ function hasStatus(dialect: SqlDialect, { count, isUsual: hasUsual }: StatusShap
 }
 
 /** Found by the index on statuses. */
-export function hasRareStatus({ tables }: SqlDialect, count: number): SQL {
-  return sql`${inArray(tables.runs.status, statusNames(count))} and ${tables.runs.status} <> ${usualStatus}`;
+function hasRareStatus(dialect: SqlDialect, count: number): SQL {
+  return sql`${inArray(dialect.tables.runs.status, statusNames(count))} and ${isRare(dialect)}`;
+}
+
+/** What the index on statuses requires. */
+export function isRare({ tables }: SqlDialect): SQL {
+  return sql`${tables.runs.status} <> ${usualStatus}`;
 }
 
 /** Not by an index that includes the usual status, such as Agno's, which would find nearly all runs and need a sort. */
@@ -195,7 +253,9 @@ export function runConditions(dialect: SqlDialect, shape: RunShape, ofComponent?
   const passedOver = (column: Column) => passOver(dialect, column);
   const named = runComponents(runs).map((column) => sql`${passedOver(column)} = ${value("componentId")}`);
   return and(
-    shape.hasSession ? eq(runs.sessionId, value("sessionId")) : undefined,
+    shape.hasSession
+      ? equals(dialect, { column: runs.sessionId, name: "sessionId", fixed: fixedOfRuns(dialect, shape) })
+      : undefined,
     shape.hasUser
       ? sql`${runs.sessionId} in (
           select ${sessions.sessionId} from ${sessions} where ${sessions.userId} = ${value("userId")})`

@@ -1,7 +1,7 @@
 export type { OutsideTable } from "./agno-tables.ts";
 export type { ClearedRows, Clearing, Deletion } from "./cleared-tables.ts";
 export { certificateProblem, type CertificateProblem } from "./certificate-problem.ts";
-export { runConditions, sessionConditions } from "./conditions.ts";
+export { fixedOfSessions, runConditions, sessionConditions } from "./conditions.ts";
 export {
   checkParameters,
   checkSecureContext,

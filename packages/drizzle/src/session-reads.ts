@@ -10,6 +10,10 @@ import {
 } from "@sessiondb/core/adapter";
 import { desc, getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import {
+  equals,
+  fixedIf,
+  fixedOfRuns,
+  fixedOfSessions,
   goesByComponent,
   isFiltered,
   runComponents,
@@ -169,7 +173,7 @@ export class SessionReads extends StatementSet {
     return this.select<ListedRow>(
       this.listSelection(includeRunCount),
       sql`${sessions}${whereOf(conditions, isResumed && sortBy !== "createdAt" ? bound : null, rest)}
-        order by ${directed(keys, order)}
+        order by ${directed([...fixedOfSessions(this.dialect, where), ...keys], order)}
         ${this.limit("limit")}${hasOffset ? sql` offset ${value("offset")}` : sql``}`,
     ).plannedAnew(hasOffset || isFiltered(where));
   });
@@ -284,7 +288,7 @@ export class SessionReads extends StatementSet {
       : this.select(
           runSelection(runs),
           sql`${runs}${whereOf(runConditions(this.dialect, where), rest)}
-            order by ${directed(keys, order)}
+            order by ${directed([...fixedOfRuns(this.dialect, where), ...keys], order)}
             ${this.limit("limit")}`,
         );
     return statement.plannedAnew();
@@ -305,10 +309,11 @@ export class SessionReads extends StatementSet {
       const before = columns
         .slice(0, index)
         .map((each) => sql` and (${each} is null or ${each} <> ${value("componentId")})`);
-      const named = sql`${column} = ${value("componentId")}${sql.join(before, sql``)}`;
+      const fixed = fixedIf(this.dialect, where, column);
+      const named = sql`${equals(this.dialect, { column, name: "componentId", fixed })}${sql.join(before, sql``)}`;
       const part = sql`select ${list(Object.values(selection))}
         from ${runs}${whereOf(runConditions(this.dialect, where, named), rest)}
-        order by ${directed(keys, order)}
+        order by ${directed([...fixed, ...keys], order)}
         ${this.limit("limit")}`;
       return sql`select * from (${part}) as ${sql.identifier(`part${index}`)}`;
     });
@@ -448,7 +453,7 @@ export function sessionListShape(query: SessionListQuery) {
   const order = readingOrder(query);
   const isResumed = start !== null;
   const after = isResumed && sortBy === "createdAt" ? order : null;
-  const where = sessionShape(query, { by: "order", after });
+  const where = sessionShape(query, { by: "order", isResumed, after });
   return { where, sortBy, order, isResumed, hasOffset: offset > 0, includeRunCount };
 }
 

@@ -1,9 +1,19 @@
 import type { SessionType } from "@sessiondb/core";
 import { sessionJsonColumns, type MatchingSelection, type SessionConditions } from "@sessiondb/core/adapter";
-import { eq, sql, type SQL } from "drizzle-orm";
-import { hasRareStatus, isUsual, sessionConditions, sessionConditionValues, sessionShape } from "./conditions.ts";
+import { and, sql, type Column, type SQL } from "drizzle-orm";
+import {
+  equals,
+  fixedIf,
+  fixedOfSessions,
+  isRare,
+  isUsual,
+  sessionConditions,
+  sessionConditionValues,
+  sessionShape,
+  type SessionShape,
+} from "./conditions.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { byBytes, directed, goesOn, idPlaceholders, idChunks, list, value, whereOf } from "./sql-parts.ts";
+import { byBytes, directed, goesOn, idChunks, idPlaceholders, list, whereOf } from "./sql-parts.ts";
 import { Statement } from "./statement.ts";
 import { byShape, StatementSet } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
@@ -67,6 +77,7 @@ export class SessionWalk extends StatementSet {
       by: lane.by,
       where: sessionShape(restOf(conditions, lane), {
         by: "index",
+        isResumed: after !== null,
         after: after !== null && lane.by === "sessions" ? "asc" : null,
         ...(lane.by === "sessions" && lane.components !== undefined && { components: lane.components }),
       }),
@@ -84,22 +95,30 @@ export class SessionWalk extends StatementSet {
   readonly #page = byShape(({ by, where, isResumed }: PageShape) => {
     const { sessions, runs } = this.dialect.tables;
     const keys = this.#keys(by);
-    const driving = {
-      sessions: undefined,
-      participant: eq(runs.userId, value("participantId")),
-      status: hasRareStatus(this.dialect, 1),
-    }[by];
+    const [driving, fixed] = this.#driving(by, where);
     const rest = isResumed ? goesOn(this.dialect)(keys, afterNames.slice(0, keys.length), "asc") : null;
     const from =
       by === "sessions" ? sql`${sessions}` : sql`${runs} join ${sessions} on ${sessions.sessionId} = ${runs.sessionId}`;
-    const once = by === "participant" ? sql` group by ${runs.sessionId}` : sql``;
+    const once = by === "participant" ? sql` group by ${list([...fixed, ...keys])}` : sql``;
     return this.write(
-      sql`select ${by === "participant" ? sql`${runs.sessionId}` : sql`${sessions.sessionId}`}, ${list(keys)}
+      sql`select ${by === "participant" ? runs.sessionId : sessions.sessionId}, ${list(keys)}
         from ${from}${whereOf(driving, sessionConditions(this.dialect, where), rest)}${once}
-        order by ${directed(keys, "asc")}
+        order by ${directed([...fixed, ...keys], "asc")}
         ${this.limit("limit")}`,
     ).plannedAnew();
   });
+
+  /** The condition that the index serves, unless it is one of the others, and the columns that it fixes. */
+  #driving(by: Lane["by"], where: SessionShape): readonly [SQL | undefined, readonly Column[]] {
+    const { userId, status } = this.dialect.tables.runs;
+    if (by === "sessions") {
+      return [undefined, fixedOfSessions(this.dialect, where)];
+    }
+    const fixed = fixedIf(this.dialect, where, by === "participant" ? userId : status);
+    return by === "participant"
+      ? [equals(this.dialect, { column: userId, name: "participantId", fixed }), fixed]
+      : [and(equals(this.dialect, { column: status, name: "status0", fixed }), isRare(this.dialect)), fixed];
+  }
 
   #keys(by: Lane["by"]): SQL[] {
     const { sessions, runs } = this.dialect.tables;
@@ -152,7 +171,7 @@ export class SessionWalk extends StatementSet {
 
 interface PageShape {
   readonly by: Lane["by"];
-  readonly where: ReturnType<typeof sessionShape>;
+  readonly where: SessionShape;
   readonly isResumed: boolean;
 }
 

@@ -37,6 +37,11 @@ export interface SqlDialect extends SqlRenderer {
   readonly byBytes?: (ids: Column | SQL) => SQL;
   /** `(a, b) > (:a, :b)` or its reverse, if an index does not serve that spelling. */
   readonly following?: (columns: readonly SQL[], names: readonly string[], order: "asc" | "desc") => SQL;
+  /**
+   * `column = :name` before the key of a cursor in the same index, if the planner would otherwise read all entries of
+   * that value. The order must then begin with the column.
+   */
+  readonly fixed?: (column: Column, name: string) => SQL;
   /** The stored size of a JSON column in bytes, as cheaply as the database tells it. */
   bytesOf(document: Column): SQL;
   /** The most rows that one transaction of a delete by filter deletes. Default 2,500. */

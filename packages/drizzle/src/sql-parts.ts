@@ -119,7 +119,7 @@ export function byBytes(dialect: Pick<SqlDialect, "byBytes">, ids: Column | SQL)
 }
 
 /** Keys of an ORDER BY, all in one direction. */
-export function directed(keys: readonly SQL[], order: "asc" | "desc"): SQL {
+export function directed(keys: readonly (Column | SQL)[], order: "asc" | "desc"): SQL {
   const direction = order === "asc" ? asc : desc;
   return list(keys.map((key) => direction(key)));
 }

@@ -35,6 +35,8 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     render: (query) => dialect.sqlToQuery(query),
     lockRows: sql`for update`,
     following,
+    // MariaDB would go to a value alone, and read all entries up to the key. Both servers take this for one value.
+    fixed: (column, name) => sql`${column} >= ${value(name)} and ${column} <= ${value(name)}`,
     // MariaDB would collect the sessions of all runs first to read the few of a page.
     exists: (subquery) => sql`(${subquery} limit 1) = 1`,
     bytesOf: (document) => sql`length(${document})`,

@@ -3,6 +3,7 @@ import {
   byPosition,
   byShape,
   directed,
+  fixedOfSessions,
   idPlaceholders,
   isHistoryRow,
   list,
@@ -43,14 +44,17 @@ export class MysqlReads extends ServerReads {
   readonly #sessionsByUpdate = byShape((shape: SessionListShape) => {
     const { sessions } = this.dialect.tables;
     const { order, isResumed, includeRunCount } = shape;
-    const where = sessionConditions(this.dialect, { ...shape.where, by: "conditions" });
+    // Those of a user have an index in this order.
+    const wanted = { ...shape.where, by: "conditions", isResumed: isResumed && shape.where.hasUser } as const;
+    const where = sessionConditions(this.dialect, wanted);
+    const fixed = fixedOfSessions(this.dialect, wanted);
     const part = (timestamp: Column, condition: SQL): SQL => {
       const keys = [sql`${timestamp}`, sql`${sessions.sessionId}`];
       const rest = isResumed ? following(keys, ["startTimestampOf", "startSessionId"], order) : null;
       return sql`(
         select ${sessions.sessionId} as id, ${timestamp} as at
         from ${sessions}${whereOf(where, condition, rest)}
-        order by ${directed(keys, order)}
+        order by ${directed([...fixed, ...keys], order)}
         limit ${value("upTo")})`;
     };
     const way = sql.raw(order);

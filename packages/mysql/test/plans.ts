@@ -20,7 +20,7 @@ export interface PlanStep {
 const digits = Array.from({ length: 10 }, (_, digit) => `select ${digit} as d`).join(" union all ");
 const places = [1, 10, 100, 1000, 10_000];
 /** The numbers from 0 to 99,999, on both servers. */
-const numbers = `(select ${places.map((place) => `n${place}.d * ${place}`).join(" + ")} as i from ${places.map((place) => `(${digits}) as n${place}`).join(", ")}) as n`;
+export const numbers = `(select ${places.map((place) => `n${place}.d * ${place}`).join(" + ")} as i from ${places.map((place) => `(${digits}) as n${place}`).join(", ")}) as n`;
 
 export const filters: Readonly<Record<string, SessionFilter & UserScope>> = {
   ...listFilters,
