@@ -23,6 +23,9 @@ export interface GuardedServer {
   readonly pid: number;
   /** Ends the server and its children as a crash would, and keeps its directory, to be started again there. */
   readonly kill: () => Promise<void>;
+  /** Stops the server and its children in the middle of their work. They neither answer nor end until `resume`. */
+  readonly pause: () => void;
+  readonly resume: () => void;
   /** Ends the server and removes its directory. */
   readonly stop: () => Promise<void>;
 }
@@ -80,11 +83,14 @@ export async function startGuarded(options: GuardedServerOptions): Promise<Guard
 
   const kill = async (): Promise<void> => {
     child.ref();
-    killTree(pid);
+    signalTree(pid, "SIGKILL");
     await ended;
     child.stdin.destroy();
   };
+  const pause = (): void => signalTree(pid, "SIGSTOP");
+  const resume = (): void => signalTree(pid, "SIGCONT");
   const stop = async (): Promise<void> => {
+    resume();
     child.ref();
     child.stdin.end();
     await ended;
@@ -100,11 +106,11 @@ export async function startGuarded(options: GuardedServerOptions): Promise<Guard
     }
     await sleep(10);
   }
-  return { pid, kill, stop };
+  return { pid, kill, pause, resume, stop };
 }
 
-/** SIGKILL for a process and all below it. */
-function killTree(root: number): void {
+/** Sends a signal to a process and all below it. */
+function signalTree(root: number, signal: NodeJS.Signals): void {
   const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
   const processes = stdout
     .trim()
@@ -116,7 +122,7 @@ function killTree(root: number): void {
   }
   for (const pid of tree) {
     try {
-      process.kill(pid, "SIGKILL");
+      process.kill(pid, signal);
     } catch {
       // It ended by itself.
     }

@@ -30,6 +30,9 @@ export interface MysqlServer extends TestServer {
   readonly port: number;
   /** Ends the server with SIGKILL. */
   kill(): Promise<void>;
+  /** Stops the server until `resume`. */
+  pause(): void;
+  resume(): void;
   /** Starts it again after `kill`, on the same port and data, perhaps with other settings. */
   restart(settings?: Readonly<Record<string, string>>): Promise<void>;
 }
@@ -77,6 +80,8 @@ export async function startMysql({ program, durable = false, settings = {} }: My
     port,
     url: `${program.flavour}://root@127.0.0.1:${port}/test`,
     kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     restart: async (changed) => {
       server = await start(changed);
     },

@@ -26,6 +26,9 @@ export interface PostgresServer extends TestServer {
   readonly data: string;
   /** Ends all of the server's processes with SIGKILL. */
   readonly kill: () => Promise<void>;
+  /** Stops all of the server's processes until `resume`. */
+  readonly pause: () => void;
+  readonly resume: () => void;
   /** Starts it again after `kill`, on the same port and data, perhaps with other settings. */
   readonly restart: (settings?: Readonly<Record<string, string>>) => Promise<void>;
 }
@@ -87,6 +90,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     data,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     restart: async (settings) => {
       server = await start(settings);
     },

@@ -118,7 +118,7 @@ export class ClearedTables {
   async problems(): Promise<SchemaProblem[]> {
     const tables = this.#agno.flatMap((rows) => rows.tables);
     const find = (on: SqlConnection) => this.#reads.findTables(on, tables);
-    const found = await withRetry(() => this.#driver.read(find), this.#driver);
+    const found = await withRetry((until) => this.#driver.read(find, undefined, until), this.#driver);
     return this.#agno.flatMap(({ tables: [table, ...others] }): SchemaProblem[] => {
       const missing = others.every(({ name }) => found.has(name)) ? found.get(table.name) : undefined;
       return missing == null

@@ -201,17 +201,18 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {
-    const work = async (flows: Flows): Promise<UpsertRunResult> => {
+    const work = async (flows: Flows, since: number): Promise<UpsertRunResult> => {
       this.#requireWritable(flows);
       const hasTried = this.#driver.single !== undefined && flows.turn.appends(write);
       if (hasTried) {
-        const append = () => this.#driver.single?.((on) => flows.turn.append(on, write), signal);
-        if ((await withRetry(append, this.#driver, { signal })) === "stored") {
+        const append = (until: number) => this.#driver.single?.((on) => flows.turn.append(on, write), signal, until);
+        if ((await withRetry(append, this.#driver, { signal, since })) === "stored") {
           return { stored: true, deletedRuns: 0 };
         }
       }
       const turn = (on: SqlConnection) => flows.turn.writeRun(on, { write, hasTried });
-      return withRetry(() => this.#driver.write(turn, signal), this.#driver, { repeatable: isAppend(write), signal });
+      const whole = (until: number) => this.#driver.write(turn, signal, until);
+      return withRetry(whole, this.#driver, { repeatable: isAppend(write), signal, since });
     };
     return withFlows(this.#schema, work, { signal, inDoubt: ({ stored }) => !stored });
   }
@@ -260,15 +261,17 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
 
   #read<Result>(work: FlowWork<Result>, options: DoubtOptions<Result>): Promise<Result> {
     const { signal } = options;
-    const read = (flows: Flows): Promise<Result> =>
-      withRetry(() => this.#driver.read((on) => work(on, flows), signal), this.#driver, { signal });
+    const read = (flows: Flows, since: number): Promise<Result> =>
+      withRetry((until) => this.#driver.read((on) => work(on, flows), signal, until), this.#driver, { signal, since });
     return withFlows(this.#schema, read, options);
   }
 
   #write<Result>(work: FlowWork<Result>, options: WorkOptions & DoubtOptions<Result>): Promise<Result> {
-    const write = async (flows: Flows): Promise<Result> => {
+    const { signal } = options;
+    const write = async (flows: Flows, since: number): Promise<Result> => {
       this.#requireWritable(flows);
-      return withRetry(() => this.#driver.write((on) => work(on, flows), options.signal), this.#driver, options);
+      const run = (until: number) => this.#driver.write((on) => work(on, flows), signal, until);
+      return withRetry(run, this.#driver, { ...options, since });
     };
     return withFlows(this.#schema, write, options);
   }

@@ -76,8 +76,9 @@ export class FurtherTables {
     const { driver, perform } = this.#host;
     return perform("furtherTables.read", options, async (signal) => {
       checkKeys(options, "options", ["signal"]);
+      const since = performance.now();
       await untilAborted(this.#isReady(), signal);
-      return withRetry(() => driver.read(callOutWork(work), signal), driver, { signal });
+      return withRetry((until) => driver.read(callOutWork(work), signal, until), driver, { signal, since });
     });
   }
 
@@ -90,8 +91,10 @@ export class FurtherTables {
     return perform("furtherTables.write", options, async (signal) => {
       checkKeys(options, "options", ["repeatable", "signal"]);
       const repeatable = checkFlag(options.repeatable, "options.repeatable", false);
+      const since = performance.now();
       await untilAborted(this.#isReady(), signal);
-      return withRetry(() => driver.write(callOutWork(work), signal), driver, { repeatable, signal });
+      const run = (until: number) => driver.write(callOutWork(work), signal, until);
+      return withRetry(run, driver, { repeatable, signal, since });
     });
   }
 
@@ -99,7 +102,7 @@ export class FurtherTables {
   migrate(options: CallOptions = {}): Promise<void> {
     const migrate = async (): Promise<void> => {
       await this.#host.ready();
-      await this.#create({ indexes: true });
+      await this.#create({ indexes: true }, null);
       this.#ready = null;
     };
     return this.#host.managed("furtherTables.migrate", options, migrate);
@@ -127,12 +130,13 @@ export class FurtherTables {
   }
 
   async #prepare(): Promise<void> {
+    const since = performance.now();
     await this.#host.ready();
-    let absent = await this.#absent();
+    let absent = await this.#absent(since);
     // If a table lacks a column, which nothing here can add, no other table is created.
     if (this.#host.autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
-      await this.#create({ indexes: false });
-      absent = await this.#absent();
+      await this.#create({ indexes: false }, since);
+      absent = await this.#absent(since);
     }
     if (absent.length > 0) {
       const isTables = absent.every(({ column }) => column === null);
@@ -141,21 +145,21 @@ export class FurtherTables {
   }
 
   /** The problems of things that are missing, as opposed to different. */
-  async #absent(): Promise<SchemaProblem[]> {
-    return (await this.#problems()).filter(({ found }) => found === "nothing");
+  async #absent(since: number): Promise<SchemaProblem[]> {
+    return (await this.#problems(since)).filter(({ found }) => found === "nothing");
   }
 
-  async #problems(): Promise<SchemaProblem[]> {
-    return schemaProblems(this.tables, await this.#inspect(), this.#host.dialect);
+  async #problems(since = performance.now()): Promise<SchemaProblem[]> {
+    return schemaProblems(this.tables, await this.#inspect(since), this.#host.dialect);
   }
 
-  #inspect(): Promise<FoundSchema> {
+  #inspect(since = performance.now()): Promise<FoundSchema> {
     const { driver } = this.#host;
-    return withRetry(() => driver.inspect(this.#names), driver);
+    return withRetry((until) => driver.inspect(this.#names, until), driver, { since });
   }
 
-  #create(choice: { readonly indexes: boolean }): Promise<void> {
-    return applyPlan(this.#host.driver, this.#names, (found) => this.#plan(found, choice));
+  #create(choice: { readonly indexes: boolean }, since: number | null): Promise<void> {
+    return applyPlan(this.#host.driver, { tables: this.#names, since }, (found) => this.#plan(found, choice));
   }
 
   #plan(found: FoundSchema, { indexes }: { readonly indexes: boolean }): string[] {

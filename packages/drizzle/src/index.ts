@@ -20,6 +20,7 @@ export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./
 export { jsonColumn, type JsonColumn } from "./json-column.ts";
 export { dottedI } from "./name-folding.ts";
 export { indexName, tableNames, tableOptionReaders, type TableOptions } from "./names.ts";
+export { PoolUse } from "./pool-use.ts";
 export { RefusedDocument } from "./refused-document.ts";
 export { final } from "./retry.ts";
 export {
@@ -34,12 +35,17 @@ export {
 } from "./session-reads.ts";
 export {
   checkSize,
+  closeTimeout,
+  ddlTimeout,
+  lockWait,
   savepoint,
   ServerDriver,
   takeTurn,
   type Lease,
   type ServerConnection,
   type ServerConnections,
+  type ServerTimes,
+  type UseOptions,
 } from "./server-driver.ts";
 export { ServerReads, type WantedRuns } from "./server-reads.ts";
 export { SessionWrites, touchShape, type AppendOutcome, type TouchShape } from "./session-writes.ts";

@@ -17,12 +17,16 @@ export interface WorkOptions {
   readonly onUnknownOutcome?: () => void;
   /** Ends the wait between two tries. */
   readonly signal?: Signal;
+  /** The start of the call that the work is part of, as `performance.now()`. Default: now. */
+  readonly since?: number;
 }
 
 export interface RetryOptions {
   readonly classify: (error: unknown) => ClassifiedError;
   /** The time to keep trying, in milliseconds. */
   readonly patience: number;
+  /** The longest time of a call, in milliseconds. Default: no limit. */
+  readonly limit?: number;
 }
 
 const firstPause = 2;
@@ -77,19 +81,20 @@ function noted<Value>(run: () => Awaitable<Value>, faults: Set<unknown>): Awaita
 
 /**
  * Runs work, and repeats it while its failures are transient, with growing pauses of random length. Work that is not
- * repeatable, such as incrementing a counter, is not repeated once it may have been committed.
+ * repeatable, such as incrementing a counter, is not repeated once it may have been committed. Work receives the time
+ * by which it must end, as `performance.now()`.
  */
 export async function withRetry<Result>(
-  work: () => Awaited<Result> | Promise<Result>,
+  work: (until: number) => Awaited<Result> | Promise<Result>,
   options: RetryOptions,
-  { repeatable = true, onUnknownOutcome, signal }: WorkOptions = {},
+  { repeatable = true, onUnknownOutcome, signal, since = performance.now() }: WorkOptions = {},
 ): Promise<Result> {
-  const start = performance.now();
+  const until = since + (options.limit ?? Number.POSITIVE_INFINITY);
   // The error of an attempt that may have been committed: from then on nobody can say that nothing was stored.
   let lost: SessionDbError | null = null;
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
     try {
-      return await work();
+      return await work(until);
     } catch (cause) {
       if (signal?.aborted === true && cause === signal.reason) {
         throw lost === null ? cause : unknownOutcome(lost);
@@ -104,7 +109,7 @@ export async function withRetry<Result>(
         throw cause.refusal(cause.column);
       }
       const { error, transient, outcomeUnknown = false } = options.classify(cause);
-      const waited = performance.now() - start;
+      const waited = performance.now() - since;
       if (outcomeUnknown && !repeatable) {
         throw unknownOutcome(error);
       }

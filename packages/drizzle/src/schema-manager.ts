@@ -1,5 +1,7 @@
 import {
+  DatabaseBusyError,
   DatabaseReadOnlyError,
+  DatabaseUnreachableError,
   InvalidArgumentError,
   PermissionDeniedError,
   SchemaMismatchError,
@@ -15,7 +17,8 @@ import type { SqlDriver } from "./sql-driver.ts";
 export interface FlowChoice {
   /** Whether the tables can be read though something is absent from them. */
   canRead(absent: readonly SchemaProblem[], found: FoundSchema): boolean;
-  choose(found: FoundSchema, isComplete: boolean): Promise<Flows>;
+  /** `since` is the start of the call. */
+  choose(found: FoundSchema, how: { readonly isComplete: boolean; readonly since: number }): Promise<Flows>;
 }
 
 export interface SchemaManagerOptions {
@@ -45,16 +48,25 @@ export function schemaProblems(
   });
 }
 
+/** What a plan is for. */
+export interface PlanUse {
+  readonly tables: readonly string[];
+  /** The start of the call that needs the tables; null for a migration, which may take longer than a call. */
+  readonly since: number | null;
+}
+
 /** Runs a plan, but not in the caller's transaction, which some databases would commit. */
 export async function applyPlan(
   driver: SqlDriver,
-  tables: readonly string[],
+  { tables, since }: PlanUse,
   plan: (found: FoundSchema) => string[],
 ): Promise<void> {
   if (driver.inCallersTransaction?.() === true) {
     throw new InvalidArgumentError("migrate", "called on the store itself, outside your transaction");
   }
-  await withRetry(() => driver.migrate(tables, plan), driver);
+  await (since === null
+    ? withRetry(() => driver.migrate(tables, plan), driver)
+    : withRetry((until) => driver.migrate(tables, plan, until), driver, { since }));
 }
 
 const nothing = "nothing";
@@ -73,7 +85,8 @@ export class SchemaManager {
   readonly #dialect: SqlDialect;
   readonly #choice: FlowChoice;
   readonly #autoMigrate: boolean;
-  #flows: Promise<Flows> | null = null;
+  #known: Flows | null = null;
+  #look: Promise<Flows> | null = null;
   #lookedAt = 0;
   #timesMade = 0;
 
@@ -84,27 +97,34 @@ export class SchemaManager {
     this.#autoMigrate = autoMigrate;
   }
 
-  /** Returns the flows for the tables, after creating what is missing if allowed. A correct schema needs no DDL. */
-  ready(): Promise<Flows> {
-    this.#flows ??= this.#prepare().then(
-      (flows) => {
-        // Not remembered: missing things, which may be created at any time, and tables that the caller may roll back.
-        if (!flows.isWritable || this.#driver.inCallersTransaction?.() === true) {
-          this.#flows = null;
-        }
-        return flows;
-      },
-      (error: unknown) => {
-        this.#flows = null;
+  /**
+   * Returns the flows for the tables, after creating what is missing if allowed. A correct schema needs no DDL. Calls that
+   * come meanwhile share one look; if it met a fault of the database, they share another. `since` is the start of the
+   * call.
+   */
+  async ready(since = performance.now()): Promise<Flows> {
+    if (this.#known !== null) {
+      return this.#known;
+    }
+    const shared = this.#look;
+    if (shared === null) {
+      return this.#lookAt(since);
+    }
+    try {
+      return await shared;
+    } catch (error) {
+      const isFault = error instanceof DatabaseBusyError || error instanceof DatabaseUnreachableError;
+      if (!isFault || performance.now() - since >= this.#driver.patience) {
         throw error;
-      },
-    );
-    return this.#flows;
+      }
+      return this.#lookAt(since);
+    }
   }
 
   /** Makes the next operation look at the schema again. */
   forget(): void {
-    this.#flows = null;
+    this.#known = null;
+    this.#look = null;
   }
 
   /** Whether some time has passed since the tables were last inspected. */
@@ -126,14 +146,34 @@ export class SchemaManager {
   }
 
   async migrate(): Promise<void> {
-    await this.#apply({ indexes: true });
+    await this.#apply({ indexes: true }, null);
     this.forget();
     await this.ready();
   }
 
-  async #prepare(): Promise<Flows> {
+  /** Looks at the tables, or joins who does. */
+  #lookAt(since: number): Promise<Flows> {
+    if (this.#look !== null) {
+      return this.#look;
+    }
+    const look = this.#prepare(since).then((flows) => {
+      // Not remembered: missing things, which may be created at any time, and tables that the caller may roll back.
+      if (this.#look === look && flows.isWritable && this.#driver.inCallersTransaction?.() !== true) {
+        this.#known = flows;
+      }
+      return flows;
+    });
+    this.#look = look;
+    const over = (): void => {
+      this.#look = this.#look === look ? null : this.#look;
+    };
+    look.then(over, over);
+    return look;
+  }
+
+  async #prepare(since: number): Promise<Flows> {
     this.#lookedAt = performance.now();
-    let found = await this.#inspect();
+    let found = await this.#inspect(since);
     if (found.unfit !== undefined && found.unfit.length > 0) {
       throw new SchemaMismatchError(found.unfit, unfitAdvice);
     }
@@ -141,9 +181,9 @@ export class SchemaManager {
     // If a table lacks a column, which nothing here can add, no other table is created.
     if (this.#autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
       try {
-        await this.#apply({ indexes: false });
+        await this.#apply({ indexes: false }, since);
         this.#timesMade += 1;
-        found = await this.#inspect();
+        found = await this.#inspect(since);
         absent = this.#absentOf(found);
       } catch (error) {
         const refused = error instanceof DatabaseReadOnlyError || error instanceof PermissionDeniedError;
@@ -155,7 +195,7 @@ export class SchemaManager {
     if (!this.#canRead(absent, found)) {
       throw new SchemaMismatchError(absent, absent.every(({ column }) => column === null) ? tableAdvice : columnAdvice);
     }
-    return this.#choice.choose(found, absent.length === 0);
+    return this.#choice.choose(found, { isComplete: absent.length === 0, since });
   }
 
   #problemsOf(found: FoundSchema): SchemaProblem[] {
@@ -174,12 +214,13 @@ export class SchemaManager {
     return absent.length === 0 || this.#choice.canRead(absent, found);
   }
 
-  #inspect(): Promise<FoundSchema> {
-    return withRetry(() => this.#driver.inspect(Object.values(this.#dialect.names)), this.#driver);
+  #inspect(since = performance.now()): Promise<FoundSchema> {
+    const names = Object.values(this.#dialect.names);
+    return withRetry((until) => this.#driver.inspect(names, until), this.#driver, { since });
   }
 
-  #apply(options: { indexes: boolean }): Promise<void> {
+  #apply(options: { readonly indexes: boolean }, since: number | null): Promise<void> {
     const plan = (found: FoundSchema): string[] => this.#dialect.plan(found, options);
-    return applyPlan(this.#driver, Object.values(this.#dialect.names), plan);
+    return applyPlan(this.#driver, { tables: Object.values(this.#dialect.names), since }, plan);
   }
 }

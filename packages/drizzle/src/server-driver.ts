@@ -9,6 +9,8 @@ import { runAsync } from "./steps.ts";
 export interface ServerConnection extends SqlConnection {
   /** Whether it must not be used again, after a fatal error or an abandoned statement. */
   readonly broken: boolean;
+  /** The time by which statements must be answered, as `performance.now()`. Each has its own bound as well. */
+  until: number;
   /** Stops waiting for the running statement, which breaks the connection. */
   giveUp(): void;
   begin(): Promise<void>;
@@ -27,8 +29,8 @@ export interface Lease<Connection> {
 export interface ServerConnections<Connection> {
   /** Whether all work happens in a transaction that the caller began and will end. */
   readonly inTransaction: boolean;
-  /** The longest time that `acquire` may take; null if operations wait for their turn. */
-  readonly wait: { readonly milliseconds: number; readonly expired: () => never } | null;
+  /** The longest time that `acquire` may take, in milliseconds. */
+  readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   acquire(): Promise<Lease<Connection>>;
   close(): Promise<void>;
 }
@@ -39,6 +41,25 @@ export const savepoint = {
   commit: "release savepoint sessiondb",
   rollback: "rollback to savepoint sessiondb",
 } as const;
+
+/** The bounds of a store's waits, in milliseconds. */
+export interface ServerTimes {
+  readonly connectionTimeout: number;
+  readonly statementTimeout: number;
+  readonly retryTimeout: number;
+}
+
+/**
+ * The longest time that a connection waits for a lock, in milliseconds. Then it serves another call, and the one that
+ * waited tries again, until its time to retry is over.
+ */
+export const lockWait = 1000;
+
+/** The time that `close` waits for a server to say goodbye, in milliseconds. */
+export const closeTimeout = 2000;
+
+/** The longest time of one statement of `migrate()`, in milliseconds: an index of a large table may take hours. */
+export const ddlTimeout = 6 * 3_600_000;
 
 /** The connection was lost during COMMIT, which the server may have completed. */
 class UncertainCommit extends Error {
@@ -54,25 +75,28 @@ class UncertainCommit extends Error {
  */
 export abstract class ServerDriver<Connection extends ServerConnection> implements SqlDriver {
   readonly patience: number;
+  readonly limit: number;
   readonly #connections: ServerConnections<Connection>;
 
-  constructor(connections: ServerConnections<Connection>, retryTimeout: number) {
+  constructor(connections: ServerConnections<Connection>, times: ServerTimes) {
     this.#connections = connections;
     // A failed transaction is over: only the caller who began it can begin another.
-    this.patience = connections.inTransaction ? 0 : retryTimeout;
+    this.patience = connections.inTransaction ? 0 : times.retryTimeout;
+    // A call waits for a connection, tries again, and waits for an answer.
+    this.limit = times.connectionTimeout + times.retryTimeout + times.statementTimeout;
   }
 
   /** Reads without a transaction: data that must be from the same moment is read by one statement. */
-  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.use((on) => this.#run(on, work, signal), signal);
+  read<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.use((on) => this.#run(on, work, signal), { signal, until });
   }
 
-  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.transaction((on) => this.#run(on, work, signal), signal);
+  write<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.transaction((on) => this.#run(on, work, signal), { signal, until });
   }
 
-  abstract inspect(tables: readonly string[]): Promise<FoundSchema>;
-  abstract migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void>;
+  abstract inspect(tables: readonly string[], until?: number): Promise<FoundSchema>;
+  abstract migrate(tables: readonly string[], plan: (found: FoundSchema) => string[], until?: number): Promise<void>;
 
   inCallersTransaction(): boolean {
     return this.#connections.inTransaction;
@@ -94,9 +118,13 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
   /** Classifies an error of the database's client. */
   protected abstract translate(error: unknown): ClassifiedError;
 
-  protected async use<Result>(work: (on: Connection) => Promise<Result>, signal?: Signal): Promise<Result> {
-    const lease = await this.#acquire(signal);
+  protected async use<Result>(
+    work: (on: Connection) => Promise<Result>,
+    { signal, until = performance.now() + this.limit }: UseOptions = {},
+  ): Promise<Result> {
+    const lease = await this.#acquire(signal, until);
     const { connection } = lease;
+    connection.until = until;
     try {
       await this.#interruptible(connection, () => this.prepare(connection), signal);
       return await work(connection);
@@ -105,7 +133,8 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     }
   }
 
-  protected transaction<Result>(work: (on: Connection) => Promise<Result>, signal?: Signal): Promise<Result> {
+  protected transaction<Result>(work: (on: Connection) => Promise<Result>, options: UseOptions = {}): Promise<Result> {
+    const { signal } = options;
     const isOwn = !this.inCallersTransaction();
     return this.use(async (on) => {
       await this.#interruptible(on, () => on.begin(), signal);
@@ -122,7 +151,7 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
         }
         throw on.broken && isOwn && isCommitting ? new UncertainCommit("The commit failed", { cause: error }) : error;
       }
-    }, signal);
+    }, options);
   }
 
   #run<Result>(on: Connection, work: Work<Result>, signal: Signal): Promise<Result> {
@@ -140,13 +169,13 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     return untilAborted(run(), signal, () => on.giveUp());
   }
 
-  async #acquire(signal: Signal): Promise<Lease<Connection>> {
+  async #acquire(signal: Signal, until: number): Promise<Lease<Connection>> {
     signal?.throwIfAborted();
-    const { wait } = this.#connections;
+    const { milliseconds, expired } = this.#connections.wait;
     const acquiring = this.#connections.acquire();
     const acquired = untilAborted(acquiring, signal);
     try {
-      return await (wait === null ? acquired : within(acquired, wait.milliseconds, wait.expired));
+      return await within(acquired, Math.min(milliseconds, until - performance.now()), expired);
     } catch (error) {
       // A connection that arrives too late is still handed out.
       acquiring.then(
@@ -156,6 +185,13 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
       throw error;
     }
   }
+}
+
+/** How a connection is used. */
+export interface UseOptions {
+  readonly signal?: Signal;
+  /** The time by which the work must end, as `performance.now()`. Default: the longest time of a call, from now. */
+  readonly until?: number | undefined;
 }
 
 /** The last operation begun on each connection: stores of one connection share its savepoint and transactions. */

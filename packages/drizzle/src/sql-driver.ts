@@ -31,29 +31,32 @@ export interface ClassifiedError {
  * One database behind one driver. Nothing is opened before the first call.
  *
  * If its signal aborts, work rejects with `signal.reason` and its writes are undone; once its commit is under way, it
- * runs to its end.
+ * runs to its end. `until` is the time by which work must end, as `performance.now()`; by default, the driver's own
+ * limit from now.
  */
 export interface SqlDriver {
   /** Runs statements that only read, in one snapshot where that costs no round trip. */
-  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
+  read<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result>;
   /**
    * Runs one statement that writes and commits by itself: its signal counts until it is sent. For dialects whose
    * `appendRun` is one statement and needs no transaction around it.
    */
-  single?<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
+  single?<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result>;
   /** Runs statements in one transaction: all of them take effect, or none. */
-  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result>;
+  write<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result>;
   /** Returns the parts of the named tables that exist. */
-  inspect(tables: readonly string[]): Promise<FoundSchema>;
+  inspect(tables: readonly string[], until?: number): Promise<FoundSchema>;
   /**
    * Runs the statements that `plan` returns for the schema found, under a lock that admits one process at a time. Never
-   * called in the caller's transaction.
+   * called in the caller's transaction. Without `until`, each statement may take hours, as an index of a large table does.
    */
-  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void>;
+  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[], until?: number): Promise<void>;
   /** Whether the statements run in an open transaction of the caller, who may still undo them. */
   inCallersTransaction?(): boolean;
   classify(error: unknown): ClassifiedError;
   /** The time to retry transient failures, in milliseconds. */
   readonly patience: number;
+  /** The longest time of a call, in milliseconds; undefined if only its parts are bounded. */
+  readonly limit?: number;
   close(): Promise<void>;
 }

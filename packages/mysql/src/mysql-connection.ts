@@ -4,6 +4,7 @@ import { checkSize, savepoint, type ServerConnection, type Statement, type State
 import type { Connection, ResultSetHeader } from "mysql2/promise";
 import {
   endsConnection,
+  isWait,
   leavesCommitOpen,
   LostTransactionError,
   NoAnswerError,
@@ -62,6 +63,9 @@ export class MysqlConnection implements ServerConnection {
   readonly connection: Connection;
   readonly options: MysqlConnectionOptions;
   broken = false;
+  until = Number.POSITIVE_INFINITY;
+  /** Whether a statement waited too long for a lock, or for its answer. */
+  hasWaited = false;
   /** Whether a statement on it was given up, which the server may still be running. */
   isGivenUp = false;
   #inTransaction = false;
@@ -184,11 +188,14 @@ export class MysqlConnection implements ServerConnection {
   /** Waits for an answer. mysql2's own timeout does not cover preparing a statement. */
   async #answer<Answer>(send: () => Promise<Answer>, timeout: number): Promise<Answer> {
     try {
-      return await within(Promise.race([send(), this.#left]), timeout, () => {
+      const left = Math.max(0, Math.min(timeout, this.until - performance.now()));
+      return await within(Promise.race([send(), this.#left]), left, () => {
+        this.isGivenUp = true;
         throw new NoAnswerError();
       });
     } catch (cause) {
       this.broken ||= endsConnection(cause);
+      this.hasWaited ||= isWait(cause);
       throw cause;
     }
   }

@@ -1,11 +1,8 @@
-import { DatabaseBusyError } from "@sessiondb/core";
+import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
 import { within } from "@sessiondb/core/adapter";
-import { takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
+import { closeTimeout, PoolUse, takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { Connection, Pool } from "mysql2/promise";
 import { MysqlConnection, type MysqlConnectionOptions } from "./mysql-connection.ts";
-
-/** The time that `close` waits for the server to say goodbye, in milliseconds. */
-const closeTimeout = 2000;
 
 interface PoolConnectionsOptions {
   /** Called once, at the first use. */
@@ -14,6 +11,8 @@ interface PoolConnectionsOptions {
   readonly server: string;
   /** The time to wait for a connection, in milliseconds. */
   readonly timeout: number;
+  /** The most connections; null for a pool that the application uses too. */
+  readonly size: number | null;
   readonly each: MysqlConnectionOptions;
 }
 
@@ -25,17 +24,21 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
   readonly inTransaction = false;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #options: PoolConnectionsOptions;
+  readonly #use: PoolUse;
   #pool: Pool | null = null;
   /** The pending ends of connections that were given up. */
   readonly #ending = new Set<Promise<void>>();
+  /** The connections that end others. One that gets no answer either is not ended in its turn. */
+  readonly #killers = new WeakSet<MysqlConnection>();
 
   constructor(options: PoolConnectionsOptions) {
     this.#options = options;
-    const { server, timeout } = options;
+    const { server, timeout, size } = options;
+    this.#use = new PoolUse({ server, timeout });
     const expired = (): never => {
-      throw new DatabaseBusyError(
-        `The pool for ${server} is exhausted: no connection within ${timeout} ms. Make the pool larger.`,
-      );
+      throw size === null || this.#use.size >= size
+        ? this.#use.exhausted()
+        : new DatabaseUnreachableError(`${server} cannot be reached: no connection within ${timeout} ms.`);
     };
     this.wait = { milliseconds: timeout, expired };
   }
@@ -44,14 +47,16 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
     this.#pool ??= this.#options.open();
     const pooled = await this.#pool.getConnection();
     const connection = new MysqlConnection(pooled, this.#options.each);
+    this.#use.begin(connection);
     const release = (): void => {
+      this.#use.end(connection, connection);
       if (!connection.broken) {
         pooled.release();
         return;
       }
       const thread = threadOf(pooled);
       cutOff(pooled);
-      if (connection.isGivenUp) {
+      if (connection.isGivenUp && !this.#killers.has(connection)) {
         this.#end(thread);
       }
     };
@@ -82,6 +87,8 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
    */
   async #killThread({ id, port }: MysqlThread): Promise<void> {
     const lease = await this.acquire();
+    this.#killers.add(lease.connection);
+    lease.connection.until = performance.now() + this.#options.timeout;
     try {
       // Behind a balancer this may be another server, where the number belongs to somebody else's connection.
       const { rows } = await lease.connection.query(
@@ -100,7 +107,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
 /** The connection of a caller's transaction, used by one operation after another. */
 export class SingleConnection implements ServerConnections<MysqlConnection> {
   readonly inTransaction = true;
-  readonly wait = null;
+  readonly wait = { milliseconds: Number.POSITIVE_INFINITY, expired: stillAtWork };
   readonly #connection: Connection;
   readonly #options: MysqlConnectionOptions;
 
@@ -115,6 +122,10 @@ export class SingleConnection implements ServerConnections<MysqlConnection> {
   }
 
   async close(): Promise<void> {}
+}
+
+function stillAtWork(): never {
+  throw new DatabaseBusyError("The connection is still at work for earlier calls.");
 }
 
 /** A connection as its server identifies it. */

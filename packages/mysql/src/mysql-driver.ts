@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { DatabaseBusyError, PermissionDeniedError } from "@sessiondb/core";
-import { ServerDriver, type ClassifiedError, type FoundSchema, type ServerConnections } from "@sessiondb/drizzle";
+import {
+  ddlTimeout,
+  lockWait,
+  ServerDriver,
+  type ClassifiedError,
+  type FoundSchema,
+  type ServerConnections,
+  type ServerTimes,
+} from "@sessiondb/drizzle";
 import type { MysqlConnection, ServerLimits } from "./mysql-connection.ts";
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError, type MysqlPlace } from "./mysql-errors.ts";
@@ -12,34 +20,34 @@ export interface MysqlDriverOptions {
   readonly location: MysqlLocation;
   /** Host and database, for error messages. */
   readonly server: string;
-  /** The time to wait for locks and to retry, in milliseconds. */
-  readonly retryTimeout: number;
+  readonly times: ServerTimes;
   /** Filled in once the server was asked. */
   readonly limits: ServerLimits;
 }
 
-/** An index on a large table may take hours to build. */
-const ddlTimeout = 6 * 3_600_000;
-
 export class MysqlDriver extends ServerDriver<MysqlConnection> {
   readonly #options: MysqlDriverOptions;
   #names: readonly string[];
+  #reached = false;
 
   constructor(options: MysqlDriverOptions) {
-    super(options.connections, options.retryTimeout);
+    super(options.connections, options.times);
     this.#options = options;
     this.#names = options.location.tables;
   }
 
-  async inspect(tables: readonly string[]): Promise<FoundSchema> {
+  async inspect(tables: readonly string[], until?: number): Promise<FoundSchema> {
     const location = { ...this.#options.location, tables };
-    const { found, packetBytes } = await this.use(async (on) => {
-      if (this.inCallersTransaction()) {
-        await checkTemporary(on, location);
-        await on.checkTransaction();
-      }
-      return inspect(on, location);
-    });
+    const { found, packetBytes } = await this.use(
+      async (on) => {
+        if (this.inCallersTransaction()) {
+          await checkTemporary(on, location);
+          await on.checkTransaction();
+        }
+        return inspect(on, location);
+      },
+      { until },
+    );
     this.#options.limits.packetBytes = packetBytes;
     this.#names = namesOf(found);
     return found;
@@ -49,34 +57,42 @@ export class MysqlDriver extends ServerDriver<MysqlConnection> {
    * Runs the statements that `plan` returns for the schema found, one process at a time. DDL commits as it goes, so a
    * lock of the connection replaces a transaction; it ends with the connection.
    */
-  migrate(tables: readonly string[], plan: (found: FoundMysqlSchema) => string[]): Promise<void> {
+  migrate(
+    tables: readonly string[],
+    plan: (found: FoundMysqlSchema) => string[],
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     const location = { ...this.#options.location, tables };
     const seconds = wholeSeconds(this.patience);
-    return this.use(async (on) => {
-      const lock = await lockOf(on, location);
-      const [got] = (await on.query("select get_lock(?, ?)", [lock, seconds], (seconds + 5) * 1000)).rows;
-      if (Number(got?.[0]) !== 1) {
-        const { server } = this.#options;
-        throw new DatabaseBusyError(`Another process has been creating the tables in ${server} for ${seconds} s.`);
-      }
-      try {
-        const { found } = await inspect(on, location);
-        for (const statement of plan(found)) {
-          await runStatement(on, statement, this.#place);
+    return this.use(
+      async (on) => {
+        const lock = await lockOf(on, location);
+        const [got] = (await on.query("select get_lock(?, ?)", [lock, seconds], (seconds + 5) * 1000)).rows;
+        if (Number(got?.[0]) !== 1) {
+          const { server } = this.#options;
+          throw new DatabaseBusyError(`Another process has been creating the tables in ${server} for ${seconds} s.`);
         }
-      } finally {
-        await on.query("select release_lock(?)", [lock]);
-      }
-    });
+        try {
+          const { found } = await inspect(on, location);
+          for (const statement of plan(found)) {
+            await runStatement(on, statement, this.#place);
+          }
+        } finally {
+          await on.query("select release_lock(?)", [lock]);
+        }
+      },
+      { until },
+    );
   }
 
   protected override async prepare(on: MysqlConnection): Promise<void> {
-    await (on.options.origin === "url" ? setUp(on, wholeSeconds(this.patience)) : checkSettings(on));
+    this.#reached = true;
+    await (on.options.origin === "url" ? setUp(on, wholeSeconds(lockWait)) : checkSettings(on));
     await checkTemporary(on, this.#options.location);
   }
 
   protected override translate(error: unknown): ClassifiedError {
-    return classifyMysqlError(error, this.#place);
+    return classifyMysqlError(error, { ...this.#place, reached: this.#reached });
   }
 
   get #place(): MysqlPlace {

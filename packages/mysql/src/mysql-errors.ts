@@ -53,6 +53,12 @@ export interface MysqlPlace {
   readonly names: readonly string[];
 }
 
+/** The circumstances of an error. */
+export interface Circumstances extends MysqlPlace {
+  /** Whether the server was reached before, so that it is likely to return. */
+  readonly reached?: boolean;
+}
+
 /** An error of mysql2: the server's have a positive `errno`, those of the network and of mysql2 only a `code`. */
 interface ErrorParts {
   readonly errno: number;
@@ -79,6 +85,9 @@ const numbers: Readonly<Record<Kind, readonly number[]>> = {
   invalid: [1406, 1366, 1264, 1265, 1292],
   tooLarge: [1153],
 };
+
+/** The errors of a server that refuses this host, which waiting does not mend. */
+const refusals: readonly number[] = [1129, 1130];
 
 const codes: Readonly<Record<string, Kind>> = {
   PROTOCOL_CONNECTION_LOST: "lost",
@@ -134,7 +143,7 @@ const advice: Readonly<Record<number, string>> = {
  * Translates errors thrown by mysql2. A server's own words are never repeated: a trigger says what it likes, a
  * duplicate is quoted, and a proxy adds the values of the statement.
  */
-export function classifyMysqlError(cause: unknown, place: MysqlPlace): ClassifiedError {
+export function classifyMysqlError(cause: unknown, place: Circumstances): ClassifiedError {
   const { server } = place;
   const { errno, code, message } = read(cause);
   const options = { cause: wordless(cause, place) };
@@ -160,13 +169,13 @@ export function classifyMysqlError(cause: unknown, place: MysqlPlace): Classifie
       return { error: new DatabaseBusyError(`${server} is busy (${label}).`, options), transient: true };
     case "lost":
       return { error: new DatabaseUnreachableError(`The connection to ${server} was lost.`, options), transient: true };
-    case "unreachable":
-      return final(
-        new DatabaseUnreachableError(
-          `${server} cannot be reached (${label}): check its address, and that it is running.`,
-          options,
-        ),
+    case "unreachable": {
+      const error = new DatabaseUnreachableError(
+        `${server} cannot be reached (${label}): check its address, and that it is running.`,
+        options,
       );
+      return { error, transient: place.reached === true && !refusals.includes(errno) };
+    }
     case "denied":
       return final(
         new PermissionDeniedError(
@@ -214,6 +223,11 @@ export function endsConnection(cause: unknown): boolean {
     cause instanceof NoAnswerError ||
     (typeof cause === "object" && cause !== null && "fatal" in cause && cause.fatal === true)
   );
+}
+
+/** Whether a statement waited in vain for a lock, or for its answer. */
+export function isWait(cause: unknown): boolean {
+  return cause instanceof NoAnswerError || [1205, 1969, 3024, 3572].includes(errorNumber(cause));
 }
 
 /** The server's number of an error, 0 for an error of another origin. */

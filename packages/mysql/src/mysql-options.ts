@@ -31,9 +31,16 @@ export interface MySqlSessionDbOptions extends MySqlTableOptions {
   poolSize?: number;
   /** The time to wait for a connection, in milliseconds. Default 10,000. */
   connectionTimeout?: number;
-  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
+  /**
+   * The time to wait for one statement's answer, in milliseconds. Default 60,000. Every call ends within
+   * `connectionTimeout` + `retryTimeout` + `statementTimeout`, but for `migrate`, whose indexes may take hours to build,
+   * and for what works in batches, where each batch does.
+   */
   statementTimeout?: number;
-  /** The time to wait for locks and to retry deadlocks and lost connections, in milliseconds. Default 15,000. */
+  /**
+   * The time to retry transient failures, such as deadlocks, waits for a lock or a restart of the server, in
+   * milliseconds. Default 15,000.
+   */
   retryTimeout?: number;
   /**
    * The largest JSON document, in bytes of UTF-8. Default 15 MiB, or what the server's `max_allowed_packet` allows if

@@ -86,9 +86,10 @@ function driverOf(
   connections: ServerConnections<MysqlConnection>,
 ): MysqlDriver {
   const { names } = dialect;
-  const { database = null, retryTimeout } = options;
+  const { database = null, connectionTimeout, retryTimeout, statementTimeout } = options;
   const location = { tables: Object.values(names), sessionTable: names.sessions, database };
-  return new MysqlDriver({ connections, location, server, retryTimeout, limits });
+  const times = { connectionTimeout, retryTimeout, statementTimeout };
+  return new MysqlDriver({ connections, location, server, times, limits });
 }
 
 function limitsOf(maxPayloadBytes: number, server: ServerLimits): SessionDbLimits {
@@ -109,12 +110,13 @@ function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptio
 }
 
 function poolOf({ options, limits, server }: MysqlParts): PoolConnections {
-  const { server: given, pool, connectionTimeout, statementTimeout: timeout } = options;
+  const { server: given, pool, poolSize, connectionTimeout, statementTimeout: timeout } = options;
   const { config } = (pool?.pool ?? {}) as { readonly config?: { readonly resetOnRelease?: boolean } };
   const isReset = config?.resetOnRelease === true;
   const each = { origin: pool === undefined ? "url" : "pool", isReset, timeout, limits } as const;
   const open = (): Pool => (given === null ? (pool as Pool) : openPool(given, options));
-  return new PoolConnections({ open, server, timeout: connectionTimeout, each });
+  const size = pool === undefined ? poolSize : null;
+  return new PoolConnections({ open, server, timeout: connectionTimeout, size, each });
 }
 
 function openPool(server: MysqlServer, { poolSize, connectionTimeout }: MysqlOptions): Pool {

@@ -8,8 +8,9 @@ import {
   type StatementResult,
 } from "@sessiondb/drizzle";
 import type { ClientBase, QueryArrayConfig, QueryArrayResult } from "pg";
-import { isConnectionLost, isFatal, PostgresFailure } from "./postgres-errors.ts";
+import { isConnectionLost, isFatal, isTimedOut, isWait, PostgresFailure } from "./postgres-errors.ts";
 import type { PreparedStatement, PreparedStatements, RefusedStatement } from "./prepared-statements.ts";
+import { serverBounds, type BoundName } from "./server-bounds.ts";
 
 /** The options shared by all connections of a store. */
 export interface PostgresConnectionOptions {
@@ -49,6 +50,13 @@ interface QueryOptions {
 export class PostgresConnection implements ServerConnection {
   readonly client: ClientBase;
   broken = false;
+  until = Number.POSITIVE_INFINITY;
+  /** Whether the server may still be running a statement that nobody waits for any more. */
+  isGivenUp = false;
+  /** Whether a statement waited too long for a lock, or for its answer. */
+  hasWaited = false;
+  /** The bounds that the server does not set for the connection. */
+  unbounded: readonly BoundName[] = [];
   /** A statement that failed, as it might not have without a name. */
   refused: RefusedStatement | null = null;
   #prepares = true;
@@ -62,6 +70,7 @@ export class PostgresConnection implements ServerConnection {
   }
 
   giveUp(): void {
+    this.isGivenUp = true;
     this.broken = true;
   }
 
@@ -79,7 +88,11 @@ export class PostgresConnection implements ServerConnection {
   }
 
   async begin(): Promise<void> {
-    await this.query(this.#words.begin);
+    // What the connection itself does not bound, each transaction does, in the same round trip.
+    const unbounded = this.#options.inTransaction ? [] : this.unbounded;
+    const bounds = serverBounds(this.#options.statementTimeout);
+    const limits = unbounded.map((name) => `; set local ${name} = ${bounds[name]}`);
+    await this.query(`${this.#words.begin}${limits.join("")}`);
   }
 
   async commit(): Promise<void> {
@@ -114,12 +127,14 @@ export class PostgresConnection implements ServerConnection {
       values,
       rowMode: "array",
       types: asText,
-      query_timeout: timeout,
+      query_timeout: Math.max(1, Math.min(timeout, this.until - performance.now())),
     };
     try {
       return await this.client.query<Row>(query);
     } catch (cause) {
       this.broken ||= isConnectionLost(cause) || isFatal(cause);
+      this.isGivenUp ||= isTimedOut(cause);
+      this.hasWaited ||= isWait(cause);
       const { names } = this.#options;
       const failure = new PostgresFailure(cause, { text, values, isPlanned, names });
       if (prepared !== null && failure.concernsPreparation) {

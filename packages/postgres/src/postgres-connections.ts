@@ -1,7 +1,10 @@
 import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
-import { takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
+import { within } from "@sessiondb/core/adapter";
+import { closeTimeout, PoolUse, takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { ClientBase, Pool, PoolClient } from "pg";
+import { cancelStatement } from "./cancel-request.ts";
 import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-connection.ts";
+import { refusesBounds } from "./server-bounds.ts";
 
 const ignore = (): void => {};
 
@@ -9,51 +12,61 @@ const ignore = (): void => {};
 const watched = new WeakSet<Pool>();
 
 interface PoolConnectionsOptions {
-  readonly open: () => Pool;
+  /** Opens a pool, whose connections ask the server to bound their waits if `bounded`. */
+  readonly open: (how: { readonly bounded: boolean }) => Pool;
   readonly owned: boolean;
   /** The time to wait for a connection, in milliseconds. */
   readonly timeout: number;
 }
 
-/** The clients of a pool. A pool opened here is closed here. */
+/**
+ * The clients of a pool. One whose statement was given up goes back only when the server has let go of it. A pool opened
+ * here is closed here.
+ */
 export class PoolConnections implements ServerConnections<PostgresConnection> {
   readonly inTransaction = false;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #options: PoolConnectionsOptions;
   readonly #each: PostgresConnectionOptions;
+  readonly #use: PoolUse;
   #pool: Pool | null = null;
+  #bounded = true;
 
   constructor(options: PoolConnectionsOptions, each: PostgresConnectionOptions) {
     this.#options = options;
     this.#each = each;
+    this.#use = new PoolUse({ server: each.place, timeout: options.timeout });
     this.wait = { milliseconds: options.timeout, expired: () => this.#expire() };
   }
 
   async acquire(): Promise<Lease<PostgresConnection>> {
     const client = await this.#connect();
-    return leaseOf(new PostgresConnection(client, this.#each), ({ broken }) => client.release(broken));
+    this.#use.begin(client);
+    const connection = new PostgresConnection(client, this.#each);
+    const release = (): void => {
+      this.#use.end(client, connection);
+      client.release(connection.broken);
+    };
+    return leaseOf(connection, release);
   }
 
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = null;
-    if (this.#options.owned) {
-      await pool?.end();
+    if (this.#options.owned && pool !== null) {
+      // A connection that was cut unnoticed never says goodbye.
+      await within(pool.end(), closeTimeout, () => null);
     }
   }
 
   async #connect(): Promise<PoolClient> {
-    if (this.#pool === null) {
-      this.#pool = this.#options.open();
-      if (!watched.has(this.#pool)) {
-        watched.add(this.#pool);
-        // Idle clients that the server disconnects are reported here, and the pool replaces them.
-        this.#pool.on("error", ignore);
-      }
-    }
+    const pool = (this.#pool ??= this.#open());
     try {
-      return await this.#pool.connect();
+      return await pool.connect();
     } catch (cause) {
+      if (this.#options.owned && refusesBounds(cause)) {
+        return this.#connectUnbounded(pool, cause);
+      }
       if (cause instanceof Error && cause.message.startsWith("timeout exceeded")) {
         this.#expire({ cause });
       }
@@ -61,20 +74,47 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
     }
   }
 
+  #open(): Pool {
+    const pool = this.#options.open({ bounded: this.#bounded });
+    if (!watched.has(pool)) {
+      watched.add(pool);
+      // Idle clients that the server disconnects are reported here, and the pool replaces them.
+      pool.on("error", ignore);
+    }
+    return pool;
+  }
+
+  /** Goes on without the bounds, which a pooler refuses. */
+  async #connectUnbounded(refused: Pool, cause: unknown): Promise<PoolClient> {
+    if (this.#pool === refused) {
+      if (!this.#bounded) {
+        throw cause;
+      }
+      this.#bounded = false;
+      this.#pool = null;
+      await refused.end();
+    }
+    return this.#connect();
+  }
+
   #expire(options?: ErrorOptions): never {
     const pool = this.#pool;
     const { place } = this.#each;
-    const late = `no connection within ${this.#options.timeout} ms`;
-    throw pool !== null && pool.idleCount === 0 && pool.totalCount >= pool.options.max
-      ? new DatabaseBusyError(`The pool for ${place} is exhausted: ${late}. Make the pool larger.`, options)
-      : new DatabaseUnreachableError(`${place} cannot be reached: ${late}.`, options);
+    // The application may use connections of its own pool. Those of a pool opened here are in use, or cannot be made.
+    const inUse = this.#options.owned ? this.#use.size : (pool?.totalCount ?? 0) - (pool?.idleCount ?? 0);
+    throw pool !== null && inUse >= pool.options.max
+      ? this.#use.exhausted(options)
+      : new DatabaseUnreachableError(
+          `${place} cannot be reached: no connection within ${this.#options.timeout} ms.`,
+          options,
+        );
   }
 }
 
 /** The caller's own client, used by one operation after another. */
 export class SingleConnection implements ServerConnections<PostgresConnection> {
   readonly inTransaction: boolean;
-  readonly wait = null;
+  readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #client: ClientBase;
   readonly #options: PostgresConnectionOptions;
 
@@ -82,28 +122,40 @@ export class SingleConnection implements ServerConnections<PostgresConnection> {
     this.inTransaction = options.inTransaction;
     this.#client = client;
     this.#options = options;
+    const expired = (): never => {
+      throw new DatabaseBusyError(`The client for ${options.place} is still at work for earlier calls.`);
+    };
+    this.wait = { milliseconds: Number.POSITIVE_INFINITY, expired };
   }
 
   async acquire(): Promise<Lease<PostgresConnection>> {
-    const done = await takeTurn(this.#client);
-    return leaseOf(new PostgresConnection(this.#client, this.#options), done);
+    const release = await takeTurn(this.#client);
+    const connection = new PostgresConnection(this.#client, this.#options);
+    return leaseOf(connection, release);
   }
 
   async close(): Promise<void> {}
 }
 
-/** Leases a client. A connection cut between two statements emits an event; the next statement reports it too. */
-function leaseOf(
-  connection: PostgresConnection,
-  release: (connection: PostgresConnection) => void,
-): Lease<PostgresConnection> {
+/**
+ * Leases a client, and takes it back once the server has let go of it. A connection cut between two statements emits an
+ * event; the next statement reports it too.
+ */
+function leaseOf(connection: PostgresConnection, release: () => void): Lease<PostgresConnection> {
   const { client } = connection;
   client.on("error", ignore);
+  const end = (): void => {
+    client.off("error", ignore);
+    release();
+  };
   return {
     connection,
     release: () => {
-      client.off("error", ignore);
-      release(connection);
+      if (connection.isGivenUp) {
+        cancelStatement(client).then(end, end);
+      } else {
+        end();
+      }
     },
   };
 }

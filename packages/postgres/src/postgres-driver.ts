@@ -1,11 +1,15 @@
 import { InvalidArgumentError } from "@sessiondb/core";
-import { longestTime, type Signal } from "@sessiondb/core/adapter";
+import type { Signal } from "@sessiondb/core/adapter";
 import {
+  ddlTimeout,
+  lockWait,
   runAsync,
   ServerDriver,
   type ClassifiedError,
   type FoundSchema,
   type ServerConnections,
+  type UseOptions,
+  type ServerTimes,
   type Work,
 } from "@sessiondb/drizzle";
 import type { ClientBase } from "pg";
@@ -24,14 +28,10 @@ export interface PostgresDriverOptions {
   readonly place: string;
   /** The tables and columns of the store. */
   readonly names: readonly string[];
-  /** The time to retry transient failures, in milliseconds. */
-  readonly retryTimeout: number;
+  readonly times: ServerTimes;
   /** The largest JSON document, in bytes. */
   readonly payloadBytes: number;
 }
-
-/** For DDL and for the wait for another process's migration, which may take longer than the client allows. */
-const unlimited = { timeout: longestTime };
 
 export class PostgresDriver extends ServerDriver<PostgresConnection> {
   readonly #options: PostgresDriverOptions;
@@ -40,30 +40,36 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
   #reached = false;
 
   constructor(options: PostgresDriverOptions) {
-    super(options.connections, options.retryTimeout);
+    super(options.connections, options.times);
     this.#options = options;
     const { names, schema } = options.dialect;
     this.#searchPath = schema === null ? new SearchPath(Object.values(names)) : null;
   }
 
   /** In the caller's transaction, even a failed read must not break it. */
-  override read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.inCallersTransaction() ? this.write(work, signal) : super.read(work, signal);
+  override read<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.inCallersTransaction() ? this.write(work, signal, until) : super.read(work, signal, until);
   }
 
-  single<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.inCallersTransaction() ? this.write(work, signal) : this.use((on) => runAsync(work(on)), signal);
+  single<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.inCallersTransaction()
+      ? this.write(work, signal, until)
+      : this.use((on) => runAsync(work(on)), { signal, until });
   }
 
-  inspect(tables: readonly string[]): Promise<FoundPostgresSchema> {
-    return this.use((on) => inspectSchema(on, tables, this.#options.dialect.schema));
+  inspect(tables: readonly string[], until?: number): Promise<FoundPostgresSchema> {
+    return this.use((on) => inspectSchema(on, tables, this.#options.dialect.schema), { until });
   }
 
-  async migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
+  async migrate(
+    tables: readonly string[],
+    plan: (found: FoundSchema) => string[],
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<void> {
     const taken = new Set<string>();
     for (;;) {
       try {
-        await this.#runPlan(tables, plan);
+        await this.#runPlan(tables, plan, until);
         return;
       } catch (error) {
         // Another process created it a moment ago, without this library's lock: one more look finds it done. A second
@@ -77,38 +83,47 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
     }
   }
 
-  async #runPlan(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
+  async #runPlan(tables: readonly string[], plan: (found: FoundSchema) => string[], until: number): Promise<void> {
     const { schema, names } = this.#options.dialect;
-    await this.transaction(async (on) => {
-      // Defaults of further tables are literals in standard spelling.
-      await on.query("set local standard_conforming_strings = on", unlimited);
-      // CREATE TABLE IF NOT EXISTS fails if two run at once. A transaction-level lock also works behind a pooler.
-      const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
-      await on.query(lock, { ...unlimited, values: [`${schema ?? ""}.${names.sessions}`] });
-      // Inspected under the lock: of processes that start together, the first creates and the others find it done.
-      for (const statement of plan(await inspectSchema(on, tables, schema))) {
-        await on.query(statement, { ...unlimited, isPlanned: true });
-      }
-    });
+    const isCall = until !== Number.POSITIVE_INFINITY;
+    const timeout = isCall ? this.#options.times.statementTimeout : ddlTimeout;
+    // A migration that had to begin anew would build its indexes once more.
+    const longestWait = isCall ? lockWait : Math.max(lockWait, this.patience);
+    await this.transaction(
+      async (on) => {
+        // Defaults of further tables are literals in standard spelling. Building an index may take hours.
+        await on.query(
+          `set local standard_conforming_strings = on; set local statement_timeout = 0; set local lock_timeout = ${longestWait}`,
+        );
+        // CREATE TABLE IF NOT EXISTS fails if two run at once. A transaction-level lock also works behind a pooler.
+        const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
+        await on.query(lock, { values: [`${schema ?? ""}.${names.sessions}`] });
+        // Inspected under the lock: of processes that start together, the first creates and the others find it done.
+        for (const statement of plan(await inspectSchema(on, tables, schema))) {
+          await on.query(statement, { timeout, isPlanned: true });
+        }
+      },
+      { until },
+    );
   }
 
   /** Work that met a refused preparation has stored nothing, and is done again with statements that have no names. */
   protected override async use<Result>(
     work: (on: PostgresConnection) => Promise<Result>,
-    signal?: Signal,
+    options?: UseOptions,
   ): Promise<Result> {
     const used: PostgresConnection[] = [];
     try {
       return await super.use((on) => {
         used.push(on);
         return work(on);
-      }, signal);
+      }, options);
     } catch (error) {
       const refused = used[0]?.refused ?? null;
       if (refused === null) {
         throw error;
       }
-      const result = await super.use((on) => work(on.withoutNames()), signal);
+      const result = await super.use((on) => work(on.withoutNames()), options);
       this.#options.statements.blame(refused);
       return result;
     }
@@ -118,6 +133,7 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
     this.#reached = true;
     checkTransaction(on.client, { isOpen: this.inCallersTransaction() });
     const settings = await settingsOf(on);
+    on.unbounded = settings.unbounded;
     this.#searchPath?.check(settings);
   }
 

@@ -105,14 +105,12 @@ export function classifyPostgresError(error: unknown, circumstances: Circumstanc
     return final(refused);
   }
   if (isConnectionLost(failure) || /^(ENOTFOUND|EAI_AGAIN|ENOENT)$/.test(code)) {
-    const comesBack = reached || code.startsWith("57P0");
-    const lost = code === "ENOTFOUND" ? false : comesBack;
     return {
       error: new DatabaseUnreachableError(
         `${place} cannot be reached${code === "" ? "" : ` (${code})`}: check that it is running and accepts connections.`,
         options,
       ),
-      transient: lost,
+      transient: reached || code.startsWith("57P0"),
     };
   }
   if (transientCodes.test(code)) {
@@ -246,8 +244,13 @@ export function isTaken(code: string): boolean {
 }
 
 /** Whether pg gave up waiting for a statement's answer. */
-function isTimedOut(error: unknown): boolean {
+export function isTimedOut(error: unknown): boolean {
   return ownMessage(error instanceof PostgresFailure ? error.cause : error) === timedOut;
+}
+
+/** Whether a statement waited in vain for a lock, or for its end. */
+export function isWait(cause: unknown): boolean {
+  return isTimedOut(cause) || /^(55P03|57014)$/.test(codeOf(cause));
 }
 
 /** The message of an error of pg itself. A server's message may say anything, in any language. */

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@sessiondb/core";
 import type { ClientBase } from "pg";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import type { FoundPostgresSchema } from "./postgres-dialect.ts";
+import { boundNames, type BoundName } from "./server-bounds.ts";
 
 // One statement, so one round trip: a process that finds all in order pays no more at its start. Every role may read
 // the catalog. Kinds of relations: tables, partitioned tables, views and foreign tables. A domain is its base type.
@@ -52,8 +53,10 @@ export async function inspectSchema(
   return { tables, indexes, schemaExists };
 }
 
-/** The settings found on a connection, for stores that name no schema. */
+/** The settings found on a connection. */
 interface ConnectionSettings {
+  /** The bounds that are not set. */
+  readonly unbounded: readonly BoundName[];
   /** The schemas searched for a table without a schema. */
   readonly searchPath: readonly string[];
   /** The connection's temporary tables, which hide tables of the same name. */
@@ -64,7 +67,8 @@ const question = `
   select pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('client_encoding'),
     pg_catalog.to_json(pg_catalog.current_schemas(false))::text,
     (select pg_catalog.json_agg(c.relname)::text from pg_catalog.pg_class c
-      where pg_catalog.pg_my_temp_schema() <> 0 and c.relnamespace = pg_catalog.pg_my_temp_schema())`;
+      where pg_catalog.pg_my_temp_schema() <> 0 and c.relnamespace = pg_catalog.pg_my_temp_schema()),
+    ${boundNames.map((name) => `pg_catalog.current_setting('${name}', true)`).join(", ")}`;
 
 const found = new WeakMap<ClientBase, ConnectionSettings>();
 
@@ -83,14 +87,15 @@ export async function settingsOf(on: PostgresConnection): Promise<ConnectionSett
     throw new InvalidArgumentError("binary", "left out of the options of pg: values are read as text");
   }
   const [row] = (await on.query<(string | null)[]>(question)).rows;
-  const [serverEncoding, clientEncoding, searchPath, temporary] = row ?? [];
+  const [serverEncoding, clientEncoding, searchPath, temporary, ...bounds] = row ?? [];
   for (const [setting, value] of Object.entries({ server_encoding: serverEncoding, client_encoding: clientEncoding })) {
     if (value !== "UTF8") {
       const whose = setting === "server_encoding" ? "the database" : "the connection";
       throw new InvalidArgumentError(setting, `UTF8, or text would be damaged: ${whose} uses ${value}`);
     }
   }
-  const settings = { searchPath: namesIn(searchPath), temporary: namesIn(temporary) };
+  const unbounded = boundNames.filter((_, index) => bounds[index] === "0");
+  const settings = { searchPath: namesIn(searchPath), temporary: namesIn(temporary), unbounded };
   found.set(client, settings);
   return settings;
 }

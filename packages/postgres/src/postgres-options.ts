@@ -36,9 +36,16 @@ export interface PostgresSessionDbOptions extends PostgresTableOptions {
   autoMigrate?: boolean;
   /** The time to wait for a connection, in milliseconds. Default 10,000. */
   connectionTimeout?: number;
-  /** The time to wait for one statement's answer, in milliseconds. Default 60,000. */
+  /**
+   * The time to wait for one statement's answer, in milliseconds. Default 60,000. Every call ends within
+   * `connectionTimeout` + `retryTimeout` + `statementTimeout`, but for `migrate`, whose indexes may take hours to build,
+   * and for what works in batches, where each batch does.
+   */
   statementTimeout?: number;
-  /** The time to retry transient failures, such as deadlocks or a server restart, in milliseconds. Default 15,000. */
+  /**
+   * The time to retry transient failures, such as deadlocks, waits for a lock or a restart of the server, in
+   * milliseconds. Default 15,000.
+   */
   retryTimeout?: number;
   /**
    * Whether the server keeps the store's statements prepared on each connection, under names `sessiondb_…`. By default

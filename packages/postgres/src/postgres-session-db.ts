@@ -18,6 +18,7 @@ import { PostgresReads } from "./postgres-reads.ts";
 import { PostgresWrites } from "./postgres-writes.ts";
 import { PreparedStatements } from "./prepared-statements.ts";
 import { connectionOf, parsePostgresUrl } from "./postgres-url.ts";
+import { startingBounds } from "./server-bounds.ts";
 import type { PostgresTableOptions } from "./schema.ts";
 
 /** Session storage in PostgreSQL, shared safely by any number of processes. */
@@ -84,13 +85,14 @@ function driverOf(
   { dialect, statements }: StoreParts,
   { inTransaction }: { readonly inTransaction: boolean },
 ): PostgresDriver {
-  const { maxPayloadBytes: payloadBytes, retryTimeout, statementTimeout } = options;
+  const { maxPayloadBytes: payloadBytes, connectionTimeout, retryTimeout, statementTimeout } = options;
   const { sessions, runs, versions } = dialect.tables;
   const columns = [sessions, runs, versions].flatMap((table) => Object.values<Column>(getTableColumns(table)));
   const names = [...new Set([...Object.values(dialect.names), ...columns.map(({ name }) => name)])];
   const place = placeOf(options);
   const connections = connectionsOf(options, { inTransaction, place, names, statementTimeout, statements });
-  return new PostgresDriver({ connections, dialect, statements, place, names, retryTimeout, payloadBytes });
+  const times = { connectionTimeout, retryTimeout, statementTimeout };
+  return new PostgresDriver({ connections, dialect, statements, place, names, times, payloadBytes });
 }
 
 function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOptions): PostgresTableOptions {
@@ -107,12 +109,15 @@ function connectionsOf(
   if (pool !== undefined) {
     return new PoolConnections({ open: () => pool, owned: false, timeout }, each);
   }
-  const open = (): Pool =>
+  const open = ({ bounded }: { readonly bounded: boolean }): Pool =>
     new pg.Pool({
       ...(server === null ? {} : connectionOf(server)),
+      ...(server !== null && bounded && startingBounds(server.connectionString, each.statementTimeout)),
       max: poolSize,
       connectionTimeoutMillis: timeout,
       keepAlive: true,
+      // A server that is gone without a word is noticed in less than a minute, also by DDL that takes hours.
+      keepAliveInitialDelayMillis: 30_000,
       // Idle connections do not keep the process alive.
       allowExitOnIdle: true,
     });

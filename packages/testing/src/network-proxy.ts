@@ -16,7 +16,10 @@ export class NetworkProxy implements AsyncDisposable {
   reachable = true;
   /** The number of replies that `loseReplyTo` has kept from clients. */
   lostReplies = 0;
+  /** Whether nothing passes any more: connections are accepted, and neither side hears from the other. */
+  isBlackHole = false;
   #losing: string | null = null;
+  readonly #halfOpen = new WeakSet<Socket>();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #target: URL;
@@ -37,6 +40,13 @@ export class NetworkProxy implements AsyncDisposable {
   /** Cuts the connection that sends the next request with this text, once the database has answered it. */
   loseReplyTo(text: string): void {
     this.#losing = text;
+  }
+
+  /** Lets nothing more through on the open connections, not even their end. New ones work. */
+  halfOpenAll(): void {
+    for (const socket of this.#sockets) {
+      this.#halfOpen.add(socket);
+    }
   }
 
   cutAll(): void {
@@ -61,11 +71,14 @@ export class NetworkProxy implements AsyncDisposable {
       client.destroy();
       server.destroy();
     };
+    const isHeld = (): boolean => this.isBlackHole || this.#halfOpen.has(client);
     for (const socket of [client, server]) {
-      this.#sockets.add(socket.on("error", cut));
+      this.#sockets.add(socket.on("error", () => socket.destroy()));
       socket.setNoDelay(true).on("close", () => {
         this.#sockets.delete(socket);
-        cut();
+        if (!isHeld()) {
+          cut();
+        }
       });
     }
     let isLosing = false;
@@ -79,6 +92,9 @@ export class NetworkProxy implements AsyncDisposable {
       }
     };
     client.on("data", (bytes) => {
+      if (isHeld()) {
+        return;
+      }
       if (this.#losing !== null && bytes.includes(this.#losing)) {
         this.#losing = null;
         isLosing = true;
@@ -86,6 +102,9 @@ export class NetworkProxy implements AsyncDisposable {
       follow(this.onRequest(bytes), bytes, server);
     });
     server.on("data", (bytes) => {
+      if (isHeld()) {
+        return;
+      }
       if (isLosing && !client.destroyed) {
         this.lostReplies += 1;
         cut();

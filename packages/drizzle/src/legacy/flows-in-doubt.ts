@@ -14,21 +14,22 @@ export interface DoubtOptions<Result> {
 
 /**
  * Does work on the tables as they were found. If a statement failed or runs are missing, the tables may have changed:
- * looks at them again and, if they have, repeats the work once.
+ * looks at them again and, if they have, repeats the work once. Work receives the start of the call.
  */
 export async function withFlows<Result>(
   schema: SchemaManager,
-  work: (flows: Flows) => Promise<Result>,
+  work: (flows: Flows, since: number) => Promise<Result>,
   { signal, inDoubt = () => false }: DoubtOptions<Result>,
 ): Promise<Result> {
-  const flows = await untilAborted(schema.ready(), signal);
+  const since = performance.now();
+  const flows = await untilAborted(schema.ready(since), signal);
   const lookAgain = async (): Promise<Flows> => {
     schema.forget();
-    return untilAborted(schema.ready(), signal);
+    return untilAborted(schema.ready(since), signal);
   };
   let result: Result;
   try {
-    result = await work(flows);
+    result = await work(flows, since);
   } catch (error) {
     if (!SessionDbError.isInstance(error) || error.code !== "DATABASE_ERROR") {
       throw error;
@@ -38,9 +39,9 @@ export async function withFlows<Result>(
     if (now === flows && schema.timesMade === timesMade) {
       throw error;
     }
-    return work(now);
+    return work(now, since);
   }
   const mayDiffer = flows.runs.areAllRows && inDoubt(result) && schema.mayHaveChanged;
   const now = mayDiffer ? await lookAgain() : flows;
-  return now === flows ? result : work(now);
+  return now === flows ? result : work(now, since);
 }

@@ -36,14 +36,17 @@ export class LegacyFlows implements FlowChoice {
     return this.#hasColumn(found) && absent.every(({ table, column }) => table === this.#names.runs && column === null);
   }
 
-  async choose(found: FoundSchema, isComplete: boolean): Promise<Flows> {
+  async choose(
+    found: FoundSchema,
+    { isComplete, since }: { readonly isComplete: boolean; readonly since: number },
+  ): Promise<Flows> {
     if (!this.#hasColumn(found)) {
       return this.#plain;
     }
     if (!isComplete) {
       return this.#columnAlone;
     }
-    return found.tables.has(this.#names.versions) && (await this.#isCopied()) ? this.#copied : this.#merged;
+    return found.tables.has(this.#names.versions) && (await this.#isCopied(since)) ? this.#copied : this.#merged;
   }
 
   /** Whether there is a column whose runs are not all copied. */
@@ -55,7 +58,8 @@ export class LegacyFlows implements FlowChoice {
     return found.tables.get(this.#names.sessions)?.has("runs") ?? false;
   }
 
-  #isCopied(): Promise<boolean> {
-    return withRetry(() => this.#driver.read((on) => this.#legacy.isCopied(on)), this.#driver);
+  #isCopied(since: number): Promise<boolean> {
+    const ask = (until: number) => this.#driver.read((on) => this.#legacy.isCopied(on), undefined, until);
+    return withRetry(ask, this.#driver, { since });
   }
 }

@@ -1,0 +1,108 @@
+import { createPool } from "mysql2/promise";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { programOf } from "../../../scripts/servers/mysql-databases.ts";
+import { startMysql, type MysqlServer } from "../../../scripts/servers/mysql.ts";
+import { MySqlSessionDb } from "@sessiondb/mysql";
+import { bound, faultsOf, fill, times } from "@sessiondb/testing/bounded-calls";
+import { NetworkProxy } from "@sessiondb/testing/network-proxy";
+import { connect, query } from "./support.ts";
+
+/** What calls may fail with while the server cannot serve them. */
+const codes = ["DATABASE_BUSY", "DATABASE_UNREACHABLE"];
+
+describe.each(["mysql", "mariadb"] as const)("every call ends in time on %s", { timeout: 60_000 }, (flavour) => {
+  let server: MysqlServer;
+  beforeAll(async () => {
+    const program = await programOf(flavour);
+    if (program === null) {
+      throw new Error(`${flavour} is to be had as a container only, which cannot be stopped here`);
+    }
+    server = await startMysql({ program });
+  }, 300_000);
+  afterAll(() => server.stop(), 60_000);
+
+  /** Breaks something, and returns what mends it. */
+  const faults: Readonly<Record<string, (proxy: NetworkProxy, url: string) => Promise<() => Promise<void>>>> = {
+    "rows are locked": (_, url) => holding(url, "select * from agno_sessions for update"),
+    "tables are locked": (_, url) => holding(url, "lock tables agno_sessions write, agno_runs write"),
+    "nothing passes any more": async (proxy) => {
+      proxy.isBlackHole = true;
+      return async () => {
+        proxy.isBlackHole = false;
+        proxy.cutAll();
+      };
+    },
+    "connections are half-open": async (proxy) => {
+      proxy.halfOpenAll();
+      return async () => {};
+    },
+    "the server is stopped": async () => {
+      server.pause();
+      return async () => server.resume();
+    },
+    "connections are refused": async (proxy) => {
+      proxy.reachable = false;
+      proxy.cutAll();
+      return async () => {
+        proxy.reachable = true;
+      };
+    },
+  };
+
+  async function holding(url: string, statement: string): Promise<() => Promise<void>> {
+    const connection = await connect(url);
+    await connection.query("start transaction");
+    await connection.query(statement);
+    return () => connection.end();
+  }
+
+  interface Kind {
+    readonly open: () => MySqlSessionDb;
+    readonly end: () => Promise<void>;
+  }
+  const kinds: Readonly<Record<string, (url: string) => Kind>> = {
+    "its own pool": (url) => ({ open: () => new MySqlSessionDb({ url, ...times }), end: async () => {} }),
+    "a pool of the caller's": (url) => {
+      const pool = createPool({ uri: url.replace(/^mariadb:/, "mysql:"), connectionLimit: 10, connectTimeout: 600 });
+      pool.on("connection", (made) => (made as unknown as NodeJS.EventEmitter).on("error", () => null));
+      return { open: () => new MySqlSessionDb({ pool, ...times }), end: async () => pool.end() };
+    },
+  };
+
+  const matrix = Object.entries(faults).flatMap(([fault, breaks]) =>
+    Object.entries(kinds).flatMap(([kind, kindOf]) =>
+      ["warm", "cold"].map((state) => ({ fault, breaks, kind, kindOf, state })),
+    ),
+  );
+
+  let databases = 0;
+  test.each(matrix)("$fault: $kind, $state", async ({ breaks, kindOf, state }) => {
+    databases += 1;
+    const name = `bounds_${databases}`;
+    await query(server.url, `create database ${name}`);
+    const url = Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
+    await using direct = new MySqlSessionDb({ url });
+    await fill(direct);
+    await using proxy = await NetworkProxy.to(url);
+    const { open, end } = kindOf(proxy.url);
+    const db = open();
+    if (state === "warm") {
+      // Every connection of the pool, unless the machine is too slow for these times.
+      await Promise.allSettled(Array.from({ length: 10 }, () => db.getSessions()));
+    }
+    const mend = await breaks(proxy, url);
+    const found = await faultsOf(db, codes);
+    await mend();
+    expect(found).toEqual([]);
+    await expect.poll(() => db.getSessions().then(() => "well", String), { timeout: bound * 4 }).toBe("well");
+    const start = performance.now();
+    await db.close();
+    expect(performance.now() - start).toBeLessThan(bound + 3000);
+    await end();
+    const waiting = async (): Promise<number> => {
+      const sql = "select id from information_schema.processlist where db = ? and command in ('Query', 'Execute')";
+      return (await query(server.url, sql, name)).length;
+    };
+    await expect.poll(waiting, { timeout: 5000 }).toBe(0);
+  });
+});

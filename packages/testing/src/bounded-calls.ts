@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { SessionDbError, type ManagedSchema, type SessionDb } from "@sessiondb/core";
+import { agentRun, agentSession } from "./models.ts";
+
+/** The times of a store under test, in milliseconds, and what they bound every call by. */
+export const times = { connectionTimeout: 600, retryTimeout: 800, statementTimeout: 600 };
+export const bound = times.connectionTimeout + times.retryTimeout + times.statementTimeout;
+
+/** What a slow machine may add. */
+const slack = 3000;
+
+type Store = SessionDb & ManagedSchema;
+
+const session = agentSession("s");
+
+/** Stores what the calls work on. */
+export async function fill(db: Store): Promise<void> {
+  await db.upsertSessions([session, agentSession("t"), agentSession("u"), agentSession("v", { agentId: "leaver" })]);
+  await db.upsertRun({ session, run: agentRun("a") });
+  await db.upsertRun({ session, run: agentRun("b") });
+}
+
+/** Every call of a store, as users make it. */
+export const calls: Readonly<Record<string, (db: Store) => Promise<unknown>>> = {
+  getSession: (db) => db.getSession({ sessionId: "s" }),
+  getSessions: (db) => db.getSessions({ includeTotal: true }),
+  upsertSession: (db) => db.upsertSession({ ...session, metadata: { changed: true } }),
+  upsertSessions: (db) => db.upsertSessions([session, agentSession("u"), agentSession("new")]),
+  updateSession: (db) => db.updateSession({ sessionId: "s" }, () => ({ metadata: { changed: true } })),
+  renameSession: (db) => db.renameSession({ sessionId: "s", sessionName: "Trip" }),
+  deleteSession: (db) => db.deleteSession({ sessionId: "t" }),
+  "deleteSessions by filter": (db) => db.deleteSessions({ filter: { componentId: "leaver" } }),
+  upsertRun: (db) => db.upsertRun({ session, run: agentRun("c") }),
+  "upsertRun with a change": (db) => db.upsertRun({ session, run: agentRun("d"), change: { metadata: { n: 1 } } }),
+  updateRun: (db) => db.updateRun({ runId: "a" }, (run) => ({ ...run, content: "changed" })),
+  getRun: (db) => db.getRun({ runId: "a" }),
+  getRuns: (db) => db.getRuns(),
+  deleteRuns: (db) => db.deleteRuns({ runIds: ["b"] }),
+  verifySchema: (db) => db.verifySchema(),
+  planMigration: (db) => db.planMigration(),
+  migrate: (db) => db.migrate(),
+  migrateLegacyRuns: (db) => db.migrateLegacyRuns(),
+};
+
+/** Makes every call at once. Resolves with what is wrong: calls that took too long, and errors without a right code. */
+export async function faultsOf(db: Store, codes: readonly string[]): Promise<string[]> {
+  const outcomes = Object.entries(calls).map(async ([name, call]): Promise<string[]> => {
+    const start = performance.now();
+    const error: unknown = await Promise.race([
+      call(db).then(
+        () => null,
+        (cause: unknown) => cause,
+      ),
+      sleep(bound + slack, new Error("It has not ended."), { ref: false }),
+    ]);
+    const took = Math.round(performance.now() - start);
+    if (took > bound + slack / 2) {
+      return [`${name} took ${took} ms: ${text(error)}`];
+    }
+    const isRight = error === null || (SessionDbError.isInstance(error) && codes.includes(error.code));
+    return isRight ? [] : [`${name} failed with ${text(error)}`];
+  });
+  return (await Promise.all(outcomes)).flat();
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : "no error";
+}
