@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto";
 import { createPool } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
 import { startMysql, type MysqlServer } from "../../../scripts/servers/mysql.ts";
 import { MySqlSessionDb } from "@sessiondb/mysql";
-import { bound, faultsOf, fill, times } from "@sessiondb/testing/bounded-calls";
+import { bound, faultsOf, fill, outcomeOf, times } from "@sessiondb/testing/bounded-calls";
+import { firstLookFaults, firstLookTime } from "@sessiondb/testing/first-looks";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { connect, query } from "./support.ts";
 
@@ -76,11 +78,14 @@ describe.each(["mysql", "mariadb"] as const)("every call ends in time on %s", { 
   );
 
   let databases = 0;
-  test.each(matrix)("$fault: $kind, $state", async ({ breaks, kindOf, state }) => {
+  async function newDatabase(): Promise<string> {
     databases += 1;
-    const name = `bounds_${databases}`;
-    await query(server.url, `create database ${name}`);
-    const url = Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
+    await query(server.url, `create database bounds_${databases}`);
+    return Object.assign(new URL(server.url), { pathname: `/bounds_${databases}` }).href;
+  }
+
+  test.each(matrix)("$fault: $kind, $state", async ({ breaks, kindOf, state }) => {
+    const url = await newDatabase();
     await using direct = new MySqlSessionDb({ url });
     await fill(direct);
     await using proxy = await NetworkProxy.to(url);
@@ -101,8 +106,39 @@ describe.each(["mysql", "mariadb"] as const)("every call ends in time on %s", { 
     await end();
     const waiting = async (): Promise<number> => {
       const sql = "select id from information_schema.processlist where db = ? and command in ('Query', 'Execute')";
-      return (await query(server.url, sql, name)).length;
+      return (await query(server.url, sql, new URL(url).pathname.slice(1))).length;
     };
     await expect.poll(waiting, { timeout: 5000 }).toBe(0);
+  });
+
+  test("a first call that meets a dead connection", { timeout: firstLookTime }, async () => {
+    const { wrong, packets } = await firstLookFaults(async () => {
+      const proxy = await NetworkProxy.to(await newDatabase());
+      return { proxy, open: (url) => new MySqlSessionDb({ url, ...times }) };
+    });
+    expect(wrong).toEqual([]);
+    expect(packets).toBeGreaterThan(10);
+  });
+
+  test.each(["call", "migrate"])("the migration of another process never ends: %s", async (what) => {
+    const url = await newDatabase();
+    const name = new URL(url).pathname.slice(1);
+    const lock = createHash("sha1")
+      .update(JSON.stringify([name, "agno_sessions"]))
+      .digest("hex");
+    const holder = await connect(url);
+    await holder.query(`select get_lock('sessiondb ${lock}', 5)`);
+    const db = new MySqlSessionDb({ url, ...times });
+    const call = what === "call" ? db.getSessions() : db.migrate();
+    expect(
+      await outcomeOf(
+        what,
+        call.then(() => Promise.reject(new Error("It succeeded."))),
+        codes,
+      ),
+    ).toEqual([]);
+    await holder.end();
+    await expect.poll(() => db.getSessions().then(() => "well", String), { timeout: bound * 4 }).toBe("well");
+    await db.close();
   });
 });

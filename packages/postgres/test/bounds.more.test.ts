@@ -8,7 +8,8 @@ import {
 } from "../../../scripts/servers/postgres.ts";
 import { startPgBouncer } from "../../../scripts/servers/pgbouncer.ts";
 import { PostgresSessionDb } from "@sessiondb/postgres";
-import { bound, faultsOf, fill, times } from "@sessiondb/testing/bounded-calls";
+import { bound, faultsOf, fill, outcomeOf, times } from "@sessiondb/testing/bounded-calls";
+import { firstLookFaults, firstLookTime } from "@sessiondb/testing/first-looks";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 
 const binaries = installedPostgres() ?? embeddedPostgres();
@@ -110,6 +111,41 @@ describe.skipIf(binaries === null)("every call ends in time", { timeout: 60_000 
     expect(performance.now() - start).toBeLessThan(bound + 3000);
     await end();
     await expect.poll(() => waiting(schema), { timeout: 5000 }).toBe(0);
+  });
+
+  test.each(["Postgres", "PgBouncer"])(
+    "a first call that meets a dead connection: %s",
+    { timeout: firstLookTime },
+    async (through) => {
+      const { wrong, packets } = await firstLookFaults(async () => {
+        schemas += 1;
+        const schema = `bounds_${schemas}`;
+        const proxy = await NetworkProxy.to(through === "Postgres" ? server.url : bouncer.url);
+        return { proxy, open: (url) => new PostgresSessionDb({ url, schema, ...times }) };
+      });
+      expect(wrong).toEqual([]);
+      expect(packets).toBeGreaterThan(10);
+    },
+  );
+
+  test.each(["call", "migrate"])("the migration of another process never ends: %s", async (what) => {
+    schemas += 1;
+    const schema = `bounds_${schemas}`;
+    const release = await holding(
+      `select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext('${schema}.agno_sessions'))`,
+    );
+    const db = new PostgresSessionDb({ url: server.url, schema, ...times });
+    const call = what === "call" ? db.getSessions() : db.migrate();
+    expect(
+      await outcomeOf(
+        what,
+        call.then(() => Promise.reject(new Error("It succeeded."))),
+        codes,
+      ),
+    ).toEqual([]);
+    await release();
+    expect((await db.getSessions()).sessions).toEqual([]);
+    await db.close();
   });
 
   /** The number of statements that the server runs for a store that has ended. */

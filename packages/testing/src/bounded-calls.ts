@@ -7,7 +7,7 @@ export const times = { connectionTimeout: 600, retryTimeout: 800, statementTimeo
 export const bound = times.connectionTimeout + times.retryTimeout + times.statementTimeout;
 
 /** What a slow machine may add. */
-const slack = 3000;
+const slack = 2000;
 
 type Store = SessionDb & ManagedSchema;
 
@@ -44,23 +44,25 @@ export const calls: Readonly<Record<string, (db: Store) => Promise<unknown>>> = 
 
 /** Makes every call at once. Resolves with what is wrong: calls that took too long, and errors without a right code. */
 export async function faultsOf(db: Store, codes: readonly string[]): Promise<string[]> {
-  const outcomes = Object.entries(calls).map(async ([name, call]): Promise<string[]> => {
-    const start = performance.now();
-    const error: unknown = await Promise.race([
-      call(db).then(
-        () => null,
-        (cause: unknown) => cause,
-      ),
-      sleep(bound + slack, new Error("It has not ended."), { ref: false }),
-    ]);
-    const took = Math.round(performance.now() - start);
-    if (took > bound + slack / 2) {
-      return [`${name} took ${took} ms: ${text(error)}`];
-    }
-    const isRight = error === null || (SessionDbError.isInstance(error) && codes.includes(error.code));
-    return isRight ? [] : [`${name} failed with ${text(error)}`];
-  });
-  return (await Promise.all(outcomes)).flat();
+  return (await Promise.all(Object.entries(calls).map(([name, call]) => outcomeOf(name, call(db), codes)))).flat();
+}
+
+/** Waits for a call that has just been made. Resolves with what is wrong with how it ended. */
+export async function outcomeOf(name: string, call: Promise<unknown>, codes: readonly string[]): Promise<string[]> {
+  const start = performance.now();
+  const error: unknown = await Promise.race([
+    call.then(
+      () => null,
+      (cause: unknown) => cause,
+    ),
+    sleep(bound + slack * 2, new Error("It has not ended."), { ref: false }),
+  ]);
+  const took = Math.round(performance.now() - start);
+  if (took > bound + slack) {
+    return [`${name} took ${took} ms: ${text(error)}`];
+  }
+  const isRight = error === null || (SessionDbError.isInstance(error) && codes.includes(error.code));
+  return isRight ? [] : [`${name} failed with ${text(error)}`];
 }
 
 function text(error: unknown): string {
