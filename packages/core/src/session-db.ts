@@ -70,7 +70,8 @@ export interface SessionCalls<Scope, Import> {
    * Returns one session with its runs in order, or null when it does not exist, has another `sessionType`, or does not
    * belong to `userId`. Session and runs MUST be of one moment. `runsLimit: n` reads the newest n runs that history
    * uses (no member runs, none that is paused, cancelled, failed or regenerated) at a cost that MUST NOT grow with the
-   * runs before them; those that it leaves out between and after them are passed over. `includeRuns: false` MUST NOT read any run, and returns a `SessionHeader`.
+   * runs before them; those that it leaves out between and after them are passed over. `includeRuns: false` MUST NOT
+   * read any run, and returns a `SessionHeader`.
    *
    * @throws CorruptDataError when the session or one of the runs asked for cannot be read: a conversation has no gaps.
    */
@@ -141,11 +142,11 @@ export interface SessionCalls<Scope, Import> {
 
   /**
    * Deletes sessions with their runs. Resolves with the number of sessions deleted. Named sessions follow the rules of
-   * `deleteSession`, all or nothing. A filter deletes in batches of at most 500 sessions and commits each: repeat a call
-   * that failed. Each batch goes on from where the last one ended, at a cost that MUST NOT grow with those before it, and
-   * deletes what still meets the conditions under its locks. A session that comes to meet them during the call may be
-   * left. A filter with `userId` sees only that user's sessions; one without any condition is an `InvalidArgumentError`
-   * unless `userId` is given.
+   * `deleteSession`, all or nothing. A filter deletes in batches of at most 500 sessions and commits each: repeat a
+   * call that failed. Each batch goes on from where the last one ended, at a cost that MUST NOT grow with those before
+   * it, and deletes what still meets the conditions under its locks. A session that comes to meet them during the call
+   * may be left. A filter with `userId` sees only that user's sessions; one without any condition is an
+   * `InvalidArgumentError` unless `userId` is given.
    *
    * @throws PartialDeleteError when a delete by filter fails after some sessions are gone; it says how many.
    */
@@ -156,8 +157,9 @@ export interface SessionCalls<Scope, Import> {
    * run with that `runId`, which keeps its place and its `createdAt`. Fills in the owner, component id and component
    * data that an existing session lacks, and applies `change`; the rest of `session` is only for a missing session. A
    * sequential append MUST sort after every run committed before it; concurrent appends from any number of processes
-   * MUST all survive. Without conditions and `deleteRunsAfter` the cost MUST NOT grow with the session, and no other
-   * run is read or rewritten.
+   * MUST all survive. Turns that overlap in time come in any order, which is the same for every reader and stays; one
+   * that is stored later may come before one that is stored already. Without conditions and `deleteRunsAfter` the cost
+   * MUST NOT grow with the session, and no other run is read or rewritten.
    *
    * A run without `userId` is stored under `session.userId`; one with another user's id is that participant's turn.
    *
@@ -189,10 +191,10 @@ export interface SessionCalls<Scope, Import> {
 
   /**
    * Returns one page of runs: of one session in the session's order, or across sessions by `createdAt` and run id. It
-   * includes member runs and every status unless filtered out. A page costs the same at every depth; where few runs of a
-   * session meet a condition, it passes over the others and may read the whole session. With `userId`: runs in sessions that this user owns, no
-   * matter who wrote them. Deleting runs renumbers the rest, so in a list of one session the cursor of a deleted run is
-   * an `InvalidArgumentError`: start again without it.
+   * includes member runs and every status unless filtered out. A page costs the same at every depth; where few runs of
+   * a session meet a condition, it passes over the others and may read the whole session. With `userId`: runs in
+   * sessions that this user owns, no matter who wrote them. Deleting runs renumbers the rest, so in a list of one
+   * session the cursor of a deleted run is an `InvalidArgumentError`: start again without it.
    *
    * @throws SchemaMismatchError without `sessionId` until the runs of Agno 2 are copied.
    */

@@ -25,6 +25,35 @@ export const concurrencyCases: PairCases = {
     assert.deepStrictEqual(await runIdsIn(db, "s"), [...ids, "last"], "a later run goes last");
   },
 
+  "turns at once get one order, in which each writer's follow one another": async (...handles) => {
+    const [db, other] = handles;
+    await db.upsertRun({ session: session("s"), run: run("first") });
+    const turns = Array.from({ length: 5 }, (_, turn) => turn);
+    await allAtOnce(handles, async (each, writer) => {
+      for (const turn of turns) {
+        await each.upsertRun({ session: session("s"), run: run(`${writer}.${turn}`) });
+      }
+    });
+    const ids = await runIdsIn(db, "s");
+    assert.deepStrictEqual([ids[0], ids.length], ["first", 1 + many * turns.length]);
+    for (let writer = 0; writer < many; writer += 1) {
+      const own = ids.filter((id) => id.startsWith(`${writer}.`));
+      assert.deepStrictEqual(
+        own,
+        turns.map((turn) => `${writer}.${turn}`),
+        "a turn comes after those that were stored when it began",
+      );
+    }
+    const paged: string[] = [];
+    for await (const { runs } of other.runPages({ sessionId: "s", sortOrder: "desc", limit: 7 })) {
+      paged.push(...runIdsOf(runs));
+    }
+    assert.deepStrictEqual(paged.toReversed(), ids, "every reader sees one order");
+    await db.deleteRuns({ runIds: ["first"] });
+    await db.upsertRun({ session: session("s"), run: run("last") });
+    assert.deepStrictEqual(await runIdsIn(other, "s"), [...ids.slice(1), "last"], "the order stays");
+  },
+
   "runs of many new sessions all survive": async (...handles) => {
     const turn = (index: number) => ({ session: session(`s${index % 5}`), run: run(`r${index}`) });
     await allAtOnce(handles, (each, index) => each.upsertRun(turn(index)));
