@@ -286,7 +286,7 @@ export function runComponents({ agentId, teamId, workflowId }: SqlDialect["table
 /** Binds the placeholders of conditions on runs. */
 export function runConditionValues({ statuses, parent, ...query }: RunListQuery): Record<string, unknown> {
   const parentRunId = parent === null || parent === "none" ? null : parent.runId;
-  return { ...query, ...statusValues(statuses), parentRunId };
+  return { parentRunId, ...query, ...statusValues(statuses) };
 }
 
 /** Binds the placeholders of conditions on sessions. */

@@ -465,11 +465,11 @@ export function runListShape(query: RunListQuery) {
 /** Binds a page of sessions. */
 export function listValues({ limit, offset, start, ...conditions }: SessionListQuery): Record<string, unknown> {
   return {
-    ...sessionConditionValues(conditions),
     limit,
     offset,
     startTimestampOf: start?.position.timestamp,
     startSessionId: start?.position.sessionId,
+    ...sessionConditionValues(conditions),
   };
 }
 
@@ -477,9 +477,9 @@ export function listValues({ limit, offset, start, ...conditions }: SessionListQ
 export function runListValues({ start, ...query }: RunListQuery & { start: { position: RunPosition } | null }) {
   const { runIndex, createdAt, runId } = start?.position ?? {};
   return {
-    ...runConditionValues({ ...query, start: null }),
     startRunIndex: runIndex,
     startCreatedAt: createdAt,
     startRunId: runId,
+    ...runConditionValues({ ...query, start: null }),
   };
 }

@@ -24,7 +24,9 @@ export type StoredRun = Omit<RunRow<unknown>, "agentId" | "teamId" | "workflowId
 
 /** Parses a raw session in place. A session that is locked to be changed is read with `parseSource`. */
 export function parseSession(raw: ListedRow, table: string, read: typeof parseJson = parseJson): SessionRow {
-  const parse = (stored: unknown, column: string): JsonValue => read(stored, `${table}.${column}`, raw.sessionId);
+  // Most documents of most sessions are null.
+  const parse = (stored: unknown, column: string): JsonValue =>
+    stored === null ? null : read(stored, `${table}.${column}`, raw.sessionId);
   raw.sessionData = parse(raw.sessionData, "session_data");
   raw.agentData = parse(raw.agentData, "agent_data");
   raw.teamData = parse(raw.teamData, "team_data");

@@ -111,7 +111,7 @@ export class MysqlConnection implements ServerConnection {
     // A packet over the limit makes the server close the connection, which would look like a transient failure.
     const limit = this.options.limits.packetBytes - packetReserve;
     checkSize(values, { what: "The data of one statement", limit, advice: packetAdvice });
-    const send = () => this.connection.execute({ ...this.#results, sql, values });
+    const send = () => this.connection.execute({ sql, values, ...this.#results });
     const [result] = await this.#answer(send, timeout);
     if (Array.isArray(result)) {
       return { rows: result as unknown[][], affected: 0, kept: false };

@@ -33,7 +33,7 @@ export class MysqlReads extends ServerReads {
     if (query.sortBy !== "updatedAt") {
       return yield* super.sessions(on, query);
     }
-    const values = { ...listValues(query), upTo: query.limit + query.offset };
+    const values = { upTo: query.limit + query.offset, ...listValues(query) };
     return yield* this.listed(on, this.#sessionsByUpdate(sessionListShape(query)), values);
   }
 
