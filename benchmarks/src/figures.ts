@@ -35,8 +35,11 @@ export function readFigures(): Figures {
   return existsSync(figuresFile) ? (JSON.parse(readFileSync(figuresFile, "utf8")) as Figures) : {};
 }
 
+/** Writes figures, rounded to four digits. */
 export function writeFigures(figures: Figures, file: URL = figuresFile): void {
-  writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+  writeFileSync(file, `${JSON.stringify(figures, rounded, 2)}\n`);
 }
 
 export function conditions(): Conditions {

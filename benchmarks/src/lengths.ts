@@ -17,7 +17,11 @@ export interface LengthResults {
   readonly read: readonly CostsAtLength[];
 }
 
-const lengths = [10, 30, 100, 300, 1000, 3000, 10_000];
+interface LengthOptions {
+  readonly repetitions: number;
+  readonly lengths: readonly number[];
+}
+
 const warmups = 3;
 const fewest = 3;
 /** Ends the repetitions of one side at one length, in milliseconds. */
@@ -29,7 +33,7 @@ function countOf(length: number, repetitions: number): number {
 }
 
 /** Measures a turn and a read in sessions of growing length: by the store, by hand, and with all runs in one column. */
-export async function measureLengths(ground: Ground, repetitions: number): Promise<LengthResults> {
+export async function measureLengths(ground: Ground, { repetitions, lengths }: LengthOptions): Promise<LengthResults> {
   const toAppend = lengths.map((length): SessionsOfLength => ({ length, count: countOf(length, repetitions) }));
   await ground.make("store", { toAppend, toList: 0 });
   await ground.make("bare", { toAppend, toList: 0 });
@@ -77,6 +81,6 @@ async function costs(sides: Sides, repetitions: number): Promise<Record<Side, nu
       }
     }
   }
-  const cost = (name: Side): number => Number(median(times[name].slice(warmups)).toPrecision(4));
+  const cost = (name: Side): number => median(times[name].slice(warmups));
   return { store: cost("store"), bare: cost("bare"), oneColumn: cost("oneColumn") };
 }

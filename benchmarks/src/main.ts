@@ -21,6 +21,9 @@ const grounds: Readonly<Record<DatabaseName, () => Promise<Ground | null>>> = {
 };
 
 const quick = process.argv.includes("--quick");
+const lengthSizes = quick
+  ? { repetitions: 3, lengths: [10, 100, 1000] }
+  : { repetitions: 30, lengths: [10, 30, 100, 300, 1000, 3000, 10_000] };
 const sizes = quick
   ? { repetitions: 30, listed: 20_000, seconds: 1 }
   : { repetitions: 300, listed: 1_000_000, seconds: 5 };
@@ -58,7 +61,7 @@ async function database(name: DatabaseName): Promise<Figures> {
 
 async function lengthsOf(name: DatabaseName): Promise<Figures> {
   return on(name, async (ground) => {
-    const lengths = await measureLengths(ground, quick ? 3 : 30);
+    const lengths = await measureLengths(ground, lengthSizes);
     showLengths(name, lengths);
     return { [`lengths of ${name}`]: { ...conditions(), ...lengths } };
   });
@@ -92,9 +95,9 @@ for (const [name, part] of Object.entries(parts)) {
 }
 writeFigures(measured, new URL("../results.json", import.meta.url));
 if (!quick) {
-  const figures = { ...readFigures(), ...measured };
   mkdirSync(new URL(".", figuresFile), { recursive: true });
-  writeFigures(figures);
+  writeFigures({ ...readFigures(), ...measured });
+  const figures = readFigures();
   // Only now, so that a whole browser's objects are not in what is measured.
   const { plotsOf } = await import("./plot-files.ts");
   for (const [file, plot] of plotsOf(figures)) {
