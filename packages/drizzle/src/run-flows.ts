@@ -137,7 +137,7 @@ export class RunFlows {
     yield* this.writes.updateSession(on, session.sessionId, touched(session, userId));
     if (changed === null) {
       yield* this.deleteRuns(on, session.sessionId, [runId]);
-      yield* this.writes.renumberRuns(on, session.sessionId);
+      yield* this.writes.closeGaps(on, session.sessionId, [found.runIndex]);
       return null;
     }
     yield* this.putRun(on, { run: changed, argument: "change" });
@@ -200,7 +200,8 @@ export class RunFlows {
     const removed = new Set(rows.filter(({ sessionId }) => removable.has(sessionId)).map(({ runId }) => runId));
     yield* this.#deleteRows(on, [...removed]);
     for (const sessionId of removable) {
-      yield* this.writes.renumberRuns(on, sessionId);
+      const places = rows.filter((row) => row.sessionId === sessionId).map(({ runIndex }) => runIndex);
+      yield* this.writes.closeGaps(on, sessionId, places);
     }
     return { removed, sessionIds: removable };
   }

@@ -3,9 +3,10 @@ import { componentColumns, unixSeconds, type RunRow, type SessionRow } from "@se
 import { getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-orm";
 import type { ClearedRows, Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
+import { PlaceWrites } from "./place-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { bare, chunks, idValues, idPlaceholders, insertValues, list, runOrder, value } from "./sql-parts.ts";
-import { byShape, once, StatementSet } from "./statement-set.ts";
+import { bare, chunks, idValues, idPlaceholders, insertValues, list, value } from "./sql-parts.ts";
+import { byShape, once } from "./statement-set.ts";
 import { step, type Steps } from "./steps.ts";
 
 /**
@@ -22,7 +23,7 @@ export interface TouchShape {
 }
 
 /** Every statement that writes, in the spelling that SQLite and Postgres share. */
-export class SessionWrites extends StatementSet {
+export class SessionWrites extends PlaceWrites {
   /** Stores a turn of a session that exists and may be written: touches it and puts the run. Else writes nothing. */
   *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     if (!(yield* this.touchSession(on, session, unixSeconds()))) {
@@ -225,57 +226,6 @@ export class SessionWrites extends StatementSet {
       deleted += yield* this.affected(on, this.#deleteRuns(chunk.length), idValues(chunk));
     }
     return deleted;
-  }
-
-  readonly #renumberRuns = once(() => this.write(this.renumbering(this.#ranked)));
-
-  readonly #misplacedRuns = once(() =>
-    this.select<{ id: string }>(
-      { id: sql`ranked.id` },
-      sql`(${this.#ranked}) as ranked
-        where ranked.place <> ranked.place_now or ranked.place_now is null limit 1`,
-    ),
-  );
-
-  /** Numbers the runs of a session 0, 1, 2 … in their order. */
-  *renumberRuns(on: SqlConnection, sessionId: string): Steps<void> {
-    if ((yield* this.affected(on, this.#renumberRuns(), { sessionId })) > 0) {
-      return;
-    }
-    // Nothing to do, or nothing done.
-    if ((yield* this.rows(on, this.#misplacedRuns(), { sessionId })).length > 0) {
-      const { runs } = this.dialect.names;
-      throw notWritten(`The runs of session ${JSON.stringify(sessionId)} were not numbered in ${runs}.`);
-    }
-  }
-
-  /** Moves each misplaced run to its place. `ranked` are the session's runs with their places. */
-  protected renumbering(ranked: SQL): SQL {
-    const { runs } = this.dialect.tables;
-    return sql`update ${runs} set ${bare(runs.runIndex)} = ranked.place
-      from (${ranked}) as ranked
-      where ${runs.runId} = ranked.id and (${runs.runIndex} is null or ${runs.runIndex} <> ranked.place)`;
-  }
-
-  get #ranked(): SQL {
-    const { runs } = this.dialect.tables;
-    const order = sql`${runs.runIndex} is not null, ${runOrder(this.dialect, "asc")}`;
-    return sql`select ${runs.runId} as id, ${runs.runIndex} as place_now,
-        row_number() over (order by ${order}) - 1 as place
-      from ${runs} where ${runs.sessionId} = ${value("sessionId")}`;
-  }
-
-  readonly #setRunIndex = once(() => {
-    const { runs } = this.dialect.tables;
-    return this.write(
-      sql`update ${runs} set ${bare(runs.runIndex)} = ${value("runIndex")} where ${runs.runId} = ${value("runId")}`,
-    );
-  });
-
-  *setRunIndex(on: SqlConnection, runId: string, runIndex: number): Steps<void> {
-    if ((yield* this.affected(on, this.#setRunIndex(), { runId, runIndex })) !== 1) {
-      throw notWritten(`Run ${JSON.stringify(runId)} was not moved in ${this.dialect.names.runs}.`);
-    }
   }
 }
 

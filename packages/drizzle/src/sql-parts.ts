@@ -193,6 +193,6 @@ export function idPlaceholders(size: number): SQL[] {
 }
 
 /** Binds `idPlaceholders`. */
-export function idValues(ids: readonly (string | null)[]): Record<string, string | null> {
+export function idValues<Value>(ids: readonly Value[]): Record<string, Value> {
   return Object.fromEntries(ids.map((id, place) => [`id${place}`, id]));
 }

@@ -1,7 +1,10 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { placeTests } from "@sessiondb/testing/run-places";
+import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { runRows } from "./legacy.ts";
+import { plansOf } from "./plans.ts";
 import { query, temporaryFile } from "./support.ts";
 
 const session = agentSession("s");
@@ -13,6 +16,43 @@ async function fileWith(runIds: readonly string[]): Promise<string> {
   await db.upsertSession({ ...session, runs: runIds.map((runId) => agentRun(runId, { createdAt: 5 })) });
   return file;
 }
+
+describe("the places of runs", () => {
+  placeTests(async () => {
+    const client = new Database(":memory:");
+    return {
+      db: new SqliteSessionDb({ client }),
+      query: async (sql) => {
+        const statement = client.prepare<[], Record<string, unknown>>(sql.replace(/\bruns\b/, "agno_runs"));
+        return statement.reader ? statement.all() : (statement.run(), []);
+      },
+    };
+  });
+});
+
+describe("deleting runs near the end of a session", () => {
+  const plansOfDelete = async (remove: (db: SqliteSessionDb) => Promise<unknown>) => {
+    const client = new Database(":memory:");
+    await using db = new SqliteSessionDb({ client });
+    await db.upsertSession({ ...session, runs: Array.from({ length: 50 }, (_, run) => agentRun(`r${run}`)) });
+    const changes = () => client.prepare<[], { count: number }>("select total_changes() as count").get()?.count ?? 0;
+    const before = changes();
+    const plans = await plansOf(client, remove);
+    return { steps: plans.flatMap(({ steps }) => steps), changed: changes() - before };
+  };
+
+  test.each<[string, number, (db: SqliteSessionDb) => Promise<unknown>]>([
+    ["the last by deleteRuns", 1, (db) => db.deleteRuns({ runIds: ["r49"] })],
+    ["one before the last three by deleteRuns", 4, (db) => db.deleteRuns({ runIds: ["r46"] })],
+    ["two before the last three by deleteRuns", 5, (db) => db.deleteRuns({ runIds: ["r45", "r46"] })],
+    // The session is touched, too.
+    ["the last by updateRun", 2, (db) => db.updateRun({ runId: "r49" }, () => null)],
+  ])("sorts no session and changes only the runs after them: %s", async (_, rows, remove) => {
+    const { steps, changed } = await plansOfDelete(remove);
+    expect(steps.filter((step) => /SCAN|TEMP B-TREE|MATERIALIZE|CO-ROUTINE/.test(step))).toEqual([]);
+    expect(changed).toBe(rows);
+  });
+});
 
 describe("run_index", () => {
   test("counts from 0, and stays the same when a run is rewritten", async () => {
