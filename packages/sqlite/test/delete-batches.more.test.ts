@@ -49,9 +49,9 @@ test("other processes that write to the file have their turns between the batche
   const worker = startWorker(program("append-forever"), [file, "w"]);
   await worker.said("w-1");
   const before = worker.lines.length;
-  const batches = notedBatches(db);
+  const noted = notedBatches(db);
   expect(await db.deleteSessions({ filter: { componentId: "gone" } })).toBe(5000);
-  expect(worker.lines.length - before).toBeGreaterThan(batches.length / 4);
+  expect(worker.lines.length - before).toBeGreaterThan(noted.length / 4);
   await worker.kill();
 });
 
