@@ -60,7 +60,7 @@ onEachServer((server) => {
     for (const page of pages) {
       const plan = await planOf(on, page);
       expect([page.text, plan.filter(({ type }) => type === "ALL")]).toEqual([page.text, []]);
-      expect([page.text, plan, await rowsRead(on, [page])].at(-1)).toBeLessThanOrEqual(most);
+      expect(await rowsRead(on, [page])).toBeLessThanOrEqual(most);
     }
   });
 });

@@ -12,9 +12,9 @@ type RemoveMatching = (selection: MatchingSelection, signal: Signal) => Promise<
 /** Notes how many sessions each batch of a store deletes. */
 export function notedBatches(db: BaseSessionDb): number[] {
   const batches: number[] = [];
-  const store = db as unknown as { removeMatching: RemoveMatching };
-  const removeMatching = store.removeMatching.bind(db);
-  store.removeMatching = async (selection, signal) => {
+  const hooked = db as unknown as { removeMatching: RemoveMatching };
+  const removeMatching = hooked.removeMatching.bind(db);
+  hooked.removeMatching = async (selection, signal) => {
     const batch = await removeMatching(selection, signal);
     batches.push(batch.deleted);
     return batch;
@@ -64,12 +64,12 @@ export async function expectTurnsMeanwhile(open: () => Store, deleting: BaseSess
     );
   }
   const batches = notedBatches(deleting);
-  let isOver = false;
+  const over = new AbortController();
   const deleted = deleting.deleteSessions({ filter: { componentId: "agent-1" } }).finally(() => {
-    isOver = true;
+    over.abort();
   });
   let turns = 0;
-  while (!isOver) {
+  while (!over.signal.aborted) {
     await writer.upsertRun({ session: agentSession("b1200"), run: agentRun(`w${turns}`) });
     turns += 1;
   }
