@@ -49,6 +49,19 @@ export class NetworkProxy implements AsyncDisposable {
     }
   }
 
+  /** Holds all traffic of the open connections back until `resumeAll`. Nothing is lost. */
+  stallAll(): void {
+    for (const socket of this.#sockets) {
+      socket.pause();
+    }
+  }
+
+  resumeAll(): void {
+    for (const socket of this.#sockets) {
+      socket.resume();
+    }
+  }
+
   cutAll(): void {
     for (const socket of this.#sockets) {
       socket.destroy();

@@ -1,0 +1,13 @@
+import { test } from "vitest";
+import { embeddedPostgres, installedPostgres } from "../../../scripts/servers/postgres.ts";
+import { faultRoundsOf } from "./fault-rounds.ts";
+
+const binaries = installedPostgres() ?? embeddedPostgres();
+
+const rounds = Number(process.env["SESSIONDB_KILL_ROUNDS"] ?? 200);
+
+test.skipIf(binaries === null)(
+  "kills and cuts lose nothing acknowledged, store nothing twice, and hold up no call",
+  { timeout: 3_600_000 },
+  () => faultRoundsOf(binaries ?? "", rounds),
+);
