@@ -38,8 +38,7 @@ export class PostgresWrites extends SessionWrites {
    * when it began; one that begins after the other was acknowledged sorts after it.
    */
   override *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
-    const { sessionId, sessionType, userId: ownerId } = session;
-    const values = { ...run, sessionId, sessionType, ownerId, now: unixSeconds() };
+    const values = { sessionType: session.sessionType, ownerId: session.userId, now: unixSeconds(), ...run };
     // The transaction that follows finds out which of the two was refused.
     return (yield* this.affected(on, this.#append(touchShape(session)), values)) > 0 ? "stored" : "session refused";
   }

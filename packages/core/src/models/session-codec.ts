@@ -75,13 +75,13 @@ function textOrNull(value: JsonValue | undefined, argument: string): string | nu
  * @throws CorruptDataError when `session_data` is JSON, but no object: it has no place in the model, and would be overwritten.
  */
 export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
-  const extra: JsonObject = {};
+  let extra: JsonObject | undefined;
   const object = (value: JsonValue, column: string): JsonObject | null => {
     if (isJsonObject(value)) {
       return value;
     }
     if (value !== null) {
-      extra[column] = value;
+      extra = { ...extra, [column]: value };
     }
     return null;
   };
@@ -90,7 +90,7 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
   }
   const summary = isJsonObject(row.summary) ? summaryShape.decode(row.summary, 0) : undefined;
   if (summary === undefined && row.summary !== null) {
-    extra["summary"] = row.summary;
+    extra = { summary: row.summary };
   }
   const fields: SessionFields = {
     sessionId: row.sessionId,
@@ -108,7 +108,7 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   };
-  if (Object.keys(extra).length > 0) {
+  if (extra !== undefined) {
     fields.extra = extra;
   }
   switch (sessionTypeOf(row)) {
