@@ -152,7 +152,12 @@ describe("rewriteJson", () => {
         const elsewhere = [...numbersAt(text)].filter(([at]) => !isUnder(moves ? list : path, at));
         expect(elsewhere.map(([at]) => [at, tokens.get(at)])).toEqual(elsewhere);
         const kept = [...numbersAt(text)].filter(([at]) => !isUnder(path, at)).map(([, token]) => token);
-        expect(moves ? [...tokens.values()].toSorted() : []).toEqual(moves ? kept.toSorted() : []);
+        if (moves) {
+          // Of two neighbours that read as the same number, nobody can tell which one was taken out.
+          const asRead = (each: Iterable<string>): number[] => [...each].map(Number).toSorted();
+          expect(asRead(tokens.values())).toEqual(asRead(kept));
+          expect([...numbersAt(text).values()]).toEqual(expect.arrayContaining([...tokens.values()]));
+        }
       }),
       { numRuns: 2000 },
     );
