@@ -78,18 +78,18 @@ export async function faultRounds({ server, rounds, startClient, open }: FaultRo
 
 /** Cuts one connection when the next few packets have passed. */
 async function cutAtPacket(proxy: NetworkProxy): Promise<void> {
-  let left = Math.floor(Math.random() * 40);
-  let isCut = false;
-  const pass = (): "cut" | "pass" => {
-    left -= 1;
-    isCut ||= left < 0;
-    return left === -1 ? "cut" : "pass";
-  };
-  proxy.onRequest = pass;
-  proxy.onAnswer = pass;
-  while (!isCut) {
-    await sleep(5);
-  }
+  await new Promise<void>((resolve) => {
+    let left = Math.floor(Math.random() * 40);
+    const pass = (): "cut" | "pass" => {
+      left -= 1;
+      if (left === -1) {
+        resolve();
+      }
+      return left === -1 ? "cut" : "pass";
+    };
+    proxy.onRequest = pass;
+    proxy.onAnswer = pass;
+  });
 }
 
 /** Waits until every client has stored something more. */
