@@ -156,7 +156,7 @@ onEachServer((server) => {
   test("a server that stops answering is an error after a bounded wait", { timeout }, async () => {
     await using proxy = await NetworkProxy.to(await freshDatabase(server.url));
     const { url } = proxy;
-    const db = new MySqlSessionDb({ url, statementTimeout: 300, connectionTimeout: 300, retryTimeout: 300 });
+    const db = new MySqlSessionDb({ url, statementTimeout: 1000, connectionTimeout: 1000, retryTimeout: 1000 });
     await db.upsertRun({ session: agentSession("s"), run: agentRun("a") });
     proxy.onAnswer = () => "hold";
     await refusal(db.getSession({ sessionId: "s" }), "DATABASE_UNREACHABLE");
