@@ -92,9 +92,8 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
     await this.transaction(
       async (on) => {
         // Defaults of further tables are literals in standard spelling. Building an index may take hours.
-        await on.query(
-          `set local standard_conforming_strings = on; set local statement_timeout = 0; set local lock_timeout = ${longestWait}`,
-        );
+        await on.query("set local standard_conforming_strings = on; set local statement_timeout = 0");
+        await on.query(`set local lock_timeout = ${longestWait}`);
         // CREATE TABLE IF NOT EXISTS fails if two run at once. A transaction-level lock also works behind a pooler.
         const lock = "select pg_advisory_xact_lock(hashtext('sessiondb'), hashtext($1))";
         await on.query(lock, { values: [`${schema ?? ""}.${names.sessions}`] });
