@@ -61,5 +61,5 @@ async function write(sessionId: string): Promise<void> {
 async function print(sessionId: string): Promise<void> {
   const stored = await db.getSession({ sessionId });
   const ids = (stored?.runs ?? []).map((run) => run.runId).toSorted();
-  console.log(`read ${sessionId} ${String(stored?.sessionState["counter"])} ${ids.join()}`);
+  console.log(`read ${sessionId} ${Number(stored?.sessionState["counter"])} ${ids.join()}`);
 }
