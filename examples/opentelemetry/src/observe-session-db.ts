@@ -1,6 +1,6 @@
 import { subscribe } from "node:diagnostics_channel";
 import { metrics, SpanKind, SpanStatusCode, trace, type Attributes, type Span } from "@opentelemetry/api";
-import type { ObservedCall } from "@sessiondb/core";
+import type { ObservedCall, ObservedPool } from "@sessiondb/core";
 
 // The names are those of OpenTelemetry's semantic conventions for database clients.
 const systems: Readonly<Record<string, string>> = { postgres: "postgresql" };
@@ -41,6 +41,14 @@ export function observeSessionDb(): void {
       span?.setStatus({ code: SpanStatusCode.ERROR });
     }
     span?.end();
+  });
+
+  const connections = meter.createGauge("sessiondb.pool.connections");
+  subscribe("sessiondb:pool", (message) => {
+    const { store, ...counts } = message as ObservedPool;
+    for (const [state, count] of Object.entries(counts)) {
+      connections.record(count, { "db.system.name": systems[store] ?? store, state });
+    }
   });
 }
 

@@ -31,6 +31,7 @@ export {
   type StoredRun,
 } from "./models/run-codec.ts";
 export { countRetry, countStatement } from "./observed-calls.ts";
+export { publishPool } from "./observed-pool.ts";
 export { skippedHistoryStatuses } from "./models/runs.ts";
 export { decodeHeader, decodeSession, encodeSession, withRunCount } from "./models/session-codec.ts";
 export type { SessionFields } from "./models/session-base.ts";

@@ -21,6 +21,7 @@ export { AgentSession, type AgentSessionInit } from "./models/agent-session.ts";
 export { TeamSession, type TeamSessionInit } from "./models/team-session.ts";
 export { WorkflowSession, type WorkflowSessionInit } from "./models/workflow-session.ts";
 export type { ObservedCall } from "./observed-calls.ts";
+export type { ObservedPool } from "./observed-pool.ts";
 export type { StepOutput } from "./models/steps.ts";
 export type { SessionSummary } from "./models/summary.ts";
 export { openSessionDb, type OpenSessionDbOptions, type SessionDbAdapter } from "./open-session-db.ts";

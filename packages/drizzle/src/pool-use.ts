@@ -1,17 +1,26 @@
 import { DatabaseBusyError } from "@sessiondb/core";
+import { publishPool } from "@sessiondb/core/adapter";
+import type { DialectName } from "./sql-dialect.ts";
 
 interface PoolUseOptions {
+  /** The kind of store, for those who observe its pool. */
+  readonly store: DialectName;
   /** The server, as messages name it. */
   readonly server: string;
   /** The time to wait for a connection, in milliseconds. */
   readonly timeout: number;
 }
 
-/** What the connections of a pool are in use for, to tell a pool that is too small from one that is held up. */
+/**
+ * What the connections of a pool are in use for, to tell a pool that is too small from one that is held up. Those who
+ * observe the pool are told of each change.
+ */
 export class PoolUse {
   readonly #options: PoolUseOptions;
   /** The times at which the connections in use were handed out. */
   readonly #since = new Map<object, number>();
+  #waiting = 0;
+  readonly #abandoned = new Set<object>();
   #heldUpAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PoolUseOptions) {
@@ -23,8 +32,33 @@ export class PoolUse {
     return this.#since.size;
   }
 
+  /** Counts the wait for a connection. */
+  async wait<Connection>(connection: Promise<Connection>): Promise<Connection> {
+    this.#waiting += 1;
+    this.#publish();
+    try {
+      return await connection;
+    } finally {
+      this.#waiting -= 1;
+      this.#publish();
+    }
+  }
+
   begin(connection: object): void {
     this.#since.set(connection, performance.now());
+    this.#publish();
+  }
+
+  /** Counts a connection whose statement was given up, until the server has let go of it. */
+  async abandon(connection: object, letGo: Promise<void>): Promise<void> {
+    this.#abandoned.add(connection);
+    this.#publish();
+    try {
+      await letGo;
+    } finally {
+      this.#abandoned.delete(connection);
+      this.#publish();
+    }
   }
 
   /** `hasWaited` says whether a statement waited in vain for a lock, or for its answer. */
@@ -33,6 +67,7 @@ export class PoolUse {
     if (hasWaited) {
       this.#heldUpAt = performance.now();
     }
+    this.#publish();
   }
 
   /** The error of an operation that waited in vain for a connection, all of which are in use. */
@@ -47,5 +82,10 @@ export class PoolUse {
       `The pool for ${server} is exhausted: no connection within ${timeout} ms. ${advice}`,
       options,
     );
+  }
+
+  #publish(): void {
+    const { store } = this.#options;
+    publishPool(() => ({ store, used: this.size, waiting: this.#waiting, abandoned: this.#abandoned.size }));
   }
 }

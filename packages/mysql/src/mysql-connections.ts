@@ -34,7 +34,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
   constructor(options: PoolConnectionsOptions) {
     this.#options = options;
     const { server, timeout, size } = options;
-    this.#use = new PoolUse({ server, timeout });
+    this.#use = new PoolUse({ store: "mysql", server, timeout });
     const expired = (): never => {
       throw size === null || this.#use.size >= size
         ? this.#use.exhausted()
@@ -45,7 +45,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
 
   async acquire(): Promise<Lease<MysqlConnection>> {
     this.#pool ??= this.#options.open();
-    const pooled = await this.#pool.getConnection();
+    const pooled = await this.#use.wait(this.#pool.getConnection());
     const connection = new MysqlConnection(pooled, this.#options.each);
     this.#use.begin(connection);
     const release = (): void => {
@@ -57,7 +57,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
       const thread = threadOf(pooled);
       cutOff(pooled);
       if (connection.isGivenUp && !this.#killers.has(connection)) {
-        this.#end(thread);
+        this.#end(connection, thread);
       }
     };
     return { connection, release };
@@ -74,8 +74,9 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
   }
 
   /** Ends a connection at the server, in the background. If that fails, it ends when its statement does. */
-  #end(thread: MysqlThread): void {
-    const ending = this.#killThread(thread)
+  #end(connection: MysqlConnection, thread: MysqlThread): void {
+    const ending = this.#use
+      .abandon(connection, this.#killThread(thread))
       .catch(() => {})
       .finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);

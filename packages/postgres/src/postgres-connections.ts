@@ -35,19 +35,19 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
   constructor(options: PoolConnectionsOptions, each: PostgresConnectionOptions) {
     this.#options = options;
     this.#each = each;
-    this.#use = new PoolUse({ server: each.place, timeout: options.timeout });
+    this.#use = new PoolUse({ store: "postgres", server: each.place, timeout: options.timeout });
     this.wait = { milliseconds: options.timeout, expired: () => this.#expire() };
   }
 
   async acquire(): Promise<Lease<PostgresConnection>> {
-    const client = await this.#connect();
+    const client = await this.#use.wait(this.#connect());
     this.#use.begin(client);
     const connection = new PostgresConnection(client, this.#each);
     const release = (): void => {
       this.#use.end(client, connection);
       client.release(connection.broken);
     };
-    return leaseOf(connection, release);
+    return leaseOf(connection, { release, letGo: (over) => this.#use.abandon(client, over) });
   }
 
   async close(): Promise<void> {
@@ -131,7 +131,7 @@ export class SingleConnection implements ServerConnections<PostgresConnection> {
   async acquire(): Promise<Lease<PostgresConnection>> {
     const release = await takeTurn(this.#client);
     const connection = new PostgresConnection(this.#client, this.#options);
-    return leaseOf(connection, release);
+    return leaseOf(connection, { release, letGo: (over) => over });
   }
 
   async close(): Promise<void> {}
@@ -141,7 +141,10 @@ export class SingleConnection implements ServerConnections<PostgresConnection> {
  * Leases a client, and takes it back once the server has let go of it. A connection cut between two statements emits an
  * event; the next statement reports it too.
  */
-function leaseOf(connection: PostgresConnection, release: () => void): Lease<PostgresConnection> {
+function leaseOf(
+  connection: PostgresConnection,
+  { release, letGo }: { readonly release: () => void; readonly letGo: (over: Promise<void>) => Promise<void> },
+): Lease<PostgresConnection> {
   const { client } = connection;
   client.on("error", ignore);
   const end = (): void => {
@@ -152,7 +155,7 @@ function leaseOf(connection: PostgresConnection, release: () => void): Lease<Pos
     connection,
     release: () => {
       if (connection.isGivenUp) {
-        cancelStatement(client).then(end, end);
+        letGo(cancelStatement(client)).then(end, end);
       } else {
         end();
       }

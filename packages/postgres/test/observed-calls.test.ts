@@ -1,6 +1,8 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { ObservedCall } from "@sessiondb/core";
+import type { ObservedCall, ObservedPool } from "@sessiondb/core";
+import { PostgresSessionDb } from "@sessiondb/postgres";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
+import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Sandbox } from "./support.ts";
 
@@ -51,4 +53,29 @@ test("tells that a call was tried again after its connection was lost", async ()
   await waiting;
   expect(calls.at(-1)).toMatchObject({ method: "upsertRun", outcome: "succeeded", errorCode: null });
   expect(calls.at(-1)?.retries).toBeGreaterThan(0);
+});
+
+test("tells what the pool is in use for, and which connections the server has not let go of", async () => {
+  const states: ObservedPool[] = [];
+  const watcher = (state: unknown): number => states.push(state as ObservedPool);
+  const schema = sandbox.schema();
+  const pool = new pg.Pool({ connectionString: sandbox.url, max: 1 });
+  {
+    await using db = new PostgresSessionDb({ pool, schema, statementTimeout: 400, retryTimeout: 0 });
+    await db.upsertSession(agentSession("s"));
+    const holder = await sandbox.connect();
+    await holder.query(`begin; select 1 from ${schema}.agno_sessions for update`);
+    subscribe("sessiondb:pool", watcher);
+    const turns = ["a", "b"].map((runId) => db.upsertRun({ session: agentSession("s"), run: agentRun(runId) }));
+    const [first] = await Promise.allSettled(turns);
+    await holder.query("rollback");
+    await holder.end();
+    expect(first).toMatchObject({ status: "rejected", reason: { code: "DATABASE_BUSY" } });
+  }
+  await pool.end();
+  await expect.poll(() => states.at(-1)).toEqual({ store: "postgres", used: 0, waiting: 0, abandoned: 0 });
+  unsubscribe("sessiondb:pool", watcher);
+  expect(states).toContainEqual({ store: "postgres", used: 1, waiting: 1, abandoned: 0 });
+  expect(states).toContainEqual({ store: "postgres", used: 1, waiting: 1, abandoned: 1 });
+  expect(states.every(({ used }) => used <= 1)).toBe(true);
 });
