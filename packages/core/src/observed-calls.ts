@@ -19,7 +19,10 @@ export interface ObservedCall {
   errorCode: SessionDbErrorCode | null;
   /** How often the work was begun again after a transient failure. */
   retries: number;
-  /** The statements that were sent. Like the other counts, zero on the in-memory store. */
+  /**
+   * The statements of the call's work that were sent, without those that look at tables or create them. Like the other
+   * counts, zero on the in-memory store.
+   */
   statements: number;
   /** The rows that the statements returned or changed. */
   rows: number;

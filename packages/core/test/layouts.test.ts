@@ -45,6 +45,15 @@ describe("layouts", () => {
     expect(made).toEqual([["common"]]);
   });
 
+  test("keep no key that is too long for a name", () => {
+    const made: string[][] = [];
+    const layouts = new Layouts((keys) => made.push(keys));
+    for (let round = 0; round < 20; round += 1) {
+      expect(layouts.of({ a: 1, ["k".repeat(1000)]: 1 })).toBeNull();
+    }
+    expect(made).toEqual([]);
+  });
+
   test("stop growing with data that always has new keys, and keep those that they know", () => {
     let made = 0;
     const layouts = new Layouts(() => (made += 1));

@@ -73,7 +73,8 @@ export class PoolUse {
   /** The error of an operation that waited in vain for a connection, all of which are in use. */
   exhausted(options?: ErrorOptions): DatabaseBusyError {
     const { server, timeout } = this.#options;
-    const start = performance.now() - timeout;
+    // Those that hold the connections may have begun with those that wait.
+    const start = performance.now() - timeout / 2;
     const isHeldUp = this.#heldUpAt > start || [...this.#since.values()].some((since) => since < start);
     const advice = isHeldUp
       ? "Its connections wait for a lock, or for slow statements: look for a transaction that stays open."

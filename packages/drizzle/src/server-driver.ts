@@ -29,6 +29,11 @@ export interface Lease<Connection> {
 export interface ServerConnections<Connection> {
   /** Whether all work happens in a transaction that the caller began and will end. */
   readonly inTransaction: boolean;
+  /**
+   * Whether there is one connection, the caller's own: a statement on it is awaited even if its signal aborts. One that
+   * gets no answer in time closes it, since nobody could say what it would still do.
+   */
+  readonly isCallers: boolean;
   /** The longest time that `acquire` may take, in milliseconds. */
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   acquire(): Promise<Lease<Connection>>;
@@ -166,6 +171,9 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
       return run();
     }
     signal?.throwIfAborted();
+    if (this.#connections.isCallers) {
+      return run();
+    }
     return untilAborted(run(), signal, () => on.giveUp());
   }
 

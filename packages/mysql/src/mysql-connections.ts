@@ -22,6 +22,7 @@ interface PoolConnectionsOptions {
  */
 export class PoolConnections implements ServerConnections<MysqlConnection> {
   readonly inTransaction = false;
+  readonly isCallers = false;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #options: PoolConnectionsOptions;
   readonly #use: PoolUse;
@@ -108,6 +109,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
 /** The connection of a caller's transaction, used by one operation after another. */
 export class SingleConnection implements ServerConnections<MysqlConnection> {
   readonly inTransaction = true;
+  readonly isCallers = true;
   readonly wait = { milliseconds: Number.POSITIVE_INFINITY, expired: stillAtWork };
   readonly #connection: Connection;
   readonly #options: MysqlConnectionOptions;
@@ -119,7 +121,14 @@ export class SingleConnection implements ServerConnections<MysqlConnection> {
 
   async acquire(): Promise<Lease<MysqlConnection>> {
     const connection = new MysqlConnection(this.#connection, this.#options);
-    return { connection, release: await takeTurn(connection.identity) };
+    const done = await takeTurn(connection.identity);
+    const release = (): void => {
+      if (connection.isGivenUp) {
+        cutOff(this.#connection);
+      }
+      done();
+    };
+    return { connection, release };
   }
 
   async close(): Promise<void> {}

@@ -46,6 +46,20 @@ onEachServer((server) => {
     await connection.end();
   });
 
+  test("a statement that gets no answer in time ends the caller's transaction, of which nothing is stored", async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url, statementTimeout: 300 });
+    await db.upsertSession(agentSession("s"));
+    await query(url, "create trigger wait before update on agno_sessions for each row set @waited = sleep(0.6)");
+    const connection = await connect(url);
+    await connection.beginTransaction();
+    const inside = db.withTransaction(connection);
+    const change = { metadata: { last: "r" } };
+    await refusal(inside.upsertRun({ session: agentSession("s"), run: agentRun("r"), change }), "DATABASE_UNREACHABLE");
+    await expect(connection.commit()).rejects.toMatchObject({ message: expect.stringContaining("closed") as string });
+    expect(await db.getSession({ sessionId: "s" })).toMatchObject({ metadata: null, runs: [] });
+  });
+
   test("two stores for one transaction take turns on it", async () => {
     const url = await freshDatabase(server.url);
     await using db = new MySqlSessionDb({ url });

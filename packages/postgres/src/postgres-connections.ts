@@ -25,6 +25,7 @@ interface PoolConnectionsOptions {
  */
 export class PoolConnections implements ServerConnections<PostgresConnection> {
   readonly inTransaction = false;
+  readonly isCallers = false;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #options: PoolConnectionsOptions;
   readonly #each: PostgresConnectionOptions;
@@ -43,11 +44,18 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
     const client = await this.#use.wait(this.#connect());
     this.#use.begin(client);
     const connection = new PostgresConnection(client, this.#each);
-    const release = (): void => {
+    const end = (): void => {
       this.#use.end(client, connection);
       client.release(connection.broken);
     };
-    return leaseOf(connection, { release, letGo: (over) => this.#use.abandon(client, over) });
+    return leaseOf(connection, () => {
+      if (connection.isGivenUp) {
+        // It is closed afterwards, so a request that arrives late meets no other statement.
+        this.#use.abandon(client, cancelStatement(client)).then(end, end);
+      } else {
+        end();
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -111,9 +119,10 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
   }
 }
 
-/** The caller's own client, used by one operation after another. */
+/** The caller's own client, used by one operation after another. Its statements are never cancelled from outside. */
 export class SingleConnection implements ServerConnections<PostgresConnection> {
   readonly inTransaction: boolean;
+  readonly isCallers = true;
   readonly wait: { readonly milliseconds: number; readonly expired: () => never };
   readonly #client: ClientBase;
   readonly #options: PostgresConnectionOptions;
@@ -129,36 +138,33 @@ export class SingleConnection implements ServerConnections<PostgresConnection> {
   }
 
   async acquire(): Promise<Lease<PostgresConnection>> {
-    const release = await takeTurn(this.#client);
+    const done = await takeTurn(this.#client);
     const connection = new PostgresConnection(this.#client, this.#options);
-    return leaseOf(connection, { release, letGo: (over) => over });
+    return leaseOf(connection, () => {
+      if (connection.isGivenUp) {
+        closeClient(this.#client);
+      }
+      done();
+    });
   }
 
   async close(): Promise<void> {}
 }
 
-/**
- * Leases a client, and takes it back once the server has let go of it. A connection cut between two statements emits an
- * event; the next statement reports it too.
- */
-function leaseOf(
-  connection: PostgresConnection,
-  { release, letGo }: { readonly release: () => void; readonly letGo: (over: Promise<void>) => Promise<void> },
-): Lease<PostgresConnection> {
+/** Closes the caller's client, even while a statement runs on it. */
+function closeClient(client: ClientBase & { readonly end?: () => Promise<void> }): void {
+  client.end?.().catch(ignore);
+}
+
+/** Leases a client. A connection cut between two statements emits an event; the next statement reports it too. */
+function leaseOf(connection: PostgresConnection, release: () => void): Lease<PostgresConnection> {
   const { client } = connection;
   client.on("error", ignore);
-  const end = (): void => {
-    client.off("error", ignore);
-    release();
-  };
   return {
     connection,
     release: () => {
-      if (connection.isGivenUp) {
-        letGo(cancelStatement(client)).then(end, end);
-      } else {
-        end();
-      }
+      client.off("error", ignore);
+      release();
     },
   };
 }

@@ -51,8 +51,12 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
     return this.inCallersTransaction() ? this.write(work, signal, until) : super.read(work, signal, until);
   }
 
+  /**
+   * On the caller's own connection, one statement is a transaction too: if the connection has to be closed before its
+   * answer, it must not commit by itself.
+   */
   single<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
-    return this.inCallersTransaction()
+    return this.#options.connections.isCallers
       ? this.write(work, signal, until)
       : this.use((on) => runAsync(work(on)), { signal, until });
   }

@@ -71,6 +71,15 @@ const passed = [
   "query_timeout",
 ];
 
+/** Those of them that are whole numbers: times in milliseconds, and the port. pg would cut the unit off. */
+const wholeNumbers = [
+  "port",
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+  "query_timeout",
+];
+
 /** What consoles add for other programs, and what means nothing here. */
 const labels = ["pgbouncer", "supa", "workaround"];
 
@@ -101,8 +110,11 @@ export function readServer(url: URL): PostgresServer {
     parameters.delete(label);
   }
   checkParameters(parameters, [...storeParameters, ...poolParameters, ...passed, ...taken]);
-  if (!/^\d*$/.test(parameters.get("port") ?? "")) {
-    throw new ConnectionStringError("The parameter port of the connection string must be a number.");
+  for (const name of wholeNumbers) {
+    if (!/^\d*$/.test(parameters.get(name) ?? "")) {
+      const unit = name === "port" ? "" : " of milliseconds, without a unit";
+      throw new ConnectionStringError(`The parameter ${name} of the connection string must be a number${unit}.`);
+    }
   }
   const sslrootcert = takeParameter(parameters, "sslrootcert");
   const files = {

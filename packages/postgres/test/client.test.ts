@@ -44,6 +44,77 @@ describe.skipIf(inject("postgres") === null)("clients", () => {
     await client.end();
   });
 
+  /** Makes each change of a session take longer than the statements below may. */
+  async function slowUpdates(schema: string): Promise<void> {
+    await sandbox.query(
+      `create function ${schema}.wait() returns trigger language plpgsql as $$ begin perform pg_sleep(0.6); return new; end $$`,
+      `create trigger wait before update on ${schema}.agno_sessions for each row execute function ${schema}.wait()`,
+    );
+  }
+
+  test.each(["updateSession", "upsertRun"] as const)(
+    "an aborted %s leaves the caller's client as it was, and has stored nothing",
+    async (method) => {
+      const schema = sandbox.schema();
+      const client = await sandbox.connect();
+      const db = new PostgresSessionDb({ client, schema });
+      await db.upsertSession(agentSession("s"));
+      await slowUpdates(schema);
+      // The store's first statement waits behind the caller's own.
+      const own = client.query("select pg_sleep(0.3)");
+      const signal = AbortSignal.timeout(100);
+      const session = agentSession("s");
+      const call =
+        method === "upsertRun"
+          ? db.upsertRun({ session, run: agentRun("r"), signal })
+          : db.updateSession({ sessionId: "s", signal }, { sessionName: "changed" });
+      await expect(call).rejects.toMatchObject({ name: "TimeoutError" });
+      await own;
+      const late = AbortSignal.timeout(300);
+      const slow = db.updateSession({ sessionId: "s", signal: late }, { sessionName: "changed" });
+      await expect(slow).rejects.toMatchObject({ name: "TimeoutError" });
+      await client.query(`create table ${schema}.orders (id int); insert into ${schema}.orders values (1)`);
+      expect(await db.getSession({ sessionId: "s" })).toMatchObject({ sessionName: null, runs: [] });
+      await client.end();
+      expect(await sandbox.query(`select id from ${schema}.orders`)).toEqual([{ id: 1 }]);
+    },
+  );
+
+  test("a statement that gets no answer in time closes the caller's client, and stores nothing", async () => {
+    const schema = sandbox.schema();
+    await using db = new PostgresSessionDb({ url, schema });
+    await db.upsertSession(agentSession("s"));
+    const client = await sandbox.connect();
+    const owned = new PostgresSessionDb({ client, schema, statementTimeout: 300, retryTimeout: 0 });
+    const waiting = client.query("select pg_sleep(1)").catch((error: unknown) => error);
+    await expect(owned.upsertRun({ session: agentSession("s"), run: agentRun("r") })).rejects.toMatchObject({
+      code: "DATABASE_BUSY",
+    });
+    expect(await waiting).toMatchObject({ message: expect.stringContaining("Connection terminated") as string });
+    await expect(client.query("select 1")).rejects.toThrow(/clos|not queryable|terminated/);
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toEqual([]);
+  });
+
+  test("in the caller's transaction it ends the transaction, and harms no later use of the pool", async () => {
+    const schema = sandbox.schema();
+    await using db = new PostgresSessionDb({ url, schema, statementTimeout: 300 });
+    await db.upsertSession(agentSession("s"));
+    await slowUpdates(schema);
+    const pool = new pg.Pool({ connectionString: url, max: 1 });
+    const client = await pool.connect();
+    await client.query("begin");
+    const inside = db.withTransaction(client);
+    const change = { metadata: { last: "r" } };
+    await expect(inside.upsertRun({ session: agentSession("s"), run: agentRun("r"), change })).rejects.toMatchObject({
+      code: "DATABASE_BUSY",
+    });
+    await expect(client.query("commit")).rejects.toThrow(/clos|not queryable|terminated/);
+    client.release();
+    expect((await pool.query<{ one: number }>("select 1 as one, pg_sleep(0.5)")).rows[0]?.one).toBe(1);
+    await pool.end();
+    expect(await db.getSession({ sessionId: "s" })).toMatchObject({ metadata: null, runs: [] });
+  });
+
   test("the application's own type parsers are neither used nor changed", async () => {
     const { INT8, JSONB } = pg.types.builtins;
     pg.types.setTypeParser(INT8, (text) => BigInt(text));

@@ -14,6 +14,8 @@ interface Node<Made> {
 const worthwhile = 8;
 /** The size of the tree, in keys: data with ever new keys must not fill the memory. */
 const mostNodes = 4000;
+/** Longer keys are no names of a model. */
+const longestKey = 64;
 
 /**
  * Finds what was made for the layout of an object: its keys in their order. Objects of few layouts, as programs write
@@ -50,7 +52,7 @@ export class Layouts<Made> {
   }
 
   #grow(node: Node<Made>, key: string): Node<Made> | null {
-    if (this.#nodes >= mostNodes) {
+    if (this.#nodes >= mostNodes || key.length > longestKey) {
       return null;
     }
     this.#nodes += 1;
