@@ -29,17 +29,6 @@ export abstract class ServerReads extends SessionReads {
   /** Selects the newest runs, after a condition on their session: `limit` of them, and enough to show if more tie. */
   protected abstract get newest(): SQL;
 
-  /** What follows `where` to select the newest runs of the session `sessionId`. */
-  protected newestOf(_limit: number | null): SQL {
-    const { runs } = this.dialect.tables;
-    return sql`${runs.sessionId} = ${value("sessionId")} and ${this.newest}`;
-  }
-
-  /** A limit of `newestOf` that the statement spells out for the planner; null, the default, to bind it. */
-  protected spelled(_limit: number): number | null {
-    return null;
-  }
-
   /** The wanted runs among those read, in the session's order. */
   protected abstract inOrder(on: SqlConnection, runs: StoredRun[], wanted: WantedRuns): Steps<StoredRun[]>;
 
@@ -67,14 +56,14 @@ export abstract class ServerReads extends SessionReads {
     return list([...nulls(sessionSelection(sessions)), ...columns.map(spell)]);
   }
 
-  readonly #sessionWithRuns = byShape(({ isAll, limit }: { isAll: boolean; limit: number | null }) => {
+  readonly #sessionWithRuns = byShape(({ isAll }: { isAll: boolean }) => {
     const { sessions, runs } = this.dialect.tables;
-    const wanted = isAll ? sql`${runs.sessionId} = ${value("sessionId")}` : this.newestOf(limit);
+    const newest = isAll ? sql`` : sql` and ${this.newest}`;
     return this.union([
       sql`select ${this.sessionColumns} from ${sessions} where ${sessions.sessionId} = ${value("sessionId")}`,
       sql`(
         select ${this.runColumns()} from ${runs}
-        where ${wanted})`,
+        where ${runs.sessionId} = ${value("sessionId")}${newest})`,
     ]);
   });
 
@@ -82,9 +71,7 @@ export abstract class ServerReads extends SessionReads {
     if (wanted === "none") {
       return yield* super.sessionWithRuns(on, sessionId, wanted);
     }
-    const statement = this.#sessionWithRuns(
-      wanted === "all" ? { isAll: true, limit: null } : { isAll: false, limit: this.spelled(wanted) },
-    );
+    const statement = this.#sessionWithRuns({ isAll: wanted === "all" });
     const { sessions, runs } = this.#split(statement, yield* this.raw(on, statement, { sessionId, ...limits(wanted) }));
     const [session] = sessions;
     return session === undefined ? null : { session, runs: yield* this.inOrder(on, runs, { sessionId, wanted }) };

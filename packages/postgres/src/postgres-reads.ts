@@ -25,9 +25,6 @@ import {
 } from "@sessiondb/drizzle";
 import { sql, type SQL } from "drizzle-orm";
 
-/** Larger limits are bound, as each that is spelt out makes a statement of its own. */
-const mostSpelled = 50;
-
 /** The reads of Postgres, which sorts a NULL `run_index` last, not first. */
 export class PostgresReads extends ServerReads {
   /** Orders by run_index alone, whose index needs no sort. Includes runs that tie with the last. */
@@ -35,22 +32,6 @@ export class PostgresReads extends ServerReads {
     const { runs } = this.dialect.tables;
     return sql`${isHistoryRow(runs)}
       order by ${runs.runIndex} desc fetch first (${value("limit")}) rows with ties`;
-  }
-
-  /**
-   * As a range of one session, and in its order: where the session is not known while planning, a range seems to have many
-   * rows. So the plan for all values takes the newest runs from the end of the index, and never sorts a session.
-   */
-  protected override newestOf(limit: number | null): SQL {
-    const { runs } = this.dialect.tables;
-    const count = limit === null ? value("limit") : sql.raw(String(limit));
-    return sql`${runs.sessionId} >= ${value("sessionId")} and ${runs.sessionId} <= ${value("sessionId")} and ${isHistoryRow(runs)}
-      order by ${runs.sessionId} desc, ${runs.runIndex} desc fetch first (${count}) rows with ties`;
-  }
-
-  /** A bound limit counts as a tenth of the rows, for which a plan for all values seems more expensive than planning anew. */
-  protected override spelled(limit: number): number | null {
-    return limit <= mostSpelled ? limit : null;
   }
 
   readonly #page = byShape(({ isAll }: { isAll: boolean }) => {

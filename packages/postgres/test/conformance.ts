@@ -39,10 +39,10 @@ export function testConformance(database: Database, options: StoreOptions = {}):
     const elsewhere = [...longGroups, ...freshGroups, ...(database === "postgres" ? earlyGroups : [])];
     const emptiedCases = cheaper.filter(({ group }) => !elsewhere.includes(group));
     for (const each of emptiedCases) {
-      test.concurrent(each.name, { timeout: 300_000 }, () => emptied.run(each.run));
+      test.concurrent(each.name, { timeout: 120_000 }, () => emptied.run(each.run));
     }
     for (const each of cases.filter(({ group }) => freshGroups.includes(group))) {
-      test.concurrent(each.name, { timeout: 300_000 }, each.run);
+      test.concurrent(each.name, { timeout: 120_000 }, each.run);
     }
 
     test("only cases of names that Postgres does not accept, and those that need hooks, are left out", () => {
