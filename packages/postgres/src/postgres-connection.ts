@@ -9,7 +9,12 @@ import {
 } from "@sessiondb/drizzle";
 import type { ClientBase, QueryArrayConfig, QueryArrayResult } from "pg";
 import { isConnectionLost, isFatal, isTimedOut, isWait, PostgresFailure } from "./postgres-errors.ts";
-import type { PreparedStatement, PreparedStatements, RefusedStatement } from "./prepared-statements.ts";
+import {
+  forgetNames,
+  type PreparedStatement,
+  type PreparedStatements,
+  type RefusedStatement,
+} from "./prepared-statements.ts";
 import { serverBounds, type BoundName } from "./server-bounds.ts";
 
 /** The options shared by all connections of a store. */
@@ -137,6 +142,9 @@ export class PostgresConnection implements ServerConnection {
       this.hasWaited ||= isWait(cause);
       const { names } = this.#options;
       const failure = new PostgresFailure(cause, { text, values, isPlanned, names });
+      if (failure.code === "26000") {
+        forgetNames(this.client);
+      }
       if (prepared !== null && failure.concernsPreparation) {
         this.refused = { statement: prepared, code: failure.code };
       }

@@ -11,6 +11,11 @@ const mostValues = 32;
 /** The names in use on each connection: stores of one pool share them, as equal texts have equal names. */
 const namesOn = new WeakMap<ClientBase, Set<string>>();
 
+/** Forgets the names of a connection whose server has discarded them. */
+export function forgetNames(client: ClientBase): void {
+  namesOn.delete(client);
+}
+
 /** A statement as it is sent: the server prepares it at its first use on a connection, and knows it by name from then on. */
 export interface PreparedStatement {
   readonly name: string;

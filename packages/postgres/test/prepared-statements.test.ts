@@ -114,13 +114,14 @@ describe.skipIf(inject("postgres") === null)("prepared statements", { timeout: 3
       const client = await sandbox.connect();
       const db = new PostgresSessionDb({ client, schema: sandbox.schema(), preparedStatements: true });
       await db.upsertRun({ session: agentSession("s"), run: agentRun("r") });
-      for (let round = 0; round < 3; round += 1) {
+      // More names than a connection may have at once.
+      for (let round = 0; round < 210; round += 1) {
         await client.query(discard);
         await db.upsertRun({ session: agentSession("s"), run: agentRun(`r ${round}`) });
-        await db.upsertRun({ session: agentSession("s"), run: agentRun(`s ${round}`) });
+        await db.getRun({ runId: "r" });
         expect(await preparedOn(client)).not.toEqual([]);
       }
-      expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(7);
+      expect((await db.getSession({ sessionId: "s" }))?.runs).toHaveLength(211);
       await client.end();
     });
   });
