@@ -49,7 +49,9 @@ export async function plansOf(
   { schema, planning = "custom" }: { readonly schema: string; readonly planning?: Planning },
   work: (db: PostgresSessionDb) => Promise<unknown>,
 ): Promise<Plan[]> {
-  const statements = await recorded(client, (watched) => work(new PostgresSessionDb({ client: watched, schema })));
+  const statements = await recorded(client, (watched) =>
+    work(new PostgresSessionDb({ pool: poolOf(watched), schema })),
+  );
   const plans: Plan[] = [];
   for (const statement of statements) {
     const steps = await explain(client, statement, { planning, options: "costs off" });
@@ -88,6 +90,13 @@ function literal(client: pg.Client, value: unknown): string {
   return Array.isArray(value)
     ? `array[${value.map((each) => literal(client, each)).join(", ")}]::text[]`
     : client.escapeLiteral(typeof value === "string" ? value : JSON.stringify(value));
+}
+
+/** A pool with one client, which serves one call after another: on a client of the caller's a turn is a transaction. */
+export function poolOf(client: pg.Client): pg.Pool {
+  const pool = new pg.Pool({ max: 1 });
+  const connect = async (): Promise<pg.Client> => Object.assign(client, { release: () => {} });
+  return Object.assign(pool, { connect });
 }
 
 /** The statements that a client sends during some work, apart from looking at the schema and from transactions. */

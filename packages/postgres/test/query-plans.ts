@@ -3,7 +3,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { agentRun } from "@sessiondb/testing/models";
-import { explain, fillTables, filters, plansOf, roundTrips, type Plan, type Planning } from "./plans.ts";
+import { explain, fillTables, filters, plansOf, poolOf, roundTrips, type Plan, type Planning } from "./plans.ts";
 import { Sandbox } from "./support.ts";
 
 /** The lists that sort what a condition has selected; any other is read in the order of an index. */
@@ -138,7 +138,7 @@ export function testPlans(planning: Planning): void {
       ],
     ])("%s: by an index, in a fixed number of round trips", async (_, work, count) => {
       const statements = await roundTrips(client, (watched) =>
-        work(new PostgresSessionDb({ client: watched, schema })),
+        work(new PostgresSessionDb({ pool: poolOf(watched), schema })),
       );
       expect(statements.map(({ text }) => text)).toHaveLength(count);
       for (const { steps } of await plansOf(client, wanted, work)) {
