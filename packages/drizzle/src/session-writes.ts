@@ -7,7 +7,7 @@ import { PlaceWrites } from "./place-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunks, idValues, idPlaceholders, insertValues, list, value } from "./sql-parts.ts";
 import { byShape, once } from "./statement-set.ts";
-import { step, type Steps } from "./steps.ts";
+import type { Steps } from "./steps.ts";
 
 /**
  * Whether a turn was stored at once, or which row prevented it: a session that is missing, unowned, foreign or without
@@ -139,7 +139,7 @@ export class SessionWrites extends PlaceWrites {
     for (let rest = runs; rest.length > 0;) {
       const chunk = rest.slice(0, 2 ** Math.floor(Math.log2(rest.length)));
       const values = chunk.flatMap((run) => one.bind({ ...run }));
-      yield* step(on.execute(this.#insertRuns(chunk.length), values));
+      yield* this.execute(on, this.#insertRuns(chunk.length), values);
       rest = rest.slice(chunk.length);
     }
   }

@@ -60,15 +60,15 @@ export abstract class StatementSet {
     statement: Statement<Row>,
     values: Record<string, unknown>,
   ): Steps<unknown[][]> {
-    return (yield* this.#run(on, statement as unknown as Statement<never>, values)).rows;
+    return (yield* this.execute(on, statement as unknown as Statement<never>, statement.bind(values))).rows;
   }
 
   protected *affected(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<number> {
-    return (yield* this.#run(on, statement, values)).affected;
+    return (yield* this.execute(on, statement, statement.bind(values))).affected;
   }
 
-  *#run(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<StatementResult> {
-    const bound = statement.bind(values);
+  /** Runs a statement, and counts it for those who observe the call. */
+  protected *execute(on: SqlConnection, statement: Statement<never>, bound: unknown[]): Steps<StatementResult> {
     const result = yield* step(on.execute(statement, bound));
     countStatement(bound, result);
     return result;

@@ -7,7 +7,6 @@ import {
   once,
   RefusedDocument,
   SessionWrites,
-  step,
   value,
   type SqlConnection,
   type Statement,
@@ -96,7 +95,7 @@ export class MysqlWrites extends SessionWrites {
   }
 
   *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {
-    const { kept: isKept, affected } = (yield* step(on.execute(statement, statement.bind(values)))) as MysqlResult;
+    const { kept: isKept, affected } = (yield* this.execute(on, statement, statement.bind(values))) as MysqlResult;
     // A sharding proxy that drops the row reports zero affected rows.
     return !isKept && affected > 0;
   }

@@ -1,22 +1,14 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { ObservedCall, ObservedPool } from "@sessiondb/core";
+import type { ObservedPool } from "@sessiondb/core";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
+import { observeCalls } from "@sessiondb/testing/observed-calls";
 import pg from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Sandbox } from "./support.ts";
 
 const sandbox = new Sandbox("postgres");
-const ends = "tracing:sessiondb:call:asyncEnd";
-let calls: ObservedCall[] = [];
-const listener = (call: unknown): number => calls.push(call as ObservedCall);
-
-beforeEach(() => {
-  calls = [];
-  subscribe(ends, listener);
-});
-
-afterEach(() => unsubscribe(ends, listener));
+const calls = observeCalls();
 
 test("counts the statements of calls at the same time apart", async () => {
   await using db = sandbox.open();
@@ -26,7 +18,7 @@ test("counts the statements of calls at the same time apart", async () => {
     const runs = Array.from({ length: count }, (_, index) => agentRun(`${count}.${index}`));
     await db.upsertSession({ ...agentSession(sessionOf(count)), runs });
   }
-  calls = [];
+  calls.length = 0;
   await Promise.all(counts.map((count) => db.getSession({ sessionId: sessionOf(count) })));
   expect(calls.map(({ store, statements, rows }) => ({ store, statements, rows }))).toEqual(
     expect.arrayContaining(counts.map((count) => ({ store: "postgres", statements: 1, rows: count + 1 }))),

@@ -1,20 +1,10 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { ObservedCall } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { observeCalls } from "@sessiondb/testing/observed-calls";
+import { expect, test } from "vitest";
 import { temporaryFile } from "./support.ts";
 
-const ends = "tracing:sessiondb:call:asyncEnd";
-let calls: ObservedCall[] = [];
-const listener = (call: unknown): number => calls.push(call as ObservedCall);
-
-beforeEach(() => {
-  calls = [];
-  subscribe(ends, listener);
-});
-
-afterEach(() => unsubscribe(ends, listener));
+const calls = observeCalls();
 
 test("tells the statements of each call, their rows, and the bytes of their values", async () => {
   await using db = new SqliteSessionDb({ file: temporaryFile() });
