@@ -17,6 +17,7 @@ export { planSchema, type DdlSpelling } from "./ddl.ts";
 export { DriverError, type KnownNames } from "./driver-error.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
+export { Line } from "./line.ts";
 export { jsonColumn, type JsonColumn } from "./json-column.ts";
 export { dottedI } from "./name-folding.ts";
 export { indexName, tableNames, tableOptionReaders, type TableOptions } from "./names.ts";

@@ -1,4 +1,4 @@
-import { DatabaseBusyError } from "@sessiondb/core";
+import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
 import { publishPool } from "@sessiondb/core/adapter";
 import type { DialectName } from "./sql-dialect.ts";
 
@@ -70,19 +70,20 @@ export class PoolUse {
     this.#publish();
   }
 
-  /** The error of an operation that waited in vain for a connection, all of which are in use. */
-  exhausted(options?: ErrorOptions): DatabaseBusyError {
+  /** The error of an operation that waited in vain for a connection. `isFull`: all of them are in use. */
+  expired(isFull: boolean, options?: ErrorOptions): DatabaseBusyError | DatabaseUnreachableError {
     const { server, timeout } = this.#options;
+    const late = `no connection within ${timeout} ms.`;
+    if (!isFull) {
+      return new DatabaseUnreachableError(`${server} cannot be reached: ${late}`, options);
+    }
     // Those that hold the connections may have begun with those that wait.
     const start = performance.now() - timeout / 2;
     const isHeldUp = this.#heldUpAt > start || [...this.#since.values()].some((since) => since < start);
     const advice = isHeldUp
       ? "Its connections wait for a lock, or for slow statements: look for a transaction that stays open."
       : "Make the pool larger.";
-    return new DatabaseBusyError(
-      `The pool for ${server} is exhausted: no connection within ${timeout} ms. ${advice}`,
-      options,
-    );
+    return new DatabaseBusyError(`The pool for ${server} is exhausted: ${late} ${advice}`, options);
   }
 
   #publish(): void {

@@ -1,6 +1,7 @@
 import { PayloadTooLargeError } from "@sessiondb/core";
 import { untilAborted, within, type Signal } from "@sessiondb/core/adapter";
 
+import { Line } from "./line.ts";
 import type { FoundSchema } from "./sql-dialect.ts";
 import type { ClassifiedError, SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
 import { runAsync } from "./steps.ts";
@@ -81,6 +82,8 @@ class UncertainCommit extends Error {
 export abstract class ServerDriver<Connection extends ServerConnection> implements SqlDriver {
   readonly patience: number;
   readonly limit: number;
+  /** Whether the server was reached before, so that it is likely to return. */
+  protected reached = false;
   readonly #connections: ServerConnections<Connection>;
 
   constructor(connections: ServerConnections<Connection>, times: ServerTimes) {
@@ -129,6 +132,7 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
   ): Promise<Result> {
     const lease = await this.#acquire(signal, until);
     const { connection } = lease;
+    this.reached = true;
     connection.until = until;
     try {
       await this.#interruptible(connection, () => this.prepare(connection), signal);
@@ -202,19 +206,14 @@ export interface UseOptions {
   readonly until?: number | undefined;
 }
 
-/** The last operation begun on each connection: stores of one connection share its savepoint and transactions. */
-const lastOn = new WeakMap<object, Promise<void>>();
+/** The operations on each connection: stores of one connection share its savepoint and transactions. */
+const lines = new WeakMap<object, Line>();
 
 /** Waits for all earlier operations on the caller's connection. Resolves with a function that ends this turn. */
-export async function takeTurn(connection: object): Promise<() => void> {
-  const previous = lastOn.get(connection);
-  let done = (): void => {};
-  const turn = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  lastOn.set(connection, turn);
-  await previous;
-  return done;
+export function takeTurn(connection: object): Promise<() => void> {
+  const line = lines.get(connection) ?? new Line();
+  lines.set(connection, line);
+  return line.enter();
 }
 
 /** Refuses values whose total size exceeds the limit of one statement. */

@@ -361,12 +361,8 @@ export class SessionReads extends StatementSet {
   });
 
   /** The runs of these ids, in any session, without their documents. */
-  *namedRuns(on: SqlConnection, runIds: readonly string[]): Steps<TurnRun[]> {
-    const found: TurnRun[] = [];
-    for (const { size, values } of idChunks(runIds)) {
-      found.push(...(yield* this.rows(on, this.#namedRuns(size), values)));
-    }
-    return found;
+  namedRuns(on: SqlConnection, runIds: readonly string[]): Steps<TurnRun[]> {
+    return this.#turnRuns(on, runIds, this.#namedRuns);
   }
 
   readonly #runsInOrder = byShape((count: number) => {
@@ -378,10 +374,18 @@ export class SessionReads extends StatementSet {
   });
 
   /** The runs of these sessions without their documents, those of one session in its order. */
-  *runsInOrder(on: SqlConnection, sessionIds: readonly string[]): Steps<TurnRun[]> {
+  runsInOrder(on: SqlConnection, sessionIds: readonly string[]): Steps<TurnRun[]> {
+    return this.#turnRuns(on, sessionIds, this.#runsInOrder);
+  }
+
+  *#turnRuns(
+    on: SqlConnection,
+    ids: readonly string[],
+    statement: (size: number) => Statement<TurnRun>,
+  ): Steps<TurnRun[]> {
     const found: TurnRun[] = [];
-    for (const { size, values } of idChunks(sessionIds)) {
-      found.push(...(yield* this.rows(on, this.#runsInOrder(size), values)));
+    for (const { size, values } of idChunks(ids)) {
+      found.push(...(yield* this.rows(on, statement(size), values)));
     }
     return found;
   }

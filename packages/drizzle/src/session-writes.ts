@@ -6,6 +6,7 @@ import { notWritten } from "./not-written.ts";
 import { PlaceWrites } from "./place-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
 import { bare, chunks, idValues, idPlaceholders, insertValues, list, value } from "./sql-parts.ts";
+import type { Statement } from "./statement.ts";
 import { byShape, once } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
 
@@ -197,10 +198,8 @@ export class SessionWrites extends PlaceWrites {
   }
 
   /** Deletes sessions that this transaction has inserted. */
-  *withdrawSessions(on: SqlConnection, sessionIds: readonly string[]): Steps<void> {
-    for (const chunk of chunks(sessionIds)) {
-      yield* this.affected(on, this.#deleteSessions(chunk.length), idValues(chunk));
-    }
+  withdrawSessions(on: SqlConnection, sessionIds: readonly string[]): Steps<number> {
+    return this.#deleteAll(on, sessionIds, this.#deleteSessions);
   }
 
   *#clear(
@@ -220,10 +219,18 @@ export class SessionWrites extends PlaceWrites {
     return this.write(sql`delete from ${runs} where ${inArray(runs.runId, idPlaceholders(count))}`);
   });
 
-  *deleteRuns(on: SqlConnection, runIds: readonly string[]): Steps<number> {
+  deleteRuns(on: SqlConnection, runIds: readonly string[]): Steps<number> {
+    return this.#deleteAll(on, runIds, this.#deleteRuns);
+  }
+
+  *#deleteAll(
+    on: SqlConnection,
+    ids: readonly string[],
+    statement: (count: number) => Statement<never>,
+  ): Steps<number> {
     let deleted = 0;
-    for (const chunk of chunks(runIds)) {
-      deleted += yield* this.affected(on, this.#deleteRuns(chunk.length), idValues(chunk));
+    for (const chunk of chunks(ids)) {
+      deleted += yield* this.affected(on, statement(chunk.length), idValues(chunk));
     }
     return deleted;
   }

@@ -1,4 +1,4 @@
-import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
+import { DatabaseBusyError } from "@sessiondb/core";
 import { within } from "@sessiondb/core/adapter";
 import { closeTimeout, PoolUse, takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { Connection, Pool } from "mysql2/promise";
@@ -37,9 +37,7 @@ export class PoolConnections implements ServerConnections<MysqlConnection> {
     const { server, timeout, size } = options;
     this.#use = new PoolUse({ store: "mysql", server, timeout });
     const expired = (): never => {
-      throw size === null || this.#use.size >= size
-        ? this.#use.exhausted()
-        : new DatabaseUnreachableError(`${server} cannot be reached: no connection within ${timeout} ms.`);
+      throw this.#use.expired(size === null || this.#use.size >= size);
     };
     this.wait = { milliseconds: timeout, expired };
   }

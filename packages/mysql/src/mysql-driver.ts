@@ -28,7 +28,6 @@ export interface MysqlDriverOptions {
 export class MysqlDriver extends ServerDriver<MysqlConnection> {
   readonly #options: MysqlDriverOptions;
   #names: readonly string[];
-  #reached = false;
 
   constructor(options: MysqlDriverOptions) {
     super(options.connections, options.times);
@@ -86,13 +85,12 @@ export class MysqlDriver extends ServerDriver<MysqlConnection> {
   }
 
   protected override async prepare(on: MysqlConnection): Promise<void> {
-    this.#reached = true;
     await (on.options.origin === "url" ? setUp(on, wholeSeconds(lockWait)) : checkSettings(on));
     await checkTemporary(on, this.#options.location);
   }
 
   protected override translate(error: unknown): ClassifiedError {
-    return classifyMysqlError(error, { ...this.#place, reached: this.#reached });
+    return classifyMysqlError(error, { ...this.#place, reached: this.reached });
   }
 
   get #place(): MysqlPlace {

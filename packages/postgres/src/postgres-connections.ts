@@ -1,4 +1,4 @@
-import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
+import { DatabaseBusyError } from "@sessiondb/core";
 import { within } from "@sessiondb/core/adapter";
 import { closeTimeout, PoolUse, takeTurn, type Lease, type ServerConnections } from "@sessiondb/drizzle";
 import type { ClientBase, Pool, PoolClient } from "pg";
@@ -107,15 +107,9 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
 
   #expire(options?: ErrorOptions): never {
     const pool = this.#pool;
-    const { place } = this.#each;
     // The application may use connections of its own pool. Those of a pool opened here are in use, or cannot be made.
     const inUse = this.#options.owned ? this.#use.size : (pool?.totalCount ?? 0) - (pool?.idleCount ?? 0);
-    throw pool !== null && inUse >= pool.options.max
-      ? this.#use.exhausted(options)
-      : new DatabaseUnreachableError(
-          `${place} cannot be reached: no connection within ${this.#options.timeout} ms.`,
-          options,
-        );
+    throw this.#use.expired(pool !== null && inUse >= pool.options.max, options);
   }
 }
 

@@ -37,7 +37,6 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
   readonly #options: PostgresDriverOptions;
   /** Null for a store that names its schema. */
   readonly #searchPath: SearchPath | null;
-  #reached = false;
 
   constructor(options: PostgresDriverOptions) {
     super(options.connections, options.times);
@@ -133,7 +132,6 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
   }
 
   protected override async prepare(on: PostgresConnection): Promise<void> {
-    this.#reached = true;
     checkTransaction(on.client, { isOpen: this.inCallersTransaction() });
     const settings = await settingsOf(on);
     on.unbounded = settings.unbounded;
@@ -142,7 +140,7 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
 
   protected override translate(error: unknown): ClassifiedError {
     const { place, payloadBytes, names } = this.#options;
-    return classifyPostgresError(error, { place, payloadBytes, reached: this.#reached, names });
+    return classifyPostgresError(error, { place, payloadBytes, reached: this.reached, names });
   }
 }
 

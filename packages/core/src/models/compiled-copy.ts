@@ -12,8 +12,8 @@ export interface CopyOptions<Context> {
   readonly runType: string | undefined;
   /** Converts a value whose type alone does not settle it. Undefined if it does not fit the field. */
   readonly convert: (field: Field, value: unknown, context: Context) => unknown;
-  /** Whether a converted value may stand in the copy. It is asked about fields with `reads`. */
-  readonly accepts: (field: Field, value: unknown) => boolean;
+  /** Whether a converted value may stand in the copy. It is asked about fields with `reads`; null: any may. */
+  readonly accepts: ((field: Field, value: unknown) => boolean) | null;
   /** Makes the copy of an object that has a value that does not fit or is not accepted; `done` has the others. */
   readonly otherwise: (source: object, context: Context, done: Record<string, unknown>) => Record<string, unknown>;
 }
@@ -35,7 +35,7 @@ export function compileCopy<Context>(options: CopyOptions<Context>): Copy<Contex
   });
   const checks = fields.flatMap(({ reads }, index) => [
     `v${index} !== undefined`,
-    ...(reads === null ? [] : [`accepts(fields[${index}], v${index})`]),
+    ...(reads === null || options.accepts === null ? [] : [`accepts(fields[${index}], v${index})`]),
   ]);
   const members = [
     ...(runType === undefined ? [] : [`runType: ${quote(runType)}`]),

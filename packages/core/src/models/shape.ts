@@ -162,7 +162,7 @@ export class Shape<Model> implements Codec<Model> {
           to: "name",
           runType: this.#runType,
           convert: (field, value, depth) => decodeField(field, value as JsonValue, depth),
-          accepts: () => true,
+          accepts: null,
           otherwise: (json, depth, done) => this.#decodeAny(json as JsonObject, depth, done),
         });
   }
