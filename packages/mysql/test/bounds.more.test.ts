@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
 import { startMysql, type MysqlServer } from "../../../scripts/servers/mysql.ts";
 import { MySqlSessionDb } from "@sessiondb/mysql";
-import { bound, faultsOf, fill, outcomeOf, times } from "@sessiondb/testing/bounded-calls";
+import { bound, faultsOf, fill, outcomeOf, serverFaults, times } from "@sessiondb/testing/bounded-calls";
 import { firstLookFaults, firstLookTime } from "@sessiondb/testing/first-looks";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 import { connect, query } from "./support.ts";
@@ -27,28 +27,7 @@ describe.each(["mysql", "mariadb"] as const)("every call ends in time on %s", { 
   const faults: Readonly<Record<string, (proxy: NetworkProxy, url: string) => Promise<() => Promise<void>>>> = {
     "rows are locked": (_, url) => holding(url, "select * from agno_sessions for update"),
     "tables are locked": (_, url) => holding(url, "lock tables agno_sessions write, agno_runs write"),
-    "nothing passes any more": async (proxy) => {
-      proxy.isBlackHole = true;
-      return async () => {
-        proxy.isBlackHole = false;
-        proxy.cutAll();
-      };
-    },
-    "connections are half-open": async (proxy) => {
-      proxy.halfOpenAll();
-      return async () => {};
-    },
-    "the server is stopped": async () => {
-      server.pause();
-      return async () => server.resume();
-    },
-    "connections are refused": async (proxy) => {
-      proxy.reachable = false;
-      proxy.cutAll();
-      return async () => {
-        proxy.reachable = true;
-      };
-    },
+    ...serverFaults(() => server),
   };
 
   async function holding(url: string, statement: string): Promise<() => Promise<void>> {

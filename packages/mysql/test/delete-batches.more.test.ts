@@ -1,6 +1,5 @@
-import type { DeletedBatch, MatchingSelection, Signal } from "@sessiondb/core/adapter";
 import { MySqlSessionDb } from "@sessiondb/mysql";
-import { expectBoundedBatches, expectTurnsMeanwhile } from "@sessiondb/testing/batches";
+import { expectBoundedBatches, expectTurnsMeanwhile, notedBatches } from "@sessiondb/testing/batches";
 import { deleteFilters } from "@sessiondb/testing/list-filters";
 import { recording, type RecordedStatement } from "@sessiondb/testing/recording";
 import { createPool, type Connection } from "mysql2/promise";
@@ -13,17 +12,6 @@ const size = 20;
 const batches = 4;
 /** The most that a search reads, with the rows that it passes over. */
 const most = size * 40;
-
-/** Deletes the first small batches of a filter. */
-class FirstBatches extends MySqlSessionDb {
-  deleted: number[] = [];
-
-  protected override async removeMatching(selection: MatchingSelection, signal: Signal): Promise<DeletedBatch> {
-    const batch = await super.removeMatching({ ...selection, limit: size }, signal);
-    this.deleted.push(batch.deleted);
-    return { ...batch, next: this.deleted.length < batches ? batch.next : null };
-  }
-}
 
 onEachServer((server) => {
   let url: string;
@@ -51,10 +39,11 @@ onEachServer((server) => {
     const { userId, ...filter } = options;
     const statements: RecordedStatement[] = [];
     const pool = createPool({ uri: url.replace("mariadb:", "mysql:"), connectionLimit: 1 });
-    const db = new FirstBatches({ pool: recording(pool, (statement) => statements.push(statement)) });
+    const db = new MySqlSessionDb({ pool: recording(pool, (statement) => statements.push(statement)) });
+    const deleted = notedBatches(db, { limit: size, count: batches });
     await db.deleteSessions({ filter, ...(userId !== undefined && { userId }) });
     await pool.end();
-    expect(db.deleted.length).toBeGreaterThan(0);
+    expect(deleted.length).toBeGreaterThan(0);
     const pages = statements.filter(({ text }) => /^select[^]* limit /.test(text));
     expect(pages.length).toBeGreaterThan(0);
     for (const page of pages) {

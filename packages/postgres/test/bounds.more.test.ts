@@ -8,7 +8,7 @@ import {
 } from "../../../scripts/servers/postgres.ts";
 import { startPgBouncer } from "../../../scripts/servers/pgbouncer.ts";
 import { PostgresSessionDb } from "@sessiondb/postgres";
-import { bound, faultsOf, fill, outcomeOf, times } from "@sessiondb/testing/bounded-calls";
+import { bound, faultsOf, fill, outcomeOf, serverFaults, times } from "@sessiondb/testing/bounded-calls";
 import { firstLookFaults, firstLookTime } from "@sessiondb/testing/first-looks";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
 
@@ -33,28 +33,7 @@ describe.skipIf(binaries === null)("every call ends in time", { timeout: 60_000 
   const faults: Readonly<Record<string, (proxy: NetworkProxy, schema: string) => Promise<() => Promise<void>>>> = {
     "rows are locked": (_, schema) => holding(`select 1 from ${schema}.agno_sessions for update`),
     "tables are locked": (_, schema) => holding(`lock ${schema}.agno_sessions, ${schema}.agno_runs`),
-    "nothing passes any more": async (proxy) => {
-      proxy.isBlackHole = true;
-      return async () => {
-        proxy.isBlackHole = false;
-        proxy.cutAll();
-      };
-    },
-    "connections are half-open": async (proxy) => {
-      proxy.halfOpenAll();
-      return async () => {};
-    },
-    "the server is stopped": async () => {
-      server.pause();
-      return async () => server.resume();
-    },
-    "connections are refused": async (proxy) => {
-      proxy.reachable = false;
-      proxy.cutAll();
-      return async () => {
-        proxy.reachable = true;
-      };
-    },
+    ...serverFaults(() => server),
   };
 
   async function holding(statement: string): Promise<() => Promise<void>> {

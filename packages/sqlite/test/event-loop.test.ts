@@ -3,7 +3,7 @@ import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
 import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
-import { query, temporaryFile } from "./support.ts";
+import { lockSeeker, query, temporaryFile } from "./support.ts";
 
 const session = agentSession("s");
 const ids = (length: number) => Array.from({ length }, (_, index) => `run ${index}`);
@@ -162,22 +162,11 @@ describe("calls of one process", () => {
     const file = temporaryFile();
     await using db = new SqliteSessionDb({ file });
     await db.upsertSession(session);
-    const other = new Database(file, { timeout: 0 });
-    let got = 0;
-    const trying = setInterval(() => {
-      try {
-        other.exec("begin immediate; rollback");
-        got += 1;
-      } catch {
-        // The store has it.
-      }
-    }, 3);
+    const seeker = lockSeeker(file);
     for (const index of ids(10)) {
       const runs = ids(1000).map((runId) => agentRun(`${index} ${runId}`, { content }));
       await db.upsertSession({ ...agentSession(index), runs });
     }
-    clearInterval(trying);
-    expect(got).toBeGreaterThanOrEqual(3);
-    other.close();
+    expect(seeker.stop()).toBeGreaterThanOrEqual(3);
   });
 });

@@ -1,10 +1,9 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
-import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
 import { openCountedFile } from "./hooks.ts";
 import { agno2File, runRows } from "./legacy.ts";
-import { query, temporaryFile } from "./support.ts";
+import { lockSeeker, query, temporaryFile } from "./support.ts";
 
 const idsOf = (name: string, count: number) => Array.from({ length: count }, (_, index) => `${name}-${index}`);
 const sessions = (count: number, runs: number) =>
@@ -106,20 +105,9 @@ describe("migrateLegacyRuns", () => {
     const file = agno2File(sessions(10, 1000));
     await using db = new SqliteSessionDb({ file });
     await db.migrate();
-    const other = new Database(file, { timeout: 0 });
-    let got = 0;
-    const trying = setInterval(() => {
-      try {
-        other.exec("begin immediate; rollback");
-        got += 1;
-      } catch {
-        // The store has it.
-      }
-    }, 3);
+    const seeker = lockSeeker(file);
     await db.migrateLegacyRuns();
-    clearInterval(trying);
-    expect(got).toBeGreaterThanOrEqual(5);
-    other.close();
+    expect(seeker.stop()).toBeGreaterThanOrEqual(5);
   });
 
   test("copies runs with the same id once, in whatever batch they are", async () => {

@@ -54,3 +54,24 @@ export function hashOf(file: string): string {
 export function program(name: string): URL {
   return new URL(`workers/${name}.ts`, import.meta.url);
 }
+
+/** Tries for the write lock of a file every few milliseconds. `stop` returns how often it was free. */
+export function lockSeeker(file: string): { stop(): number } {
+  const other = new Database(file, { timeout: 0 });
+  let got = 0;
+  const trying = setInterval(() => {
+    try {
+      other.exec("begin immediate; rollback");
+      got += 1;
+    } catch {
+      // The store has it.
+    }
+  }, 3);
+  return {
+    stop: () => {
+      clearInterval(trying);
+      other.close();
+      return got;
+    },
+  };
+}

@@ -9,15 +9,15 @@ import { agentRun, agentSession } from "./models.ts";
 type Store = SessionDb & AsyncDisposable;
 type RemoveMatching = (selection: MatchingSelection, signal: Signal) => Promise<DeletedBatch>;
 
-/** Notes how many sessions each batch of a store deletes. */
-export function notedBatches(db: BaseSessionDb): number[] {
+/** Notes how many sessions each batch of a store deletes. `first`: lets it delete only so many small batches. */
+export function notedBatches(db: BaseSessionDb, first?: { readonly limit: number; readonly count: number }): number[] {
   const batches: number[] = [];
   const hooked = db as unknown as { removeMatching: RemoveMatching };
   const removeMatching = hooked.removeMatching.bind(db);
   hooked.removeMatching = async (selection, signal) => {
-    const batch = await removeMatching(selection, signal);
+    const batch = await removeMatching({ ...selection, limit: first?.limit ?? selection.limit }, signal);
     batches.push(batch.deleted);
-    return batch;
+    return batches.length === first?.count ? { ...batch, next: null } : batch;
   };
   return batches;
 }

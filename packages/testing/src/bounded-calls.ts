@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SessionDbError, type ManagedSchema, type SessionDb } from "@sessiondb/core";
 import { agentRun, agentSession } from "./models.ts";
+import type { NetworkProxy } from "./network-proxy.ts";
 
 /** The times of a store under test, in milliseconds, and what they bound every call by. */
 export const times = { connectionTimeout: 600, retryTimeout: 800, statementTimeout: 600 };
@@ -18,6 +19,37 @@ export async function fill(db: Store): Promise<void> {
   await db.upsertSessions([session, agentSession("t"), agentSession("u"), agentSession("v", { agentId: "leaver" })]);
   await db.upsertRun({ session, run: agentRun("a") });
   await db.upsertRun({ session, run: agentRun("b") });
+}
+
+/** Breaks something, and returns what mends it. */
+type Fault = (proxy: NetworkProxy) => Promise<() => Promise<void>>;
+
+/** What may befall a server, or the network before it. */
+export function serverFaults(server: () => { pause(): void; resume(): void }): Readonly<Record<string, Fault>> {
+  return {
+    "nothing passes any more": async (proxy) => {
+      proxy.isBlackHole = true;
+      return async () => {
+        proxy.isBlackHole = false;
+        proxy.cutAll();
+      };
+    },
+    "connections are half-open": async (proxy) => {
+      proxy.halfOpenAll();
+      return async () => {};
+    },
+    "the server is stopped": async () => {
+      server().pause();
+      return async () => server().resume();
+    },
+    "connections are refused": async (proxy) => {
+      proxy.reachable = false;
+      proxy.cutAll();
+      return async () => {
+        proxy.reachable = true;
+      };
+    },
+  };
 }
 
 /** Every call of a store, as users make it. */
