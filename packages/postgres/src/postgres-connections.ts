@@ -44,11 +44,12 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
     const client = await this.#use.wait(this.#connect());
     this.#use.begin(client);
     const connection = new PostgresConnection(client, this.#each);
-    const end = (): void => {
-      this.#use.end(client, connection);
-      client.release(connection.broken);
-    };
-    return leaseOf(connection, () => {
+    return leaseOf(connection, (ignoresNoMore) => {
+      const end = (): void => {
+        ignoresNoMore();
+        this.#use.end(client, connection);
+        client.release(connection.broken);
+      };
       if (connection.isGivenUp) {
         // It is closed afterwards, so a request that arrives late meets no other statement.
         this.#use.abandon(client, cancelStatement(client)).then(end, end);
@@ -134,9 +135,11 @@ export class SingleConnection implements ServerConnections<PostgresConnection> {
   async acquire(): Promise<Lease<PostgresConnection>> {
     const done = await takeTurn(this.#client);
     const connection = new PostgresConnection(this.#client, this.#options);
-    return leaseOf(connection, () => {
+    return leaseOf(connection, (ignoresNoMore) => {
       if (connection.isGivenUp) {
         closeClient(this.#client);
+      } else {
+        ignoresNoMore();
       }
       done();
     });
@@ -150,15 +153,15 @@ function closeClient(client: ClientBase & { readonly end?: () => Promise<void> }
   client.end?.().catch(ignore);
 }
 
-/** Leases a client. A connection cut between two statements emits an event; the next statement reports it too. */
-function leaseOf(connection: PostgresConnection, release: () => void): Lease<PostgresConnection> {
+/**
+ * Leases a client. A connection cut between two statements emits an event; the next statement reports it too. Such events
+ * are ignored until `release` says otherwise, since an event without a listener ends the process.
+ */
+function leaseOf(
+  connection: PostgresConnection,
+  release: (ignoresNoMore: () => void) => void,
+): Lease<PostgresConnection> {
   const { client } = connection;
   client.on("error", ignore);
-  return {
-    connection,
-    release: () => {
-      client.off("error", ignore);
-      release();
-    },
-  };
+  return { connection, release: () => release(() => client.off("error", ignore)) };
 }
