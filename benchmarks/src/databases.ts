@@ -8,6 +8,7 @@ import { measureThroughput, type Throughput } from "./throughput.ts";
 import { growthsOf, listing, sessionsToAppend, turns, type Growths } from "./turns.ts";
 
 export interface DatabaseOptions {
+  /** How often to do each piece of work. */
   readonly repetitions: number;
   /** How many sessions the list is taken from. */
   readonly listed: number;

@@ -25,8 +25,8 @@ const lengthSizes = quick
   ? { repetitions: 3, lengths: [10, 100, 1000] }
   : { repetitions: 30, lengths: [10, 30, 100, 300, 1000, 3000, 10_000] };
 const sizes = quick
-  ? { repetitions: 30, listed: 20_000, seconds: 1 }
-  : { repetitions: 300, listed: 1_000_000, seconds: 5 };
+  ? { repetitions: 30, turns: 100, listed: 20_000, seconds: 1 }
+  : { repetitions: 300, turns: 1000, listed: 1_000_000, seconds: 5 };
 
 /** What can be measured, by the name to choose it by. Each part prints its figures. */
 const parts: Readonly<Record<string, () => Promise<Figures>>> = {
@@ -53,7 +53,7 @@ const parts: Readonly<Record<string, () => Promise<Figures>>> = {
 async function database(name: DatabaseName): Promise<Figures> {
   return on(name, async (ground) => {
     const load = loadavg()[0] ?? 0;
-    const measured = await benchmarkDatabase(ground, sizes);
+    const measured = await benchmarkDatabase(ground, { ...sizes, repetitions: sizes.turns });
     showDatabase(name, measured, load);
     return { [name]: { ...conditions(), ...measured } };
   });

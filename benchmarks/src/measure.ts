@@ -20,7 +20,8 @@ export interface Result {
   readonly atMost: number | null;
 }
 
-const warmups = 20;
+/** Enough for V8 to have compiled what a long-running process has compiled. */
+export const warmups = 200;
 
 /** Runs contests side by side: every repetition does each side of each contest once, the first side changing. */
 export async function measure(contests: readonly Contest[]): Promise<Result[]> {

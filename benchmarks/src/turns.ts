@@ -2,7 +2,7 @@ import type { SessionDb } from "@sessiondb/core";
 import type { Bare } from "./bare.ts";
 import { runOf, sessionOf } from "./data.ts";
 import { sessionAt, sessionsOfUser, type SessionsOfLength } from "./ground.ts";
-import type { Contest, Result } from "./measure.ts";
+import { warmups, type Contest, type Result } from "./measure.ts";
 
 const lengths = [10, 1000, 10_000] as const;
 
@@ -11,7 +11,7 @@ const aims = { append: 1.25, read: 1.4, list: 1.3, growth: 1.3 };
 
 /** Of length 10 a session for each repetition, so that it stays short; one of each other length. */
 export function sessionsToAppend(repetitions: number): SessionsOfLength[] {
-  return lengths.map((length) => ({ length, count: length === 10 ? repetitions + 50 : 1 }));
+  return lengths.map((length) => ({ length, count: length === 10 ? repetitions + warmups : 1 }));
 }
 
 function sessionOfTurn(length: number, repetition: number): string {
@@ -45,7 +45,7 @@ export function turns({ store, bare, repetitions }: TurnsOptions): Contest[] {
     {
       name: readOf(length),
       atMost: aims.read,
-      repetitions: repetitions * 2,
+      repetitions,
       store: () => store.getSession({ sessionId: sessionAt(length, 0), runsLimit: 10 }),
       bare: () => bare.read(sessionAt(length, 0)),
     },
@@ -73,7 +73,7 @@ export function listing({ store, bare, listed, repetitions }: TurnsOptions & { r
   return {
     name: `getSessions, 50 of a user's among ${count(listed)}`,
     atMost: aims.list,
-    repetitions: repetitions * 2,
+    repetitions,
     store: (repetition) => store.getSessions({ userId: `user ${repetition % users}`, limit: 50 }),
     bare: (repetition) => bare.list(`user ${repetition % users}`),
   };
