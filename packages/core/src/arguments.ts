@@ -51,7 +51,7 @@ export function checkId(value: unknown, argument: string, limits: SessionDbLimit
   return value;
 }
 
-const allSurrogates = /\p{Surrogate}/gu;
+const unstorable = /[\0\p{Surrogate}]/gu;
 
 /** Whether every database can hold the text unchanged: it has no NUL and no lone surrogate. */
 export function isStorable(text: string): boolean {
@@ -143,7 +143,7 @@ export function checkSearchText(value: unknown, argument: string): string {
 
 /** Returns text that every database can hold: NUL and lone surrogates become U+FFFD. */
 export function storableText(text: string): string {
-  return text.replaceAll("\0", "\ufffd").replace(allSurrogates, "\ufffd");
+  return isStorable(text) ? text : text.replace(unstorable, "\ufffd");
 }
 
 export function checkText(value: unknown, argument: string): string {

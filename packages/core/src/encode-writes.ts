@@ -177,8 +177,11 @@ function checkedSession(session: SessionInit, argument: string, limits: SessionD
   for (const name of ["userId", "agentId", "teamId", "workflowId"] as const) {
     check.checkOptionalId(session[name], `${argument}.${name}`, limits);
   }
-  for (const name of [...documents, "sessionData", "summary"] as const) {
-    checkDocument(session[name], `${argument}.${name}`);
+  for (const name of sessionJsonColumns) {
+    const document = session[name] ?? null;
+    if (document !== null) {
+      check.checkJsonObject(document, `${argument}.${name}`);
+    }
   }
   check.checkTimestamp(session.createdAt, `${argument}.createdAt`);
   check.checkTimestamp(session.updatedAt, `${argument}.updatedAt`);
@@ -210,9 +213,11 @@ function checkedRun(
   for (const name of ["agentId", "teamId", "workflowId"] as const) {
     check.checkOptionalId(row[name], `${argument}.${name}`, limits);
   }
-  refuseIdentityInExtra(row, run, { session, argument });
+  if ((run.extra ?? null) !== null) {
+    refuseIdentityInExtra(row, run, { session, argument });
+  }
   check.checkPayload(row.runData, argument, limits);
-  return row.status === null ? row : { ...row, status: check.storableText(row.status) };
+  return row.status === null || check.isStorable(row.status) ? row : { ...row, status: check.storableText(row.status) };
 }
 
 /** Refuses values in `extra` that stand in for a run's own properties: they would bypass their checks. */
@@ -230,12 +235,6 @@ function refuseIdentityInExtra(
     if (stored !== null && stored !== wanted) {
       throw new InvalidArgumentError(`${argument}.extra.${key}`, "left out: set the run's own property instead");
     }
-  }
-}
-
-function checkDocument(value: unknown, argument: string): void {
-  if (value !== undefined && value !== null) {
-    check.checkJsonObject(value, argument);
   }
 }
 

@@ -149,7 +149,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override readSession(query: SessionQuery, signal: Signal): Promise<Session | SessionHeader | null> {
-    return this.#read((on, { sessions }) => sessions.readSession(on, query), { signal, inDoubt: lacksRuns });
+    const isOne = query.runs === "none";
+    return this.#read((on, { sessions }) => sessions.readSession(on, query), { signal, inDoubt: lacksRuns, isOne });
   }
 
   protected override listSessions(
@@ -157,7 +158,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     signal: Signal,
   ): Promise<SessionPageOf<Session | SessionHeader>> {
     const inDoubt = ({ items }: SessionPageOf<Session | SessionHeader>) => items.some(lacksRuns);
-    return this.#read((on, { sessions }) => sessions.listSessions(on, query), { signal, inDoubt });
+    const isOne = query.runs === "none" && !query.includeTotal;
+    return this.#read((on, { sessions }) => sessions.listSessions(on, query), { signal, inDoubt, isOne });
   }
 
   protected override writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]> {
@@ -231,7 +233,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override readRun(query: RunQuery, signal: Signal): Promise<Run | null> {
-    return this.#read((on, { runs }) => runs.readRun(on, query), { signal, inDoubt: (run) => run === null });
+    const inDoubt = (run: Run | null) => run === null;
+    return this.#read((on, { runs }) => runs.readRun(on, query), { signal, inDoubt, isOne: true });
   }
 
   protected override listRuns(query: RunListQuery, signal: Signal): Promise<PageOf<Run, RunPosition>> {
@@ -259,10 +262,16 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     });
   }
 
-  #read<Result>(work: FlowWork<Result>, options: DoubtOptions<Result>): Promise<Result> {
-    const { signal } = options;
-    const read = (flows: Flows, since: number): Promise<Result> =>
-      withRetry((until) => this.#driver.read((on) => work(on, flows), signal, until), this.#driver, { signal, since });
+  #read<Result>(work: FlowWork<Result>, options: ReadOptions<Result>): Promise<Result> {
+    const { signal, isOne = false } = options;
+    const read = (flows: Flows, since: number): Promise<Result> => {
+      const run = (on: SqlConnection) => work(on, flows);
+      const attempt = (until: number) =>
+        isOne && flows.runs.areAllRows
+          ? this.#driver.readOne(run, signal, until)
+          : this.#driver.read(run, signal, until);
+      return withRetry(attempt, this.#driver, { signal, since });
+    };
     return withFlows(this.#schema, read, options);
   }
 
@@ -294,6 +303,11 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
       );
     }
   }
+}
+
+interface ReadOptions<Result> extends DoubtOptions<Result> {
+  /** Whether one statement reads everything, given that the runs table holds all runs. Default false. */
+  readonly isOne?: boolean;
 }
 
 /** A flow to choose and run. */

@@ -121,6 +121,11 @@ export class SchemaManager {
     }
   }
 
+  /** The flows for the tables; null if the next operation looks at these. */
+  get known(): Flows | null {
+    return this.#known;
+  }
+
   /** Makes the next operation look at the schema again. */
   forget(): void {
     this.#known = null;

@@ -99,6 +99,10 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     return this.use((on) => this.#run(on, work, signal), { signal, until });
   }
 
+  readOne<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.read(work, signal, until);
+  }
+
   write<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
     return this.transaction((on) => this.#run(on, work, signal), { signal, until });
   }

@@ -37,6 +37,8 @@ export interface ClassifiedError {
 export interface SqlDriver {
   /** Runs statements that only read, in one snapshot where that costs no round trip. */
   read<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result>;
+  /** Runs one statement that only reads, which is a snapshot by itself. */
+  readOne<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result>;
   /**
    * Runs one statement that writes and commits by itself: its signal counts until it is sent. For dialects whose
    * `appendRun` is one statement and needs no transaction around it.

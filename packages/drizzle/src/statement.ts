@@ -1,5 +1,6 @@
 import { CorruptDataError } from "@sessiondb/core";
 import { Column, getTableName, is, Param, Placeholder, type SQL } from "drizzle-orm";
+import { rowMaker } from "./row-maker.ts";
 
 /** The expressions that a SELECT returns for each property of a row. */
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
@@ -22,21 +23,24 @@ export interface SqlRenderer {
 /** SQL rendered once, to be run many times. A driver may cache its prepared form, by identity. */
 export class Statement<Row> {
   readonly text: string;
+  /** The number of its columns. */
+  readonly width: number;
   #isPlannedAnew = false;
   readonly #slots: readonly Slot[];
-  readonly #names: readonly string[];
-  /** For each name the column, if it is a whole number, else null. */
-  readonly #numbers: readonly (string | null)[];
+  readonly #makeRow: (values: readonly unknown[]) => Record<string, unknown>;
+  /** The properties that are whole numbers, with their columns. */
+  readonly #numbers: readonly { readonly name: string; readonly place: string }[];
 
   constructor(dialect: SqlRenderer, query: SQL, selection: Selection<Row> | null = null) {
     const { sql, params } = dialect.render(query);
     this.text = sql;
     this.#slots = params.map(slotOf);
-    this.#names = Object.keys(selection ?? {});
-    this.#numbers = Object.entries<Column | SQL>(selection ?? {}).map(([name, selected]) => {
-      const place = is(selected, Column) ? `${getTableName(selected.table)}.${selected.name}` : name;
-      return numeric.has(name) ? place : null;
-    });
+    const selected = Object.entries<Column | SQL>(selection ?? {});
+    this.width = selected.length;
+    this.#makeRow = rowMaker(selected.map(([name]) => name));
+    this.#numbers = selected
+      .filter(([name]) => numeric.has(name))
+      .map(([name, from]) => ({ name, place: is(from, Column) ? `${getTableName(from.table)}.${from.name}` : name }));
   }
 
   /**
@@ -51,11 +55,6 @@ export class Statement<Row> {
   plannedAnew(isNeeded = true): this {
     this.#isPlannedAnew = isNeeded;
     return this;
-  }
-
-  /** The number of its columns. */
-  get width(): number {
-    return this.#names.length;
   }
 
   /** The parameters in the order of the text. */
@@ -83,29 +82,29 @@ export class Statement<Row> {
   decodeListed(values: readonly unknown[]): Row {
     const { row, fault } = this.#decoded(values);
     if (fault !== null) {
-      faults.set(row as object, fault);
+      (row as Listed)[faultKey] = fault;
     }
     return row;
   }
 
   #decoded(values: readonly unknown[]): { readonly row: Row; readonly fault: CorruptDataError | null } {
-    const row: Record<string, unknown> = {};
-    const names = this.#names;
+    const row = this.#makeRow(values);
     let wrong: string | null = null;
-    for (let index = 0; index < names.length; index += 1) {
-      const place = this.#numbers[index] ?? null;
-      const value = place === null ? values[index] : wholeNumber(values[index]);
+    for (const { name, place } of this.#numbers) {
+      const value = wholeNumber(row[name]);
       if (value === notWhole) {
         wrong ??= place;
       }
-      row[names[index] as string] = value;
+      row[name] = value;
     }
     return { row: row as Row, fault: wrong === null ? null : faultOf(row, wrong) };
   }
 }
 
-/** The errors of rows of lists that cannot be read. */
-const faults = new WeakMap<object, CorruptDataError>();
+/** The key of the error of a listed row that cannot be read. */
+const faultKey = Symbol("fault");
+
+type Listed = { [faultKey]?: CorruptDataError };
 
 /**
  * Returns a row of a list.
@@ -113,7 +112,7 @@ const faults = new WeakMap<object, CorruptDataError>();
  * @throws CorruptDataError if one of its numbers is invalid.
  */
 export function readable<Row extends object>(row: Row): Row {
-  const fault = faults.get(row);
+  const fault = (row as Listed)[faultKey];
   if (fault !== undefined) {
     throw fault;
   }
@@ -122,7 +121,7 @@ export function readable<Row extends object>(row: Row): Row {
 
 /** Whether `readable` returns a row. */
 export function isReadable(row: object): boolean {
-  return !faults.has(row);
+  return (row as Listed)[faultKey] === undefined;
 }
 
 const notWhole = Symbol("not a whole number");
@@ -146,7 +145,11 @@ function slotOf(param: unknown): Slot {
     return { name: param.name, constant: null, encode: null };
   }
   if (is(param, Param) && is(param.value, Placeholder)) {
-    return { name: param.value.name, constant: null, encode: (value) => param.encoder.mapToDriverValue(value) };
+    const { encoder } = param;
+    // Most columns take values as they are.
+    const isAsGiven = encoder.mapToDriverValue === Column.prototype.mapToDriverValue;
+    const encode = isAsGiven ? null : (value: unknown): unknown => encoder.mapToDriverValue(value);
+    return { name: param.value.name, constant: null, encode };
   }
   return { name: null, constant: param, encode: null };
 }

@@ -50,6 +50,19 @@ export class SqliteConnection implements SqlConnection {
     return this.#transaction.deferred(work) as Result;
   }
 
+  /** Runs work whose one statement needs no transaction to read one snapshot. */
+  readOne<Result>(work: Work<Result>): Result {
+    let isDone = false;
+    const execute = (statement: Statement<never>, values: unknown[]): StatementResult => {
+      if (isDone) {
+        throw new DatabaseError("A second statement needs a transaction to read the snapshot of the first");
+      }
+      isDone = true;
+      return this.execute(statement, values);
+    };
+    return runSync(work({ execute }));
+  }
+
   /** In a transaction that the caller began, this is a savepoint. */
   write<Result>(work: Work<Result>): Result {
     return this.#transaction.immediate(work) as Result;

@@ -40,6 +40,10 @@ export class SqliteDriver implements SqlDriver {
     return this.#run(reads, () => this.#open().read(work), signal);
   }
 
+  readOne<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
+    return this.#run(reads, () => this.#open().readOne(work), signal);
+  }
+
   write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
     return this.#run(writes, () => this.#openForWriting().write(work), signal);
   }

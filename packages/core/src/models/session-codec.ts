@@ -123,7 +123,9 @@ export function decodeSession(row: SessionRow, runs: readonly Run[]): Session {
 
 /** Returns the session of a row whose runs are not read. */
 export function decodeHeader(row: SessionRow): SessionHeader {
-  return Object.assign(decodeSession(row, []), { runs: null });
+  const header = decodeSession(row, []) as unknown as { runs: null };
+  header.runs = null;
+  return header as SessionHeader;
 }
 
 /** Adds the number of its runs to a session, unless null. */
@@ -145,9 +147,9 @@ export function sessionTypeOf(
   if (typeof row.sessionType !== "string") {
     throw new CorruptDataError("session_type", row.sessionId, { wanted: "text" });
   }
-  const stored = row.sessionType.trim().toLowerCase();
-  if (stored === "agent" || stored === "team" || stored === "workflow") {
-    return stored;
+  const type = knownType(row.sessionType) ?? knownType(row.sessionType.trim().toLowerCase());
+  if (type !== undefined) {
+    return type;
   }
   if (row.agentId !== null) {
     return "agent";
@@ -156,4 +158,8 @@ export function sessionTypeOf(
     return "team";
   }
   return row.workflowId !== null ? "workflow" : "agent";
+}
+
+function knownType(text: string): SessionType | undefined {
+  return text === "agent" || text === "team" || text === "workflow" ? text : undefined;
 }

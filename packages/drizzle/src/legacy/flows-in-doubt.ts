@@ -22,7 +22,7 @@ export async function withFlows<Result>(
   { signal, inDoubt = () => false }: DoubtOptions<Result>,
 ): Promise<Result> {
   const since = performance.now();
-  const flows = await untilAborted(schema.ready(since), signal);
+  const flows = schema.known ?? (await untilAborted(schema.ready(since), signal));
   const lookAgain = async (): Promise<Flows> => {
     schema.forget();
     return untilAborted(schema.ready(since), signal);
