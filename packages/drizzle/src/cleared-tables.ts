@@ -156,8 +156,18 @@ function removal(dialect: SqlDialect, of: (sessionIds: readonly SQL[]) => SQL): 
   return byShape((count: number) => new Statement<never>(dialect, of(idPlaceholders(count))));
 }
 
-/** The rows of a session in Agno's tables: payloads before the rows that lead to them. */
-function rowsOfAgno(dialect: SqlDialect): ClearedRows[] {
+// Stores of one dialect share them, with the rest of its statements.
+const agnoRows = new WeakMap<SqlDialect, readonly ClearedRows[]>();
+
+/** The rows of a session in Agno's tables, made once. */
+function rowsOfAgno(dialect: SqlDialect): readonly ClearedRows[] {
+  const rows = agnoRows.get(dialect) ?? makeRowsOfAgno(dialect);
+  agnoRows.set(dialect, rows);
+  return rows;
+}
+
+/** Payloads come before the rows that lead to them. */
+function makeRowsOfAgno(dialect: SqlDialect): ClearedRows[] {
   return agnoTables.flatMap(({ sessionId, only, payloads, ...table }): ClearedRows[] => {
     const condition = only === undefined ? sql`` : sql` and ${bare({ name: only.column })} = ${only.value}`;
     const ofSessions = (ids: readonly SQL[]): SQL =>

@@ -29,7 +29,7 @@ export function foundSchema(rows: readonly InspectionRow[], names: readonly stri
         "It hides the file's own table, and disappears with its connection. Drop it, or pass another client to the store.",
       );
     }
-    const wanted = names.find((each) => folded(each) === folded(table));
+    const wanted = names.includes(table) ? table : names.find((each) => folded(each) === folded(table));
     if (wanted !== undefined && wanted !== table) {
       // An application that gives each tenant its own table would otherwise have two tenants share one.
       throw new SchemaMismatchError(
@@ -49,7 +49,7 @@ export function foundSchema(rows: readonly InspectionRow[], names: readonly stri
 
 /** Folds a name as SQLite compares it: regardless of the case of ASCII letters. */
 function folded(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return /[A-Z]/.test(name) ? name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()) : name;
 }
 
 class NameMap<Value> extends Map<string, Value> {
