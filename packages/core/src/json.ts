@@ -109,7 +109,7 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
  * Replaces the escapes of NUL and of lone surrogates, the only surrogates that `JSON.stringify` escapes. Matches every
  * escape, so that the second backslash of an escaped backslash never starts one.
  */
-function cleanText(text: string): string {
+export function cleanText(text: string): string {
   // Hardly any text has such an escape. What follows an escaped backslash may look like one.
   if (!text.includes("\\u") || !/\\u(?:0000|d[89a-f])/.test(text)) {
     return text;

@@ -1,5 +1,6 @@
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
 import { impliedByType, type Reads } from "./agno-reads.ts";
+import type { Enclosing, Position } from "./completion.ts";
 
 /** The path to a value in the caller's argument: the argument's name, then keys and indexes. */
 export type Trail = (string | number)[];
@@ -16,8 +17,21 @@ export interface Codec<Model> {
   decode(json: JsonObject, depth: number): Model | undefined;
   /** @throws InvalidArgumentError when a property is unknown, or of another type than the model declares. */
   encode(model: Model, trail: Trail): JsonObject;
+  /**
+   * Returns the text with the JSON of the model at its end, as `encode` returns it, completed as part of a run. Null for
+   * a model that `encode` must see: it may be an error, has `extra` or a rare layout, or holds what Agno cannot read.
+   */
+  write(model: Model, text: string, writing: Writing): string | null;
   /** Whether Agno may refuse the whole of what `encode` returns, so that the enclosing model must check it. */
   readonly mayBeRefused?: boolean;
+}
+
+/** Where a model is written, as part of a run. */
+export interface Writing extends Position {
+  /** How many levels of JSON the values in the model may have. */
+  readonly levels: number;
+  /** What the parts of the model take from their run: the model itself, or the run it is in. */
+  readonly own: Enclosing;
 }
 
 /** The type of a value, as a table of fields names it. `array` and `object` are raw JSON, `json` is any JSON. */
@@ -63,7 +77,7 @@ export interface Field {
 /** Models nested deeper than this stay raw JSON, in `extra`: a deeper document could overflow the stack. */
 export const maximumDepth = 64;
 
-const noCodec: Codec<unknown> = { decode: () => undefined, encode: () => ({}) };
+const noCodec: Codec<unknown> = { decode: () => undefined, encode: () => ({}), write: () => null };
 
 /** Whether the values of a field are models or contain some. */
 export function isNested({ codec }: Field): boolean {

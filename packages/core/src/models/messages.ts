@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "../json.ts";
 import { messageKeys, toolKeys } from "./agno-reads.ts";
+import type { Completions } from "./completion.ts";
 import { audioShape, imageShape, mediaLists, videoShape, type Media } from "./media.ts";
 import { metricsShape, toolMetricsShape, type Metrics, type ToolMetrics } from "./metrics.ts";
 import { Shape } from "./shape.ts";
@@ -48,6 +49,17 @@ export interface Message {
   extra?: JsonObject;
 }
 
+/**
+ * What Agno finds in every message. Ids derive from the run's, so that writing the run again, as a retry or a checkpoint,
+ * keeps them.
+ */
+export const messageCompletions: Completions = {
+  id: (value, { within, index }) => value ?? `${within.runId as string}:${index}`,
+  from_history: (value) => value ?? false,
+  stop_after_tool_call: (value) => value ?? false,
+  created_at: (value, { within }) => value ?? within.createdAt,
+};
+
 export const messageShape = new Shape<Message>(
   {
     role: "string",
@@ -81,6 +93,7 @@ export const messageShape = new Shape<Message>(
     reads: messageKeys,
     // A model must not see an empty message in a later run.
     shown: { content: textOf },
+    completions: messageCompletions,
   },
 );
 

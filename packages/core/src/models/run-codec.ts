@@ -1,9 +1,11 @@
 import { CorruptDataError, InvalidArgumentError } from "../errors.ts";
+import { deepestJson } from "../json-check.ts";
 import { rewriteJson } from "../json-source.ts";
-import { isJsonObject, parseJson, type JsonValue } from "../json.ts";
+import { isJsonObject, parseJson, type JsonObject, type JsonValue } from "../json.ts";
 import type { RunRow } from "../rows.ts";
-import { completeRun, componentIds } from "./complete-run.ts";
-import { decodeRunJson, encodeRunJson } from "./run-shapes.ts";
+import { completeRun, componentIds, statusOf } from "./complete-run.ts";
+import type { Enclosing } from "./completion.ts";
+import { decodeRunJson, encodeRunJson, writeRun } from "./run-shapes.ts";
 import type { Run, RunType } from "./runs.ts";
 
 /** The fields that a run takes from the session it is stored under. */
@@ -37,20 +39,15 @@ export function encodeRun(
   session: RunSession,
   { now, argument = "run", before = null }: EncodeRunOptions,
 ): RunRow<string> {
-  const json = encodeRunJson(run, [argument]);
-  const { key, name } = componentIds[run.runType];
-  json[key] ??= session[name] ?? null;
-  if (json[key] === null && (run as Partial<Record<typeof name, string | null>>)[name] === undefined) {
-    throw new InvalidArgumentError(
-      `${argument}.${name}`,
-      `the id of the ${run.runType}, here or on the session, or null`,
-    );
-  }
-  json["session_id"] = session.sessionId;
-  if (typeof session.userId === "string") {
-    json["user_id"] ??= session.userId;
-  }
-  completeRun(json, run, { session_id: session.sessionId, created_at: now });
+  const within: Enclosing = {
+    sessionId: session.sessionId,
+    createdAt: now,
+    userId: typeof session.userId === "string" ? session.userId : undefined,
+    componentId: session[componentIds[run.runType]?.name],
+  };
+  // The parts of a stored document keep their texts, which takes their values.
+  const written = before === null ? writtenRun(run, within) : null;
+  const json = written === null ? completeJson(run, within, argument) : columnsOf(run, within);
   return {
     runId: run.runId,
     sessionId: session.sessionId,
@@ -62,10 +59,56 @@ export function encodeRun(
     parentRunId: textOf(json["parent_run_id"]),
     status: textOf(json["status"]),
     runIndex: null,
-    runData: rewriteJson({ before, after: json }, argument, run),
+    runData: written ?? rewriteJson({ before, after: json }, argument, run),
     createdAt: run.createdAt ?? now,
     updatedAt: now,
   };
+}
+
+function completeJson(run: Run, within: Enclosing, argument: string): JsonObject {
+  const json = encodeRunJson(run, [argument]);
+  completeRun(json, run, { within, index: 0 });
+  const { key, name } = componentIds[run.runType];
+  if (json[key] === null && componentOf(run) === undefined) {
+    throw new InvalidArgumentError(
+      `${argument}.${name}`,
+      `the id of the ${run.runType}, here or on the session, or null`,
+    );
+  }
+  return json;
+}
+
+/** Returns the text of what `completeJson` returns, or null for a run that it must see. */
+function writtenRun(run: Run, within: Enclosing): string | null {
+  const isWithoutComponent = componentOf(run) === undefined && (within.componentId ?? null) === null;
+  // The session's id replaces any other before its type is seen.
+  if (isWithoutComponent || typeof (run.sessionId ?? "") !== "string") {
+    return null;
+  }
+  try {
+    return writeRun(run, "", { within, own: within, index: 0, levels: deepestJson - 1 });
+  } catch {
+    // Encoding meets the same error, and says where.
+    return null;
+  }
+}
+
+/** Returns the keys of a written run that are columns too. */
+function columnsOf(run: Run, within: Enclosing): Record<string, JsonValue | undefined> {
+  const { agentId, teamId, workflowId } = run as Partial<Record<"agentId" | "teamId" | "workflowId", string | null>>;
+  return {
+    agent_id: agentId,
+    team_id: teamId,
+    workflow_id: workflowId,
+    [componentIds[run.runType].key]: componentOf(run) ?? within.componentId,
+    user_id: run.userId ?? within.userId,
+    parent_run_id: run.parentRunId,
+    status: statusOf(run.status ?? null),
+  };
+}
+
+function componentOf(run: Run): string | null | undefined {
+  return (run as Partial<Record<"agentId" | "teamId" | "workflowId", string | null>>)[componentIds[run.runType]?.name];
 }
 
 function textOf(value: JsonValue | undefined): string | null {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../json.ts";
-import type { Codec, Trail } from "./field.ts";
+import type { Codec, Trail, Writing } from "./field.ts";
 import { agentRunKeys, runInputKeys, teamRunKeys, workflowRunKeys } from "./agno-reads.ts";
+import { enclosingRun, runCompletions } from "./complete-run.ts";
 import { audioShape, fileShape, imageShape, mediaLists, videoShape } from "./media.ts";
 import { messageShape, toolExecutionShape } from "./messages.ts";
 import { metricsShape, workflowMetricsShape } from "./metrics.ts";
@@ -12,6 +13,7 @@ import { stepOutputShape } from "./steps.ts";
 const runCodec: Codec<Run> = {
   decode: (json, depth) => decodeRunJson(json, "agent", depth),
   encode: encodeRunJson,
+  write: writeRun,
 };
 
 const runInputShape = new Shape<RunInput>(
@@ -69,12 +71,12 @@ const conversationFields: FieldTable<ConversationRun> = {
 
 const agentRunShape = new Shape<AgentRun>(
   { ...conversationFields, agent_id: "string", agent_name: "string", workflow_id: "string" },
-  { required: "run_id", runType: "agent", reads: agentRunKeys },
+  { required: "run_id", runType: "agent", reads: agentRunKeys, completions: runCompletions.agent },
 );
 
 const teamRunShape = new Shape<TeamRun>(
   { ...conversationFields, team_id: "string", team_name: "string", member_responses: { listOf: runCodec } },
-  { required: "run_id", runType: "team", reads: teamRunKeys },
+  { required: "run_id", runType: "team", reads: teamRunKeys, completions: runCompletions.team },
 );
 
 const workflowRunShape = new Shape<WorkflowRun>(
@@ -94,7 +96,7 @@ const workflowRunShape = new Shape<WorkflowRun>(
     paused_step_name: "string",
     pause_kind: "string",
   },
-  { required: "run_id", runType: "workflow", reads: workflowRunKeys },
+  { required: "run_id", runType: "workflow", reads: workflowRunKeys, completions: runCompletions.workflow },
 );
 
 /**
@@ -140,6 +142,21 @@ export function encodeRunJson(run: Run, trail: Trail): JsonObject {
       return workflowRunShape.encode(run, trail);
     default:
       throw refusal([...trail, "runType"], '"agent", "team" or "workflow"');
+  }
+}
+
+/** `encodeRunJson`, `completeRun` and `toJsonText` in one, for runs of common layouts. Null for any other. */
+export function writeRun(run: Run, text: string, { levels, index, within }: Writing): string | null {
+  const writing = { levels, index, within, own: enclosingRun(run, within) };
+  switch (run.runType) {
+    case "agent":
+      return agentRunShape.write(run, text, writing);
+    case "team":
+      return teamRunShape.write(run, text, writing);
+    case "workflow":
+      return workflowRunShape.write(run, text, writing);
+    default:
+      return null;
   }
 }
 

@@ -3,6 +3,8 @@ import { joinPath } from "../json-check.ts";
 import { isJsonObject, setKey, type JsonObject, type JsonValue } from "../json.ts";
 import { isRead, type Reads, type ReadsByKey } from "./agno-reads.ts";
 import { compileCopy, type Copy } from "./compiled-copy.ts";
+import { compileText, type WriteText } from "./compiled-text.ts";
+import type { Completion, Completions } from "./completion.ts";
 import {
   decodeField,
   encodeField,
@@ -14,6 +16,7 @@ import {
   type Codec,
   type Field,
   type Trail,
+  type Writing,
 } from "./field.ts";
 import { Layouts } from "./layouts.ts";
 
@@ -67,6 +70,8 @@ export interface ShapeOptions<Model> {
   shown?: Readonly<Record<string, (value: JsonValue) => JsonValue | undefined>>;
   /** Keys that Agno requires, with their values when the model has null or nothing. */
   needed?: Readonly<Record<string, () => JsonValue>>;
+  /** What `write` adds for Agno. */
+  completions?: Completions;
 }
 
 /** The place of a value. Agno reads anything there if `reads` is null. */
@@ -93,12 +98,14 @@ export class Shape<Model> implements Codec<Model> {
   readonly #reads: ReadsByKey;
   readonly #shown: NonNullable<ShapeOptions<Model>["shown"]>;
   readonly #needed: [string, () => JsonValue][];
+  readonly #completions: Completions;
   readonly mayBeRefused: boolean;
   readonly #decoders = new Layouts((keys) => this.#decoder(keys));
   readonly #encoders = new Layouts((names) => this.#encoder(names));
+  readonly #writers = new Layouts((names) => this.#writer(names));
 
   constructor(table: FieldTable<Model>, options: ShapeOptions<Model> = {}) {
-    const { required, runType, reads = {}, mayBeRefused = false, shown = {}, needed = {} } = options;
+    const { required, runType, reads = {}, mayBeRefused = false, shown = {}, needed = {}, completions = {} } = options;
     const fields = Object.entries(table as Record<string, AnyKind>).map(([key, kind]) =>
       fieldOf(key, kind, reads[key]),
     );
@@ -110,6 +117,10 @@ export class Shape<Model> implements Codec<Model> {
     this.mayBeRefused = mayBeRefused;
     this.#shown = shown;
     this.#needed = Object.entries(needed);
+    this.#completions = {
+      ...Object.fromEntries(this.#needed.map(([key, make]): [string, Completion] => [key, (value) => value ?? make()])),
+      ...completions,
+    };
   }
 
   decode(json: JsonObject, depth: number): Model | undefined {
@@ -222,6 +233,29 @@ export class Shape<Model> implements Codec<Model> {
         });
   }
 
+  write(model: Model, text: string, writing: Writing): string | null {
+    const properties = model as Record<string, unknown>;
+    const write = this.#writers.of(properties);
+    return write === null || (this.#required !== undefined && typeof properties[this.#required.name] !== "string")
+      ? null
+      : write(properties, text, writing);
+  }
+
+  #writer(names: readonly string[]): WriteText | null {
+    const fields = names.filter((name) => name !== "runType").map((name) => this.#byName[name]);
+    if (!fields.every(isKnown)) {
+      return null;
+    }
+    const absent = Object.keys(this.#completions)
+      .map((key) => this.#byKey[key])
+      .filter((field) => isKnown(field) && !fields.includes(field)) as Field[];
+    const completionOf = ({ key }: Field): Completion | null => this.#completions[key] ?? null;
+    return compileText([
+      ...fields.map((field) => ({ field, completion: completionOf(field), isPresent: true })),
+      ...absent.map((field) => ({ field, completion: completionOf(field), isPresent: false })),
+    ]);
+  }
+
   /** The model's own properties win: a caller who sets one replaces what could not be read. */
   #addExtra(json: JsonObject, extra: unknown, trail: Trail): void {
     if (extra === null) {
@@ -326,6 +360,7 @@ export function lazy<Model>(codec: () => Codec<Model>): Codec<Model> {
   return {
     decode: (json, depth) => codec().decode(json, depth),
     encode: (model, trail) => codec().encode(model, trail),
+    write: (model, text, writing) => codec().write(model, text, writing),
   };
 }
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { recordedSessions, recordings } from "../fixtures.ts";
 import { anyRun } from "../any-run.ts";
 import type { JsonObject, JsonValue } from "../../src/json.ts";
+import { encodeRun } from "../../src/models/run-codec.ts";
 import { decodeRunJson, encodeRunJson } from "../../src/models/run-shapes.ts";
 import type { Run } from "../../src/models/runs.ts";
 
@@ -45,15 +46,23 @@ function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The decoded run, with the order of its keys, and the JSON that it becomes. */
+/** The decoded run, with the order of its keys, the JSON that it becomes, and its row. */
 function result(json: JsonObject): string {
   const run = decodeRunJson(json, "agent");
-  return JSON.stringify([run, run === undefined ? null : encoded(run), withoutSome(run)]);
+  return JSON.stringify([run, run === undefined ? null : [encoded(run), stored(run)], withoutSome(run)]);
 }
 
 function encoded(run: Run): JsonObject | string {
   try {
     return encodeRunJson(run, ["run"]);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function stored(run: Run): unknown {
+  try {
+    return encodeRun(run, { sessionId: "s" }, { now: 9 });
   } catch (error) {
     return String(error);
   }
