@@ -140,9 +140,9 @@ function mapWriter(write: WriteText<unknown>): WriteText<unknown> {
       return null;
     }
     let text: string | null = `${start}{`;
-    for (const [index, [key, model]] of Object.entries(map).entries()) {
+    for (const [index, key] of Object.keys(map).entries()) {
       const before: string = `${text}${index === 0 ? "" : ","}${cleanText(JSON.stringify(key))}:`;
-      text = write(model, before, inside(writing, { levels: levelsOfItem, index }));
+      text = write(map[key], before, inside(writing, { levels: levelsOfItem, index }));
       if (text === null) {
         return null;
       }

@@ -191,16 +191,16 @@ function decodeList(codec: Codec<unknown>, list: JsonValue[], depth: number): un
 }
 
 function decodeMap(codec: Codec<unknown>, map: JsonObject, depth: number): Record<string, unknown> | undefined {
-  const models: [string, unknown][] = [];
-  for (const [key, item] of Object.entries(map)) {
+  const models: JsonObject = {};
+  for (const key of Object.keys(map)) {
+    const item = map[key];
     const model = isJsonObject(item) ? codec.decode(item, depth) : undefined;
     if (model === undefined) {
       return undefined;
     }
-    models.push([key, model]);
+    setKey(models, key, model as JsonValue);
   }
-  // Unlike assignment, fromEntries makes an own property of a key `__proto__`.
-  return Object.fromEntries(models);
+  return models;
 }
 
 function encodeList(codec: Codec<unknown>, list: unknown[], trail: Trail): JsonValue[] | undefined {
