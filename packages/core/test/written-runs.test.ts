@@ -170,7 +170,7 @@ test("generated runs are written as they are encoded", () => {
       const run = decodeRunJson(json, "agent") as Run;
       expect(written(run, from)).toStrictEqual(encoded(run, from));
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
@@ -191,7 +191,7 @@ test.each(Object.entries(hostile))(
           expect(written(odd)).toStrictEqual(encoded(odd));
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   },
 );

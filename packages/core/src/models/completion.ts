@@ -7,6 +7,7 @@ export interface Enclosing {
   readonly sessionId: JsonValue;
   readonly createdAt: JsonValue;
   readonly userId?: string | undefined;
+  /** The id of the session's agent, team or workflow, whichever the run belongs to. */
   readonly componentId?: string | null | undefined;
 }
 
