@@ -6,9 +6,6 @@ import { parseSession, type RawSession } from "./sql-parts.ts";
 import type { StatementSets } from "./statement-sets.ts";
 import type { Steps } from "./steps.ts";
 
-/** The number of times to try a session that can be neither inserted nor locked. */
-const mostClaims = 5;
-
 /** A session that a write creates or changes, and the change. */
 export interface Claim {
   readonly session: SessionRow<string>;
@@ -69,26 +66,22 @@ export class Claims {
   /** Inserts a session. Returns null, or the session that another process has created meanwhile, locked. */
   *#insert(on: SqlConnection, session: SessionRow<string>): Steps<RawSession | null> {
     const { sessionId } = session;
-    for (let tries = 0; tries < mostClaims; tries += 1) {
-      if (yield* this.#sets.writes.insertSession(on, session)) {
-        return null;
-      }
-      // Another process may delete the row between the refused insert and the lock; the next try then inserts it.
-      const locked = yield* this.#sets.reads.lockSession(on, sessionId);
-      if (locked !== null) {
-        return locked;
-      }
-      if (yield* this.#sets.reads.hasRuns(on, sessionId)) {
-        throw new DatabaseError(
-          `${this.#sets.names.runs} holds runs of session ${JSON.stringify(sessionId)}, but its row in ` +
-            `${this.#sets.names.sessions} is missing or hidden by a row-level security policy: the runs may be another user's. ` +
-            "Use another session id. If the session was deleted without its runs, restore its row or delete the runs with SQL.",
-        );
-      }
+    if (yield* this.#sets.writes.insertSession(on, session)) {
+      return null;
     }
+    const locked = yield* this.#sets.reads.lockSession(on, sessionId);
+    if (locked !== null) {
+      return locked;
+    }
+    const { names } = this.#sets;
+    const id = JSON.stringify(sessionId);
     throw new DatabaseError(
-      `Session ${JSON.stringify(sessionId)} can neither be created nor read in ${this.#sets.names.sessions}. Look for ` +
-        "an additional unique key, a trigger, or a row-level security policy that hides the row.",
+      (yield* this.#sets.reads.hasOrphans(on, sessionId))
+        ? `${names.runs} holds runs of session ${id}, but its row in ${names.sessions} is missing or hidden by a ` +
+            "row-level security policy: the runs may be another user's. Use another session id. If the session was " +
+            "deleted without its runs, restore its row or delete the runs with SQL."
+        : `Session ${id} can neither be created nor read in ${names.sessions}. Look for an additional unique key, a ` +
+            "trigger, or a row-level security policy that hides the row.",
     );
   }
 }

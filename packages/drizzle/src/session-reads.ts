@@ -41,6 +41,7 @@ import {
   idPlaceholders,
   isHistoryRow,
   list,
+  orphansOf,
   runOrder,
   runSelection,
   sessionSelection,
@@ -422,9 +423,13 @@ export class SessionReads extends StatementSet {
     return found.toSorted(byPosition);
   }
 
-  /** Whether any runs are stored under the id of a session. */
-  *hasRuns(on: SqlConnection, sessionId: string): Steps<boolean> {
-    return (yield* this.#anyRun(on, sessionId)).length > 0;
+  readonly #orphan = once(() =>
+    this.select({ runId: this.dialect.tables.runs.runId }, sql`${orphansOf(this.dialect)} ${this.limit("limit")}`),
+  );
+
+  /** Whether runs are stored under an id without their session. */
+  *hasOrphans(on: SqlConnection, sessionId: string): Steps<boolean> {
+    return (yield* this.rows(on, this.#orphan(), { sessionId, limit: 1 })).length > 0;
   }
 
   readonly #firstRun = once(() => {

@@ -5,7 +5,7 @@ import type { ClearedRows, Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import { PlaceWrites } from "./place-writes.ts";
 import type { SqlConnection } from "./sql-driver.ts";
-import { bare, chunks, idValues, idPlaceholders, insertValues, list, value } from "./sql-parts.ts";
+import { bare, chunks, idValues, idPlaceholders, insertValues, list, orphansOf, value } from "./sql-parts.ts";
 import type { Statement } from "./statement.ts";
 import { byShape, once } from "./statement-set.ts";
 import type { Steps } from "./steps.ts";
@@ -75,23 +75,27 @@ export class SessionWrites extends PlaceWrites {
 
   readonly #insertSession = once(() => {
     const { sessions } = this.dialect.tables;
+    const { sessionId, createdAt } = sessions;
+    // An update that changes nothing still locks the row; "do nothing" would leave it to whoever deletes it next.
     return this.write(
-      sql`insert into ${sessions} ${this.newSession()} on conflict (${bare(sessions.sessionId)}) do nothing`,
+      sql`insert into ${sessions} ${this.newSession()}
+        on conflict (${bare(sessionId)}) do update set ${bare(createdAt)} = ${createdAt} where false`,
     );
   });
 
-  /** False if the session exists, or if orphaned runs are stored under its id, which would become its own. */
+  /**
+   * False if the session exists, which is then locked, or if orphaned runs are stored under its id, which would become
+   * its own.
+   */
   *insertSession(on: SqlConnection, session: SessionRow<string>): Steps<boolean> {
     return (yield* this.affected(on, this.#insertSession(), { ...session })) > 0;
   }
 
-  /** The row to insert for a session, or none if its id has runs. */
+  /** The row to insert for a session, or none if its id has orphaned runs. */
   protected newSession(): SQL {
-    const { sessions, runs } = this.dialect.tables;
-    const columns: Record<string, Column> = getTableColumns(sessions);
+    const columns: Record<string, Column> = getTableColumns(this.dialect.tables.sessions);
     return sql`(${list(Object.values(columns).map(bare))})
-      select ${list(Object.keys(columns).map(value))}
-      where not exists (select 1 from ${runs} where ${runs.sessionId} = ${value("sessionId")})`;
+      select ${list(Object.keys(columns).map(value))} where not exists (select 1 from ${orphansOf(this.dialect)})`;
   }
 
   readonly #updateSession = byShape((names: readonly (keyof SessionRow)[]) => {

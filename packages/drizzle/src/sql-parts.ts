@@ -115,6 +115,15 @@ export function runSelection(runs: SqlDialect["tables"]["runs"]): Selection<Stor
   return { runId, sessionId, runType, userId, parentRunId, status, runIndex, runData, createdAt };
 }
 
+/**
+ * The runs of a session's id whose session is missing, for a FROM. One statement sees both tables at the same moment, as
+ * two do not: somebody may create or delete the session at any time.
+ */
+export function orphansOf({ tables: { sessions, runs } }: Pick<SqlDialect, "tables">): SQL {
+  const session = sql`select 1 from ${sessions} where ${sessions.sessionId} = ${value("sessionId")}`;
+  return sql`${runs} where ${runs.sessionId} = ${value("sessionId")} and not exists (${session})`;
+}
+
 /** Orders a column of ids by its bytes, as every database must. */
 export function byBytes(dialect: Pick<SqlDialect, "byBytes">, ids: Column | SQL): SQL {
   return dialect.byBytes?.(ids) ?? sql`${ids}`;
