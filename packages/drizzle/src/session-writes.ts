@@ -4,7 +4,7 @@ import { getTableColumns, inArray, sql, type Column, type SQL } from "drizzle-or
 import type { ClearedRows, Deletion } from "./cleared-tables.ts";
 import { notWritten } from "./not-written.ts";
 import { PlaceWrites } from "./place-writes.ts";
-import type { SqlConnection } from "./sql-driver.ts";
+import type { SqlConnection, StatementResult } from "./sql-driver.ts";
 import { bare, chunks, idValues, idPlaceholders, insertValues, list, orphansOf, value } from "./sql-parts.ts";
 import type { Statement } from "./statement.ts";
 import { byShape, once } from "./statement-set.ts";
@@ -137,16 +137,24 @@ export class SessionWrites extends PlaceWrites {
     );
   });
 
-  /** Adds runs with their places. A row that is stored already stays as it is. */
-  *insertRuns(on: SqlConnection, runs: readonly RunRow<string>[]): Steps<void> {
+  /** Adds runs with their places. A row that is stored already stays as it is. Whether all were new. */
+  *insertRuns(on: SqlConnection, runs: readonly RunRow<string>[]): Steps<boolean> {
     const one = this.#insertRuns(1);
+    let areNew = true;
     // In chunks whose lengths are powers of two, so that few statements are prepared.
     for (let rest = runs; rest.length > 0;) {
       const chunk = rest.slice(0, 2 ** Math.floor(Math.log2(rest.length)));
       const values = chunk.flatMap((run) => one.bind({ ...run }));
-      yield* this.execute(on, this.#insertRuns(chunk.length), values);
+      const result = yield* this.execute(on, this.#insertRuns(chunk.length), values);
+      areNew &&= this.hasInserted(result, chunk.length);
       rest = rest.slice(chunk.length);
     }
+    return areNew;
+  }
+
+  /** Whether an insert that leaves stored rows as they are has met none. */
+  protected hasInserted({ affected }: StatementResult, rows: number): boolean {
+    return affected === rows;
   }
 
   /** Used by an insert whose run is stored: leaves it as it is. */

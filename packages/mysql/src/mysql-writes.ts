@@ -70,7 +70,7 @@ export class MysqlWrites extends SessionWrites {
 
   protected override keepStored(): SQL {
     const { runId } = this.dialect.tables.runs;
-    return sql`on duplicate key update ${bare(runId)} = ${runId}`;
+    return sql`on duplicate key update ${bare(runId)} = if(${kept}, ${runId}, ${runId})`;
   }
 
   protected override replaceRun(keepsTime = false): SQL {
@@ -92,6 +92,10 @@ export class MysqlWrites extends SessionWrites {
     return sql`update ${runs} join (${ranked}) as ranked on ${runs.runId} = ranked.id
       set ${runs.runIndex} = ranked.place
       where ${runs.runIndex} is null or ${runs.runIndex} <> ranked.place`;
+  }
+
+  protected override hasInserted(result: MysqlResult, rows: number): boolean {
+    return !result.kept && super.hasInserted(result, rows);
   }
 
   *#changes(on: SqlConnection, statement: Statement<never>, values: Record<string, unknown>): Steps<boolean> {

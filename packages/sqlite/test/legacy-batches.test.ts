@@ -1,5 +1,7 @@
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
+import Database from "better-sqlite3";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { openCountedFile } from "./hooks.ts";
 import { agno2File, runRows } from "./legacy.ts";
@@ -21,6 +23,23 @@ describe("migrateLegacyRuns", () => {
     const before = counts().roundTrips;
     expect(await db.migrateLegacyRuns()).toEqual({ sessions: 40, runs: 2000, skipped: 0 });
     expect(counts().roundTrips - before).toBeLessThan(2000 / 10);
+  });
+
+  test("measures each column once, and looks for no run unless another session has its id", async () => {
+    const file = agno2File(Object.fromEntries(idsOf("s", 60).map((sessionId) => [sessionId, idsOf(sessionId, 700)])));
+    const statements: string[] = [];
+    const client = new Database(file, { verbose: (text) => statements.push(String(text)) });
+    await using db = new SqliteSessionDb({ client });
+    let batches = 0;
+    await db.migrateLegacyRuns({
+      onProgress: () => {
+        batches += 1;
+      },
+    });
+    client.close();
+    expect(batches).toBeGreaterThanOrEqual(40);
+    expect(statements.filter((text) => text.includes("length("))).toHaveLength(1);
+    expect(statements.filter((text) => /^select.*"run_id" in \(/s.test(text))).toEqual([]);
   });
 
   test("costs next to nothing once all is copied", async () => {
@@ -108,6 +127,29 @@ describe("migrateLegacyRuns", () => {
     const seeker = lockSeeker(file);
     await db.migrateLegacyRuns();
     expect(seeker.stop()).toBeGreaterThanOrEqual(5);
+  });
+
+  test("copies any runs with the same ids once, without gaps", { timeout: 60_000 }, async () => {
+    const runId = fc.integer({ min: 0, max: 11 }).map((number) => `r${number}`);
+    const column = fc.uniqueArray(runId, { minLength: 1, maxLength: 10 });
+    const property = fc.asyncProperty(fc.array(column, { minLength: 2, maxLength: 5 }), async (columns) => {
+      const bySession = Object.fromEntries(columns.map((runIds, index) => [`s${index}`, runIds]));
+      // Three runs fill a transaction.
+      const file = agno2File(bySession, "x".repeat(300_000));
+      await using db = new SqliteSessionDb({ file });
+      const total = columns.flat().length;
+      const distinct = new Set(columns.flat()).size;
+      const result = await db.migrateLegacyRuns();
+      expect(result).toEqual({ sessions: columns.length, runs: distinct, skipped: total - distinct });
+      const taken = new Set<string>();
+      for (const [sessionId, runIds] of Object.entries(bySession)) {
+        expect(runRows(file, sessionId)).toEqual(places(runIds.filter((id) => !taken.has(id))));
+        for (const id of runIds) {
+          taken.add(id);
+        }
+      }
+    });
+    await fc.assert(property, { numRuns: 30 });
   });
 
   test("copies runs with the same id once, in whatever batch they are", async () => {

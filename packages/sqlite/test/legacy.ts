@@ -7,18 +7,18 @@ export const columnRunIds = ["5f5d9c26-7105-4371-b0be-b959f980cf10", "81e6736a-6
 /** Agno 2 stores a JSON column as a JSON string that holds the document. */
 export const agnoText = (value: unknown): string => JSON.stringify(JSON.stringify(value));
 
-export const agnoRun = (runId: string, sessionId: string): object => ({
+export const agnoRun = (runId: string, sessionId: string, content = `Answer of ${runId}`): object => ({
   run_id: runId,
   session_id: sessionId,
   agent_id: "agent-1",
-  content: `Answer of ${runId}`,
+  content,
   content_type: "str",
   created_at: 1_700_000_000,
   status: "COMPLETED",
 });
 
 /** A file as Agno 2 leaves it, with these run ids in the column of each session. */
-export function agno2File(sessions: Readonly<Record<string, readonly string[]>>): string {
+export function agno2File(sessions: Readonly<Record<string, readonly string[]>>, content?: string): string {
   const file = fixture("agno-2-agent");
   const client = new Database(file);
   client.exec("delete from agno_sessions");
@@ -26,7 +26,7 @@ export function agno2File(sessions: Readonly<Record<string, readonly string[]>>)
     "insert into agno_sessions (session_id, session_type, agent_id, session_data, runs, created_at) values (?, 'agent', 'agent-1', ?, ?, 1700000000)",
   );
   for (const [sessionId, runIds] of Object.entries(sessions)) {
-    insert.run(sessionId, agnoText({}), agnoText(runIds.map((runId) => agnoRun(runId, sessionId))));
+    insert.run(sessionId, agnoText({}), agnoText(runIds.map((runId) => agnoRun(runId, sessionId, content))));
   }
   client.close();
   return file;

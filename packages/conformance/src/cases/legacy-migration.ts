@@ -81,6 +81,18 @@ export const legacyMigrationCases: Cases<OpenLegacy> = {
     );
   }),
 
+  "a run id that two sessions have is copied once": on(
+    [
+      legacyRow({ session_id: "a", runs: [legacyRun("one"), legacyRun("both")] }),
+      legacyRow({ session_id: "b", runs: [legacyRun("both"), legacyRun("two")] }),
+    ],
+    async (db) => {
+      const before = await dumpSessions(db);
+      assert.deepStrictEqual(await db.migrateLegacyRuns(), { sessions: 2, runs: 3, skipped: 1 });
+      assert.deepStrictEqual(await dumpSessions(db), before);
+    },
+  ),
+
   "batches of one": on(many, async (db) => {
     const before = await dumpSessions(db);
     assert.equal((await db.migrateLegacyRuns({ batchSize: 1 })).runs, 18);

@@ -1,6 +1,6 @@
 import type { LegacyRunsProgress, MigrateLegacyRunsOptions } from "@sessiondb/core";
 import type { Work } from "../sql-driver.ts";
-import type { CopiedBatch, CopyStart, LegacyCopy } from "./legacy-copy.ts";
+import { firstBatch, type CopiedBatch, type LegacyCopy } from "./legacy-copy.ts";
 import type { LegacyRuns } from "./legacy-runs.ts";
 
 interface CopyWork {
@@ -15,10 +15,10 @@ export async function copyRuns(
   { batchSize, onProgress }: MigrateLegacyRunsOptions & { readonly batchSize: number },
 ): Promise<LegacyRunsProgress> {
   let progress: LegacyRunsProgress = { sessions: 0, runs: 0, skipped: 0 };
-  let next: CopiedBatch["next"] = { after: null };
+  let next: CopiedBatch["next"] = firstBatch;
   while (next !== null) {
-    const start: CopyStart = { ...next, batchSize };
-    const batch: CopiedBatch = await write((on) => copy.copyBatch(on, start));
+    const start = next;
+    const batch: CopiedBatch = await write((on) => copy.copyBatch(on, start, batchSize));
     progress = {
       sessions: progress.sessions + batch.sessions,
       runs: progress.runs + batch.runs,

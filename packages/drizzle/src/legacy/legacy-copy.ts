@@ -13,21 +13,32 @@ import { legacyRuns, rowOfLegacyRun, type LegacyRow } from "./legacy-column.ts";
 import type { LegacyRuns } from "./legacy-runs.ts";
 
 /** The most that one transaction copies: other writers wait for it, and clusters limit what it may write. */
-const mostAtOnce = { count: 1000, size: 2 ** 20 };
+const mostAtOnce: Limits = { count: 1000, size: 2 ** 20 };
 /** The most that one statement inserts. */
-const mostPerStatement = { count: 256, size: 2 ** 19 };
+const mostPerStatement: Limits = { count: 256, size: 2 ** 19 };
+
+/** A session with runs in its column. */
+interface ListedSession {
+  readonly sessionId: string;
+  /** The length of the column, as returned by the driver. */
+  readonly size: unknown;
+}
 
 /** The start of a batch. */
 export interface CopyStart {
-  /** The last session that is copied; null at the beginning. */
+  /** The next sessions, as far as they are listed already: measuring a column costs as much as reading it. */
+  readonly listed: readonly ListedSession[];
+  /** The last listed session, after which the next list begins; null at the beginning. */
   readonly after: string | null;
-  /** The most sessions to examine. */
-  readonly batchSize: number;
+  /** Whether no sessions follow those listed. */
+  readonly isEnd: boolean;
 }
+
+export const firstBatch: CopyStart = { listed: [], after: null, isEnd: false };
 
 export interface CopiedBatch extends LegacyRunsProgress {
   /** The start of the next batch; null after the last. */
-  readonly next: Pick<CopyStart, "after"> | null;
+  readonly next: CopyStart | null;
 }
 
 interface Sets {
@@ -58,6 +69,21 @@ interface Missing {
   readonly run: RunRow<string>;
 }
 
+/** What was copied of some sessions. */
+interface Copied {
+  readonly sessions: readonly SessionCopy[];
+  readonly stored: readonly Missing[];
+  /** Whether all was copied that the limits allow. */
+  readonly isWhole: boolean;
+  /** The first session that was not copied to its end. */
+  readonly open: SessionCopy | undefined;
+}
+
+interface Limits {
+  readonly count: number;
+  readonly size: number;
+}
+
 /** Copies the `runs` column of Agno 2 into rows, from one batch to the next. */
 export class LegacyCopy extends StatementSet {
   readonly #reads: SessionReads;
@@ -65,6 +91,8 @@ export class LegacyCopy extends StatementSet {
   readonly #legacy: LegacyRuns;
   /** The sessions of the last batch, which the next one begins with if not all of their runs were copied. */
   #parsed = new Map<string, ParsedSession>();
+  /** Whether ids are looked for before runs are inserted: only once another session had one, since that is rare. */
+  #looksForIds = false;
 
   constructor(dialect: SqlDialect, { reads, writes, legacy }: Sets) {
     super(dialect);
@@ -77,7 +105,7 @@ export class LegacyCopy extends StatementSet {
     const { sessions } = this.dialect.tables;
     const { sessionId } = sessions;
     const next = isFirst ? sql`` : sql` and ${sessionId} > ${value("after")}`;
-    return this.select<{ sessionId: string; size: unknown }>(
+    return this.select<ListedSession>(
       { sessionId, size: sql`length(${this.#legacy.text})` },
       sql`${sessions} where ${this.#legacy.present}${next} order by ${sessionId} ${this.limit("batchSize")}`,
     );
@@ -92,30 +120,55 @@ export class LegacyCopy extends StatementSet {
     );
   });
 
-  /** Copies the next runs into rows, in their merged order. A session of many runs is continued by the next batch. */
-  *copyBatch(on: SqlConnection, { after, batchSize }: CopyStart): Steps<CopiedBatch> {
-    const listed = yield* this.rows(on, this.#sizes({ isFirst: after === null }), { after, batchSize });
+  /**
+   * Copies the next runs into rows, in their merged order. A session of many runs is continued by the next batch.
+   * `batchSize` is the most sessions to list at once.
+   */
+  *copyBatch(on: SqlConnection, start: CopyStart, batchSize: number): Steps<CopiedBatch> {
+    const { listed, after, isEnd } = start.listed.length > 0 ? start : yield* this.#list(on, start.after, batchSize);
     const batch = portion(listed, ({ size }) => Number(size), mostAtOnce);
-    const sessions = yield* this.#sessions(
-      on,
-      batch.map(({ sessionId }) => sessionId),
-    );
-    const missing = sessions.flatMap((session) => session.missing);
-    const copied = portion(missing, ({ run }) => run.runData.length, mostAtOnce);
-    const runs = yield* this.#insert(on, copied);
-    const open = missing[copied.length]?.session;
+    const sessionIds = batch.map(({ sessionId }) => sessionId);
+    const first = yield* this.#copy(on, sessionIds, mostAtOnce);
+    const last = first.isWhole ? first : yield* this.#copyRest(on, sessionIds, first.stored);
+    const { sessions, open } = last;
     const complete = open === undefined ? sessions : sessions.slice(0, sessions.indexOf(open));
     for (const [runId, place] of complete.flatMap(({ misplaced }) => misplaced)) {
       yield* this.#writes.setRunIndex(on, runId, place);
     }
-    const isLast = open === undefined && batch.length === listed.length && listed.length < batchSize;
-    const last = open === undefined ? batch.at(-1)?.sessionId : complete.at(-1)?.sessionId;
+    const done = open === undefined ? batch.length : batch.findIndex(({ sessionId }) => sessionId === open.sessionId);
+    const rest = listed.slice(done);
     return {
-      sessions: open === undefined ? batch.length : complete.length,
-      runs,
+      sessions: done,
+      runs: first.stored.length + (last === first ? 0 : last.stored.length),
       skipped: complete.reduce((sum, { skipped }) => sum + skipped, 0),
-      next: isLast ? null : { after: last ?? after },
+      next: rest.length === 0 && isEnd ? null : { listed: rest, after, isEnd },
     };
+  }
+
+  /** Lists the next sessions with their sizes. */
+  *#list(on: SqlConnection, after: string | null, batchSize: number): Steps<CopyStart> {
+    const listed = yield* this.rows(on, this.#sizes({ isFirst: after === null }), { after, batchSize });
+    return { listed, after: listed.at(-1)?.sessionId ?? after, isEnd: listed.length < batchSize };
+  }
+
+  /** Copies what is missing of some sessions, within limits. */
+  *#copy(on: SqlConnection, sessionIds: readonly string[], most: Limits): Steps<Copied> {
+    const sessions = yield* this.#sessions(on, sessionIds);
+    const missing = sessions.flatMap((session) => session.missing);
+    const tried = portion(missing, sizeOf, most);
+    const stored = yield* this.#insert(on, tried);
+    const isWhole = stored.length === tried.length || this.#looksForIds;
+    return { sessions, stored, isWhole, open: missing[tried.length]?.session };
+  }
+
+  /** Copies on after another session turned out to have some of the ids: they leave no gaps between the others. */
+  *#copyRest(on: SqlConnection, sessionIds: readonly string[], stored: readonly Missing[]): Steps<Copied> {
+    this.#looksForIds = true;
+    const size = stored.reduce((sum, each) => sum + sizeOf(each), 0);
+    return yield* this.#copy(on, sessionIds, {
+      count: mostAtOnce.count - stored.length,
+      size: mostAtOnce.size - size,
+    });
   }
 
   /** Locks sessions and finds out what there is to copy. */
@@ -130,7 +183,7 @@ export class LegacyCopy extends StatementSet {
       rows.get(sessionId)?.set(runId, runIndex);
     }
     this.#parsed = new Map(locked.map((session) => [session.sessionId, this.#parse(session)]));
-    const withoutRow = [...this.#parsed].flatMap(([sessionId, { runs }]) =>
+    const withoutRow = [...(this.#looksForIds ? this.#parsed : [])].flatMap(([sessionId, { runs }]) =>
       runs.map(({ runId }) => runId).filter((runId) => rows.get(sessionId)?.has(runId) !== true),
     );
     const taken = new Set((yield* this.#reads.namedRuns(on, withoutRow)).map(({ runId }) => runId));
@@ -149,31 +202,33 @@ export class LegacyCopy extends StatementSet {
     return { session, runs: runs.map((run, place) => rowOfLegacyRun(run, session, place)) };
   }
 
-  /** Inserts the runs, and returns the number of those that have a row now. */
-  *#insert(on: SqlConnection, runs: readonly Missing[]): Steps<number> {
+  /** Inserts the runs, and returns those that are stored now. */
+  *#insert(on: SqlConnection, runs: readonly Missing[]): Steps<Missing[]> {
+    const stored: Missing[] = [];
     for (let rest = runs; rest.length > 0;) {
-      const some = portion(rest, ({ run }) => run.runData.length, mostPerStatement);
-      yield* this.#writes.insertRuns(
+      const some = portion(rest, sizeOf, mostPerStatement);
+      const areNew = yield* this.#writes.insertRuns(
         on,
         some.map(({ run }) => run),
       );
+      stored.push(...(areNew ? some : yield* this.#storedOf(on, some)));
       rest = rest.slice(some.length);
     }
+    return stored;
+  }
+
+  /** Those of the inserted runs that are stored. Another session may have the ids of the others. */
+  *#storedOf(on: SqlConnection, runs: readonly Missing[]): Steps<Missing[]> {
     const runIds = runs.map(({ run }) => run.runId);
-    const stored = new Map((yield* this.#reads.namedRuns(on, runIds)).map((row) => [row.runId, row.sessionId]));
-    let inserted = 0;
-    for (const { session, run } of runs) {
-      const { runId } = run;
-      if (stored.get(runId) === session.sessionId) {
-        inserted += 1;
-      } else if ((yield* this.#reads.namedRuns(on, [runId])).length > 0) {
-        // Another session has taken the id meanwhile.
-        session.skipped += 1;
-      } else {
+    const places = new Map((yield* this.#reads.namedRuns(on, runIds)).map((row) => [row.runId, row.sessionId]));
+    return runs.filter(({ session, run: { runId } }) => {
+      const sessionId = places.get(runId);
+      if (sessionId === undefined) {
         throw notWritten(`Run ${JSON.stringify(runId)} was not copied out of ${this.#legacy.location}.`);
       }
-    }
-    return inserted;
+      session.skipped += sessionId === session.sessionId ? 0 : 1;
+      return sessionId === session.sessionId;
+    });
   }
 }
 
@@ -210,16 +265,16 @@ function copyOf(
   return session;
 }
 
+function sizeOf({ run }: Missing): number {
+  return run.runData.length;
+}
+
 /** The first items that are within the limits, and at least one. */
-function portion<Item>(
-  items: readonly Item[],
-  sizeOf: (item: Item) => number,
-  most: { readonly count: number; readonly size: number },
-): Item[] {
+function portion<Item>(items: readonly Item[], measure: (item: Item) => number, most: Limits): Item[] {
   let size = 0;
   let count = 0;
   for (const item of items) {
-    size += sizeOf(item);
+    size += measure(item);
     if (count > 0 && (count === most.count || size > most.size)) {
       break;
     }
