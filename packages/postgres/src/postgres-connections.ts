@@ -89,6 +89,7 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
       watched.add(pool);
       // Idle clients that the server disconnects are reported here, and the pool replaces them.
       pool.on("error", ignore);
+      pool.on("connect", ignoreAtFirst);
     }
     return pool;
   }
@@ -112,6 +113,15 @@ export class PoolConnections implements ServerConnections<PostgresConnection> {
     const inUse = this.#options.owned ? this.#use.size : (pool?.totalCount ?? 0) - (pool?.idleCount ?? 0);
     throw this.#use.expired(pool !== null && inUse >= pool.options.max, options);
   }
+}
+
+/**
+ * Ignores the events of a new client until whoever takes it can listen. The pool hands it out while pg still reads what has
+ * arrived, which may hold the server's last words too; a promise resolves only afterwards.
+ */
+function ignoreAtFirst(client: PoolClient): void {
+  client.on("error", ignore);
+  setImmediate(() => client.off("error", ignore));
 }
 
 /** The caller's own client, used by one operation after another. Its statements are never cancelled from outside. */

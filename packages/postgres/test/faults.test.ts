@@ -160,6 +160,43 @@ describe.skipIf(inject("postgres") === null)("faults", { timeout: 30_000 }, () =
     await proxy[Symbol.asyncDispose]();
   });
 
+  /** A server's last words: an error, and the end of the connection. */
+  const farewell = Buffer.concat(
+    ["E\0\0\0\0", "SFATAL\0", "VFATAL\0", "C57P01\0", "Mterminating connection\0", "\0"].map((part) =>
+      Buffer.from(part),
+    ),
+  );
+  farewell.writeInt32BE(farewell.length - 1, 1);
+
+  test.each(["a pool of its own", "a pool of the caller's"])(
+    "last words of the server right behind any of its answers end no process: %s",
+    async (kind) => {
+      const schema = sandbox.schema();
+      await using direct = new PostgresSessionDb({ url, schema });
+      await direct.upsertSession(session);
+      let isOver = false;
+      for (let at = 0; !isOver; at += 1) {
+        await using proxy = await NetworkProxy.to(url);
+        let answers = 0;
+        proxy.onAnswer = (bytes) => {
+          answers += 1;
+          return answers === at + 1 ? Buffer.concat([bytes, farewell]) : "pass";
+        };
+        const pool = new pg.Pool({ connectionString: proxy.url, max: 1 });
+        pool.on("error", () => {});
+        await using db = new PostgresSessionDb({
+          ...(kind === "a pool of its own" ? { url: proxy.url } : { pool }),
+          schema,
+        });
+        await db.upsertRun({ session, run: agentRun(`${kind} ${at}`) });
+        isOver = answers <= at;
+        expect((await db.getSession({ sessionId: "s", runsLimit: 1 }))?.runs[0]?.runId).toBe(`${kind} ${at}`);
+        await db.close();
+        await pool.end();
+      }
+    },
+  );
+
   test("a server that stops answering is an error after a bounded wait, and no connection stays in the pool", async () => {
     const { db, proxy } = await throughProxy({ statementTimeout: 600, connectionTimeout: 600, retryTimeout: 300 });
     proxy.onRequest = () => "hold";
