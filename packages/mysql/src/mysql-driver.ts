@@ -12,7 +12,15 @@ import {
 import type { MysqlConnection, ServerLimits } from "./mysql-connection.ts";
 import type { FoundMysqlSchema } from "./mysql-dialect.ts";
 import { classifyMysqlError, type MysqlPlace } from "./mysql-errors.ts";
-import { checkSettings, checkTemporary, inspect, namesOf, setUp, type MysqlLocation } from "./mysql-inspection.ts";
+import {
+  checkSettings,
+  checkTemporary,
+  inspect,
+  namesOf,
+  setUp,
+  type MysqlLocation,
+  type ServerBounds,
+} from "./mysql-inspection.ts";
 
 export interface MysqlDriverOptions {
   readonly connections: ServerConnections<MysqlConnection>;
@@ -25,13 +33,19 @@ export interface MysqlDriverOptions {
   readonly limits: ServerLimits;
 }
 
+/** The time that the client has beyond its own bound, in milliseconds, so that the server's does not come first. */
+const idleReserve = 2000;
+
 export class MysqlDriver extends ServerDriver<MysqlConnection> {
   readonly #options: MysqlDriverOptions;
+  readonly #bounds: ServerBounds;
   #names: readonly string[];
 
   constructor(options: MysqlDriverOptions) {
     super(options.connections, options.times);
     this.#options = options;
+    const idle = wholeSeconds(options.times.statementTimeout + idleReserve);
+    this.#bounds = { lockWait: wholeSeconds(lockWait), idle };
     this.#names = options.location.tables;
   }
 
@@ -85,7 +99,7 @@ export class MysqlDriver extends ServerDriver<MysqlConnection> {
   }
 
   protected override async prepare(on: MysqlConnection): Promise<void> {
-    await (on.options.origin === "url" ? setUp(on, wholeSeconds(lockWait)) : checkSettings(on));
+    await (on.options.origin === "url" ? setUp(on, this.#bounds) : checkSettings(on));
     await checkTemporary(on, this.#options.location);
   }
 

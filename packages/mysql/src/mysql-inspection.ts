@@ -90,11 +90,20 @@ export function namesOf({ tables, indexes }: FoundMysqlSchema): string[] {
 /** Connections that were already checked or set up. */
 const fit = new WeakSet<object>();
 
+/** The bounds that the server keeps for a connection of the store's own, in seconds. */
+export interface ServerBounds {
+  /** The wait for a lock. */
+  readonly lockWait: number;
+  /** The wait for the client's next statement, with what a transaction has locked. */
+  readonly idle: number;
+}
+
 /**
  * Sets up a connection of the store's own, once, regardless of the server and the URL: text is UTF-8, nothing is cut
- * off or left out, writers wait for a row and never for the gap beside it, and no wait exceeds the store's patience.
+ * off or left out, writers wait for a row and never for the gap beside it, and no wait exceeds the store's patience. If
+ * the client is gone without a word, the server undoes its transaction.
  */
-export async function setUp(on: MysqlConnection, seconds: number): Promise<void> {
+export async function setUp(on: MysqlConnection, { lockWait, idle }: ServerBounds): Promise<void> {
   if (fit.has(on.identity)) {
     return;
   }
@@ -102,8 +111,8 @@ export async function setUp(on: MysqlConnection, seconds: number): Promise<void>
     autocommit: "1",
     completion_type: "0",
     foreign_key_checks: "1",
-    innodb_lock_wait_timeout: String(seconds),
-    lock_wait_timeout: String(seconds),
+    innodb_lock_wait_timeout: String(lockWait),
+    lock_wait_timeout: String(lockWait),
     sql_big_selects: "1",
     // The full list: the server's own may turn empty text into NULL or select another dialect of SQL.
     sql_mode: "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
@@ -111,8 +120,10 @@ export async function setUp(on: MysqlConnection, seconds: number): Promise<void>
     sql_select_limit: "18446744073709551615",
     unique_checks: "1",
   }).map(([name, value]) => `SESSION ${name} = ${value}`);
+  // MySQL has none for a transaction alone: it closes any connection that is idle.
+  const bound = `/*!80000 , SESSION wait_timeout = ${idle} */ /*M! , SESSION idle_transaction_timeout = ${idle} */`;
   await on.command("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-  await on.command(`SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, ${settings.join(", ")}`);
+  await on.command(`SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, ${settings.join(", ")} ${bound}`);
   fit.add(on.identity);
 }
 

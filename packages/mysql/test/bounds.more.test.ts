@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createPool } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { programOf } from "../../../scripts/servers/mysql-databases.ts";
@@ -7,6 +8,7 @@ import { MySqlSessionDb } from "@sessiondb/mysql";
 import { bound, faultsOf, fill, outcomeOf, serverFaults, times } from "@sessiondb/testing/bounded-calls";
 import { firstLookFaults, firstLookTime } from "@sessiondb/testing/first-looks";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
+import { locksOfSilentEnds } from "@sessiondb/testing/silent-ends";
 import { connect, query } from "./support.ts";
 
 /** What calls may fail with while the server cannot serve them. */
@@ -97,6 +99,24 @@ describe.each(["mysql", "mariadb"] as const)("every call ends in time on %s", { 
     });
     expect(wrong).toEqual([]);
     expect(packets).toBeGreaterThan(10);
+  });
+
+  test("connections that end without a word leave no lock behind", { timeout: 120_000 }, async () => {
+    const { wrong, packets } = await locksOfSilentEnds({
+      url: await newDatabase(),
+      open: (url, { isShort }) => new MySqlSessionDb({ url, ...(isShort && times) }),
+    });
+    expect(wrong).toEqual([]);
+    expect(packets).toBeGreaterThan(3);
+  });
+
+  test("connections that the server closes because they were idle are replaced", async () => {
+    await using db = new MySqlSessionDb({ url: await newDatabase(), statementTimeout: 500, retryTimeout: 0 });
+    const reads = () => Promise.all(Array.from({ length: 20 }, () => db.getSessions()));
+    await db.migrate();
+    await reads();
+    await sleep(4500);
+    await reads();
   });
 
   test.each(["call", "migrate"])("the migration of another process never ends: %s", async (what) => {

@@ -11,6 +11,7 @@ import { PostgresSessionDb } from "@sessiondb/postgres";
 import { bound, faultsOf, fill, outcomeOf, serverFaults, times } from "@sessiondb/testing/bounded-calls";
 import { firstLookFaults, firstLookTime } from "@sessiondb/testing/first-looks";
 import { NetworkProxy } from "@sessiondb/testing/network-proxy";
+import { locksOfSilentEnds } from "@sessiondb/testing/silent-ends";
 
 const binaries = installedPostgres() ?? embeddedPostgres();
 
@@ -106,6 +107,23 @@ describe.skipIf(binaries === null)("every call ends in time", { timeout: 60_000 
       expect(packets).toBeGreaterThan(10);
     },
   );
+
+  test.each(Object.keys(kinds))("connections that end without a word leave no lock behind: %s", async (kind) => {
+    schemas += 1;
+    const schema = `bounds_${schemas}`;
+    const ends: (() => Promise<void>)[] = [];
+    const { wrong, packets } = await locksOfSilentEnds({
+      url: server.url,
+      open: (url, { isShort }) => {
+        const opened = kinds[kind]?.(url);
+        ends.push(async () => opened?.end());
+        return isShort && opened !== undefined ? opened.open(schema) : new PostgresSessionDb({ url, schema });
+      },
+    });
+    await Promise.all(ends.map((end) => end()));
+    expect(wrong).toEqual([]);
+    expect(packets).toBeGreaterThan(3);
+  });
 
   test.each(["call", "migrate"])("the migration of another process never ends: %s", async (what) => {
     schemas += 1;

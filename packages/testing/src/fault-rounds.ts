@@ -92,12 +92,14 @@ async function cutAtPacket(proxy: NetworkProxy): Promise<void> {
   });
 }
 
-/** Waits until every client has stored something more. */
+/** Waits until every client has stored something more of each kind: no session is locked any longer. */
 async function untilAllGoOn(clients: readonly Worker[]): Promise<void> {
   const before = clients.map(({ lines }) => lines.length);
   const deadline = performance.now() + 60_000;
-  const hasGoneOn = ({ lines }: Worker, index: number): boolean =>
-    lines.slice(before[index]).filter((line) => line.includes('"error":null')).length >= 6;
+  const hasGoneOn = ({ lines }: Worker, index: number): boolean => {
+    const done = lines.slice(before[index]).filter((line) => line.includes('"error":null'));
+    return ['"turn"', '"count"'].every((kind) => done.filter((line) => line.includes(kind)).length >= 3);
+  };
   while (!clients.every(hasGoneOn)) {
     const ended = clients.find((client) => client.hasEnded());
     if (ended !== undefined || performance.now() > deadline) {
