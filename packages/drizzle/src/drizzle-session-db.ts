@@ -165,7 +165,8 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   protected override writeSessions(writes: readonly SessionWrite[], signal: Signal): Promise<SessionHeader[]> {
     // A retry would set a kept time back over that of a later write.
     const repeatable = writes.every(({ keptTimes }) => keptTimes === null);
-    return this.#write((on, { sessions }) => sessions.writeSessions(on, writes), { repeatable, signal });
+    const locks = writes.map(({ session }) => lockOf(session));
+    return this.#write((on, { sessions }) => sessions.writeSessions(on, writes), { repeatable, locks, signal });
   }
 
   protected override changeSession(
@@ -173,13 +174,15 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     change: SessionChangeFunction,
     signal: Signal,
   ): Promise<SessionHeader | null> {
-    return this.#write((on, { sessions }) => sessions.changeSession(on, scope, change), { repeatable: false, signal });
+    const options = { repeatable: false, locks: [lockOf(scope)], signal };
+    return this.#write((on, { sessions }) => sessions.changeSession(on, scope, change), options);
   }
 
   protected override removeSessions(selection: SessionSelection, signal: Signal): Promise<number> {
     const deleted = new DeletedIds();
+    const locks = selection.sessionIds.map((sessionId) => lockOf({ sessionId }));
     return this.#cleared.deleting((deletion) =>
-      this.#delete(deleted, (on, { sessions }) => sessions.removeSessions(on, selection, deletion), { signal }),
+      this.#delete(deleted, (on, { sessions }) => sessions.removeSessions(on, selection, deletion), { locks, signal }),
     );
   }
 
@@ -203,20 +206,20 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   }
 
   protected override writeRun(write: RunWrite, signal: Signal): Promise<UpsertRunResult> {
-    const work = async (flows: Flows, since: number): Promise<UpsertRunResult> => {
-      this.#requireWritable(flows);
+    const locks = [write, ...write.also].map(({ session }) => lockOf(session));
+    const work = async (flows: Flows, options: RetryUse): Promise<UpsertRunResult> => {
       const hasTried = this.#driver.single !== undefined && flows.turn.appends(write);
       if (hasTried) {
         const append = (until: number) => this.#driver.single?.((on) => flows.turn.append(on, write), signal, until);
-        if ((await withRetry(append, this.#driver, { signal, since })) === "stored") {
+        if ((await withRetry(append, this.#driver, options)) === "stored") {
           return { stored: true, deletedRuns: 0 };
         }
       }
       const turn = (on: SqlConnection) => flows.turn.writeRun(on, { write, hasTried });
       const whole = (until: number) => this.#driver.write(turn, signal, until);
-      return withRetry(whole, this.#driver, { repeatable: isAppend(write), signal, since });
+      return withRetry(whole, this.#driver, { ...options, repeatable: isAppend(write) });
     };
-    return withFlows(this.#schema, work, { signal, inDoubt: ({ stored }) => !stored });
+    return this.#inLine(work, { locks, signal, inDoubt: ({ stored }) => !stored });
   }
 
   protected override changeRun(scope: RunScopeQuery, change: RunChangeFunction, signal: Signal): Promise<Run | null> {
@@ -227,6 +230,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     };
     return this.#write((on, { runs }) => runs.changeRun(on, scope, noted), {
       repeatable: false,
+      locks: [lockOf(scope)],
       inDoubt: () => !isFound,
       signal,
     });
@@ -275,12 +279,25 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     return withFlows(this.#schema, read, options);
   }
 
-  #write<Result>(work: FlowWork<Result>, options: WorkOptions & DoubtOptions<Result>): Promise<Result> {
-    const { signal } = options;
+  #write<Result>(work: FlowWork<Result>, options: WorkOptions & LockOptions<Result>): Promise<Result> {
+    const write = (flows: Flows, use: RetryUse): Promise<Result> => {
+      const run = (until: number) => this.#driver.write((on) => work(on, flows), use.signal, until);
+      return withRetry(run, this.#driver, { ...options, ...use });
+    };
+    return this.#inLine(write, options);
+  }
+
+  /** Does work that writes, after earlier calls that lock the same rows. */
+  #inLine<Result>(
+    work: (flows: Flows, use: RetryUse) => Promise<Result>,
+    options: LockOptions<Result>,
+  ): Promise<Result> {
+    const { locks = [], signal } = options;
+    const { lines } = this.#driver;
     const write = async (flows: Flows, since: number): Promise<Result> => {
       this.#requireWritable(flows);
-      const run = (until: number) => this.#driver.write((on) => work(on, flows), signal, until);
-      return withRetry(run, this.#driver, { ...options, since });
+      const inTurn = (waited: number) => work(flows, { since, waited, signal });
+      return lines === undefined ? inTurn(0) : lines.run(locks, inTurn, { since, signal });
     };
     return withFlows(this.#schema, write, options);
   }
@@ -289,7 +306,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   async #delete(
     deleted: DeletedIds,
     work: FlowWork<ReadonlySet<string>>,
-    options: DoubtOptions<ReadonlySet<string>>,
+    options: LockOptions<ReadonlySet<string>>,
   ): Promise<number> {
     const attempt: FlowWork<ReadonlySet<string>> = (on, flows) => deleted.attempt(work(on, flows));
     return (await this.#write(attempt, { ...options, onUnknownOutcome: () => deleted.keep() })).size;
@@ -308,6 +325,18 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
 interface ReadOptions<Result> extends DoubtOptions<Result> {
   /** Whether one statement reads everything, given that the runs table holds all runs. Default false. */
   readonly isOne?: boolean;
+}
+
+interface LockOptions<Result> extends DoubtOptions<Result> {
+  /** The rows that the work locks, as far as they are known beforehand. */
+  readonly locks?: readonly string[];
+}
+
+type RetryUse = Pick<WorkOptions, "signal" | "waited"> & { readonly since: number };
+
+/** The name of the lock of a session, or of the run whose session is not known. */
+function lockOf({ sessionId, runId }: { readonly sessionId: string | null; readonly runId?: string }): string {
+  return sessionId === null ? `run ${runId}` : `session ${sessionId}`;
 }
 
 /** A flow to choose and run. */

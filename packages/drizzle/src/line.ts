@@ -1,33 +1,95 @@
-import { untilAborted, type Signal } from "@sessiondb/core/adapter";
+import { DatabaseBusyError } from "@sessiondb/core";
+import { untilAborted, within, type Signal } from "@sessiondb/core/adapter";
+
+export interface LineOptions {
+  readonly signal?: Signal;
+  /** The time from which on the call gives up if one under way cannot get on, as `performance.now()`. Default: never. */
+  readonly patientUntil?: number;
+  /** The time by which the call gives up in any case, as `performance.now()`. Default: never. */
+  readonly until?: number;
+}
+
+/** A call that waits. */
+interface Place {
+  readonly patientUntil: number;
+  readonly admit: () => void;
+  readonly refuse: (reason: unknown) => void;
+}
 
 /** Calls that wait for each other, in the order in which they came. */
 export class Line {
-  #length = 0;
-  #last: Promise<void> = Promise.resolve();
+  readonly #width: number;
+  #underWay = 0;
+  readonly #waiting = new Set<Place>();
+  // Goes on where it stopped, so that the next one is found at once among thousands.
+  readonly #order = this.#waiting.values();
+
+  /** @param width the number of calls that may be under way at once. */
+  constructor(width = 1) {
+    this.#width = width;
+  }
 
   get isEmpty(): boolean {
-    return this.#length === 0;
+    return this.#underWay === 0;
   }
 
-  /** Waits for all earlier calls. Resolves with a function that ends this one. */
-  async enter(signal?: Signal): Promise<() => void> {
-    const before = this.#last;
-    let end = (): void => {};
-    this.#last = new Promise((resolve) => {
-      end = resolve;
+  /** Waits until earlier calls have left room. Resolves with a function that ends this one. */
+  async enter(options: LineOptions = {}): Promise<() => void> {
+    if (this.#underWay < this.#width) {
+      this.#underWay += 1;
+    } else {
+      await this.#wait(options);
+    }
+    return () => this.#leave();
+  }
+
+  /** Sends away those who have waited long enough, with the reason why a call under way does not get on. */
+  giveUp(reason: unknown): void {
+    const now = performance.now();
+    for (const place of this.#waiting) {
+      if (place.patientUntil <= now) {
+        this.#waiting.delete(place);
+        place.refuse(reason);
+      }
+    }
+  }
+
+  async #wait({
+    signal,
+    patientUntil = Number.POSITIVE_INFINITY,
+    until = Number.POSITIVE_INFINITY,
+  }: LineOptions): Promise<void> {
+    let leave = (): void => {};
+    const admitted = new Promise<void>((resolve, refuse) => {
+      const admit = (): void => {
+        // The call may have been aborted, and not have learnt of it yet.
+        leave = () => this.#leave();
+        resolve();
+      };
+      const place = { patientUntil, admit, refuse };
+      this.#waiting.add(place);
+      leave = () => this.#waiting.delete(place);
     });
-    this.#length += 1;
-    const leave = (): void => {
-      this.#length -= 1;
-      end();
-    };
+    const waiting = untilAborted(admitted, signal);
     try {
-      await untilAborted(before, signal);
+      await (until === Number.POSITIVE_INFINITY ? waiting : within(waiting, until - performance.now(), tooLate));
     } catch (error) {
-      // It keeps its place until the calls before it are done.
-      void before.then(leave);
+      leave();
       throw error;
     }
-    return leave;
   }
+
+  #leave(): void {
+    if (this.#waiting.size === 0) {
+      this.#underWay -= 1;
+      return;
+    }
+    const place = this.#order.next().value as Place;
+    this.#waiting.delete(place);
+    place.admit();
+  }
+}
+
+function tooLate(): never {
+  throw new DatabaseBusyError("Too many calls on the same session came before this one.");
 }

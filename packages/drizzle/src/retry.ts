@@ -19,6 +19,8 @@ export interface WorkOptions {
   readonly signal?: Signal;
   /** The start of the call that the work is part of, as `performance.now()`. Default: now. */
   readonly since?: number;
+  /** The time that the call has waited in line, in milliseconds, which is no time of tries. Default: none. */
+  readonly waited?: number;
 }
 
 export interface RetryOptions {
@@ -87,7 +89,7 @@ function noted<Value>(run: () => Awaitable<Value>, faults: Set<unknown>): Awaita
 export async function withRetry<Result>(
   work: (until: number) => Awaited<Result> | Promise<Result>,
   options: RetryOptions,
-  { repeatable = true, onUnknownOutcome, signal, since = performance.now() }: WorkOptions = {},
+  { repeatable = true, onUnknownOutcome, signal, since = performance.now(), waited = 0 }: WorkOptions = {},
 ): Promise<Result> {
   const until = since + (options.limit ?? Number.POSITIVE_INFINITY);
   // The error of an attempt that may have been committed: from then on nobody can say that nothing was stored.
@@ -109,7 +111,7 @@ export async function withRetry<Result>(
         throw cause.refusal(cause.column);
       }
       const { error, transient, outcomeUnknown = false } = options.classify(cause);
-      const waited = performance.now() - since;
+      const taken = performance.now() - since;
       if (outcomeUnknown && !repeatable) {
         throw unknownOutcome(error);
       }
@@ -120,8 +122,8 @@ export async function withRetry<Result>(
         lost = error;
         onUnknownOutcome?.();
       }
-      if (waited >= options.patience) {
-        const message = `${error.message} Gave up after ${Math.round(waited)} ms.`;
+      if (taken - waited >= options.patience) {
+        const message = `${error.message} Gave up after ${Math.round(taken)} ms.`;
         const kept = { cause: error.cause };
         const gaveUp =
           error instanceof DatabaseUnreachableError

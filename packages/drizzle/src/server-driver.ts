@@ -2,6 +2,7 @@ import { PayloadTooLargeError } from "@sessiondb/core";
 import { untilAborted, within, type Signal } from "@sessiondb/core/adapter";
 
 import { Line } from "./line.ts";
+import { SessionLines } from "./session-lines.ts";
 import type { FoundSchema } from "./sql-dialect.ts";
 import type { ClassifiedError, SqlConnection, SqlDriver, Work } from "./sql-driver.ts";
 import { runAsync } from "./steps.ts";
@@ -82,6 +83,8 @@ class UncertainCommit extends Error {
 export abstract class ServerDriver<Connection extends ServerConnection> implements SqlDriver {
   readonly patience: number;
   readonly limit: number;
+  /** None in the caller's transaction, whose own locks others in a line may wait for. */
+  readonly lines: SessionLines | undefined;
   /** Whether the server was reached before, so that it is likely to return. */
   protected reached = false;
   readonly #connections: ServerConnections<Connection>;
@@ -92,6 +95,7 @@ export abstract class ServerDriver<Connection extends ServerConnection> implemen
     this.patience = connections.inTransaction ? 0 : times.retryTimeout;
     // A call waits for a connection, tries again, and waits for an answer.
     this.limit = times.connectionTimeout + times.retryTimeout + times.statementTimeout;
+    this.lines = connections.inTransaction ? undefined : new SessionLines(this);
   }
 
   /** Reads without a transaction: data that must be from the same moment is read by one statement. */

@@ -1,5 +1,6 @@
 import type { SessionDbError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
+import type { SessionLines } from "./session-lines.ts";
 import type { FoundSchema } from "./sql-dialect.ts";
 import type { Statement } from "./statement.ts";
 import type { Awaitable, Steps } from "./steps.ts";
@@ -60,5 +61,7 @@ export interface SqlDriver {
   readonly patience: number;
   /** The longest time of a call, in milliseconds; undefined if only its parts are bounded. */
   readonly limit?: number;
+  /** The lines in which calls that lock the same rows wait, so that they do not wait on connections. */
+  readonly lines?: SessionLines | undefined;
   close(): Promise<void>;
 }

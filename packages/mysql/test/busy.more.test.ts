@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createPool } from "mysql2/promise";
 import { MySqlSessionDb } from "@sessiondb/mysql";
 import { agentRun, agentSession } from "@sessiondb/testing/models";
@@ -35,6 +36,7 @@ onEachServer((server) => {
       await holder.query("start transaction");
       await holder.query("select * from agno_sessions where session_id = 's' for update");
       const waiting = db.upsertRun({ session, run: agentRun("r") });
+      await sleep(100);
       const { message } = await refusal(db.getSession({ sessionId: "s" }), "DATABASE_BUSY");
       expect(message).toContain("wait for a lock");
       expect(message).not.toContain("larger");

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
 import { PostgresSessionDb, type PostgresSessionDbOptions } from "@sessiondb/postgres";
@@ -122,6 +123,7 @@ describe.skipIf(inject("postgres") === null)("many calls that wait for one locke
     await holder.query("begin");
     await holder.query(`select 1 from ${schema}.agno_sessions for update`);
     const waiting = db.upsertRun({ session, run: agentRun("r") });
+    await sleep(100);
     const { message } = await refusal(db.getSession({ sessionId: "s" }), "DATABASE_BUSY");
     expect(message).toContain("wait for a lock");
     expect(message).not.toContain("larger");

@@ -54,7 +54,7 @@ export class SqliteLines {
     }
     const line = this.#lines.get(name) ?? new Line();
     this.#lines.set(name, line);
-    const leave = await line.enter(signal);
+    const leave = await line.enter({ signal });
     try {
       await this.#rest(signal);
       return await this.#tries(work, { end, signal });
