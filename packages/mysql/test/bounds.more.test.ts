@@ -133,7 +133,7 @@ describe.each(["mysql", "mariadb"] as const)("every call ends in time on %s", { 
       await outcomeOf(
         what,
         call.then(() => Promise.reject(new Error("It succeeded."))),
-        codes,
+        { codes },
       ),
     ).toEqual([]);
     await holder.end();

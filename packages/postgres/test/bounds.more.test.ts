@@ -137,7 +137,7 @@ describe.skipIf(binaries === null)("every call ends in time", { timeout: 60_000 
       await outcomeOf(
         what,
         call.then(() => Promise.reject(new Error("It succeeded."))),
-        codes,
+        { codes },
       ),
     ).toEqual([]);
     await release();

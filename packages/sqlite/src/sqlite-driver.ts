@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
-import type { ClassifiedError, FoundSchema, SqlDriver, Work } from "@sessiondb/drizzle";
+import type { ClassifiedError, FoundSchema, SqlDriver, UseOptions, Work } from "@sessiondb/drizzle";
 import type { Database } from "better-sqlite3";
 import { connectionOf, openFile, type SqliteConnection, type SqliteFile } from "./sqlite-connection.ts";
 import { classifySqliteError } from "./sqlite-errors.ts";
@@ -26,6 +26,8 @@ const writes = new SqliteLines({ locks: true });
  */
 export class SqliteDriver implements SqlDriver {
   readonly patience: number;
+  /** The work of a call has no bound, since it cannot be interrupted; its waits for locks have one for all of them. */
+  readonly limit: number;
   readonly #options: SqliteDriverOptions;
   #connection: SqliteConnection | null = null;
   #isWal = false;
@@ -34,26 +36,27 @@ export class SqliteDriver implements SqlDriver {
     this.#options = options;
     // In the caller's transaction, waiting for a lock would only hold its own locks longer.
     this.patience = options.inTransaction ? 0 : options.busyTimeout;
+    this.limit = this.patience;
   }
 
-  read<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.#run(reads, () => this.#open().read(work), signal);
+  read<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.#run(reads, () => this.#open().read(work), { signal, until });
   }
 
-  readOne<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.#run(reads, () => this.#open().readOne(work), signal);
+  readOne<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.#run(reads, () => this.#open().readOne(work), { signal, until });
   }
 
-  write<Result>(work: Work<Result>, signal?: Signal): Promise<Result> {
-    return this.#run(writes, () => this.#openForWriting().write(work), signal);
+  write<Result>(work: Work<Result>, signal?: Signal, until?: number): Promise<Result> {
+    return this.#run(writes, () => this.#openForWriting().write(work), { signal, until });
   }
 
-  inspect(tables: readonly string[]): Promise<FoundSchema> {
-    return this.#run(reads, () => this.#open().inspect(tables));
+  inspect(tables: readonly string[], until?: number): Promise<FoundSchema> {
+    return this.#run(reads, () => this.#open().inspect(tables), { until });
   }
 
-  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[]): Promise<void> {
-    return this.#run(writes, () => this.#openForWriting().migrate(tables, plan));
+  migrate(tables: readonly string[], plan: (found: FoundSchema) => string[], until?: number): Promise<void> {
+    return this.#run(writes, () => this.#openForWriting().migrate(tables, plan), { until });
   }
 
   inCallersTransaction(): boolean {
@@ -73,13 +76,17 @@ export class SqliteDriver implements SqlDriver {
   }
 
   /** In the caller's transaction nothing else may come between, so the event loop gets no turn. */
-  async #run<Result>(lines: SqliteLines, work: () => Result, signal?: Signal): Promise<Result> {
+  async #run<Result>(
+    lines: SqliteLines,
+    work: () => Result,
+    { signal, until = performance.now() + this.limit }: UseOptions,
+  ): Promise<Result> {
     const { client, file, inTransaction } = this.#options;
     if (inTransaction) {
       signal?.throwIfAborted();
       return work();
     }
-    return lines.run(work, { file: client?.name ?? file, patience: this.patience, signal });
+    return lines.run(work, { file: client?.name ?? file, waits: this.patience > 0, until, signal });
   }
 
   #open(): SqliteConnection {

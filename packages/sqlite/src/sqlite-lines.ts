@@ -14,11 +14,13 @@ const longestPause = 4;
 /** The work of this thread since its event loop last had a turn, in milliseconds. */
 let used = 0;
 
-export interface LineOptions {
+export interface WorkOptions {
   /** The database that the work reads or writes. */
   readonly file: string;
-  /** The time to wait for other connections' locks, in milliseconds. */
-  readonly patience: number;
+  /** Whether the call waits for other connections' locks, and so for other calls that do. */
+  readonly waits: boolean;
+  /** The time until which it waits for these locks, as `performance.now()`. */
+  readonly until: number;
   readonly signal?: Signal;
 }
 
@@ -26,7 +28,8 @@ export interface LineOptions {
  * Runs the synchronous work of calls, with a turn of the event loop after every few milliseconds of it.
  *
  * Calls that meet another connection's lock wait in line, one line for each file. Only the first in line tries, with
- * short pauses: whoever waits longest is next in this process, and processes have equal prospects.
+ * short pauses: whoever waits longest is next in this process, and processes have equal prospects. Whoever's time is over
+ * does not wait for its turn to hear that the file is locked.
  */
 export class SqliteLines {
   readonly #lines = new Map<string, Line>();
@@ -38,10 +41,9 @@ export class SqliteLines {
     this.#locks = locks;
   }
 
-  async run<Result>(work: () => Result, { file, patience, signal }: LineOptions): Promise<Result> {
-    const end = performance.now() + patience;
-    // Calls that do not wait for locks do not wait for those that do.
-    const name = patience === 0 ? `${file}\0` : file;
+  async run<Result>(work: () => Result, options: WorkOptions): Promise<Result> {
+    const { file, waits, until, signal } = options;
+    const name = waits ? file : `${file}\0`;
     signal?.throwIfAborted();
     if (!this.#lines.has(name) && used < share) {
       try {
@@ -54,10 +56,10 @@ export class SqliteLines {
     }
     const line = this.#lines.get(name) ?? new Line();
     this.#lines.set(name, line);
-    const leave = await line.enter({ signal });
+    const leave = await line.enter({ signal, patientUntil: until });
     try {
       await this.#rest(signal);
-      return await this.#tries(work, { end, signal });
+      return await this.#tries(work, line, options);
     } finally {
       leave();
       if (line.isEmpty) {
@@ -66,13 +68,17 @@ export class SqliteLines {
     }
   }
 
-  async #tries<Result>(work: () => Result, { end, signal }: { end: number; signal: Signal }): Promise<Result> {
+  async #tries<Result>(work: () => Result, line: Line, { until, signal }: WorkOptions): Promise<Result> {
     for (;;) {
       signal?.throwIfAborted();
       try {
         return this.#timed(work);
       } catch (error) {
-        if (!isLocked(error) || performance.now() >= end) {
+        if (!isLocked(error)) {
+          throw error;
+        }
+        line.giveUp(error);
+        if (performance.now() >= until) {
           throw error;
         }
       }

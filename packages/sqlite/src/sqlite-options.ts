@@ -36,7 +36,7 @@ export interface SqliteSessionDbOptions extends SqliteTableOptions {
    * process, but a power cut may lose the last writes. Default `"full"`.
    */
   synchronous?: "full" | "normal";
-  /** The time to wait for other connections' locks, in milliseconds. Default 10,000. */
+  /** The time that a call waits for other connections' locks in all, in milliseconds. Default 10,000. */
   busyTimeout?: number;
   /** The largest JSON document, in bytes of UTF-8. Default 256 MiB. */
   maxPayloadBytes?: number;

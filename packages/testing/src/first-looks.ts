@@ -42,11 +42,11 @@ async function meetDeadConnection(openBehind: OpenBehind, at: number): Promise<{
   // Calls that come meanwhile wait for the same look at the tables.
   const codes = ["DATABASE_BUSY", "DATABASE_UNREACHABLE"];
   const calls = [turn("a"), turn("b"), db.getSession({ sessionId: "s" })];
-  const met = await Promise.all(calls.map((call, index) => outcomeOf(`call ${index}`, call, codes)));
+  const met = await Promise.all(calls.map((call, index) => outcomeOf(`call ${index}`, call, { codes })));
   const hasMet = sent >= at;
-  const next = await outcomeOf("the next call", turn("c"), codes);
-  const checked = await outcomeOf("verifySchema", db.verifySchema(), codes);
-  const closed = await outcomeOf("close", db.close(), []);
+  const next = await outcomeOf("the next call", turn("c"), { codes });
+  const checked = await outcomeOf("verifySchema", db.verifySchema(), { codes });
+  const closed = await outcomeOf("close", db.close(), { codes: [] });
   return { wrong: [...met.flat(), ...next, ...checked, ...closed].map((text) => `packet ${at}: ${text}`), hasMet };
 }
 
