@@ -3,6 +3,7 @@ import {
   bare,
   byShape,
   list,
+  lockWait,
   SessionWrites,
   touchShape,
   value,
@@ -12,10 +13,19 @@ import {
   type TouchShape,
 } from "@sessiondb/drizzle";
 import { getTableColumns, sql, type Column } from "drizzle-orm";
+import { PostgresConnection } from "./postgres-connection.ts";
+
+interface AppendShape extends TouchShape {
+  /** Whether the statement bounds its own wait for the session's lock. */
+  readonly isBounded: boolean;
+}
+
+/** True, evaluated before any row is locked: the setting ends with the statement's transaction. */
+const boundsWait = sql.raw(`(select set_config('lock_timeout', '${lockWait}', true)) is not null`);
 
 /** The writes of Postgres, with a turn in one round trip. */
 export class PostgresWrites extends SessionWrites {
-  readonly #append = byShape((shape: TouchShape) => {
+  readonly #append = byShape(({ isBounded, ...shape }: AppendShape) => {
     const { sessions, runs } = this.dialect.tables;
     const columns: Record<string, Column> = getTableColumns(runs);
     const values = Object.keys(columns).map((name) => (name === "runIndex" ? this.placeOfRun() : value(name)));
@@ -23,7 +33,7 @@ export class PostgresWrites extends SessionWrites {
     return this.write(
       sql`with touched as (
           update ${sessions} set ${bare(sessions.updatedAt)} = greatest(${sessions.updatedAt}, ${value("now")})
-          where ${this.touchable(shape)} and not exists (
+          where ${this.touchable(shape)}${isBounded ? sql` and ${boundsWait}` : sql``} and not exists (
             select 1 from ${runs}
             where ${runs.runId} = ${value("runId")} and ${runs.sessionId} <> ${value("sessionId")})
           returning 1)
@@ -39,7 +49,10 @@ export class PostgresWrites extends SessionWrites {
    */
   override *appendRun(on: SqlConnection, session: SessionRow<string>, run: RunRow<string>): Steps<AppendOutcome> {
     const values = { sessionType: session.sessionType, ownerId: session.userId, now: unixSeconds(), ...run };
+    // A statement that is a transaction by itself. In another, the setting would outlast it.
+    const isBounded = on instanceof PostgresConnection && on.unbounded.includes("lock_timeout");
+    const statement = this.#append({ ...touchShape(session), isBounded });
     // The transaction that follows finds out which of the two was refused.
-    return (yield* this.affected(on, this.#append(touchShape(session)), values)) > 0 ? "stored" : "session refused";
+    return (yield* this.affected(on, statement, values)) > 0 ? "stored" : "session refused";
   }
 }
