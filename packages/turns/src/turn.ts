@@ -1,45 +1,20 @@
 import { setImmediate } from "node:timers/promises";
-import {
-  InvalidArgumentError,
-  SessionDbError,
-  type Metrics,
-  type Run,
-  type Session,
-  type SessionChange,
-  type SessionDb,
-  type SessionHeader,
-  type SessionPatch,
-  type TurnSession,
-  type UpsertRunOptions,
-  type UpsertRunResult,
-} from "@sessiondb/core";
-import { anySignal, unixSeconds, untilAborted } from "@sessiondb/core/adapter";
-import { admit, isRefusal, type SessionMember } from "./admission.ts";
+import { InvalidArgumentError, type Metrics, type Run, type SessionDb } from "@sessiondb/core";
+import { anySignal, unixSeconds } from "@sessiondb/core/adapter";
+import { isRefusal } from "./admission.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import type { ComponentSettings } from "./component-options.ts";
-import { readHistory } from "./history-runs.ts";
-import type { RunSettings } from "./run-options.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
-import { running, runningSince, withoutMark } from "./running-mark.ts";
-import { runIdsIn, withRunChanged, withRunsInside } from "./runs-inside.ts";
+import { running, withoutMark } from "./running-mark.ts";
+import { runIdsIn, withRunChanged } from "./runs-inside.ts";
 import { metricsOf } from "./session-metrics.ts";
+import { closeRun, isStale } from "./stale-runs.ts";
 import { stateShape } from "./state-schema.ts";
-import { endingsOf, identityOf, isContentRefusal, unstorable, withoutState, type TurnEnd } from "./turn-end.ts";
-
-/** The part of a component that a turn uses. */
-interface TurnComponent extends SessionMember {
-  readonly keepsSessions: boolean;
-  getDb(): Promise<SessionDb>;
-  newSession(sessionId: string, userId: string | null): TurnSession;
-}
-
-interface TurnOptions {
-  readonly component: TurnComponent;
-  readonly settings: ComponentSettings;
-  readonly options: RunSettings;
-  /** The number of the session's newest runs to show. */
-  readonly runsLimit: number;
-}
+import { isContentRefusal, type TurnEnd } from "./turn-end.ts";
+import { writeEnd } from "./turn-end-writes.ts";
+import { openTurn, type Found, type TurnComponent, type TurnOptions } from "./turn-opening.ts";
+import { TurnWriter } from "./turn-writer.ts";
 
 /** The end of a turn's run. */
 export interface RunEnd {
@@ -49,21 +24,6 @@ export interface RunEnd {
   /** The error that the run threw, if its status is ERROR or CANCELLED. */
   readonly error: unknown;
 }
-
-/** The result of opening a turn. */
-interface Found {
-  readonly sessionId: string;
-  readonly userId: string | null;
-  readonly db: SessionDb | null;
-  readonly session: Session | null;
-  /** The runs as they were read, before any are left out. */
-  readonly read: readonly Run[];
-  /** The storage failures that were ignored. */
-  readonly failures: unknown[];
-}
-
-/** Some runs are read even without history, to find those that dead processes left. */
-const leastRunsRead = 3;
 
 /**
  * The life of one turn, for any component and framework. It reads the session, writes the run's row when the run
@@ -84,16 +44,9 @@ export class Turn {
   readonly #settings: ComponentSettings;
   readonly #found: Found;
   readonly #controller = new AbortController();
-  /** The user in whose name the session is written. */
-  #owner: string | null;
-  /** Whether the session is known to be stored. If it is deleted later, this turn does not recreate it. */
-  #sessionExists: boolean;
-  /** Whether the session is known to be of this component. Two may begin one that neither could read. */
-  #isOurs: boolean;
+  readonly #writer: TurnWriter;
   /** Whether the run's row is known to be stored. */
   #runExists = false;
-  /** Whether the store accepted a write of this turn, and so its user. */
-  #isWritten = false;
   /** The run that this turn continues, as it was before; null for a new run. */
   #paused: Run | null = null;
   /** The same run as last written, without the mark of a run in progress. */
@@ -107,19 +60,14 @@ export class Turn {
   /** The metrics of the runs inside this one. */
   readonly #metrics: Metrics[] = [];
   #begun: Promise<void> = Promise.resolve();
-  /** The last write of a run in progress. */
-  #checkpointed: Promise<void> = Promise.resolve();
-  /** Those that have not begun, by the ids of their runs. */
-  readonly #checkpoints = new Map<string, () => Run>();
+  readonly #checkpoints = new Checkpoints((runId, run) => this.#writeCheckpoint(runId, run));
 
   private constructor({ component, settings, options }: TurnOptions, found: Found) {
     this.#component = component;
     this.#settings = settings;
     this.#found = found;
     const { sessionId, userId, session } = found;
-    this.#owner = session?.userId ?? userId;
-    this.#sessionExists = session !== null;
-    this.#isOurs = session !== null && session.componentId !== null;
+    this.#writer = new TurnWriter({ component, sessionId, userId, session });
     const isKnown = session !== null || this.isFirst;
     // A state that could not be read is any that fits.
     const state = session?.sessionState ?? (isKnown || settings.sessionStateSchema ? settings.sessionState : undefined);
@@ -136,7 +84,7 @@ export class Turn {
       signal: options.signal === undefined ? signal : anySignal(signal, options.signal),
       session,
       store: (run) => this.#add(run),
-      checkpoint: (ofRun, run) => this.#checkpoint(ofRun, run),
+      checkpoint: (ofRun, run) => this.#checkpoints.add(ofRun, run, this.#begun),
       settle: (ofRun, change) => this.#settle((row) => withRunChanged(row, ofRun, change), ofRun),
       count: (run) => this.#metrics.push(...metricsOf(run)),
     };
@@ -151,35 +99,7 @@ export class Turn {
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   static async open(turn: TurnOptions): Promise<Turn> {
-    const { component, settings, options } = turn;
-    const given = options.sessionId ?? settings.sessionId;
-    const sessionId = given ?? crypto.randomUUID();
-    const userId = options.userId ?? settings.userId ?? null;
-    const nothing = { sessionId, userId, db: null, session: null, read: [], failures: [] };
-    if (!component.keepsSessions) {
-      return new Turn(turn, nothing);
-    }
-    const { signal } = options;
-    let db: SessionDb | null = null;
-    try {
-      db = await untilAborted(component.getDb(), signal);
-      const { runsLimit } = turn;
-      const key = { sessionId, ...(signal !== undefined && { signal }) };
-      const query = { db, key, count: runsLimit, atFirst: Math.max(runsLimit, leastRunsRead) };
-      const found =
-        given === undefined
-          ? null
-          : await untilAborted(
-              readHistory(component, { ...query, admit: (session) => admit(session, { component, userId }) }),
-              signal,
-            );
-      return new Turn(turn, { ...nothing, db, ...found });
-    } catch (failure) {
-      if (signal?.aborted === true || settings.onStorageError === "throw" || isRefusal(failure)) {
-        throw failure;
-      }
-      return new Turn(turn, { ...nothing, db, failures: [failure] });
-    }
+    return new Turn(turn, await openTurn(turn));
   }
 
   /** Whether the session begins with this turn. False when unknown. */
@@ -194,7 +114,7 @@ export class Turn {
   }
 
   get isWritten(): boolean {
-    return this.#isWritten;
+    return this.#writer.isWritten;
   }
 
   /** The first storage failure that `onStorageError: "continue"` ignored; null without one. */
@@ -219,10 +139,10 @@ export class Turn {
       // Let the model call go out first, so that no write delays its first token.
       await setImmediate();
       if (introduction !== null) {
-        await this.#write(db, { run: introduction, onlyIfNewest: null });
+        await this.#writer.write(db, { run: introduction, onlyIfNewest: null });
       }
       if (this.#paused === null) {
-        this.#runExists = (await this.#write(db, { run: running(run) })).stored;
+        this.#runExists = (await this.#writer.write(db, { run: running(run) })).stored;
       }
       await this.#closeStale(db);
     });
@@ -242,7 +162,7 @@ export class Turn {
    */
   async takeOver({ before, run }: { readonly before: Run; readonly run: Run }): Promise<void> {
     const db = await this.#component.getDb();
-    const { stored } = await this.#write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
+    const { stored } = await this.#writer.write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
     if (!stored) {
       throw new InvalidArgumentError("runId", "the id of a paused run: another call is already continuing this one");
     }
@@ -256,7 +176,7 @@ export class Turn {
     await this.#begun;
     const [{ db }, run] = [this.#found, this.#paused];
     if (db !== null && run !== null) {
-      await this.#write(db, { run, onlyIfStatus: "RUNNING" }).catch(() => null);
+      await this.#writer.write(db, { run, onlyIfStatus: "RUNNING" }).catch(() => null);
     }
   }
 
@@ -276,21 +196,11 @@ export class Turn {
     }
   }
 
-  #checkpoint(runId: string, run: () => Run): void {
-    const isQueued = this.#checkpoints.has(runId);
-    this.#checkpoints.set(runId, run);
-    if (!isQueued) {
-      this.#checkpointed = this.#writeCheckpoint(runId, this.#checkpointed).catch(() => {});
-    }
-  }
-
-  async #writeCheckpoint(runId: string, before: Promise<void>): Promise<void> {
-    await Promise.all([before, this.#begun]);
-    const [{ db }, run] = [this.#found, this.#checkpoints.get(runId)];
-    this.#checkpoints.delete(runId);
-    if (db !== null && run !== undefined && this.#runExists) {
+  async #writeCheckpoint(runId: string, run: () => Run): Promise<void> {
+    const { db } = this.#found;
+    if (db !== null && this.#runExists) {
       const isOwn = runId === (this.#resumed ?? this.scope).runId;
-      await this.#write(db, { run: running(run()), ...(isOwn && { onlyIfStatus: "RUNNING" }) });
+      await this.#writer.write(db, { run: running(run()), ...(isOwn && { onlyIfStatus: "RUNNING" }) });
     }
   }
 
@@ -313,13 +223,10 @@ export class Turn {
 
   async #end(end: TurnEnd): Promise<void> {
     await this.#begun;
-    this.#checkpoints.clear();
-    await this.#checkpointed;
+    await this.#checkpoints.end();
     await this.#keep(async (db) => {
-      const refusal = await this.#writeEnd(db, end).catch(async (error: unknown) => {
-        await this.#closeRefused(db, end.run, error);
-        throw error;
-      });
+      const { sessionId } = this.#found;
+      const refusal = await writeEnd(end, { db, sessionId, writer: this.#writer, runExists: this.#runExists });
       if (refusal === null) {
         return;
       }
@@ -335,65 +242,12 @@ export class Turn {
     }
   }
 
-  /** Writes as much of a run's end as the store accepts. Returns its refusal of the rest, or null. */
-  async #writeEnd(db: SessionDb, end: TurnEnd): Promise<SessionDbError | null> {
-    const conditions = this.#runExists ? { onlyIfExists: "run" as const } : {};
-    let refusal: SessionDbError | null = null;
-    for (const ending of endingsOf(end)) {
-      try {
-        const { run, change } = ending();
-        await this.#write(db, { run, ...(change !== null && { change }), ...conditions });
-        return refusal;
-      } catch (error) {
-        if (!isContentRefusal(error)) {
-          throw error;
-        }
-        refusal = error;
-      }
-    }
-    if (refusal !== null) {
-      await this.#writeRefused(db, end.run, refusal);
-    }
-    return refusal;
-  }
-
-  /** Writes that a run's end cannot be stored: what its tools did is kept, if the store takes that. */
-  async #writeRefused(db: SessionDb, run: Run, refusal: SessionDbError): Promise<void> {
-    if (!this.#runExists) {
-      await this.#write(db, { run: unstorable(identityOf(run), refusal) });
-      return;
-    }
-    const { sessionId } = this.#found;
-    const write = (change: (row: Run) => Run): Promise<Run | null> =>
-      db.updateRun({ runId: run.runId, sessionId }, (row) => unstorable(change(row), refusal));
-    try {
-      await write((row) => ({ ...row, ...("tools" in run && { tools: run.tools }) }));
-    } catch (error) {
-      if (!isContentRefusal(error)) {
-        throw error;
-      }
-      await write((row) => row);
-    }
-  }
-
-  /** Closes the row of a run whose session has become another user's meanwhile. What it said is not for that user. */
-  async #closeRefused(db: SessionDb, { runId }: Run, refusal: unknown): Promise<void> {
-    if (this.#runExists && refusal instanceof Error && isRefusal(refusal)) {
-      const { sessionId } = this.#found;
-      await db
-        .updateRun({ runId, sessionId }, (row) => (runningSince(row) === null ? row : unstorable(row, refusal)))
-        // A later turn closes it.
-        .catch(() => null);
-    }
-  }
-
   async #add(run: Run): Promise<void> {
     this.scope.count(run);
     await this.#begun;
-    this.#checkpoints.delete(run.runId);
-    await this.#checkpointed;
+    await this.#checkpoints.end(run.runId);
     try {
-      await this.#keep((db) => this.#writeMember(db, run));
+      await this.#keep((db) => this.#writer.writeMember(db, run));
       await this.#written(run);
     } catch (error) {
       this.#broken ??= { error };
@@ -418,54 +272,6 @@ export class Turn {
     }
   }
 
-  /**
-   * Writes in the name of the session's owner, which a shared session may get only during this turn. Refuses, under the
-   * session's lock, a session that another component has begun.
-   */
-  async #write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
-    const component = this.#component;
-    const { sessionId, userId } = this.#found;
-    const upsert = (): Promise<UpsertRunResult> =>
-      db.upsertRun({
-        session: component.newSession(sessionId, this.#owner),
-        ...(this.#sessionExists && { onlyIfExists: "session" }),
-        ...write,
-        ...(!this.#isOurs && { change: (stored: SessionHeader) => this.#admitted(stored, write.change) }),
-      });
-    try {
-      const result = await upsert();
-      this.#sessionExists ||= result.stored;
-      this.#isWritten ||= result.stored;
-      this.#isOurs ||= result.stored;
-      return result;
-    } catch (error) {
-      if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
-        throw error;
-      }
-      const session = await db.getSession({ sessionId, includeRuns: false });
-      this.#sessionExists ||= session !== null;
-      this.#owner = session === null ? userId : session.userId;
-      return upsert();
-    }
-  }
-
-  #admitted(session: SessionHeader, change: SessionChange = {}): SessionPatch {
-    admit(session, { component: this.#component, userId: this.#found.userId });
-    return typeof change === "function" ? change(session) : change;
-  }
-
-  /** Writes a run inside this one, without a state that cannot be stored: the end of the turn reports that state. */
-  async #writeMember(db: SessionDb, run: Run): Promise<void> {
-    try {
-      await this.#write(db, { run });
-    } catch (error) {
-      if (!isContentRefusal(error)) {
-        throw error;
-      }
-      await this.#write(db, { run: withoutState(run) });
-    }
-  }
-
   /** Closes the runs that dead processes of ours left. If one is alive after all, its run's end overwrites this. */
   async #closeStale(db: SessionDb): Promise<void> {
     for (const run of this.#found.read.filter((each) => this.#isStale(each))) {
@@ -474,20 +280,12 @@ export class Turn {
     }
   }
 
-  async #close(db: SessionDb, { runId }: Run, isLeft = (run: Run) => this.#isStale(run)): Promise<Run | null> {
-    const { sessionId } = this.#found;
-    let isClosed = false;
-    const after = await db.updateRun({ runId, sessionId }, (run) => {
-      isClosed = isLeft(run);
-      return isClosed ? closed(run) : run;
-    });
-    if (isClosed && after?.runType === "team") {
-      const { runs } = await db.getRuns({ sessionId, parentRunId: runId, status: "RUNNING" });
-      for (const run of runs) {
-        await this.#close(db, run, isMarked);
-      }
-    }
-    return after;
+  #close(db: SessionDb, run: Run): Promise<Run | null> {
+    return closeRun(run, (each) => this.#isStale(each), { db, sessionId: this.#found.sessionId });
+  }
+
+  #isStale(run: Run): boolean {
+    return isStale(run, this.#settings.staleAfter);
   }
 
   async #change(db: SessionDb, runId: string, change: (row: Run) => Run): Promise<void> {
@@ -504,20 +302,4 @@ export class Turn {
       }
     }
   }
-
-  #isStale(run: Run): boolean {
-    return (runningSince(run) ?? Infinity) < unixSeconds() - this.#settings.staleAfter;
-  }
-}
-
-function isMarked(run: Run): boolean {
-  return runningSince(run) !== null;
-}
-
-function closed(run: Run): Run {
-  return {
-    ...withoutMark(withRunsInside(run, (inside) => (isMarked(inside) ? closed(inside) : inside))),
-    status: "ERROR",
-    content: run.content ?? "The process of this run ended before the run did.",
-  };
 }

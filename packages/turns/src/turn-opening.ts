@@ -1,0 +1,67 @@
+import type { Run, Session, SessionDb } from "@sessiondb/core";
+import { untilAborted } from "@sessiondb/core/adapter";
+import { admit, isRefusal } from "./admission.ts";
+import type { ComponentSettings } from "./component-options.ts";
+import { readHistory } from "./history-runs.ts";
+import type { RunSettings } from "./run-options.ts";
+import type { WritingComponent } from "./turn-writer.ts";
+
+/** The part of a component that a turn uses. */
+export interface TurnComponent extends WritingComponent {
+  readonly keepsSessions: boolean;
+  getDb(): Promise<SessionDb>;
+}
+
+export interface TurnOptions {
+  readonly component: TurnComponent;
+  readonly settings: ComponentSettings;
+  readonly options: RunSettings;
+  /** The number of the session's newest runs to show. */
+  readonly runsLimit: number;
+}
+
+/** The result of opening a turn. */
+export interface Found {
+  readonly sessionId: string;
+  readonly userId: string | null;
+  readonly db: SessionDb | null;
+  readonly session: Session | null;
+  /** The runs as they were read, before any are left out. */
+  readonly read: readonly Run[];
+  /** The storage failures that were ignored. */
+  readonly failures: unknown[];
+}
+
+/** Some runs are read even without history, to find those that dead processes left. */
+const leastRunsRead = 3;
+
+/** Finds the store and reads the session, unless its id is new. */
+export async function openTurn({ component, settings, options, runsLimit }: TurnOptions): Promise<Found> {
+  const given = options.sessionId ?? settings.sessionId;
+  const sessionId = given ?? crypto.randomUUID();
+  const userId = options.userId ?? settings.userId ?? null;
+  const nothing = { sessionId, userId, db: null, session: null, read: [], failures: [] };
+  if (!component.keepsSessions) {
+    return nothing;
+  }
+  const { signal } = options;
+  let db: SessionDb | null = null;
+  try {
+    db = await untilAborted(component.getDb(), signal);
+    const key = { sessionId, ...(signal !== undefined && { signal }) };
+    const query = { db, key, count: runsLimit, atFirst: Math.max(runsLimit, leastRunsRead) };
+    const found =
+      given === undefined
+        ? null
+        : await untilAborted(
+            readHistory(component, { ...query, admit: (session) => admit(session, { component, userId }) }),
+            signal,
+          );
+    return { ...nothing, db, ...found };
+  } catch (failure) {
+    if (signal?.aborted === true || settings.onStorageError === "throw" || isRefusal(failure)) {
+      throw failure;
+    }
+    return { ...nothing, db, failures: [failure] };
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  SessionDbError,
+  type Run,
+  type Session,
+  type SessionChange,
+  type SessionDb,
+  type SessionHeader,
+  type SessionPatch,
+  type TurnSession,
+  type UpsertRunOptions,
+  type UpsertRunResult,
+} from "@sessiondb/core";
+import { admit, type SessionMember } from "./admission.ts";
+import { isContentRefusal, withoutState } from "./turn-end.ts";
+
+/** The part of a component that writes of its turns use. */
+export interface WritingComponent extends SessionMember {
+  newSession(sessionId: string, userId: string | null): TurnSession;
+}
+
+interface TurnWriterOptions {
+  readonly component: WritingComponent;
+  readonly sessionId: string;
+  readonly userId: string | null;
+  /** The session as it was found; null if it is new or could not be read. */
+  readonly session: Session | null;
+}
+
+/** Writes the runs of one turn into its session, as long as the turn may. */
+export class TurnWriter {
+  readonly #options: TurnWriterOptions;
+  /** The user in whose name the session is written. */
+  #owner: string | null;
+  /** Whether the session is known to be stored. If it is deleted later, this turn does not recreate it. */
+  #sessionExists: boolean;
+  /** Whether the session is known to be of this component. Two may begin one that neither could read. */
+  #isOurs: boolean;
+  #isWritten = false;
+
+  constructor(options: TurnWriterOptions) {
+    this.#options = options;
+    const { session, userId } = options;
+    this.#owner = session?.userId ?? userId;
+    this.#sessionExists = session !== null;
+    this.#isOurs = session !== null && session.componentId !== null;
+  }
+
+  /** Whether the store accepted a write of this turn, and so its user. */
+  get isWritten(): boolean {
+    return this.#isWritten;
+  }
+
+  /**
+   * Writes in the name of the session's owner, which a shared session may get only during this turn. Refuses, under the
+   * session's lock, a session that another component has begun.
+   */
+  async write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
+    const { component, sessionId, userId } = this.#options;
+    const upsert = (): Promise<UpsertRunResult> =>
+      db.upsertRun({
+        session: component.newSession(sessionId, this.#owner),
+        ...(this.#sessionExists && { onlyIfExists: "session" }),
+        ...write,
+        ...(!this.#isOurs && { change: (stored: SessionHeader) => this.#admitted(stored, write.change) }),
+      });
+    try {
+      const result = await upsert();
+      this.#sessionExists ||= result.stored;
+      this.#isWritten ||= result.stored;
+      this.#isOurs ||= result.stored;
+      return result;
+    } catch (error) {
+      if (component.access === "owner" || !(SessionDbError.isInstance(error) && error.code === "SESSION_OWNERSHIP")) {
+        throw error;
+      }
+      const session = await db.getSession({ sessionId, includeRuns: false });
+      this.#sessionExists ||= session !== null;
+      this.#owner = session === null ? userId : session.userId;
+      return upsert();
+    }
+  }
+
+  /** Writes a run inside the turn's, without a state that cannot be stored: the end of the turn reports that state. */
+  async writeMember(db: SessionDb, run: Run): Promise<void> {
+    try {
+      await this.write(db, { run });
+    } catch (error) {
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
+      await this.write(db, { run: withoutState(run) });
+    }
+  }
+
+  #admitted(session: SessionHeader, change: SessionChange = {}): SessionPatch {
+    const { component, userId } = this.#options;
+    admit(session, { component, userId });
+    return typeof change === "function" ? change(session) : change;
+  }
+}
