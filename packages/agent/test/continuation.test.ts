@@ -158,7 +158,8 @@ describe("a paused run", () => {
             tools: [expect.objectContaining({ toolCallId: "c1", confirmed: true, result: "Paid" })],
             requirements: [expect.objectContaining({ confirmation: true })],
           });
-          expect(extra).toEqual({ ...before?.extra, sessiondb_running_since: expect.any(Number) });
+          const mark = { sessiondb_running_since: expect.any(Number), sessiondb_lease_until: expect.any(Number) };
+          expect(extra).toEqual({ ...before?.extra, ...mark });
         }),
         { numRuns: 10 },
       );

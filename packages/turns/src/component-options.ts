@@ -50,7 +50,11 @@ export interface ComponentOptions<State extends object = JsonObject> extends Sta
    * an answer that the store cannot hold does not count as a refusal.
    */
   onStorageError?: "throw" | "continue" | undefined;
-  /** Seconds after which a run that is still RUNNING counts as left by a dead process. Default 900. */
+  /**
+   * Seconds without a sign of life after which a run that is still RUNNING counts as left by a dead process. A run shows
+   * one with each write, and at least every 20 seconds, or three times in this time if that is less. Default 70; 900 for
+   * the runs of earlier releases, which show none in between.
+   */
   staleAfter?: number | undefined;
 }
 
@@ -66,7 +70,7 @@ export const componentReaders = {
   metadata: optional(jsonObject),
   access: oneOf("owner", "shared"),
   onStorageError: oneOf("throw", "continue"),
-  staleAfter: seconds(900),
+  staleAfter: optional(seconds(0)),
 } satisfies OptionReaders<ComponentOptions>;
 
 /** The options of a component, checked and with their defaults. */

@@ -1,16 +1,10 @@
 import type { Run, SessionDb } from "@sessiondb/core";
-import { unixSeconds } from "@sessiondb/core/adapter";
-import { runningSince, withoutMark } from "./running-mark.ts";
+import { isMarked, withoutMark } from "./running-mark.ts";
 import { withRunsInside } from "./runs-inside.ts";
 
 interface Where {
   readonly db: SessionDb;
   readonly sessionId: string;
-}
-
-/** Returns whether a run is one that a dead process of ours left, seconds ago. */
-export function isStale(run: Run, staleAfter: number): boolean {
-  return (runningSince(run) ?? Infinity) < unixSeconds() - staleAfter;
 }
 
 /** Closes a run that `isLeft`, with those inside it. Returns it as it is stored then; null if it no longer exists. */
@@ -31,10 +25,6 @@ export async function closeRun(
     }
   }
   return after;
-}
-
-function isMarked(run: Run): boolean {
-  return runningSince(run) !== null;
 }
 
 function closed(run: Run): Run {

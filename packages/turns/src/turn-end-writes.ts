@@ -1,6 +1,6 @@
 import type { Run, SessionDb, SessionDbError } from "@sessiondb/core";
 import { isRefusal } from "./admission.ts";
-import { runningSince } from "./running-mark.ts";
+import { isMarked } from "./running-mark.ts";
 import { endingsOf, identityOf, isContentRefusal, unstorable, type TurnEnd } from "./turn-end.ts";
 import type { TurnWriter } from "./turn-writer.ts";
 
@@ -73,7 +73,7 @@ async function writeRefused(
 async function closeRefused({ runId }: Run, refusal: unknown, { db, sessionId, runExists }: EndWriter): Promise<void> {
   if (runExists && refusal instanceof Error && isRefusal(refusal)) {
     await db
-      .updateRun({ runId, sessionId }, (row) => (runningSince(row) === null ? row : unstorable(row, refusal)))
+      .updateRun({ runId, sessionId }, (row) => (isMarked(row) ? unstorable(row, refusal) : row))
       // A later turn closes it.
       .catch(() => null);
   }

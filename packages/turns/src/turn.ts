@@ -4,12 +4,13 @@ import { anySignal, unixSeconds } from "@sessiondb/core/adapter";
 import { isRefusal } from "./admission.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { ComponentSettings } from "./component-options.ts";
+import { Renewal } from "./renewal.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
-import { running, withoutMark } from "./running-mark.ts";
+import { isStale, renewed, renewEvery, running, withoutMark } from "./running-mark.ts";
 import { runIdsIn, withRunChanged } from "./runs-inside.ts";
 import { metricsOf } from "./session-metrics.ts";
-import { closeRun, isStale } from "./stale-runs.ts";
+import { closeRun } from "./stale-runs.ts";
 import { stateShape } from "./state-schema.ts";
 import { isContentRefusal, type TurnEnd } from "./turn-end.ts";
 import { writeEnd } from "./turn-end-writes.ts";
@@ -60,6 +61,7 @@ export class Turn {
   /** The metrics of the runs inside this one. */
   readonly #metrics: Metrics[] = [];
   #begun: Promise<void> = Promise.resolve();
+  readonly #renewal = new Renewal();
   readonly #checkpoints = new Checkpoints((runId, run) => this.#writeCheckpoint(runId, run));
 
   private constructor({ component, settings, options }: TurnOptions, found: Found) {
@@ -142,7 +144,10 @@ export class Turn {
         await this.#writer.write(db, { run: introduction, onlyIfNewest: null });
       }
       if (this.#paused === null) {
-        this.#runExists = (await this.#writer.write(db, { run: running(run) })).stored;
+        const { stored } = await this.#writer.write(db, { run: running(run) });
+        if (stored) {
+          this.#exists(db);
+        }
       }
       await this.#closeStale(db);
     });
@@ -167,17 +172,40 @@ export class Turn {
       throw new InvalidArgumentError("runId", "the id of a paused run: another call is already continuing this one");
     }
     [this.#paused, this.#resumed] = [before, run];
-    this.#runExists = true;
+    this.#exists(db);
     this.#rows.set(run.runId, runIdsIn(run));
   }
 
   /** Puts a run that was taken over back as it was before. If that fails, a later turn closes it. */
   async release(): Promise<void> {
     await this.#begun;
+    await this.#renewal.stop();
     const [{ db }, run] = [this.#found, this.#paused];
     if (db !== null && run !== null) {
       await this.#writer.write(db, { run, onlyIfStatus: "RUNNING" }).catch(() => null);
     }
+  }
+
+  /** The id of the run that is written. */
+  get #runId(): string {
+    return (this.#resumed ?? this.scope).runId;
+  }
+
+  /** The seconds between two signs of life: of three of them, others may miss two. */
+  get #renewEvery(): number {
+    const { staleAfter = Infinity } = this.#settings;
+    return Math.max(1, Math.min(renewEvery, staleAfter / 3));
+  }
+
+  /** Notes that the run's row is stored, and keeps its lease. */
+  #exists(db: SessionDb): void {
+    this.#runExists = true;
+    this.#renewal.start(() => this.#renew(db), this.#renewEvery);
+  }
+
+  #renew(db: SessionDb): Promise<Run | null> {
+    const { sessionId } = this.#found;
+    return db.updateRun({ runId: this.#runId, sessionId }, renewed);
   }
 
   async #settle(change: (row: Run) => Run, runId: string): Promise<void> {
@@ -199,7 +227,7 @@ export class Turn {
   async #writeCheckpoint(runId: string, run: () => Run): Promise<void> {
     const { db } = this.#found;
     if (db !== null && this.#runExists) {
-      const isOwn = runId === (this.#resumed ?? this.scope).runId;
+      const isOwn = runId === this.#runId;
       await this.#writer.write(db, { run: running(run()), ...(isOwn && { onlyIfStatus: "RUNNING" }) });
     }
   }
@@ -223,7 +251,7 @@ export class Turn {
 
   async #end(end: TurnEnd): Promise<void> {
     await this.#begun;
-    await this.#checkpoints.end();
+    await Promise.all([this.#checkpoints.end(), this.#renewal.stop()]);
     await this.#keep(async (db) => {
       const { sessionId } = this.#found;
       const refusal = await writeEnd(end, { db, sessionId, writer: this.#writer, runExists: this.#runExists });
