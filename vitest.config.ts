@@ -30,7 +30,7 @@ const slower: Readonly<Record<string, string[]>> = {
   core: ["test/conformance-long.test.ts"],
   sqlite: ["test/{crashes,locks,open,processes,query-plans,refusals}.test.ts"],
   conformance: ["test/broken-stores.test.ts"],
-  agent: ["test/{endings,pauses,scopes,stream-readers}.test.ts"],
+  agent: ["test/{cancel-processes,cancel-run,cancels,endings,pauses,scopes,stream-readers}.test.ts"],
 };
 
 // Databases in files write much and keep nothing: they are in memory on a machine that has room for them.

@@ -26,6 +26,9 @@ export function answer(request: ChatRequest): Reply {
   if (request.messages.at(-1)?.role === "tool") {
     return { text: `The member said: ${said(request, "tool").at(-1)}` };
   }
+  if (last === "Tell me everything.") {
+    return { text: "And then. ".repeat(1000), chunks: 1000, chunkDelay: 10 };
+  }
   if (last.startsWith("Add ")) {
     return { calls: [{ name: "addItem", input: { item: last.slice(4, -1) } }] };
   }

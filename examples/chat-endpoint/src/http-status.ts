@@ -15,6 +15,7 @@ const statuses: Readonly<Record<SessionDbErrorCode, number>> = {
   PARTIAL_DELETE: 503,
   PAYLOAD_TOO_LARGE: 413,
   PERMISSION_DENIED: 500,
+  RUN_CANCELLED: 409,
   RUN_CONFLICT: 409,
   RUN_NOT_CONTINUABLE: 409,
   RUNS_NOT_READ: 500,

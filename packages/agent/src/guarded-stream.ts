@@ -8,7 +8,7 @@ export interface GuardItems<Item> {
 
 interface GuardOptions<Item> extends GuardItems<Item> {
   /** Resolves once the run is stored, and rejects when it fails or cannot be stored. */
-  readonly result: Promise<unknown>;
+  readonly result: Promise<{ readonly status: string }>;
   /** The signal that ends the generation. */
   readonly signal: AbortSignal;
   /** Resolves once the run has ended by an abort: a model that ignores it would keep readers waiting. */
@@ -52,11 +52,12 @@ export function guardedStream<Item>(
       controller.close();
     }
   };
-  const stored = result.then(
-    () => true,
-    () => false,
+  const status = result.then(
+    (ended) => ended.status,
+    () => null,
   );
-  /** Returns the next item to pass on. The last one of a run that failed is no `finish`. */
+  const stored = status.then((known) => known !== null);
+  /** Returns the next item to pass on. The last one of a run that failed or was cancelled is no `finish`. */
   const wanted = async (): Promise<Item | null> => {
     for (;;) {
       const item = await next();
@@ -67,7 +68,10 @@ export function guardedStream<Item>(
         told ??= item;
       }
       if (!isHeld && !isFalse) {
-        return item;
+        // The run was cancelled after its answer, and before it was stored.
+        return type === "finish" && told === null && (await status) === "CANCELLED"
+          ? ({ type: "abort" } as Item)
+          : item;
       }
     }
   };

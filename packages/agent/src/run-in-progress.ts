@@ -57,11 +57,11 @@ export class RunInProgress {
   async answer(): Promise<{ readonly result: RunResult; readonly generated: Generated | null }> {
     const answering = generate(this.prepared.request);
     this.begin();
-    const result = await this.end(answering.then(({ outcome }) => outcome));
-    const { outcome, generated } = await answering;
+    const { result, error } = await this.#finish(answering.then(({ outcome }) => outcome));
     if (result.status === "CANCELLED") {
-      throw outcome.error;
+      throw error;
     }
+    const { generated } = await answering;
     return { result, generated };
   }
 
@@ -73,15 +73,20 @@ export class RunInProgress {
 
   /** Stores the end of the run. Rejects with the error of the model or of the storage. */
   async end(ending: Promise<GenerationOutcome>): Promise<RunResult> {
+    return (await this.#finish(ending)).result;
+  }
+
+  /** Stores the end of the run. Returns the error too if it was cancelled. */
+  async #finish(ending: Promise<GenerationOutcome>): Promise<{ readonly result: RunResult; readonly error: unknown }> {
     const { turn } = this.#options;
     const { scope, request, ownTools } = this.prepared;
-    const { outcome, run } = await this.#ended(ending);
+    const { outcome, run: answered } = await this.#ended(ending);
     const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
     if (hasFailed && !request.watch.hasBegun) {
       await turn.release();
       throw outcome.error;
     }
-    const toolCalls = toolCallsOf(run, { ...outcome, tools: ownTools });
+    const toolCalls = toolCallsOf(answered, { ...outcome, tools: ownTools });
     const result = {
       runId: scope.runId,
       sessionId: scope.sessionId,
@@ -93,24 +98,30 @@ export class RunInProgress {
       usage: outcome.usage,
       sources: outcome.sources,
       toolCalls,
-      pendingApprovals: outcome.status === "PAUSED" ? waitingOf(toolCalls, run) : [],
+      pendingApprovals: outcome.status === "PAUSED" ? waitingOf(toolCalls, answered) : [],
       sessionState: scope.state.values,
-      run,
+      run: answered,
       summaryError: null,
     };
-    try {
-      await turn.end({ run, metrics: [outcome.metrics], error: outcome.error });
-    } catch (error) {
-      // The error of a run that failed says nothing about the storage.
-      if (outcome.status !== "ERROR" && typeof error === "object" && error !== null) {
-        unstored.set(error, unstored.has(error) ? null : { ...result, storageError: error });
-      }
-      throw error;
-    }
+    const { run, error } = await turn
+      .end({ run: answered, metrics: [outcome.metrics], error: outcome.error })
+      .catch((failure: unknown) => {
+        // The error of a run that failed says nothing about the storage.
+        if (outcome.status !== "ERROR" && typeof failure === "object" && failure !== null) {
+          unstored.set(failure, unstored.has(failure) ? null : { ...result, storageError: failure });
+        }
+        throw failure;
+      });
     return {
-      ...result,
-      summaryError: outcome.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
-      storageError: turn.storageError,
+      result: {
+        ...result,
+        // Somebody may have cancelled a run that came to its end, or to a pause.
+        ...(run.status === "CANCELLED" && { status: "CANCELLED", pendingApprovals: [] }),
+        run,
+        summaryError: run.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
+        storageError: turn.storageError,
+      },
+      error,
     };
   }
 

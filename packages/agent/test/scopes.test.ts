@@ -1,4 +1,4 @@
-import { InMemorySessionDb, SessionDbError, type Session } from "@sessiondb/core";
+import { InMemorySessionDb, SessionDbError, type Run, type Session } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test, vi } from "vitest";
 import { Agent, Component, Team, Workflow, type ComponentOptions, type SessionAccess } from "@sessiondb/agent";
@@ -76,6 +76,8 @@ const ofOwner = {
   },
   look: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
   removal: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
+  runs: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
+  control: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
 } satisfies Record<string, Row>;
 type Group = keyof typeof ofOwner;
 
@@ -96,6 +98,9 @@ const shared: Record<Group, Row> = {
   },
   list: ofOwner.list,
   look: { ...absent, "of Ada": all("given"), "of nobody": all("given") },
+  // Each takes part with runs of their own.
+  runs: ofOwner.runs,
+  control: { ...absent, "of Ada": all("given"), "of nobody": all("given") },
   // Who takes part may not delete, and what is nobody's is not a user's to delete.
   removal: { ...absent, "of Ada": ["given", owners, "given"], "of nobody": ["absent", "absent", "given"] },
 };
@@ -141,6 +146,8 @@ const methods: Record<string, Method> = {
     const stream = await component.forSession(options).stream({ prompt: "Hi" });
     return stream.text;
   }),
+  cancelRun: ({ component, options }) => component.cancelRun({ ...options, runId: "running" }),
+  getRunningRuns: ({ component, options }) => component.getRunningRuns(options),
   getUserSessions: ({ component, options: { sessionId: _session, ...user } }) => component.getUserSessions(user),
   getSession: ({ component, options }) => component.getSession(options),
   deleteSession: ({ component, options }) => component.deleteSession(options),
@@ -165,6 +172,8 @@ const groups: Record<string, Group> = {
   continueStream: "continuation",
   forSession: "turn",
   "forSession, as a stream": "turn",
+  cancelRun: "control",
+  getRunningRuns: "runs",
   getUserSessions: "list",
   getSession: "look",
   deleteSession: "removal",
@@ -178,7 +187,14 @@ const groups: Record<string, Group> = {
   forkSession: "look",
 };
 
-const reading = new Set(["getUserSessions", "getSession", "getMessages", "getSessionSummary", "getSessionState"]);
+const reading = new Set([
+  "getRunningRuns",
+  "getUserSessions",
+  "getSession",
+  "getMessages",
+  "getSessionSummary",
+  "getSessionState",
+]);
 
 const kinds = ["agent", "team", "workflow"] as const;
 type Kind = (typeof kinds)[number];
@@ -200,7 +216,7 @@ function componentOf(kind: Kind, options: ComponentOptions, answer: string) {
   return { model, component };
 }
 
-/** A session of that kind, whose second run is paused where there can be one; null for none. */
+/** A session of that kind, whose second run is paused where there can be one, and the third in progress; null for none. */
 async function sessionOf(kind: Kind, which: SessionKind): Promise<Session | null> {
   if (which === "not there") {
     return null;
@@ -215,6 +231,12 @@ async function sessionOf(kind: Kind, which: SessionKind): Promise<Session | null
   const user = { sessionId: "s", ...(which !== "of nobody" && { userId: "ada" }) };
   await writer.run(secret, { ...user, sessionState: { note: secret } });
   await writer.run("Pay", user);
+  const userId = which === "of nobody" ? null : "ada";
+  const inProgress = { runId: "running", status: "RUNNING", userId } as const;
+  const extra = { sessiondb_running_since: 1, sessiondb_lease_until: 1e10 };
+  const { sessionType: runType, id } = writer;
+  const run = { runType, [`${runType}Id`]: id, ...inProgress, extra } as Run;
+  await db.upsertRun({ session: writer.newSession("s", userId), run });
   await db.updateSession({ sessionId: "s" }, { summary: { summary: secret } });
   return db.getSession({ sessionId: "s" });
 }
@@ -370,7 +392,8 @@ function expectedFor(caller: Caller, name: string, { kind, which, setting }: Cel
   const isLost = "sessionId" in said && said.sessionId === undefined;
   const named = said.sessionId ?? setting.component?.sessionId;
   const isOfOne = group === "look" || group === "removal" || name.startsWith("forSession");
-  if ((isLost && (isOfOne || group === "continuation")) || (named === undefined && isOfOne)) {
+  const namesOne = isOfOne || group === "continuation" || group === "control" || group === "runs";
+  if ((isLost && namesOne) || (named === undefined && isOfOne)) {
     return refused;
   }
   // A run without a session begins one; how a run goes on says its session always.

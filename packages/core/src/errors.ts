@@ -14,6 +14,7 @@ export type SessionDbErrorCode =
   | "PARTIAL_DELETE"
   | "PAYLOAD_TOO_LARGE"
   | "PERMISSION_DENIED"
+  | "RUN_CANCELLED"
   | "RUN_CONFLICT"
   | "RUN_NOT_CONTINUABLE"
   | "RUNS_NOT_READ"
@@ -222,6 +223,21 @@ export class RunConflictError extends SessionDbError {
 
   override get name(): string {
     return "RunConflictError";
+  }
+}
+
+/** Somebody cancelled the run by its id, here or in another process. What it said and did until then is stored. */
+export class RunCancelledError extends SessionDbError {
+  readonly code = "RUN_CANCELLED";
+  readonly runId: string;
+
+  constructor(runId: string) {
+    super(`Run ${JSON.stringify(runId)} was cancelled. What it said and did until then is stored.`);
+    this.runId = runId;
+  }
+
+  override get name(): string {
+    return "RunCancelledError";
   }
 }
 

@@ -18,6 +18,9 @@ export interface Worker extends AsyncDisposable {
   said(line: string): Promise<void>;
   /** Returns the next line that it prints, or has printed since the last call. */
   next(): Promise<string>;
+  /** Stops it, as a computer that sleeps does (SIGSTOP), until `goOn`. */
+  stop(): void;
+  goOn(): void;
   /** Sends it SIGTERM. */
   terminate(): void;
   /** Ends it with SIGKILL; rejects if it had already ended. */
@@ -73,6 +76,8 @@ export function startWorker(program: URL, values: readonly (string | number)[], 
       await printed(() => lines.length > index);
       return lines[index] ?? "";
     },
+    stop: () => void child.kill("SIGSTOP"),
+    goOn: () => void child.kill("SIGCONT"),
     terminate: () => void child.kill("SIGTERM"),
     kill: async () => {
       isKilled = true;

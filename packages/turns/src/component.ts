@@ -21,6 +21,7 @@ import { ComponentDb } from "./component-db.ts";
 import type { ComponentSettings } from "./component-options.ts";
 import { forkOf } from "./fork.ts";
 import { ownRuns } from "./own-runs.ts";
+import { cancelRun, runningRuns } from "./run-control.ts";
 import { readScope, type RunSettings } from "./run-options.ts";
 import { changed, type StateChange } from "./run-state.ts";
 import { withMetrics } from "./session-metrics.ts";
@@ -28,6 +29,7 @@ import { mergeState } from "./merge-state.ts";
 import type { RunScope } from "./run-scope.ts";
 import { checkStateOptions, stateShape } from "./state-schema.ts";
 import {
+  cancelReaders,
   changeReaders,
   listReaders,
   messageReaders,
@@ -36,6 +38,8 @@ import {
   renameReaders,
   sessionReaders,
   timeReaders,
+  type CancelRunOptions,
+  type RunningRun,
   type SessionOptions,
   type SessionScope,
   type UserSessionsOptions,
@@ -138,6 +142,34 @@ export abstract class Component<State extends object = JsonObject> {
     const db = await this.getDb();
     const filter = { ...present(times), sessionType: this.sessionType, componentId: this.id };
     return db.deleteSessions({ filter, userId: user });
+  }
+
+  /**
+   * Cancels a run that is in progress or waits for an approval, wherever its process is. Its row is CANCELLED at once,
+   * with what it said and did so far, and stays so whatever the run ends with. A run of this process ends at once; that
+   * of another process when it next writes, or after 20 seconds at the latest. Returns false if there is no such run
+   * among those of this component, of the session and of the user, or if it has ended.
+   */
+  async cancelRun(options: CancelRunOptions): Promise<boolean> {
+    const { runId, ...scope } = readSession(options, cancelReaders);
+    const isConfined = this.access === "owner";
+    return cancelRun(this, {
+      runId,
+      sessionId: scope.sessionId ?? null,
+      userId: (isConfined ? (scope.userId ?? this.settings.userId) : null) ?? null,
+      db: await this.getDb(),
+      find: async (sessionId) => this.#header(await this.getDb(), { ...scope, sessionId }),
+    });
+  }
+
+  /**
+   * Lists the runs of this component that are in progress, in any process: those that showed a sign of life within the
+   * time after which they count as left. With `access: "shared"` and a user, those of that user.
+   */
+  async getRunningRuns(options: SessionOptions = {}): Promise<RunningRun[]> {
+    const { sessionId = null, userId = this.settings.userId ?? null } = readSession(options, sessionReaders);
+    const { staleAfter } = this.settings;
+    return runningRuns(this, { db: await this.getDb(), sessionId, userId, staleAfter });
   }
 
   /** Renames a session to `sessionName`, or with `autogenerate` to a name made from it. Null when it does not exist. */

@@ -20,7 +20,7 @@ export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type Ru
 export type { RunState, StateChange } from "./run-state.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";
-export type { SessionOptions, UserSessionsOptions } from "./session-options.ts";
+export type { CancelRunOptions, RunningRun, SessionOptions, UserSessionsOptions } from "./session-options.ts";
 export type { ConditionOptions, LoopOptions, RouterOptions } from "./steps/containers.ts";
 export type { WorkflowStep } from "./steps/nodes.ts";
 export type { StepOptions } from "./steps/single-step.ts";

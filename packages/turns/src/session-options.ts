@@ -25,6 +25,26 @@ export interface SessionOptions {
   userId?: string;
 }
 
+/** Names a run to cancel. */
+export interface CancelRunOptions {
+  runId: string;
+  /** Cancels the run only if it is in this session. Passing `undefined` or `""` is an error. */
+  sessionId?: string;
+  /** Confines the call to this user's sessions. Default: the component's `userId`, or else sessions of all users. */
+  userId?: string;
+}
+
+/** A run in progress, in this process or in another. */
+export interface RunningRun {
+  readonly runId: string;
+  readonly sessionId: string;
+  readonly userId: string | null;
+  /** When the run began, in Unix seconds, also if it waited for an approval since. */
+  readonly createdAt: number;
+  /** Its last sign of life, in Unix seconds: at most 20 seconds ago, unless its process died or is too busy. */
+  readonly aliveAt: number;
+}
+
 export interface UserSessionsOptions {
   /** Default: the component's `userId`. One of the two is required. */
   userId?: string;
@@ -51,6 +71,8 @@ export const sessionReaders = {
   sessionId: optional(identifier),
   userId: optional(identifier),
 } satisfies OptionReaders<SessionOptions>;
+
+export const cancelReaders = { ...sessionReaders, runId: identifier } satisfies OptionReaders<CancelRunOptions>;
 
 export type SessionScope = OptionsRead<typeof sessionReaders>;
 

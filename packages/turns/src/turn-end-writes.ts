@@ -12,11 +12,19 @@ interface EndWriter {
   readonly runExists: boolean;
 }
 
+/** What was stored of a run's end. */
+interface Written {
+  /** CANCELLED if somebody cancelled the run meanwhile. */
+  readonly run: Run;
+  /** The store's refusal of a part of it; null if it accepted all. */
+  readonly refusal: SessionDbError | null;
+}
+
 /**
- * Writes as much of a run's end as the store accepts. Returns its refusal of the rest, or null. Rejects with any other
- * error; the row of a run whose session became another user's is closed then.
+ * Writes as much of a run's end as the store accepts. Rejects with errors other than a refusal of that; the row of a run
+ * whose session became another user's is closed then.
  */
-export async function writeEnd(end: TurnEnd, to: EndWriter): Promise<SessionDbError | null> {
+export async function writeEnd(end: TurnEnd, to: EndWriter): Promise<Written> {
   try {
     return await writeAccepted(end, to);
   } catch (error) {
@@ -25,15 +33,18 @@ export async function writeEnd(end: TurnEnd, to: EndWriter): Promise<SessionDbEr
   }
 }
 
-async function writeAccepted(end: TurnEnd, to: EndWriter): Promise<SessionDbError | null> {
+async function writeAccepted(end: TurnEnd, to: EndWriter): Promise<Written> {
   const { db, writer, runExists } = to;
-  const conditions = runExists ? { onlyIfExists: "run" as const } : {};
   let refusal: SessionDbError | null = null;
   for (const ending of endingsOf(end)) {
     try {
       const { run, change } = ending();
-      await writer.write(db, { run, ...(change !== null && { change }), ...conditions });
-      return refusal;
+      const write = { run, ...(change !== null && { change }) };
+      if (runExists) {
+        return { run: await writer.writeEnd(db, write), refusal };
+      }
+      await writer.write(db, write);
+      return { run, refusal };
     } catch (error) {
       if (!isContentRefusal(error)) {
         throw error;
@@ -44,7 +55,7 @@ async function writeAccepted(end: TurnEnd, to: EndWriter): Promise<SessionDbErro
   if (refusal !== null) {
     await writeRefused(end.run, refusal, to);
   }
-  return refusal;
+  return { run: end.run, refusal };
 }
 
 /** Writes that a run's end cannot be stored: what its tools did is kept, if the store takes that. */
@@ -58,7 +69,10 @@ async function writeRefused(
     return;
   }
   const write = (change: (row: Run) => Run): Promise<Run | null> =>
-    db.updateRun({ runId: run.runId, sessionId }, (row) => unstorable(change(row), refusal));
+    db.updateRun({ runId: run.runId, sessionId }, (row) => ({
+      ...unstorable(change(row), refusal),
+      ...(row.status === "CANCELLED" && { status: row.status }),
+    }));
   try {
     await write((row) => ({ ...row, ...("tools" in run && { tools: run.tools }) }));
   } catch (error) {

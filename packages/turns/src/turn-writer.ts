@@ -80,15 +80,42 @@ export class TurnWriter {
     }
   }
 
+  /**
+   * Writes the end of a run, unless it was deleted. One that was cancelled meanwhile stays CANCELLED, with what it said
+   * and did. Returns the run as it is stored.
+   */
+  async writeEnd(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<Run> {
+    const { run } = write;
+    if (run.status !== "CANCELLED") {
+      const cancelled: Run = { ...run, status: "CANCELLED" };
+      // ERROR is the row of a run that was taken for dead.
+      if ((await this.write(db, { ...write, onlyIfStatus: ["RUNNING", "ERROR"] })).stored) {
+        return run;
+      }
+      if ((await this.write(db, { ...write, run: cancelled, onlyIfStatus: "CANCELLED" })).stored) {
+        return cancelled;
+      }
+    }
+    await this.write(db, { ...write, onlyIfExists: "run" });
+    return run;
+  }
+
   /** Writes a run inside the turn's, without a state that cannot be stored: the end of the turn reports that state. */
-  async writeMember(db: SessionDb, run: Run): Promise<void> {
+  async writeMember(db: SessionDb, run: Run, { exists }: { readonly exists: boolean }): Promise<Run> {
+    const write = async (member: Run): Promise<Run> => {
+      if (exists) {
+        return this.writeEnd(db, { run: member });
+      }
+      await this.write(db, { run: member });
+      return member;
+    };
     try {
-      await this.write(db, { run });
+      return await write(run);
     } catch (error) {
       if (!isContentRefusal(error)) {
         throw error;
       }
-      await this.write(db, { run: withoutState(run) });
+      return write(withoutState(run));
     }
   }
 

@@ -4,13 +4,13 @@ import { anySignal, unixSeconds } from "@sessiondb/core/adapter";
 import { isRefusal } from "./admission.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { ComponentSettings } from "./component-options.ts";
-import { Renewal } from "./renewal.ts";
+import { closeRun } from "./ended-runs.ts";
+import { Presence } from "./presence.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
-import { isStale, renewed, renewEvery, running, withoutMark } from "./running-mark.ts";
+import { isStale, running, withoutMark } from "./running-mark.ts";
 import { runIdsIn, withRunChanged } from "./runs-inside.ts";
 import { metricsOf } from "./session-metrics.ts";
-import { closeRun } from "./stale-runs.ts";
 import { stateShape } from "./state-schema.ts";
 import { isContentRefusal, type TurnEnd } from "./turn-end.ts";
 import { writeEnd } from "./turn-end-writes.ts";
@@ -18,8 +18,8 @@ import { openTurn, type Found, type TurnComponent, type TurnOptions } from "./tu
 import { TurnWriter } from "./turn-writer.ts";
 
 /** The end of a turn's run. */
-export interface RunEnd {
-  readonly run: Run;
+export interface RunEnd<Ended extends Run = Run> {
+  readonly run: Ended;
   /** Added to the metrics of the session, as are those of the runs inside this one. */
   readonly metrics: readonly Metrics[];
   /** The error that the run threw, if its status is ERROR or CANCELLED. */
@@ -35,7 +35,7 @@ export interface RunEnd {
  * const turn = await this.openTurn(readScope(options, runOptionReaders), 10);
  * const answer = ask(model, turn.runs, turn.scope.signal);
  * turn.begin({ runType: "agent", ...scopeFields(turn.scope) });
- * await turn.end(await answer);
+ * const { run, error } = await turn.end(await answer);
  * ```
  */
 export class Turn {
@@ -46,8 +46,9 @@ export class Turn {
   readonly #found: Found;
   readonly #controller = new AbortController();
   readonly #writer: TurnWriter;
-  /** Whether the run's row is known to be stored. */
-  #runExists = false;
+  readonly #presence: Presence;
+  /** The runs of this turn whose rows are known to be stored: its own, and those inside it. */
+  readonly #stored = new Set<string>();
   /** The run that this turn continues, as it was before; null for a new run. */
   #paused: Run | null = null;
   /** The same run as last written, without the mark of a run in progress. */
@@ -61,7 +62,6 @@ export class Turn {
   /** The metrics of the runs inside this one. */
   readonly #metrics: Metrics[] = [];
   #begun: Promise<void> = Promise.resolve();
-  readonly #renewal = new Renewal();
   readonly #checkpoints = new Checkpoints((runId, run) => this.#writeCheckpoint(runId, run));
 
   private constructor({ component, settings, options }: TurnOptions, found: Found) {
@@ -70,6 +70,9 @@ export class Turn {
     this.#found = found;
     const { sessionId, userId, session } = found;
     this.#writer = new TurnWriter({ component, sessionId, userId, session });
+    const { staleAfter } = settings;
+    const abort = (reason: unknown): void => this.abort(reason);
+    this.#presence = new Presence({ component, sessionId, userId, staleAfter, abort });
     const isKnown = session !== null || this.isFirst;
     // A state that could not be read is any that fits.
     const state = session?.sessionState ?? (isKnown || settings.sessionStateSchema ? settings.sessionState : undefined);
@@ -133,6 +136,9 @@ export class Turn {
    * Call it after asking the model. Only later writes of the turn wait for it.
    */
   begin(run: Run, introduction: Run | null = null): void {
+    if (this.#found.db !== null) {
+      this.#presence.begin(run.runId);
+    }
     if (this.storageError !== null) {
       // The session could not be read: one more wait, for the last row, is enough.
       return;
@@ -169,17 +175,19 @@ export class Turn {
     const db = await this.#component.getDb();
     const { stored } = await this.#writer.write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
     if (!stored) {
-      throw new InvalidArgumentError("runId", "the id of a paused run: another call is already continuing this one");
+      const expected = "the id of a paused run: another call has continued or cancelled this one meanwhile";
+      throw new InvalidArgumentError("runId", expected);
     }
     [this.#paused, this.#resumed] = [before, run];
+    this.#presence.begin(run.runId);
     this.#exists(db);
     this.#rows.set(run.runId, runIdsIn(run));
   }
 
   /** Puts a run that was taken over back as it was before. If that fails, a later turn closes it. */
   async release(): Promise<void> {
+    await this.#presence.end();
     await this.#begun;
-    await this.#renewal.stop();
     const [{ db }, run] = [this.#found, this.#paused];
     if (db !== null && run !== null) {
       await this.#writer.write(db, { run, onlyIfStatus: "RUNNING" }).catch(() => null);
@@ -191,21 +199,10 @@ export class Turn {
     return (this.#resumed ?? this.scope).runId;
   }
 
-  /** The seconds between two signs of life: of three of them, others may miss two. */
-  get #renewEvery(): number {
-    const { staleAfter = Infinity } = this.#settings;
-    return Math.max(1, Math.min(renewEvery, staleAfter / 3));
-  }
-
-  /** Notes that the run's row is stored, and keeps its lease. */
+  /** Notes that the run's row is stored. */
   #exists(db: SessionDb): void {
-    this.#runExists = true;
-    this.#renewal.start(() => this.#renew(db), this.#renewEvery);
-  }
-
-  #renew(db: SessionDb): Promise<Run | null> {
-    const { sessionId } = this.#found;
-    return db.updateRun({ runId: this.#runId, sessionId }, renewed);
+    this.#stored.add(this.#runId);
+    this.#presence.keepLease(db, this.#runId);
   }
 
   async #settle(change: (row: Run) => Run, runId: string): Promise<void> {
@@ -226,35 +223,58 @@ export class Turn {
 
   async #writeCheckpoint(runId: string, run: () => Run): Promise<void> {
     const { db } = this.#found;
-    if (db !== null && this.#runExists) {
-      const isOwn = runId === this.#runId;
-      await this.#writer.write(db, { run: running(run()), ...(isOwn && { onlyIfStatus: "RUNNING" }) });
+    if (db === null || !this.#stored.has(this.#runId)) {
+      return;
+    }
+    const exists = this.#stored.has(runId);
+    const { stored } = await this.#writer.write(db, {
+      run: running(run()),
+      ...(exists && { onlyIfStatus: "RUNNING" }),
+    });
+    if (stored) {
+      this.#stored.add(runId);
+    } else {
+      this.#presence.see(await db.getRun({ runId: this.#runId }));
     }
   }
 
   /**
    * Stores the end of the run, unless the run or its session was deleted meanwhile. Leaves out a state that cannot be
    * stored and keeps the answer; if the run cannot be stored, writes a row that says so. Rejects with the run's error
-   * if its status is ERROR, stored or not; otherwise with the storage error, if any.
+   * if its status is ERROR, stored or not; otherwise with the storage error, if any. Returns the end as it is stored: a
+   * run that somebody cancelled by its id is CANCELLED, however it ended, and its error is a `RunCancelledError`.
    */
-  async end({ run, metrics, error }: RunEnd): Promise<void> {
+  async end<Ended extends Run>({ run, metrics, error }: RunEnd<Ended>): Promise<RunEnd<Ended>> {
     try {
-      await this.#end({ run, metrics: [...metrics, ...this.#metrics], state: this.scope.state });
+      const status = await this.#end({ run, metrics: [...metrics, ...this.#metrics], state: this.scope.state });
+      if (status !== run.status) {
+        return { run: { ...run, status }, metrics, error: this.#presence.cancel(run.runId) };
+      }
     } catch (storageError) {
       // Of two failures, the first says more.
       throw run.status === "ERROR" ? error : storageError;
+    } finally {
+      await this.#presence.end();
     }
     if (run.status === "ERROR") {
       throw error;
     }
+    // Work that is aborted may fail in its own way.
+    const { reason } = this.scope.signal;
+    return { run, metrics, error: reason !== undefined && reason === this.#presence.cancelled ? reason : error };
   }
 
-  async #end(end: TurnEnd): Promise<void> {
+  /** Returns the status with which the run is stored. */
+  async #end({ run, ...end }: TurnEnd): Promise<Run["status"]> {
     await this.#begun;
-    await Promise.all([this.#checkpoints.end(), this.#renewal.stop()]);
+    await this.#checkpoints.end();
+    await this.#presence.endLease();
+    let ended: Run = this.#presence.cancelled === null ? run : { ...run, status: "CANCELLED" };
     await this.#keep(async (db) => {
       const { sessionId } = this.#found;
-      const refusal = await writeEnd(end, { db, sessionId, writer: this.#writer, runExists: this.#runExists });
+      const to = { db, sessionId, writer: this.#writer, runExists: this.#stored.has(run.runId) };
+      const { run: written, refusal } = await writeEnd({ run: ended, ...end }, to);
+      ended = written;
       if (refusal === null) {
         return;
       }
@@ -264,10 +284,11 @@ export class Turn {
       }
       this.#found.failures.push(refusal);
     });
-    await this.#written(end.run);
+    await this.#written(ended);
     if (this.#broken !== null) {
       throw this.#broken.error;
     }
+    return ended.status;
   }
 
   async #add(run: Run): Promise<void> {
@@ -275,8 +296,14 @@ export class Turn {
     await this.#begun;
     await this.#checkpoints.end(run.runId);
     try {
-      await this.#keep((db) => this.#writer.writeMember(db, run));
-      await this.#written(run);
+      let ended = run;
+      await this.#keep(async (db) => {
+        ended = await this.#writer.writeMember(db, run, { exists: this.#stored.has(run.runId) });
+        if (ended.status !== run.status) {
+          this.#presence.see(await db.getRun({ runId: this.#runId }));
+        }
+      });
+      await this.#written(ended);
     } catch (error) {
       this.#broken ??= { error };
       this.abort(error);
@@ -308,8 +335,10 @@ export class Turn {
     }
   }
 
-  #close(db: SessionDb, run: Run): Promise<Run | null> {
-    return closeRun(run, (each) => this.#isStale(each), { db, sessionId: this.#found.sessionId });
+  async #close(db: SessionDb, run: Run): Promise<Run | null> {
+    const { sessionId } = this.#found;
+    const { run: closed } = await closeRun(run, (each) => this.#isStale(each), { db, sessionId });
+    return closed;
   }
 
   #isStale(run: Run): boolean {

@@ -109,8 +109,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     emit({ type: "workflow-started", runId, sessionId });
     const executing = execution.execute();
     turn.begin(execution.running);
-    const { run, error } = await executing;
-    await turn.end({ run, error, metrics: [] });
+    const { run, error } = await turn.end({ ...(await executing), metrics: [] });
     const result: WorkflowRunResult<Known<State, JsonObject>> = {
       runId,
       sessionId,

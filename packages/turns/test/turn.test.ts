@@ -45,8 +45,10 @@ class Plug extends Component implements Executor {
     this.shown = turn.runs.map(({ content }) => content);
     const answer = this.#answer(input, turn.scope);
     turn.begin(this.#runOf(turn.scope, { status: "RUNNING" }));
-    const { run, error } = await answer;
-    await turn.end({ run, error, metrics: [{ totalTokens: 1 }] });
+    const { run, error } = await turn.end({ ...(await answer), metrics: [{ totalTokens: 1 }] });
+    if (run.status === "CANCELLED") {
+      throw error;
+    }
     return run;
   }
 
@@ -133,6 +135,22 @@ describe("a component without an AI framework", () => {
     });
     await expect(plug.run("hello")).rejects.toBe(failure);
     expect((await db.getSession({ sessionId: "s" }))?.runs).toMatchObject([{ status: "ERROR" }]);
+  });
+
+  test("is cancelled by its id, also if its work does not listen", async () => {
+    const db = new InMemorySessionDb();
+    const plug = new Plug({ id: "plug", db, sessionId: "s" }, async (_input, { runId, signal }) => {
+      await expect.poll(() => db.getRun({ runId })).not.toBeNull();
+      expect(await new Plug({ id: "plug", db }).cancelRun({ runId })).toBe(true);
+      expect(signal.reason).toMatchObject({ code: "RUN_CANCELLED", runId });
+      return "too late";
+    });
+    await expect(plug.run("hello")).rejects.toMatchObject({ code: "RUN_CANCELLED" });
+    const stored = { status: "CANCELLED", content: "too late" };
+    expect((await db.getSession({ sessionId: "s" }))?.runs).toMatchObject([stored]);
+    expect((await db.getSession({ sessionId: "s" }))?.sessionData).toMatchObject({
+      session_metrics: { total_tokens: 1 },
+    });
   });
 
   test("is aborted when its run cannot be stored, and rejects with the storage's error", async () => {
