@@ -121,6 +121,11 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     ["the usual status", { status: "COMPLETED" }, "created_at_run_id"],
     ["the usual status, backwards", { status: "COMPLETED", sortOrder: "desc" }, "created_at_run_id"],
     ["a component with a rare status", { componentId: "c0", status: "PAUSED" }, "status_created_at (status=?"],
+    [
+      "a component with a rare status, no members",
+      { componentId: "c0", status: "PAUSED", parentRunId: null },
+      "status_created_at (status=?",
+    ],
     ["a component in a user's sessions", { componentId: "c1", userId: "u1" }, "(session_id=?"],
     ["a component of a participant", { componentId: "c1", participantId: "u1" }, "(user_id=?"],
   ])("runs of %s", async (_, options, index) => {

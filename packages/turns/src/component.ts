@@ -165,6 +165,8 @@ export abstract class Component<State extends object = JsonObject> {
   /**
    * Lists the runs of this component that are in progress, in any process: those that showed a sign of life within the
    * time after which they count as left. With `access: "shared"` and a user, those of that user.
+   *
+   * @throws SchemaMismatchError without a session while runs of Agno 2 are in their old column, see `migrateLegacyRuns`.
    */
   async getRunningRuns(options: SessionOptions = {}): Promise<RunningRun[]> {
     const { sessionId = null, userId = this.settings.userId ?? null } = readSession(options, sessionReaders);
