@@ -132,6 +132,14 @@ describe.each(Object.entries(localStores))("%s", (_name, open) => {
       expect(await db.getRun({ runId })).toMatchObject({ status: "CANCELLED" });
     });
 
+    test("ends at once if it is cancelled here too, after elsewhere", async () => {
+      await using db = await open();
+      const { runId, outcome } = await begun(kind, db, {});
+      await db.updateRun({ runId }, ({ extra: _mark, ...run }) => ({ ...run, status: "CANCELLED" }));
+      expect(await componentOf(kind, db).cancelRun({ runId })).toBe(false);
+      expect(await outcome).toMatchObject({ code: "RUN_CANCELLED", runId });
+    });
+
     test("is listed while its lease is alive", async () => {
       await using db = await open();
       const component = componentOf(kind, db);

@@ -13,7 +13,7 @@ interface PresenceOptions {
   readonly abort: (reason: RunCancelledError) => void;
 }
 
-/** The run of a turn as others have it before them: alive by the lease in its row, and theirs to cancel by its id. */
+/** The run of a turn as others see it: alive by the lease in its row, and theirs to cancel by its id. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #renewal = new Renewal();

@@ -52,8 +52,9 @@ export async function cancelRun(
   if (session === null || (await ownRuns(component, [run], { db, session })).length === 0) {
     return false;
   }
-  const { isEnded } = await cancelStored(run, { db, sessionId });
-  if (isEnded) {
+  const { run: stored, isEnded } = await cancelStored(run, { db, sessionId });
+  // Another process may have been first.
+  if (stored?.status === "CANCELLED") {
     cancelHere((turn) => turn.runId === runId && turn.sessionId === sessionId);
   }
   return isEnded;
