@@ -60,7 +60,7 @@ export interface ModelComponentOptions<
   addHistoryMediaToContext?: boolean | undefined;
   /** The number of newest runs it is shown. Default: `numHistoryMessages` if given, else 10. */
   numHistoryRuns?: number | undefined;
-  /** The maximum number of newest messages it is shown. Default: all of those runs. */
+  /** The maximum number of newest messages it is shown, in whole runs. Default: all of those runs. */
   numHistoryMessages?: number | undefined;
   /** The maximum number of newest tool calls of those runs it is shown. Default 0: all. */
   maxToolCallsFromHistory?: number | undefined;

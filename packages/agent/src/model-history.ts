@@ -4,22 +4,57 @@ import type { ModelMessage } from "ai";
 import { callIds, isOfTurn, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
 export interface HistoryLimits {
-  /** The maximum number of newest messages, as they are stored. Default: all. */
+  /** The maximum number of newest messages. A run that does not fit whole is left out. Default: all. */
   readonly numHistoryMessages?: number;
   /** The maximum number of newest tool calls, with their results. Default 0: all. */
   readonly maxToolCalls?: number;
 }
 
+/** In front of a history that the assistant begins, such as with an introduction: providers expect the user first. */
+const opening: ModelMessage = { role: "user", content: "(The assistant speaks first.)" };
+
 /**
- * Returns the messages that earlier runs, oldest first, add to a model's context. Models accept them in any case: each
- * tool call is followed by its result, and each result has its call.
+ * Returns the messages that earlier runs, oldest first, add to a model's context. Models accept them in any case: they
+ * begin with a user message, each tool call is followed by its result, and each result has its call.
  */
 export function historyMessages(runs: readonly Run[], limits: HistoryLimits = {}): ModelMessage[] {
+  return begunByUser(historyTurns(runs, limits));
+}
+
+/** Returns the messages of each earlier run that has any, oldest first. */
+function historyTurns(runs: readonly Run[], limits: HistoryLimits = {}): ModelMessage[][] {
   const { numHistoryMessages, maxToolCalls = 0 } = limits;
-  const messages = runs.flatMap(messagesOf);
-  const newest =
-    numHistoryMessages === undefined ? messages : numHistoryMessages === 0 ? [] : messages.slice(-numHistoryMessages);
-  return toModelMessages(consistent(newest, maxToolCalls));
+  const turns = consistent(runs.map(messagesOf), maxToolCalls).map(toModelMessages);
+  const said = turns.filter((messages) => messages.length > 0);
+  return numHistoryMessages === undefined ? said : newestWithin(said, numHistoryMessages, ({ length }) => length);
+}
+
+/** Returns the newest turns that are no larger together than `most`. After one that does not fit, none is taken. */
+function newestWithin(
+  turns: readonly ModelMessage[][],
+  most: number,
+  sizeOf: (messages: readonly ModelMessage[]) => number,
+): ModelMessage[][] {
+  let first = turns.length;
+  for (let size = 0; first > 0; first -= 1) {
+    const turn = turns[first - 1] ?? [];
+    size += sizeOf(turn);
+    // What is put in front of it counts too.
+    if (size + (isBegunByUser(turn) ? 0 : sizeOf([opening])) > most) {
+      break;
+    }
+  }
+  return turns.slice(first);
+}
+
+/** Returns the messages of turns, the first of which is the user's. */
+function begunByUser(turns: readonly (readonly ModelMessage[])[]): ModelMessage[] {
+  const messages = turns.flat();
+  return messages.length === 0 || isBegunByUser(messages) ? messages : [opening, ...messages];
+}
+
+function isBegunByUser([first]: readonly ModelMessage[]): boolean {
+  return first?.role === "user";
 }
 
 function messagesOf(run: Run): Message[] {
@@ -29,22 +64,24 @@ function messagesOf(run: Run): Message[] {
   return (run.messages ?? []).filter(isOfTurn).flatMap(separateResults);
 }
 
-/** Drops calls without results, results without calls, and all but the newest calls. */
-function consistent(messages: readonly Message[], maxToolCalls = 0): Message[] {
-  const answered = answeredCalls(messages);
+/** Drops calls without results in their run, results without calls, and all but the newest calls. */
+function consistent(turns: readonly Message[][], maxToolCalls: number): Message[][] {
+  const answered = turns.flatMap(answeredCalls);
   const kept = maxToolCalls === 0 ? answered : answered.slice(-maxToolCalls);
   const results = new Set(kept.map(({ result }) => result));
   const calls = new Map<Message, Set<string>>();
   for (const { asked, id } of kept) {
     calls.set(asked, (calls.get(asked) ?? new Set()).add(id));
   }
-  return messages.flatMap((message): Message[] => {
-    if (message.role === "tool") {
-      return results.has(message) ? [message] : [];
-    }
-    const left = isAnswer(message) ? withCalls(message, calls.get(message) ?? new Set()) : message;
-    return left === null ? [] : [left];
-  });
+  return turns.map((messages) =>
+    messages.flatMap((message): Message[] => {
+      if (message.role === "tool") {
+        return results.has(message) ? [message] : [];
+      }
+      const left = isAnswer(message) ? withCalls(message, calls.get(message) ?? new Set()) : message;
+      return left === null ? [] : [left];
+    }),
+  );
 }
 
 interface AnsweredCall {

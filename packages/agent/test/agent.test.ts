@@ -141,7 +141,12 @@ describe("history", () => {
       "assistant: You said: turn 2",
       "user: turn 3",
     ]);
-    expect(await promptAfter({ numHistoryMessages: 1 })).toEqual(["assistant: You said: turn 2", "user: turn 3"]);
+    expect(await promptAfter({ numHistoryMessages: 1 })).toEqual(["user: turn 3"]);
+    expect(await promptAfter({ numHistoryMessages: 3 })).toEqual([
+      "user: turn 2",
+      "assistant: You said: turn 2",
+      "user: turn 3",
+    ]);
     expect(await promptAfter({}, 13)).toHaveLength(21);
   });
 
@@ -162,8 +167,12 @@ describe("history", () => {
     const agent = new Agent({ model, db: new InMemorySessionDb(), sessionId: "s", introduction: "I am Eva." });
     await agent.run("Hello");
     await agent.run("Again");
-    expect(shown(model.prompts[0] ?? [])).toEqual(["assistant: I am Eva.", "user: Hello"]);
-    expect(shown(model.prompts[1] ?? [])).toHaveLength(4);
+    expect(shown(model.prompts[0] ?? [])).toEqual([
+      "user: (The assistant speaks first.)",
+      "assistant: I am Eva.",
+      "user: Hello",
+    ]);
+    expect(shown(model.prompts[1] ?? [])).toHaveLength(5);
     expect((await agent.getSession())?.runs.map(({ status }) => status)).toEqual([
       "COMPLETED",
       "COMPLETED",

@@ -90,5 +90,5 @@ test.each(["agent", "team"] as const)("Agno's introduction is part of the histor
   const { model, run } = componentOf(kind, db);
   await run();
   const asked = shown(model.prompts[0] ?? []).filter((line) => !line.startsWith("system"));
-  expect(asked).toEqual(["assistant: Welcome!", "user: Go on"]);
+  expect(asked).toEqual(["user: (The assistant speaks first.)", "assistant: Welcome!", "user: Go on"]);
 });

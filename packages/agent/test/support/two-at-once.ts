@@ -190,7 +190,7 @@ export function describeTwoAtOnce(open: OpenStore): void {
     await agent.run("Again", { sessionId: "s" });
     const messages = shown(model.prompts.at(-1) ?? []);
     expect(messages.filter((message) => message === "assistant: Welcome.")).toHaveLength(1);
-    expect(messages).toHaveLength(8);
+    expect(messages).toHaveLength(9);
   });
 }
 
