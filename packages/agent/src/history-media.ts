@@ -9,7 +9,7 @@ interface MessageLike {
   readonly content: unknown;
 }
 
-interface Part {
+export interface Part {
   readonly type: string;
   readonly mediaType?: string;
   readonly data?: unknown;
@@ -137,21 +137,26 @@ function defaultDownload(abortSignal: AbortSignal): NonNullable<GenerationSettin
 
 /** Returns the links of media in messages; null if there are no media. */
 function linksIn(messages: readonly ModelMessage[]): ReadonlySet<string> | null {
-  const media = messages.flatMap(({ content }) =>
+  const media = mediaIn(messages);
+  return media.length === 0 ? null : new Set(media.flatMap((part) => linkOf(part) ?? []));
+}
+
+/** Returns the media in messages, and in the results of tools there. */
+export function mediaIn(messages: readonly ModelMessage[]): readonly Part[] {
+  return messages.flatMap(({ content }) =>
     partsOf(content).flatMap((part) =>
       [part, ...(part.output?.type === "content" ? partsOf(part.output.value) : [])].filter(isMedium),
     ),
   );
-  return media.length === 0 ? null : new Set(media.flatMap((part) => linkOf(part) ?? []));
 }
 
-function partsOf(content: unknown): readonly Part[] {
+export function partsOf(content: unknown): readonly Part[] {
   const isPart = (part: unknown): part is Part =>
     typeof part === "object" && part !== null && "type" in part && typeof part.type === "string";
   return Array.isArray(content) ? content.filter(isPart) : [];
 }
 
-function isMedium({ type }: Part): boolean {
+export function isMedium({ type }: Part): boolean {
   return /^(image|file|media)\b/.test(type);
 }
 

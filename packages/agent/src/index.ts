@@ -42,6 +42,8 @@ export { Agent, type AgentOptions } from "./agent.ts";
 export type { Approval } from "./approvals.ts";
 export type { DelegationOptions } from "./delegation.ts";
 export type { GenerationSettings, GenerationStatus } from "./generation.ts";
+export type { HistoryBudgetOptions } from "./history-budget.ts";
+export type { CountTokens } from "./history-tokens.ts";
 export { ModelComponent } from "./model-component.ts";
 export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
 export type { ModelRunOptions, SessionSource, SessionToRead } from "./read-sessions.ts";

@@ -20,6 +20,7 @@ import type {
   UserContent,
 } from "ai";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
+import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
 import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
 import { storageReaders, type StorageOptions } from "./run-record.ts";
 import type { Source } from "./said-in-step.ts";
@@ -39,7 +40,7 @@ export interface ModelComponentOptions<
   Output extends OutputInterface = AnyOutput,
   State extends object = JsonObject,
 >
-  extends ComponentOptions<State>, StorageOptions, SessionToolOptions {
+  extends ComponentOptions<State>, StorageOptions, SessionToolOptions, HistoryBudgetOptions {
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
@@ -80,6 +81,7 @@ export const modelComponentReaders = {
   ...componentReaders,
   ...storageReaders,
   ...sessionToolReaders,
+  ...historyBudgetReaders,
   model: languageModel,
   description: optional(checkText),
   instructions: optional(instructionsOf),
@@ -108,9 +110,14 @@ export const modelComponentSwitches = {
     "numHistoryRuns",
     "numHistoryMessages",
     "maxToolCallsFromHistory",
+    "maxHistoryTokens",
+    "maxToolResultTokens",
+    "numHistoryMediaRuns",
+    "countTokens",
     "addHistoryMediaToContext",
     "storeHistoryMessages",
   ],
+  addHistoryMediaToContext: ["numHistoryMediaRuns"],
   sessionSummaries: ["sessionSummaryManager"],
 } as const satisfies Partial<Record<keyof ModelComponentOptions, readonly (keyof ModelComponentOptions)[]>>;
 

@@ -166,7 +166,7 @@ export abstract class ModelComponent<
     const { record, request } = await this.#prepare({
       scope,
       input: [userMessage(input, context)],
-      history: historyMessages(history),
+      history: { messages: historyMessages(history), leftOut: null },
       resumed: null,
       otherSessions: null,
       children: [],
@@ -311,7 +311,13 @@ export abstract class ModelComponent<
       ownTools: tools,
       denied: resumed?.denied ?? [],
       request: {
-        ...tolerantOfHistory({ model, settings: { ...generation, ...call.settings }, history, input, signal }),
+        ...tolerantOfHistory({
+          model,
+          settings: { ...generation, ...call.settings },
+          history: history.messages,
+          input,
+          signal,
+        }),
         signal,
         callbacks: call.callbacks,
         system: await untilAborted(
@@ -324,7 +330,7 @@ export abstract class ModelComponent<
           // The run ends before the model is asked.
           return null;
         }),
-        messages: [...history, ...input],
+        messages: [...history.messages, ...input],
         tools: all,
         watch,
         checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),

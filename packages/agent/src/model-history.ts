@@ -22,19 +22,21 @@ export function historyMessages(runs: readonly Run[], limits: HistoryLimits = {}
 }
 
 /** Returns the messages of each earlier run that has any, oldest first. */
-function historyTurns(runs: readonly Run[], limits: HistoryLimits = {}): ModelMessage[][] {
+export function historyTurns(runs: readonly Run[], limits: HistoryLimits = {}): ModelMessage[][] {
   const { numHistoryMessages, maxToolCalls = 0 } = limits;
   const turns = consistent(runs.map(messagesOf), maxToolCalls).map(toModelMessages);
   const said = turns.filter((messages) => messages.length > 0);
-  return numHistoryMessages === undefined ? said : newestWithin(said, numHistoryMessages, ({ length }) => length);
+  return numHistoryMessages === undefined
+    ? said
+    : said.slice(firstWithin(said, numHistoryMessages, ({ length }) => length));
 }
 
-/** Returns the newest turns that are no larger together than `most`. After one that does not fit, none is taken. */
-function newestWithin(
-  turns: readonly ModelMessage[][],
+/** Returns the place from which on the newest turns are no larger together than `most`. The first that is larger ends them. */
+export function firstWithin(
+  turns: readonly (readonly ModelMessage[])[],
   most: number,
   sizeOf: (messages: readonly ModelMessage[]) => number,
-): ModelMessage[][] {
+): number {
   let first = turns.length;
   for (let size = 0; first > 0; first -= 1) {
     const turn = turns[first - 1] ?? [];
@@ -44,11 +46,11 @@ function newestWithin(
       break;
     }
   }
-  return turns.slice(first);
+  return first;
 }
 
 /** Returns the messages of turns, the first of which is the user's. */
-function begunByUser(turns: readonly (readonly ModelMessage[])[]): ModelMessage[] {
+export function begunByUser(turns: readonly (readonly ModelMessage[])[]): ModelMessage[] {
   const messages = turns.flat();
   return messages.length === 0 || isBegunByUser(messages) ? messages : [opening, ...messages];
 }

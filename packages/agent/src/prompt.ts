@@ -2,8 +2,9 @@ import { InvalidArgumentError, type Run, type SessionSummary } from "@sessiondb/
 import { promptData, type RunContext } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { ModelComponentSettings, UserInput } from "./model-component-options.ts";
+import { fittedHistory, type ShownHistory } from "./history-budget.ts";
 import { withoutMedia } from "./history-media.ts";
-import { historyMessages } from "./model-history.ts";
+import { begunByUser, historyTurns } from "./model-history.ts";
 import { summaryText } from "./summary.ts";
 
 const defaultHistoryRuns = 10;
@@ -16,15 +17,17 @@ export function historyRunsOf(settings: ModelComponentSettings): number {
 }
 
 /** Returns the messages of earlier runs that the model is shown. */
-export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]): ModelMessage[] {
-  const { numHistoryMessages, maxToolCallsFromHistory } = settings;
+export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]): ShownHistory {
+  const { numHistoryMessages, maxToolCallsFromHistory, addHistoryMediaToContext } = settings;
   const count = historyRunsOf(settings);
   const limits = {
     maxToolCalls: maxToolCallsFromHistory,
     ...(numHistoryMessages !== undefined && { numHistoryMessages }),
   };
-  const messages = count === 0 ? [] : historyMessages(runs.slice(-count), limits);
-  return settings.addHistoryMediaToContext ? messages : withoutMedia(messages);
+  const turns = count === 0 ? [] : historyTurns(runs.slice(-count), limits);
+  const wanted = addHistoryMediaToContext ? turns : turns.map((messages) => withoutMedia(messages));
+  const fitted = fittedHistory(wanted, settings);
+  return { messages: begunByUser(fitted.turns), leftOut: fitted.leftOut };
 }
 
 /** Returns whether the session is summarized after each completed run. */

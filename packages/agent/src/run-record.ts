@@ -13,6 +13,7 @@ import { flag, isJsonObject, unixSeconds, type OptionReaders, type OptionsRead }
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
+import { leftOutKey } from "./history-budget.ts";
 import { toStoredMessages } from "./message-codec.ts";
 import { continuedMetrics } from "./metrics.ts";
 import { withResult } from "./resumed-run.ts";
@@ -140,11 +141,13 @@ export class RunRecord {
   }
 
   #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
+    const { leftOut } = this.#setup.history;
     return {
       ...this.#base,
       ...this.#owner,
       ...scopeFields(this.#setup.scope),
       ...(this.#resumed === null && { input: this.#input() }),
+      ...(leftOut !== null && { metadata: { ...this.#base.metadata, [leftOutKey]: leftOut } }),
       ...fields,
     };
   }
@@ -179,7 +182,7 @@ export class RunRecord {
     // A continued run has its copy of the history among its messages.
     const wanted = this.#storage.storeHistoryMessages && this.#resumed === null;
     return (this.#storedHistory ??= wanted
-      ? this.#stored(this.#setup.history).map((message) => ({ ...message, fromHistory: true }))
+      ? this.#stored(this.#setup.history.messages).map((message) => ({ ...message, fromHistory: true }))
       : []);
   }
 

@@ -2,6 +2,7 @@ import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { CallSettings } from "./generation.ts";
+import type { ShownHistory } from "./history-budget.ts";
 import type { ResumedRun } from "./resumed-run.ts";
 
 /** The setup of a model's run, either a turn of its own or inside another run. */
@@ -10,7 +11,7 @@ export interface RunSetup {
   /** The input as messages. */
   readonly input: readonly ModelMessage[];
   /** The earlier messages that the model is shown. */
-  readonly history: readonly ModelMessage[];
+  readonly history: ShownHistory;
   /** The run that this one continues, with its decisions; null for a new one. */
   readonly resumed: ResumedRun | null;
   /** The sessions of other components as a paragraph of the system message; null for none. */
