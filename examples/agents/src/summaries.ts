@@ -10,7 +10,6 @@ export const summaries: Example = async ({ model, db, say }) => {
   const sessionSummaryManager = new SessionSummaryManager({
     model,
     prompt: "Sum up what the user wants in one sentence, and name the topics.",
-    incremental: true,
   });
   await using custom = new Agent({ id: "custom", model, db, sessionSummaryManager });
   const other = await custom.run("I plan a trip to Oslo.");

@@ -338,7 +338,7 @@ export abstract class ModelComponent<
     };
   }
 
-  #summarizer({ sessionId, session, signal }: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
+  #summarizer({ sessionId, signal }: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
     if (!this.keepsSessions || !makesSummaries(this.settings)) {
       return null;
     }
@@ -348,7 +348,6 @@ export abstract class ModelComponent<
         db: await this.getDb(),
         sessionId,
         sessionType: this.sessionType,
-        session,
         run,
         model: this.settings.model,
         access: this.access,

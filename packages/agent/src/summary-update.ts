@@ -2,97 +2,142 @@ import { isDeepStrictEqual } from "node:util";
 import {
   DatabaseError,
   type AgentRun,
-  type JsonObject,
+  type Message,
   type Metrics,
+  type Run,
   type Session,
-  type SessionHeader,
-  type SessionPatch,
   type SessionSummary,
   type SessionType,
   type TeamRun,
 } from "@sessiondb/core";
 import { withMetrics } from "@sessiondb/turns";
+import { isOfTurn } from "./message-codec.ts";
+import { coverageOf, firstRead, uncovered, withCoverage, type Coverage, type Uncovered } from "./summary-coverage.ts";
 import type { SessionSummaryManager, SummaryRequest } from "./summary.ts";
 
 /** A summary that is built on the previous one would lose what others have added meanwhile. */
 const mostTries = 10;
 
-/** The key in a session's data for the time since when turns are missing in its summary: Agno refuses it in the summary. */
-const unsummarizedSince = "unsummarized_since";
+/** A manager, or what an application has in its place. */
+type Manager = Pick<SessionSummaryManager, "createSummary"> &
+  Partial<Pick<SessionSummaryManager, "incremental" | "isDue">>;
 
-interface SummaryState {
-  readonly previous: SessionSummary | null;
-  readonly since: number | null;
-}
-
-interface SummaryUpdate extends Omit<SummaryRequest, "previous" | "messages" | "missed"> {
+interface SummaryUpdate extends Omit<SummaryRequest, "previous" | "messages"> {
   readonly sessionType: SessionType;
-  /** The session before the run; null if it was not read. */
-  readonly session: Session | null;
   /** The run that has just ended. */
   readonly run: AgentRun | TeamRun;
 }
 
+interface Stored {
+  readonly summary: SessionSummary | null;
+  readonly coverage: Coverage | null;
+}
+
 /**
- * Makes a summary and stores it, under the session's lock, if the one that it follows is still stored. If not, makes it
- * again. If that fails, notes in the session that its summary lacks the run.
+ * Makes a summary of what the stored one lacks, if that is enough, and stores it under the session's lock if the one that it
+ * follows is still stored. If not, begins again. Until it is stored, the next one covers these runs too.
  */
-export async function updateSummary(
-  manager: Pick<SessionSummaryManager, "createSummary">,
-  { sessionType, session: before, run, ...request }: SummaryUpdate,
-): Promise<void> {
-  const { db, sessionId } = request;
+export async function updateSummary(manager: Manager, update: SummaryUpdate): Promise<void> {
+  const { db, sessionId, access = "owner", run } = update;
   const unstored: Metrics[] = [];
-  const write = async (change: (session: SessionHeader) => SessionPatch): Promise<void> => {
-    await db.updateSession({ sessionId, sessionType }, (session) => {
-      const { sessionData = session.sessionData, ...patch } = change(session);
-      return { ...patch, sessionData: withMetrics(sessionData, unstored) };
-    });
-    unstored.length = 0;
-  };
-  let state = summaryStateOf(before);
   try {
     for (let tries = 0; tries < mostTries; tries += 1) {
-      const { previous, since } = state;
-      const summary = await manager.createSummary({
-        ...request,
-        previous,
-        messages: run.messages ?? [],
-        missed: since === null ? null : { since, runId: run.runId },
-        count: (used) => unstored.push(used),
-      });
-      if (summary === null) {
+      const session = await db.getSession({ sessionId, runsLimit: firstRead });
+      if (session === null) {
         return;
       }
-      let stored = state;
-      await write((session) => {
-        stored = summaryStateOf(session);
-        const { [unsummarizedSince]: _since, ...complete } = session.sessionData;
-        return isDeepStrictEqual(stored, state) ? { sessionData: complete, summary } : {};
-      });
-      if (isDeepStrictEqual(stored, state)) {
+      const batches = uncovered(session, { db, access, run });
+      const parts = manager.incremental === false ? whole(batches) : batches;
+      if (await summarized(manager, { update, session, parts, unstored })) {
         return;
       }
-      state = stored;
     }
     throw new DatabaseError(
       `The summary of session ${JSON.stringify(sessionId)} was not stored: others changed it ${mostTries} times meanwhile.`,
     );
   } catch (error) {
     // An answer that is no summary has its cost too.
-    await write(({ sessionData }) => ({ sessionData: lacking(sessionData, run) })).catch(() => {});
+    await write(update, unstored).catch(() => {});
     throw error;
   }
 }
 
-function summaryStateOf(session: Pick<Session, "getSummary" | "sessionData"> | null): SummaryState {
-  const since = session?.sessionData[unsummarizedSince];
-  return { previous: session?.getSummary() ?? null, since: typeof since === "number" ? since : null };
+interface Work {
+  readonly update: SummaryUpdate;
+  readonly session: Session;
+  readonly parts: AsyncIterable<Uncovered>;
+  /** The tokens that are not stored yet. */
+  readonly unstored: Metrics[];
 }
 
-/** Returns the data of a session whose summary lacks a run. */
-function lacking(data: JsonObject, { createdAt }: AgentRun | TeamRun): JsonObject {
-  const since = data[unsummarizedSince];
-  const began = Math.floor(createdAt ?? 0);
-  return { ...data, [unsummarizedSince]: typeof since === "number" ? Math.min(since, began) : began };
+/** Summarizes one part after the other. Returns whether all are stored; else others have stored a summary meanwhile. */
+async function summarized(manager: Manager, { update, session, parts, unstored }: Work): Promise<boolean> {
+  const { sessionType: _type, run: _run, ...request } = update;
+  let stored: Stored = storedIn(session);
+  let isFirst = true;
+  for await (const { runs, coverage, isLast } of parts) {
+    const messages = messagesOf(runs);
+    const isDue = !(isFirst && isLast) || (manager.isDue?.({ runs: runs.length, messages }) ?? true);
+    if (runs.length === 0 || !isDue) {
+      continue;
+    }
+    isFirst = false;
+    const summary = await manager.createSummary({
+      ...request,
+      previous: stored.summary,
+      messages,
+      count: (used) => unstored.push(used),
+    });
+    const after = await write(update, unstored, { from: stored, to: { summary: summary ?? stored.summary, coverage } });
+    if (after === null) {
+      return false;
+    }
+    stored = after;
+  }
+  return true;
+}
+
+/** Writes a summary in the place of another, and the tokens. Returns null if that was no longer there. */
+async function write(
+  { db, sessionId, sessionType }: SummaryUpdate,
+  unstored: Metrics[],
+  change: { readonly from: Stored; readonly to: Stored } | null = null,
+): Promise<Stored | null> {
+  if (change === null && unstored.length === 0) {
+    return null;
+  }
+  let isReplaced = false;
+  const after = await db.updateSession({ sessionId, sessionType }, (session) => {
+    isReplaced = change !== null && isDeepStrictEqual(storedIn(session), change.from);
+    const { summary = null, coverage = null } = isReplaced && change !== null ? change.to : {};
+    return {
+      ...(summary !== null && { summary }),
+      sessionData: withMetrics(
+        coverage === null ? session.sessionData : withCoverage(session.sessionData, coverage),
+        unstored,
+      ),
+    };
+  });
+  unstored.length = 0;
+  // Of a session that was deleted nothing is left to store.
+  return after === null ? (change?.to ?? null) : isReplaced ? storedIn(after) : null;
+}
+
+/** Returns everything as one part: a summary that is made anew reads what it needs itself. */
+async function* whole(parts: AsyncIterable<Uncovered>): AsyncGenerator<Uncovered> {
+  const runs: Run[] = [];
+  for await (const part of parts) {
+    runs.push(...part.runs);
+    if (part.isLast) {
+      yield { ...part, runs };
+    }
+  }
+}
+
+function storedIn(session: Pick<Session, "getSummary" | "sessionData">): Stored {
+  return { summary: session.getSummary(), coverage: coverageOf(session) };
+}
+
+function messagesOf(runs: readonly Run[]): Message[] {
+  return runs.flatMap((run) => (run.runType === "workflow" ? [] : (run.messages ?? []))).filter(isOfTurn);
 }

@@ -1,6 +1,7 @@
 import { type Message, type Metrics, type Session, type SessionDb, type SessionSummary } from "@sessiondb/core";
 import {
   atLeast,
+  checkLeftOut,
   flag,
   nonEmptyText,
   optional,
@@ -9,9 +10,9 @@ import {
   type OptionsRead,
   untilAborted,
 } from "@sessiondb/core/adapter";
-import { hasAnswer, ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
+import { ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
-import { isOfTurn } from "./message-codec.ts";
+import { estimatedTokens } from "./history-tokens.ts";
 import { stepMetrics } from "./metrics.ts";
 import { languageModel } from "./model-options.ts";
 
@@ -20,15 +21,19 @@ export interface SessionSummaryManagerOptions {
   model?: LanguageModel | undefined;
   /** The instructions for the model, in place of the default. */
   prompt?: string | undefined;
-  /** The number of newest runs to summarize. Default: all. Ignored when a summary builds on the previous one. */
+  /** The number of newest runs to summarize. Default: all. Only for summaries that are not `incremental`. */
   lastNRuns?: number | undefined;
   /** The maximum number of newest messages to summarize. Default: all. */
   conversationLimit?: number | undefined;
   /**
-   * Whether a summary is made only from the previous one and the newest run, so that its cost does not grow with the
-   * session. Default false: each summary is made from the messages.
+   * Whether a summary is made from the previous one and the runs since, so that its cost does not grow with the session.
+   * `false`: each one is made from the messages of the session. Default true, without `lastNRuns`.
    */
   incremental?: boolean | undefined;
+  /** The number of runs that the summary must lack before the next one is made. Default 1, without `everyTokens`. */
+  every?: number | undefined;
+  /** The number of tokens in these runs, estimated, from which on the next summary is made. Default: any number. */
+  everyTokens?: number | undefined;
 }
 
 /** The sources of a summary. */
@@ -39,13 +44,8 @@ export interface SummaryRequest {
   readonly model: LanguageModel;
   /** The previous summary; null without one. */
   readonly previous: SessionSummary | null;
-  /** The messages of the run that has just ended. */
+  /** The messages of the runs that the previous summary lacks, oldest first. */
   readonly messages: readonly Message[];
-  /**
-   * Set when the previous summary lacks earlier turns, because theirs failed or were cancelled: the time in Unix seconds
-   * since when, and the id of the run that has just ended.
-   */
-  readonly missed?: { readonly since: number; readonly runId: string } | null | undefined;
   /** Ends the summary: the promise rejects with its reason at once. */
   readonly signal?: AbortSignal | undefined;
   /** Takes the tokens of each call of the model. */
@@ -74,7 +74,9 @@ const optionReaders = {
   prompt: optional(nonEmptyText),
   lastNRuns: optional(atLeast(1)),
   conversationLimit: optional(atLeast(1)),
-  incremental: flag(false),
+  incremental: optional(flag(true)),
+  every: optional(atLeast(1)),
+  everyTokens: optional(atLeast(1)),
 } satisfies OptionReaders<SessionSummaryManagerOptions>;
 
 /** Makes summaries of sessions, as Agno stores them: `{ summary, topics, updated_at }`. */
@@ -83,6 +85,20 @@ export class SessionSummaryManager {
 
   constructor(options: SessionSummaryManagerOptions = {}) {
     this.#options = readOptions(options, optionReaders);
+    if (this.#options.incremental === true) {
+      checkLeftOut(options, ["lastNRuns"], "incremental");
+    }
+  }
+
+  /** Whether a summary is made from the previous one and the runs since. */
+  get incremental(): boolean {
+    return this.#options.incremental ?? this.#options.lastNRuns === undefined;
+  }
+
+  /** Returns whether there is enough that the summary lacks for a new one. */
+  isDue({ runs, messages }: { readonly runs: number; readonly messages: readonly Message[] }): boolean {
+    const { every = this.#options.everyTokens === undefined ? 1 : Infinity, everyTokens = Infinity } = this.#options;
+    return runs >= every || (everyTokens < Infinity && tokensOf(messages) >= everyTokens);
   }
 
   /**
@@ -95,8 +111,8 @@ export class SessionSummaryManager {
   }
 
   async #create(request: SummaryRequest): Promise<SessionSummary | null> {
-    const { prompt = defaultPrompt, model = request.model, incremental } = this.#options;
-    const builtOn = incremental ? request.previous : null;
+    const { prompt = defaultPrompt, model = request.model } = this.#options;
+    const builtOn = this.incremental ? request.previous : null;
     const conversation = spokenIn(await this.#messages(request));
     if (conversation.length === 0) {
       return null;
@@ -119,10 +135,10 @@ export class SessionSummaryManager {
   }
 
   async #messages(request: SummaryRequest): Promise<readonly Message[]> {
-    const { db, sessionId, previous, messages, access = "owner" } = request;
-    const { lastNRuns, conversationLimit, incremental } = this.#options;
-    if (incremental && previous !== null) {
-      return lastMessages([...(await missedMessages(request)), ...messages], conversationLimit);
+    const { db, sessionId, messages, access = "owner" } = request;
+    const { lastNRuns, conversationLimit } = this.#options;
+    if (this.incremental) {
+      return lastMessages(messages, conversationLimit);
     }
     if (lastNRuns !== undefined) {
       const found = await readHistory({ access }, { db, key: { sessionId }, count: lastNRuns });
@@ -134,29 +150,6 @@ export class SessionSummaryManager {
     }
     return messagesOf(session, conversationLimit);
   }
-}
-
-/** The number of newest runs among which to look for those that a summary lacks. */
-const mostMissed = 1000;
-
-/** Returns the messages of the earlier turns that the previous summary lacks. */
-async function missedMessages({ db, sessionId, missed, access = "owner" }: SummaryRequest): Promise<Message[]> {
-  if (missed === undefined || missed === null) {
-    return [];
-  }
-  const [session, { runs }] = await Promise.all([
-    db.getSession({ sessionId, includeRuns: false }),
-    db.getRuns({
-      sessionId,
-      parentRunId: null,
-      startTimestamp: missed.since,
-      sortOrder: "desc",
-      limit: mostMissed,
-    }),
-  ]);
-  const earlier = runs.filter((run) => run.runId !== missed.runId && hasAnswer(run)).toReversed();
-  const own = session === null ? [] : await ownRuns({ access }, earlier, { db, session });
-  return own.flatMap((run) => (run.runType === "workflow" ? [] : (run.messages ?? []))).filter(isOfTurn);
 }
 
 /** Returns a summary as a paragraph of the system message. */
@@ -176,6 +169,10 @@ function messagesOf(session: Session | null, limit: number | undefined): Message
 
 function lastMessages(messages: readonly Message[], limit: number | undefined): readonly Message[] {
   return limit === undefined ? messages : messages.slice(-limit);
+}
+
+function tokensOf(messages: readonly Message[]): number {
+  return estimatedTokens(spokenIn(messages).map(({ content }) => ({ role: "user", content })));
 }
 
 function spokenIn(messages: readonly Message[]): { role: string; content: string }[] {

@@ -87,7 +87,7 @@ const writers: Record<string, Writer> = {
     write: (component) => component.run("Hi", { ...scope, sessionState: { added: 1 } }),
   },
   "a run with a summary": {
-    owns: { ...turn, session: ["summary"] },
+    owns: { ...turn, session: ["summary"], data: ["session_metrics", "summarized_runs"] },
     kinds: ["agent", "team"],
     write: (_component, db, kind) => componentOf(kind, db, { sessionSummaries: true }).run("Hi", scope),
   },

@@ -185,7 +185,15 @@ const calls: Record<string, Called> = {
     call: (options) => new Workflow(options),
   },
   "new SessionSummaryManager": {
-    kinds: { model: nonEmpty, prompt: nonEmpty, lastNRuns: from(1), conversationLimit: from(1), incremental: flag },
+    kinds: {
+      model: nonEmpty,
+      prompt: nonEmpty,
+      lastNRuns: from(1),
+      conversationLimit: from(1),
+      incremental: flag,
+      every: from(1),
+      everyTokens: from(1),
+    },
     right: { model },
     call: (options) => new SessionSummaryManager(options),
   },
@@ -497,6 +505,7 @@ const contradictions: readonly (readonly [string, Record<string, unknown>, strin
         [name, { searchPastSessions: true, access: "shared" }, "searchPastSessions", { access: "owner" }],
       ] as const,
   ),
+  ["new SessionSummaryManager", { incremental: true, lastNRuns: 2 }, "lastNRuns", { incremental: false }],
   [
     "new Team",
     { addTeamHistoryToMembers: undefined, numTeamHistoryRuns: 2 },

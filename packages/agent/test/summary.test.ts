@@ -22,7 +22,7 @@ describe("summaries", () => {
     expect(system).toMatch(/^system: Be kind\.\n\n[^]*Summary 0[^]*outdated/);
   });
 
-  test("are made from the whole session, or from the previous summary and the newest run", async () => {
+  test("are made from the whole session, or from the previous summary and the runs since", async () => {
     const whole = summaries();
     const built = summaries();
     for (const [model, incremental] of [
@@ -135,7 +135,7 @@ describe("a turn whose summary failed", () => {
     }
     expect((await agent.getSessionSummary())?.summary).toBe(words.map((each) => `word ${each}.`).join(" "));
     const session = await agent.getSession();
-    expect(Object.keys(session?.sessionData ?? {})).toEqual(["session_metrics"]);
+    expect(Object.keys(session?.sessionData ?? {})).toEqual(["session_metrics", "summarized_runs"]);
     const asked = words.length * (15 + 15) - (answer instanceof Error ? failing.length * 15 : 0);
     expect(session?.sessionData["session_metrics"]).toMatchObject({ total_tokens: asked });
     // What it holds already is not shown again.

@@ -50,7 +50,7 @@ function endedRuns(runs: readonly Run[]): Run[] {
 }
 
 /** Returns whether a run is in progress, waits, or has failed or been cancelled after somebody decided about its tools. */
-function mayContinue(run: Run): boolean {
+export function mayContinue(run: Run): boolean {
   const isOpen = ["PAUSED", "RUNNING", "PENDING"].includes(run.status ?? "");
   const wasPaused = run.runType !== "workflow" && (run.requirements ?? []).length > 0;
   return !hasAnswer(run) && (isOpen || wasPaused);

@@ -3,6 +3,7 @@ export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
 export { runInside, unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
+export { mayContinue } from "./fork.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
