@@ -136,7 +136,14 @@ export const ourConversations: Readonly<
       const summary = scriptedModel(['{"summary": "They talked.", "topics": ["talk"]}']);
       const sessionSummaryManager = new SessionSummaryManager({ model: summary });
       const model = scriptedModel(["Yes."]);
-      const agent = new Agent({ id: "bot", db, model, introduction: "Welcome!", sessionSummaryManager });
+      const agent = new Agent({
+        id: "bot",
+        db,
+        model,
+        introduction: "Welcome!",
+        awaitSummaries: true,
+        sessionSummaryManager,
+      });
       return agent.run("Question", { ...owned, sessionId });
     },
   },

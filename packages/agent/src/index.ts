@@ -41,6 +41,7 @@ export {
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { Approval } from "./approvals.ts";
 export type { DelegationOptions } from "./delegation.ts";
+export type { FollowUpOptions, SummaryFailure } from "./follow-up.ts";
 export type { GenerationSettings, GenerationStatus } from "./generation.ts";
 export type { HistoryBudgetOptions } from "./history-budget.ts";
 export type { CountTokens } from "./history-tokens.ts";

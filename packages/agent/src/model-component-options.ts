@@ -19,6 +19,7 @@ import type {
   ToolSet,
   UserContent,
 } from "ai";
+import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
 import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
@@ -40,7 +41,7 @@ export interface ModelComponentOptions<
   Output extends OutputInterface = AnyOutput,
   State extends object = JsonObject,
 >
-  extends ComponentOptions<State>, StorageOptions, SessionToolOptions, HistoryBudgetOptions {
+  extends ComponentOptions<State>, StorageOptions, SessionToolOptions, HistoryBudgetOptions, FollowUpOptions {
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
@@ -65,7 +66,7 @@ export interface ModelComponentOptions<
   numHistoryMessages?: number | undefined;
   /** The maximum number of newest tool calls of those runs it is shown. Default 0: all. */
   maxToolCallsFromHistory?: number | undefined;
-  /** Whether the session is summarized after each completed run. Default: true if there is a summary manager. */
+  /** Whether the session is summarized after completed runs. Default: true if there is a summary manager. */
   sessionSummaries?: boolean | undefined;
   /** Whether the model is shown the summary of the session. Default: true if summaries are made. */
   addSessionSummaryToContext?: boolean | undefined;
@@ -82,6 +83,7 @@ export const modelComponentReaders = {
   ...storageReaders,
   ...sessionToolReaders,
   ...historyBudgetReaders,
+  ...followUpReaders,
   model: languageModel,
   description: optional(checkText),
   instructions: optional(instructionsOf),
@@ -118,7 +120,7 @@ export const modelComponentSwitches = {
     "storeHistoryMessages",
   ],
   addHistoryMediaToContext: ["numHistoryMediaRuns"],
-  sessionSummaries: ["sessionSummaryManager"],
+  sessionSummaries: ["sessionSummaryManager", "awaitSummaries", "onSummaryError", "summaryTimeout"],
 } as const satisfies Partial<Record<keyof ModelComponentOptions, readonly (keyof ModelComponentOptions)[]>>;
 
 /** The outcome of a run. */
@@ -159,6 +161,6 @@ export interface RunResult<
   readonly run: AgentRun | TeamRun;
   /** With `onStorageError: "continue"`, the first storage failure that was ignored; else null. */
   readonly storageError: unknown;
-  /** The error that prevented a summary; else null. The previous summary stays. */
+  /** With `awaitSummaries`, the error that prevented a summary; else null. The previous summary stays. */
   readonly summaryError: unknown;
 }

@@ -22,6 +22,7 @@ import {
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
 import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
+import { FollowUp } from "./follow-up.ts";
 import { generate, plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
@@ -74,10 +75,12 @@ export abstract class ModelComponent<
   implements Executor
 {
   declare protected readonly settings: ModelComponentSettings;
+  readonly #followUp: FollowUp;
 
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
     checkSessionTools(settings);
+    this.#followUp = new FollowUp(settings);
   }
 
   get description(): string | null {
@@ -159,6 +162,17 @@ export abstract class ModelComponent<
       begin: (input, call, signal) => this.#begin({ input, options: alsoUntil(options, signal), call }),
       goOn: (find, call, signal) => this.#continue({ find, options: alsoUntil(options, signal), call }),
     });
+  }
+
+  /** Resolves once no work that follows an answer of this component is under way, such as a summary. */
+  idle(): Promise<void> {
+    return this.#followUp.idle();
+  }
+
+  /** Closes the store as `Component.close` does, after `idle()`. */
+  override async close(): Promise<void> {
+    await this.idle();
+    await super.close();
   }
 
   async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
@@ -342,17 +356,30 @@ export abstract class ModelComponent<
     if (!this.keepsSessions || !makesSummaries(this.settings)) {
       return null;
     }
-    const manager = this.settings.sessionSummaryManager ?? new SessionSummaryManager();
-    return async (run) =>
-      updateSummary(manager, {
-        db: await this.getDb(),
-        sessionId,
-        sessionType: this.sessionType,
-        run,
-        model: this.settings.model,
-        access: this.access,
-        signal,
-      });
+    const { model, awaitSummaries, summaryTimeout, sessionSummaryManager } = this.settings;
+    const manager = sessionSummaryManager ?? new SessionSummaryManager();
+    return async (run) => {
+      const db = await this.getDb();
+      const update = async (): Promise<void> => {
+        const timeout = AbortSignal.timeout(summaryTimeout);
+        await updateSummary(manager, {
+          db,
+          sessionId,
+          sessionType: this.sessionType,
+          run,
+          model,
+          access: this.access,
+          // Once the answer is given, a signal of the request says nothing about what follows.
+          signal: awaitSummaries ? anySignal(signal, timeout) : timeout,
+        });
+      };
+      const report = (error: unknown): void => this.#followUp.report(error, { sessionId, runId: run.runId });
+      const work = awaitSummaries ? update : async () => update().catch(report);
+      const summarized = this.#followUp.add({ db, sessionId, work });
+      if (awaitSummaries) {
+        await untilAborted(summarized, signal);
+      }
+    };
   }
 
   #introduction(scope: RunScope): AgentRun | TeamRun {

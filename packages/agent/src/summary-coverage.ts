@@ -59,15 +59,17 @@ interface Source {
   readonly access: SessionAccess;
   /** The run that has just ended. */
   readonly run: Run;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Reads the runs that the summary of a session lacks, oldest first. `session` has the newest `firstRead` runs. */
-export async function* uncovered(session: Session, { db, access, run }: Source): AsyncGenerator<Uncovered> {
+export async function* uncovered(session: Session, { db, access, run, signal }: Source): AsyncGenerator<Uncovered> {
   const { sessionId } = session;
+  const until = signal === undefined ? {} : { signal };
   const noted = coverageOf(session);
   let coverage = noted ?? nothing;
   const isOfSession = (found: Run | null): found is Run => found?.sessionId === sessionId;
-  const late = (await Promise.all(coverage.open.map((runId) => db.getRun({ runId })))).filter(isOfSession);
+  const late = (await Promise.all(coverage.open.map((runId) => db.getRun({ runId, ...until })))).filter(isOfSession);
   const stillOpen = late.filter(mayContinue).map(({ runId }) => runId);
   const seen = new Set(late.map(({ runId }) => runId));
   let ended = late.filter((each) => !mayContinue(each));
@@ -79,7 +81,7 @@ export async function* uncovered(session: Session, { db, access, run }: Source):
     runs.forEach(({ runId }) => seen.add(runId));
     if (isLast && !seen.has(run.runId) && !isMarked(noted ?? nothing, run)) {
       // Turns at once may be stored in any order, also behind what is covered.
-      runs.push(...[await db.getRun({ runId: run.runId })].filter(isOfSession));
+      runs.push(...[await db.getRun({ runId: run.runId, ...until })].filter(isOfSession));
     }
     const open = runs.filter(mayContinue).map(({ runId }) => runId);
     const closed = runs.map(({ runId }) => runId).filter((id) => !open.includes(id));
@@ -99,15 +101,18 @@ export async function* uncovered(session: Session, { db, access, run }: Source):
     yield await take(newest.slice(end + 1), true);
     return;
   }
-  const query = { sessionId, parentRunId: null, sortOrder: "desc", limit: batchSize } as const;
+  const query = { sessionId, parentRunId: null, sortOrder: "desc", limit: batchSize, ...until } as const;
   let page = await db.getRuns(query);
   const endIn = (): number => page.runs.findIndex((each) => isMarked(noted ?? nothing, each));
   while (endIn() === -1 && page.nextCursor !== null) {
     page = await db.getRuns({ ...query, cursor: page.nextCursor });
   }
   for (;;) {
-    const until = endIn();
-    yield await take(page.runs.slice(0, until === -1 ? undefined : until).toReversed(), page.previousCursor === null);
+    const covered = endIn();
+    yield await take(
+      page.runs.slice(0, covered === -1 ? undefined : covered).toReversed(),
+      page.previousCursor === null,
+    );
     if (page.previousCursor === null) {
       return;
     }

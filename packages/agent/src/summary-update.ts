@@ -38,15 +38,16 @@ interface Stored {
  * follows is still stored. If not, begins again. Until it is stored, the next one covers these runs too.
  */
 export async function updateSummary(manager: Manager, update: SummaryUpdate): Promise<void> {
-  const { db, sessionId, access = "owner", run } = update;
+  const { db, sessionId, access = "owner", run, signal } = update;
   const unstored: Metrics[] = [];
   try {
     for (let tries = 0; tries < mostTries; tries += 1) {
-      const session = await db.getSession({ sessionId, runsLimit: firstRead });
+      signal?.throwIfAborted();
+      const session = await db.getSession({ sessionId, runsLimit: firstRead, ...(signal && { signal }) });
       if (session === null) {
         return;
       }
-      const batches = uncovered(session, { db, access, run });
+      const batches = uncovered(session, { db, access, run, signal });
       const parts = manager.incremental === false ? whole(batches) : batches;
       if (await summarized(manager, { update, session, parts, unstored })) {
         return;

@@ -123,6 +123,7 @@ describe("stored rows", () => {
       model: scriptedModel([{ calls, text: "I look." }, "Found."]),
       db,
       tools: { look },
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: summary }),
     });
     await agent.run("Look", { sessionId: "agent", userId: "ada", sessionState: { step: 1 } });

@@ -111,7 +111,11 @@ test("returns a structured answer and makes a summary", async () => {
   });
   await using context = await setup(
     [{ text: '{"city":"Rome"}' }, { text: '{"summary":"About Rome","topics":["Rome"]}' }],
-    { generation: { output: Output.object({ schema }) }, sessionSummaryManager: new SessionSummaryManager() },
+    {
+      generation: { output: Output.object({ schema }) },
+      awaitSummaries: true,
+      sessionSummaryManager: new SessionSummaryManager(),
+    },
   );
   const { agent, server } = context;
   expect(await agent.run("Where?")).toMatchObject({ output: { city: "Rome" }, summaryError: null });

@@ -46,7 +46,11 @@ function sessionOf(kind: Kind): fc.Arbitrary<SessionInit> {
 type Component = Agent | Team | Workflow;
 const scope = { sessionId: "s", userId: "ada" };
 
-function componentOf(kind: Kind, db: SessionDb, options: { sessionSummaries?: boolean } = {}): Component {
+function componentOf(
+  kind: Kind,
+  db: SessionDb,
+  options: { sessionSummaries?: boolean; awaitSummaries?: boolean } = {},
+): Component {
   const model = scriptedModel(() => JSON.stringify({ summary: "New", topics: [] }));
   const common = { id: "one", db, addHistoryToContext: false };
   switch (kind) {
@@ -89,7 +93,8 @@ const writers: Record<string, Writer> = {
   "a run with a summary": {
     owns: { ...turn, session: ["summary"], data: ["session_metrics", "summarized_runs"] },
     kinds: ["agent", "team"],
-    write: (_component, db, kind) => componentOf(kind, db, { sessionSummaries: true }).run("Hi", scope),
+    write: (_component, db, kind) =>
+      componentOf(kind, db, { sessionSummaries: true, awaitSummaries: true }).run("Hi", scope),
   },
   renameSession: {
     owns: { data: ["session_name"] },

@@ -117,6 +117,10 @@ const conversation: Record<string, Kind> = {
   countTokens: work,
   sessionSummaries: flag,
   addSessionSummaryToContext: flag,
+  waitUntil: work,
+  awaitSummaries: flag,
+  onSummaryError: work,
+  summaryTimeout: from(1, 2 ** 31 - 1),
   sessionSummaryManager: none,
   addSessionStateToContext: flag,
   introduction: text,
@@ -496,12 +500,15 @@ const contradictions: readonly (readonly [string, Record<string, unknown>, strin
           "numHistoryMediaRuns",
           { addHistoryMediaToContext: true },
         ],
-        [
-          name,
-          { sessionSummaries: false, sessionSummaryManager: manager },
-          "sessionSummaryManager",
-          { sessionSummaries: true },
-        ],
+        ...Object.entries({
+          sessionSummaryManager: manager,
+          awaitSummaries: true,
+          onSummaryError: () => {},
+          summaryTimeout: 5,
+        }).map(
+          ([option, value]) =>
+            [name, { sessionSummaries: false, [option]: value }, option, { sessionSummaries: true }] as const,
+        ),
         [name, { searchPastSessions: true, access: "shared" }, "searchPastSessions", { access: "owner" }],
       ] as const,
   ),

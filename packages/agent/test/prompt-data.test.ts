@@ -62,6 +62,7 @@ const places: Readonly<Record<string, (text: string) => Promise<[JsonValue, Json
       model,
       sessionId: "s",
       addSessionStateToContext: true,
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: summaryOf(text) }),
     });
     await agent.run("Hi", { sessionState: { name: text, [text]: [text] } });
@@ -78,6 +79,7 @@ const places: Readonly<Record<string, (text: string) => Promise<[JsonValue, Json
       db: new InMemorySessionDb(),
       model: scriptedModel(() => text),
       sessionId: "s",
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: summaries, incremental: true }),
     });
     await agent.run(text);

@@ -293,7 +293,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
   const names = Object.keys(methods).filter((name) => kind !== "workflow" || !isOfModels(name));
 
   test("are all in the table of this test", () => {
-    const own = new Set(["constructor", "close", "getDb", "newSession", "runEmbedded"]);
+    const own = new Set(["constructor", "close", "getDb", "idle", "newSession", "runEmbedded"]);
     const found = new Set<string>();
     const prototypes: unknown[] = [];
     for (

@@ -39,18 +39,21 @@ const cases: Readonly<Record<string, Make>> = {
     new Agent({
       db,
       model: model(["Yes."]),
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: model([summary]) }),
     }).run("Hi", turn),
   "an agent whose summary is no JSON": (db, model) => () =>
     new Agent({
       db,
       model: model(["Yes."]),
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: model(["no JSON"]) }),
     }).run("Hi", turn),
   "summaries at once, some made again": (db, model) => async () => {
     const agent = new Agent({
       db,
       model: model(["Yes."]),
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: model([summary]) }),
     });
     await Promise.all([1, 2, 3].map(() => agent.run("Hi", turn)));
@@ -117,7 +120,7 @@ describe.each(Object.entries(localStores))("%s", (_name, open) => {
 test("the tokens of summaries are told apart, as Agno does", async () => {
   const db = new InMemorySessionDb();
   const sessionSummaryManager = new SessionSummaryManager({ model: scriptedModel([summary]) });
-  await new Agent({ db, model: scriptedModel(["Yes."]), sessionSummaryManager }).run("Hi", turn);
+  await new Agent({ db, model: scriptedModel(["Yes."]), awaitSummaries: true, sessionSummaryManager }).run("Hi", turn);
   expect((await db.getSession({ sessionId: "s" }))?.sessionData["session_metrics"]).toMatchObject({
     total_tokens: 30,
     details: { model: [{ total_tokens: 15 }], session_summary_model: [{ total_tokens: 15 }] },

@@ -31,6 +31,7 @@ const agentOf = (db: SessionDb, manager: SessionSummaryManager, more: object = {
     model: scriptedModel(() => "Yes."),
     sessionId: "s",
     addHistoryToContext: false,
+    awaitSummaries: true,
     sessionSummaryManager: manager,
     ...more,
   });

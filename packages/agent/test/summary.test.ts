@@ -10,7 +10,14 @@ describe("summaries", () => {
     const model = scriptedModel(() => "Fine");
     const manager = new SessionSummaryManager({ model: summaries() });
     const db = new InMemorySessionDb();
-    const agent = new Agent({ model, db, sessionId: "s", sessionSummaryManager: manager, instructions: "Be kind." });
+    const agent = new Agent({
+      model,
+      db,
+      sessionId: "s",
+      awaitSummaries: true,
+      sessionSummaryManager: manager,
+      instructions: "Be kind.",
+    });
     expect((await agent.run("How are you?")).summaryError).toBeNull();
     expect(await agent.getSessionSummary()).toEqual({
       summary: "Summary 0",
@@ -33,6 +40,7 @@ describe("summaries", () => {
         model: scriptedModel(() => "Fine"),
         db: new InMemorySessionDb(),
         sessionId: "s",
+        awaitSummaries: true,
         sessionSummaryManager: new SessionSummaryManager({ model, incremental }),
       });
       for (const text of ["one", "two", "three"]) {
@@ -52,6 +60,7 @@ describe("summaries", () => {
       model: scriptedModel(() => "Fine"),
       db: new InMemorySessionDb(),
       sessionId: "s",
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model }),
     });
     await agent.run("one");
@@ -91,6 +100,7 @@ describe.each(["run", "stream"] as const)("a summary of a %s whose model ignores
       model: scriptedModel(["Fine"]),
       db,
       sessionId: "s",
+      awaitSummaries: true,
       sessionSummaryManager: new SessionSummaryManager({ model: summaryModel }),
     });
     const { signal } = controller;
@@ -129,7 +139,13 @@ describe("a turn whose summary failed", () => {
       return failing.includes(word) ? answer : summaryOf(shown(call.prompt).join(" "));
     });
     const sessionSummaryManager = new SessionSummaryManager({ model, incremental: true });
-    const agent = new Agent({ model: scriptedModel(() => "Fine"), db, sessionId: "s", sessionSummaryManager });
+    const agent = new Agent({
+      model: scriptedModel(() => "Fine"),
+      db,
+      sessionId: "s",
+      awaitSummaries: true,
+      sessionSummaryManager,
+    });
     for (word of words) {
       await agent.run(`word ${word}.`);
     }
@@ -161,7 +177,7 @@ describe("a turn whose summary failed", () => {
       await (shown(call.prompt).at(-1)?.includes("two") ? ended : null);
       return "Fine";
     });
-    const agent = new Agent({ model, db, sessionId: "s", sessionSummaryManager });
+    const agent = new Agent({ model, db, sessionId: "s", awaitSummaries: true, sessionSummaryManager });
     await agent.run("word one.");
     const second = agent.run("word two.");
     await agent.run("word three.");

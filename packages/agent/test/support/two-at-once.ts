@@ -83,7 +83,14 @@ export function describeTwoAtOnce(open: OpenStore): void {
       return JSON.stringify({ summary: words.map((word) => `word ${word}.`).join(" "), topics: [] });
     });
     const sessionSummaryManager = new SessionSummaryManager({ model: summaries, ...options });
-    const agent = new Agent({ id: "x", db, model: scriptedModel(() => "Yes."), sessionSummaryManager, sessionId: "s" });
+    const agent = new Agent({
+      id: "x",
+      db,
+      model: scriptedModel(() => "Yes."),
+      sessionSummaryManager,
+      sessionId: "s",
+      awaitSummaries: true,
+    });
     await agent.run("word zero.");
     const results = await Promise.all(said.map((word) => agent.run(`word ${word}.`)));
     expect(results.map(({ summaryError }) => summaryError)).toEqual(said.map(() => null));
@@ -100,7 +107,14 @@ export function describeTwoAtOnce(open: OpenStore): void {
       return JSON.stringify({ summary: "Mine", topics: [] });
     });
     const sessionSummaryManager = new SessionSummaryManager({ model: summaries });
-    const agent = new Agent({ id: "x", db, model: scriptedModel(() => "Yes."), sessionSummaryManager, sessionId: "s" });
+    const agent = new Agent({
+      id: "x",
+      db,
+      model: scriptedModel(() => "Yes."),
+      sessionSummaryManager,
+      sessionId: "s",
+      awaitSummaries: true,
+    });
     const { status, summaryError } = await agent.run("Hi");
     expect([status, made]).toEqual(["COMPLETED", 10]);
     expect(summaryError).toMatchObject({ code: "DATABASE_ERROR" });

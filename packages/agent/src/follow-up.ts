@@ -1,0 +1,91 @@
+import { SessionDbError, type SessionDb } from "@sessiondb/core";
+import { aFunction, flag, milliseconds, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { backgroundWorkOn } from "./background-work.ts";
+
+/** The place of an error that no result can tell. */
+export interface SummaryFailure {
+  readonly sessionId: string;
+  /** The run after which the summary was made. */
+  readonly runId: string;
+}
+
+/** What follows an answer. */
+export interface FollowUpOptions {
+  /**
+   * Takes the promise of each piece of work that follows an answer, such as a summary, for hosts that stop a function
+   * once it has answered. It never rejects.
+   */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** Whether results wait for the summary, and tell its error. Default false: it follows the answer. */
+  awaitSummaries?: boolean | undefined;
+  /** Takes the errors of summaries that no result waits for. Default: a process warning without content. */
+  onSummaryError?: ((error: unknown, failure: SummaryFailure) => void) | undefined;
+  /** Milliseconds after which a summary is given up. Default 60,000. */
+  summaryTimeout?: number | undefined;
+}
+
+export const followUpReaders = {
+  waitUntil: optional(aFunction<NonNullable<FollowUpOptions["waitUntil"]>>()),
+  awaitSummaries: flag(false),
+  onSummaryError: optional(aFunction<NonNullable<FollowUpOptions["onSummaryError"]>>()),
+  summaryTimeout: milliseconds({ from: 1, otherwise: 60_000 }),
+} satisfies OptionReaders<FollowUpOptions>;
+
+type FollowUpSettings = OptionsRead<typeof followUpReaders>;
+
+interface Task {
+  readonly db: SessionDb;
+  readonly sessionId: string;
+  readonly work: () => Promise<void>;
+}
+
+/** The work of one component that follows its answers. */
+export class FollowUp {
+  readonly #settings: FollowUpSettings;
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(settings: FollowUpSettings) {
+    this.#settings = settings;
+  }
+
+  /** Does work on a session once none is under way there. Settles with it. */
+  add({ db, sessionId, work }: Task): Promise<void> {
+    const done = backgroundWorkOn(db).add(sessionId, work);
+    const ended = Promise.allSettled([done]);
+    this.#pending.add(ended);
+    void ended.then(() => this.#pending.delete(ended));
+    try {
+      this.#settings.waitUntil?.(ended);
+    } catch (error) {
+      warn("waitUntil failed", error);
+    }
+    return done;
+  }
+
+  /** Resolves once nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#pending.size > 0) {
+      await Promise.all(this.#pending);
+    }
+  }
+
+  /** Tells the error of a summary that no result waits for. */
+  report(error: unknown, failure: SummaryFailure): void {
+    const { onSummaryError } = this.#settings;
+    if (onSummaryError === undefined) {
+      warn("A summary failed", error);
+      return;
+    }
+    try {
+      onSummaryError(error, failure);
+    } catch (thrown) {
+      warn("onSummaryError failed", thrown);
+    }
+  }
+}
+
+/** The message of an error may have content. */
+function warn(what: string, error: unknown): void {
+  const kind = SessionDbError.isInstance(error) ? error.code : error instanceof Error ? error.name : typeof error;
+  process.emitWarning(`${what}: ${kind}.`, { type: "SessionDbWarning", code: "SESSIONDB_FOLLOW_UP" });
+}
