@@ -70,6 +70,11 @@ export interface ModelComponentOptions<
   sessionSummaries?: boolean | undefined;
   /** Whether the model is shown the summary of the session. Default: true if summaries are made. */
   addSessionSummaryToContext?: boolean | undefined;
+  /**
+   * Whether the model is shown also those of the newest runs that the summary covers. Default true. Runs that it lacks are
+   * always part of the history, up to 100 of them.
+   */
+  addSummarizedRunsToContext?: boolean | undefined;
   /** Makes the summaries. Default: a manager that uses the component's model. */
   sessionSummaryManager?: SessionSummaryManager | undefined;
   /** Whether the model is shown the session state. Default false. */
@@ -96,6 +101,7 @@ export const modelComponentReaders = {
   maxToolCallsFromHistory: count({ from: 0, otherwise: 0 }),
   sessionSummaries: optional(flag(false)),
   addSessionSummaryToContext: optional(flag(false)),
+  addSummarizedRunsToContext: flag(true),
   sessionSummaryManager: optional(
     objectWith<SessionSummaryManager>(["createSummary"], "a SessionSummaryManager, or left out"),
   ),
@@ -117,6 +123,7 @@ export const modelComponentSwitches = {
     "numHistoryMediaRuns",
     "countTokens",
     "addHistoryMediaToContext",
+    "addSummarizedRunsToContext",
     "storeHistoryMessages",
   ],
   addHistoryMediaToContext: ["numHistoryMediaRuns"],

@@ -26,6 +26,8 @@ import { FollowUp } from "./follow-up.ts";
 import { generate, plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
+import type { ShownHistory } from "./history-budget.ts";
+import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
 import { modelRunReaders, sessionsText, type ModelRunOptions, type ModelRunSettings } from "./read-sessions.ts";
@@ -238,10 +240,13 @@ export abstract class ModelComponent<
   async #begin({ input, options: { readSessions, ...options }, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
     const turn = await this.openTurn(options, this.runsRead);
-    const { scope, runs } = turn;
+    const { scope } = turn;
     const otherSessions = await sessionsText(readSessions, this, scope);
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
-    const history = historyOf(this.settings, introduction === null ? runs : [...runs, introduction]);
+    const history =
+      introduction === null
+        ? await this.#history(turn)
+        : historyOf(this.settings, historyRunsOf(this.settings) === 0 ? [] : [introduction]);
     return this.#start(turn, {
       scope,
       input: [message],
@@ -251,6 +256,10 @@ export abstract class ModelComponent<
       resumed: null,
       call,
     });
+  }
+
+  async #history(turn: Turn): Promise<ShownHistory> {
+    return historyOf(this.settings, await historyRuns(turn, { settings: this.settings, access: this.access }));
   }
 
   /** Takes over a run that stopped. */
@@ -274,7 +283,7 @@ export abstract class ModelComponent<
       userId: run.userId ?? userId,
       createdAt: run.createdAt ?? unixSeconds(),
     };
-    const history = historyOf(this.settings, turn.runs);
+    const history = await this.#history(turn);
     const started = await this.#start(turn, {
       scope,
       input: resumed.model,

@@ -16,15 +16,14 @@ export function historyRunsOf(settings: ModelComponentSettings): number {
   return addHistoryToContext ? (numHistoryRuns ?? numHistoryMessages ?? defaultHistoryRuns) : 0;
 }
 
-/** Returns the messages of earlier runs that the model is shown. */
+/** Returns the messages of earlier runs, as far as the model is shown them. */
 export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]): ShownHistory {
   const { numHistoryMessages, maxToolCallsFromHistory, addHistoryMediaToContext } = settings;
-  const count = historyRunsOf(settings);
   const limits = {
     maxToolCalls: maxToolCallsFromHistory,
     ...(numHistoryMessages !== undefined && { numHistoryMessages }),
   };
-  const turns = count === 0 ? [] : historyTurns(runs.slice(-count), limits);
+  const turns = historyTurns(runs, limits);
   const wanted = addHistoryMediaToContext ? turns : turns.map((messages) => withoutMedia(messages));
   const fitted = fittedHistory(wanted, settings);
   return { messages: begunByUser(fitted.turns), leftOut: fitted.leftOut };
@@ -33,6 +32,11 @@ export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]
 /** Returns whether the session is summarized after each completed run. */
 export function makesSummaries({ sessionSummaries, sessionSummaryManager }: ModelComponentSettings): boolean {
   return sessionSummaries ?? sessionSummaryManager !== undefined;
+}
+
+/** Returns whether the model is shown the summary of the session. */
+export function showsSummary(settings: ModelComponentSettings): boolean {
+  return settings.addSessionSummaryToContext ?? makesSummaries(settings);
 }
 
 export interface SystemText {
@@ -48,13 +52,13 @@ export async function systemText(
   settings: ModelComponentSettings,
   { context, added, summary, otherSessions }: SystemText,
 ): Promise<string | null> {
-  const { instructions = [], addSessionStateToContext, addSessionSummaryToContext } = settings;
+  const { instructions = [], addSessionStateToContext } = settings;
   const given = typeof instructions === "function" ? await instructions(context) : instructions;
   const paragraphs = [...paragraphsOf(given), ...added];
   if (addSessionStateToContext) {
     paragraphs.push(promptData("session_state", context.sessionState));
   }
-  if (summary !== null && (addSessionSummaryToContext ?? makesSummaries(settings))) {
+  if (summary !== null && showsSummary(settings)) {
     paragraphs.push(summaryText(summary));
   }
   if (otherSessions !== null) {

@@ -39,7 +39,7 @@ function idsIn(value: JsonValue | undefined): string[] {
 }
 
 /** Returns whether a run stands where the coverage ends, or before. A copy stands where its original did. */
-function isMarked({ newest, open }: Coverage, run: Run): boolean {
+export function isMarked({ newest, open }: Coverage, run: Run): boolean {
   const ids = [run.runId, ...("forkedFromRunId" in run ? [run.forkedFromRunId] : [])];
   return ids.some((id) => typeof id === "string" && (newest.includes(id) || open.includes(id)));
 }

@@ -95,10 +95,16 @@ export class SessionSummaryManager {
     return this.#options.incremental ?? this.#options.lastNRuns === undefined;
   }
 
+  /** The number of runs that the summary must lack before the next one is made; Infinity if only their tokens count. */
+  get every(): number {
+    const { every, everyTokens } = this.#options;
+    return every ?? (everyTokens === undefined ? 1 : Infinity);
+  }
+
   /** Returns whether there is enough that the summary lacks for a new one. */
   isDue({ runs, messages }: { readonly runs: number; readonly messages: readonly Message[] }): boolean {
-    const { every = this.#options.everyTokens === undefined ? 1 : Infinity, everyTokens = Infinity } = this.#options;
-    return runs >= every || (everyTokens < Infinity && tokensOf(messages) >= everyTokens);
+    const { everyTokens = Infinity } = this.#options;
+    return runs >= this.every || (everyTokens < Infinity && tokensOf(messages) >= everyTokens);
   }
 
   /**

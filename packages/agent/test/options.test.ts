@@ -117,6 +117,7 @@ const conversation: Record<string, Kind> = {
   countTokens: work,
   sessionSummaries: flag,
   addSessionSummaryToContext: flag,
+  addSummarizedRunsToContext: flag,
   waitUntil: work,
   awaitSummaries: flag,
   onSummaryError: work,
@@ -489,6 +490,7 @@ const contradictions: readonly (readonly [string, Record<string, unknown>, strin
           numHistoryMediaRuns: 2,
           countTokens: () => 2,
           addHistoryMediaToContext: true,
+          addSummarizedRunsToContext: true,
           storeHistoryMessages: true,
         }).flatMap(([option, value]) => [
           [name, { addHistoryToContext: false, [option]: value }, option, { addHistoryToContext: true }] as const,

@@ -23,6 +23,8 @@ interface HistoryQuery {
 interface HistoryFound {
   readonly session: Session;
   readonly read: readonly Run[];
+  /** Whether these are all runs of the session. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function readHistory(
     const runs = (await ownRuns(component, read, { db, session })).filter(hasAnswer);
     if (runs.length >= count || read.length < runsLimit || runsLimit >= mostRead) {
       session.runs = count === 0 ? [] : runs.slice(-count);
-      return { session, read };
+      return { session, read, isWhole: read.length < runsLimit };
     }
   }
 }

@@ -28,6 +28,8 @@ export interface Found {
   readonly session: Session | null;
   /** The runs as they were read, before any are left out. */
   readonly read: readonly Run[];
+  /** Whether these are all runs of the session. */
+  readonly isWhole: boolean;
   /** The storage failures that were ignored. */
   readonly failures: unknown[];
 }
@@ -40,7 +42,7 @@ export async function openTurn({ component, settings, options, runsLimit }: Turn
   const given = options.sessionId ?? settings.sessionId;
   const sessionId = given ?? crypto.randomUUID();
   const userId = options.userId ?? settings.userId ?? null;
-  const nothing = { sessionId, userId, db: null, session: null, read: [], failures: [] };
+  const nothing = { sessionId, userId, db: null, session: null, read: [], isWhole: true, failures: [] };
   if (!component.keepsSessions) {
     return nothing;
   }

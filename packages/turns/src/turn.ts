@@ -118,6 +118,21 @@ export class Turn {
     return this.scope.session?.runs ?? [];
   }
 
+  /** The newest runs as they were read, before any are left out, and whether they are all runs of the session. */
+  get newest(): { readonly runs: readonly Run[]; readonly isWhole: boolean } {
+    const { read, isWhole } = this.#found;
+    return { runs: read, isWhole };
+  }
+
+  /** Reads more. `onStorageError` decides what happens if that fails: null stands for what could not be read. */
+  async look<Result>(work: (db: SessionDb) => Promise<Result>): Promise<Result | null> {
+    let result: Result | null = null;
+    await this.#keep(async (db) => {
+      result = await work(db);
+    });
+    return result;
+  }
+
   get isWritten(): boolean {
     return this.#writer.isWritten;
   }
