@@ -39,8 +39,7 @@ import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.ts";
 import { checkSessionTools, sessionTools } from "./session-tools.ts";
-import { SessionSummaryManager } from "./summary.ts";
-import { updateSummary } from "./summary-update.ts";
+import { summarizeAfter } from "./summary-after.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
 interface ContinueOptions<State extends object = JsonObject> extends ModelRunOptions<State> {
@@ -361,34 +360,19 @@ export abstract class ModelComponent<
     };
   }
 
-  #summarizer({ sessionId, signal }: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
-    if (!this.keepsSessions || !makesSummaries(this.settings)) {
-      return null;
-    }
-    const { model, awaitSummaries, summaryTimeout, sessionSummaryManager } = this.settings;
-    const manager = sessionSummaryManager ?? new SessionSummaryManager();
-    return async (run) => {
-      const db = await this.getDb();
-      const update = async (): Promise<void> => {
-        const timeout = AbortSignal.timeout(summaryTimeout);
-        await updateSummary(manager, {
-          db,
-          sessionId,
-          sessionType: this.sessionType,
-          run,
-          model,
-          access: this.access,
-          // Once the answer is given, a signal of the request says nothing about what follows.
-          signal: awaitSummaries ? anySignal(signal, timeout) : timeout,
-        });
-      };
-      const report = (error: unknown): void => this.#followUp.report(error, { sessionId, runId: run.runId });
-      const work = awaitSummaries ? update : async () => update().catch(report);
-      const summarized = this.#followUp.add({ db, sessionId, work });
-      if (awaitSummaries) {
-        await untilAborted(summarized, signal);
-      }
-    };
+  #summarizer(scope: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
+    const { settings, access, sessionType } = this;
+    return this.keepsSessions && makesSummaries(settings)
+      ? async (run) =>
+          summarizeAfter(run, {
+            settings,
+            access,
+            sessionType,
+            scope,
+            db: await this.getDb(),
+            followUp: this.#followUp,
+          })
+      : null;
   }
 
   #introduction(scope: RunScope): AgentRun | TeamRun {

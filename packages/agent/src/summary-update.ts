@@ -98,7 +98,7 @@ async function summarized(manager: Manager, { update, session, parts, unstored }
   return true;
 }
 
-/** Writes a summary in the place of another, and the tokens. Returns null if that was no longer there. */
+/** Writes a summary in the place of another, and the tokens. Returns null if that is no longer there. */
 async function write(
   { db, sessionId, sessionType }: SummaryUpdate,
   unstored: Metrics[],
@@ -120,8 +120,7 @@ async function write(
     };
   });
   unstored.length = 0;
-  // Of a session that was deleted nothing is left to store.
-  return after === null ? (change?.to ?? null) : isReplaced ? storedIn(after) : null;
+  return after !== null && isReplaced ? storedIn(after) : null;
 }
 
 /** Returns everything as one part: a summary that is made anew reads what it needs itself. */

@@ -1,37 +1,10 @@
-import type { SessionDb } from "@sessiondb/core";
 import { describe, expect, test, vi } from "vitest";
-import { Agent, SessionSummaryManager, type ModelComponentOptions } from "@sessiondb/agent";
+import type { Agent } from "@sessiondb/agent";
 import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { collect } from "./support/collect.ts";
 import { localStores } from "./support/stores.ts";
-import { watched } from "./support/watched-db.ts";
-import { wordsIn, wordSummaries } from "./support/word-summaries.ts";
-
-/** A gate that a test opens. */
-function gate() {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function agentOf(
-  db: SessionDb,
-  model: Exclude<ModelComponentOptions["model"], string>,
-  more: Partial<ModelComponentOptions> = {},
-) {
-  return new Agent({
-    id: "a",
-    db,
-    model: scriptedModel(() => "Yes, of course."),
-    sessionId: "s",
-    sessionSummaryManager: new SessionSummaryManager({ model }),
-    ...more,
-  });
-}
+import { agentOf, describeSummariesAtOnce, gate, storedSummary, turn } from "./support/summaries-at-once.ts";
+import { wordSummaries } from "./support/word-summaries.ts";
 
 /** Every way to take a whole answer. */
 const readers: Readonly<Record<string, (agent: Agent, text: string) => Promise<unknown>>> = {
@@ -44,9 +17,6 @@ const readers: Readonly<Record<string, (agent: Agent, text: string) => Promise<u
   "the AI SDK's agent": async (agent, text) =>
     (await agent.forSession({ sessionId: "s" }).generate({ prompt: text })).text,
 };
-
-const storedSummary = async (agent: Agent): Promise<string[]> =>
-  wordsIn((await agent.getSessionSummary())?.summary ?? "");
 
 describe.each(Object.entries(localStores))("%s", (_name, open) => {
   describe.each(Object.entries(readers))("%s", (_reader, read) => {
@@ -219,57 +189,5 @@ describe.each(Object.entries(localStores))("%s", (_name, open) => {
     }
   });
 
-  // Two agents that know nothing of each other, as in two processes: turns at once, that end in every order.
-  const orders = [0, 1, 2]
-    .flatMap((a) => [0, 1, 2].flatMap((b) => [0, 1, 2].map((c) => [a, b, c])))
-    .filter((order) => new Set(order).size === 3);
-  const waits = { "the first summary last": 0, "the second summary last": 1, "all at once": -1 };
-  test.each(
-    orders.flatMap((order) =>
-      Object.entries(waits).flatMap(([wait, slow]) => [0, 1, 2, -1].map((failing) => ({ order, wait, slow, failing }))),
-    ),
-  )(
-    "turns at once that end in the order $order lose nothing: $wait, $failing fails",
-    async ({ order, slow, failing }) => {
-      await using db = await open();
-      const gates = order.map(gate);
-      let calls = 0;
-      const model = wordSummaries(async () => {
-        const call = calls;
-        calls += 1;
-        if (call === failing) {
-          return new Error("no");
-        }
-        for (let turns = 0; turns < (call === slow ? 50 : 2); turns += 1) {
-          await turn();
-        }
-        return null;
-      });
-      const agents = order.map((index) =>
-        agentOf(watched(db).db, model, {
-          onSummaryError: () => {},
-          model: scriptedModel(async () => {
-            await gates[index]?.opened;
-            return "Yes.";
-          }),
-        }),
-      );
-      const runs = order.map(async (index, place) => agents[place]?.run(`#r${index}`));
-      for (let turns = 0; turns < 20; turns += 1) {
-        await turn();
-      }
-      for (const index of [0, 1, 2]) {
-        gates[index]?.open();
-        await runs[order.indexOf(index)];
-      }
-      await Promise.all(agents.map((agent) => agent.idle()));
-      // A summary that failed is made up for by the next one.
-      const last = agentOf(db, wordSummaries(), {});
-      await last.run("#last");
-      await last.idle();
-      const words = await storedSummary(last);
-      expect([...new Set(words)].toSorted()).toEqual(["last", "r0", "r1", "r2"]);
-      expect(words).toHaveLength(4);
-    },
-  );
+  describeSummariesAtOnce(open);
 });

@@ -1,0 +1,42 @@
+import type { AgentRun, SessionDb, SessionType, TeamRun } from "@sessiondb/core";
+import { anySignal, untilAborted } from "@sessiondb/core/adapter";
+import type { RunScope, SessionAccess } from "@sessiondb/turns";
+import type { FollowUp } from "./follow-up.ts";
+import type { ModelComponentSettings } from "./model-component-options.ts";
+import { SessionSummaryManager } from "./summary.ts";
+import { updateSummary } from "./summary-update.ts";
+
+interface Place {
+  readonly settings: ModelComponentSettings;
+  readonly access: SessionAccess;
+  readonly sessionType: SessionType;
+  readonly scope: RunScope;
+  readonly db: SessionDb;
+  readonly followUp: FollowUp;
+}
+
+/** Has a session summarized after a run. Rejects with the summary's error only if results wait for it. */
+export async function summarizeAfter(run: AgentRun | TeamRun, place: Place): Promise<void> {
+  const { settings, access, sessionType, scope, db, followUp } = place;
+  const { model, awaitSummaries, summaryTimeout, sessionSummaryManager } = settings;
+  const { sessionId, signal } = scope;
+  const update = async (): Promise<void> => {
+    const timeout = AbortSignal.timeout(summaryTimeout);
+    await updateSummary(sessionSummaryManager ?? new SessionSummaryManager(), {
+      db,
+      sessionId,
+      sessionType,
+      run,
+      model,
+      access,
+      // Once the answer is given, a signal of the request says nothing about what follows.
+      signal: awaitSummaries ? anySignal(signal, timeout) : timeout,
+    });
+  };
+  if (awaitSummaries) {
+    await untilAborted(followUp.add({ db, sessionId, work: update }), signal);
+    return;
+  }
+  const report = (error: unknown): void => followUp.report(error, { sessionId, runId: run.runId });
+  void followUp.add({ db, sessionId, work: async () => update().catch(report) });
+}
