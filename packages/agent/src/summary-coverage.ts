@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue, Run, Session, SessionDb } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { hasAnswer, mayContinue, ownRuns, type SessionAccess } from "@sessiondb/turns";
+import { messagesIn, spokenTokens } from "./spoken.ts";
 
 /** The key in a session's data for what its summary covers: Agno refuses further keys in the summary. */
 const coverageKey = "summarized_runs";
@@ -8,8 +9,11 @@ const coverageKey = "summarized_runs";
 /** The ids that are kept of each kind: a session's data must not grow with it. */
 const mostIds = 20;
 
-/** The runs that one call of the model is told. */
+/** The most runs that are read at once, and that one call of the model is told. */
 const batchSize = 100;
+
+/** The tokens, estimated, after which the next run is left to another call: models take only so many. */
+const batchTokens = 20_000;
 
 /** The runs to read at first: usually the newest alone is not covered. */
 export const firstRead = 5;
@@ -76,8 +80,7 @@ export async function* uncovered(session: Session, { db, access, run, signal }: 
   coverage = { newest: coverage.newest, open: stillOpen };
 
   const take = async (found: readonly Run[], isLast: boolean): Promise<Uncovered> => {
-    const runs = [...ended, ...found];
-    ended = [];
+    const runs = [...found];
     runs.forEach(({ runId }) => seen.add(runId));
     if (isLast && !seen.has(run.runId) && !isMarked(noted ?? nothing, run)) {
       // Turns at once may be stored in any order, also behind what is covered.
@@ -92,13 +95,21 @@ export async function* uncovered(session: Session, { db, access, run, signal }: 
     return { runs: (await ownRuns({ access }, runs, { db, session })).filter(hasAnswer), coverage, isLast };
   };
 
+  const takeAll = async function* (found: readonly Run[], isLast: boolean): AsyncGenerator<Uncovered> {
+    const parts = partsOf([...ended, ...found]);
+    ended = [];
+    for (const [index, part] of parts.entries()) {
+      yield await take(part, isLast && index === parts.length - 1);
+    }
+  };
+
   const newest = (session.runs ?? []).filter(({ parentRunId = null }) => parentRunId === null);
   const end = newest.findLastIndex((each) => isMarked(noted ?? nothing, each));
   const isWhole = (session.runs ?? []).length < firstRead;
   // Nobody knows what a summary of Agno covers; it made one after each run.
   const isOfOthers = noted === null && session.getSummary() !== null;
   if (end !== -1 || isWhole || isOfOthers) {
-    yield await take(newest.slice(end + 1), true);
+    yield* takeAll(newest.slice(end + 1), true);
     return;
   }
   const query = { sessionId, parentRunId: null, sortOrder: "desc", limit: batchSize, ...until } as const;
@@ -109,13 +120,26 @@ export async function* uncovered(session: Session, { db, access, run, signal }: 
   }
   for (;;) {
     const covered = endIn();
-    yield await take(
-      page.runs.slice(0, covered === -1 ? undefined : covered).toReversed(),
-      page.previousCursor === null,
-    );
+    yield* takeAll(page.runs.slice(0, covered === -1 ? undefined : covered).toReversed(), page.previousCursor === null);
     if (page.previousCursor === null) {
       return;
     }
     page = await db.getRuns({ ...query, cursor: page.previousCursor });
   }
+}
+
+/** Returns runs in parts that a model may be told at once; at least one part. */
+function partsOf(runs: readonly Run[]): Run[][] {
+  const parts: Run[][] = [[]];
+  let tokens = 0;
+  for (const run of runs) {
+    const more = spokenTokens(messagesIn([run]));
+    if (tokens > 0 && tokens + more > batchTokens) {
+      parts.push([]);
+      tokens = 0;
+    }
+    parts.at(-1)?.push(run);
+    tokens += more;
+  }
+  return parts;
 }

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from "node:util";
 import {
   DatabaseError,
   type AgentRun,
-  type Message,
   type Metrics,
   type Run,
   type Session,
@@ -11,7 +10,7 @@ import {
   type TeamRun,
 } from "@sessiondb/core";
 import { withMetrics } from "@sessiondb/turns";
-import { isOfTurn } from "./message-codec.ts";
+import { messagesIn } from "./spoken.ts";
 import { coverageOf, firstRead, uncovered, withCoverage, type Coverage, type Uncovered } from "./summary-coverage.ts";
 import type { SessionSummaryManager, SummaryRequest } from "./summary.ts";
 
@@ -77,7 +76,7 @@ async function summarized(manager: Manager, { update, session, parts, unstored }
   let stored: Stored = storedIn(session);
   let isFirst = true;
   for await (const { runs, coverage, isLast } of parts) {
-    const messages = messagesOf(runs);
+    const messages = messagesIn(runs);
     const isDue = !(isFirst && isLast) || (manager.isDue?.({ runs: runs.length, messages }) ?? true);
     if (runs.length === 0 || !isDue) {
       continue;
@@ -136,8 +135,4 @@ async function* whole(parts: AsyncIterable<Uncovered>): AsyncGenerator<Uncovered
 
 function storedIn(session: Pick<Session, "getSummary" | "sessionData">): Stored {
   return { summary: session.getSummary(), coverage: coverageOf(session) };
-}
-
-function messagesOf(runs: readonly Run[]): Message[] {
-  return runs.flatMap((run) => (run.runType === "workflow" ? [] : (run.messages ?? []))).filter(isOfTurn);
 }

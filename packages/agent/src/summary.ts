@@ -12,9 +12,9 @@ import {
 } from "@sessiondb/core/adapter";
 import { ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
-import { estimatedTokens } from "./history-tokens.ts";
 import { stepMetrics } from "./metrics.ts";
 import { languageModel } from "./model-options.ts";
+import { spokenIn, spokenTokens } from "./spoken.ts";
 
 export interface SessionSummaryManagerOptions {
   /** Default: the model of the agent or team. */
@@ -104,7 +104,7 @@ export class SessionSummaryManager {
   /** Returns whether there is enough that the summary lacks for a new one. */
   isDue({ runs, messages }: { readonly runs: number; readonly messages: readonly Message[] }): boolean {
     const { everyTokens = Infinity } = this.#options;
-    return runs >= this.every || (everyTokens < Infinity && tokensOf(messages) >= everyTokens);
+    return runs >= this.every || (everyTokens < Infinity && spokenTokens(messages) >= everyTokens);
   }
 
   /**
@@ -175,32 +175,6 @@ function messagesOf(session: Session | null, limit: number | undefined): Message
 
 function lastMessages(messages: readonly Message[], limit: number | undefined): readonly Message[] {
   return limit === undefined ? messages : messages.slice(-limit);
-}
-
-function tokensOf(messages: readonly Message[]): number {
-  return estimatedTokens(spokenIn(messages).map(({ content }) => ({ role: "user", content })));
-}
-
-function spokenIn(messages: readonly Message[]): { role: string; content: string }[] {
-  return messages.flatMap((message) => {
-    const { role } = message;
-    const text = typeof message.content === "string" ? message.content : "";
-    const content = role === "user" && text === "" ? mediaOf(message) : text;
-    return (role === "user" || role === "assistant") && content !== "" ? [{ role, content }] : [];
-  });
-}
-
-function mediaOf(message: Message): string {
-  const kinds = [
-    [message.images, "image"],
-    [message.audio, "audio file"],
-    [message.videos, "video"],
-    [message.files, "file"],
-  ] as const;
-  const provided = kinds.flatMap(([media, kind]) =>
-    (media ?? []).length === 0 ? [] : [`${media?.length} ${kind}${media?.length === 1 ? "" : "s"}`],
-  );
-  return provided.length === 0 ? "" : `[Provided ${provided.join(", ")}]`;
 }
 
 /** Returns ISO 8601 in local time without a zone, as Agno writes it. Python before 3.11 cannot read a `Z`. */

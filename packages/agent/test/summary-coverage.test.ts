@@ -57,6 +57,27 @@ describe.each(Object.entries(localStores))("%s", (_name, open) => {
     },
   );
 
+  test.each([
+    [1, 1, 1],
+    [3, 30_000, 2],
+    [12, 30_000, 2],
+    [12, 12_000, 6],
+    [12, 70_000, 1],
+    [12, 200_000, 1],
+  ])("the first summary of %i runs of %i characters tells the model at most %i at once", async (count, size, most) => {
+    await using db = await open();
+    const messages = (index: number) => [{ role: "user", content: `#r${index} ${"x".repeat(size)}` }];
+    await store(
+      db,
+      Array.from({ length: count }, (_, index) => ended(`r${index}`, { messages: messages(index) })),
+    );
+    const model = wordSummaries();
+    await agentOf(db, new SessionSummaryManager({ model })).run("#new");
+    const words = Array.from({ length: count }, (_, index) => `r${index}`);
+    expect(model.asked.flat()).toEqual([...words, "new"]);
+    expect(Math.max(...model.asked.map((asked) => asked.filter((word) => word !== "new").length))).toBe(most);
+  });
+
   test("a summary that Agno made is built on with the newest runs", async () => {
     await using db = await open();
     await store(
