@@ -34,7 +34,19 @@ export async function summarizeAfter(run: AgentRun | TeamRun, place: Place): Pro
     });
   };
   if (awaitSummaries) {
-    await untilAborted(followUp.add({ db, sessionId, work: update }), signal);
+    let isMade = false;
+    const work = async (): Promise<void> => {
+      isMade = true;
+      await update();
+    };
+    const done = followUp.add({ db, sessionId, work }).catch(async (error: unknown) => {
+      if (isMade || signal.aborted) {
+        throw error;
+      }
+      // The summary of another run took the place of this one's, and that run's signal may have ended it.
+      await followUp.add({ db, sessionId, work });
+    });
+    await untilAborted(done, signal);
     return;
   }
   const report = (error: unknown): void => followUp.report(error, { sessionId, runId: run.runId });

@@ -62,6 +62,30 @@ describe.each(Object.entries(localStores))("%s", (_name, open) => {
     expect(await storedSummary(agents[0] as Agent)).toEqual(["r0", "r1", "r2", "r3", "r4", "r5"]);
   });
 
+  test("the signal of a run that waits for a summary ends that of no other run", async () => {
+    await using db = await open();
+    const { open: answer, opened } = gate();
+    const model = wordSummaries(() => opened);
+    const agent = agentOf(db, model, { awaitSummaries: true });
+    const controller = new AbortController();
+    const results = [];
+    for (const signal of [undefined, undefined, controller.signal]) {
+      results.push(agent.run(`#r${results.length}`, { signal }));
+      while ((await agent.getSession())?.runs.at(-1)?.status !== "COMPLETED") {
+        await turn();
+      }
+      // Its summary is wanted once its last row is written.
+      for (let turns = 0; turns < 20; turns += 1) {
+        await turn();
+      }
+    }
+    controller.abort(new Error("stop"));
+    answer();
+    const errors = (await Promise.all(results)).map(({ summaryError }) => summaryError);
+    expect(errors).toEqual([null, null, expect.objectContaining({ message: "stop" })]);
+    expect(await storedSummary(agent)).toEqual(["r0", "r1", "r2"]);
+  });
+
   test("sessions do not wait for each other", async () => {
     await using db = await open();
     const { open: answer, opened } = gate();
