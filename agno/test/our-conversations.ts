@@ -147,6 +147,15 @@ export const ourConversations: Readonly<
       return agent.run("Question", { ...owned, sessionId });
     },
   },
+  "a history that did not fit": {
+    kind: "agent",
+    hold: async (db, sessionId) => {
+      const model = scriptedModel(["Yes.", "No."]);
+      const agent = new Agent({ id: "bot", db, model, maxHistoryTokens: 1 });
+      await agent.run("Question 1", { ...owned, sessionId });
+      await agent.run("Question 2", { ...owned, sessionId });
+    },
+  },
   "a team and its members": {
     kind: "team",
     hold: async (db, sessionId) => {
