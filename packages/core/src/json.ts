@@ -88,6 +88,11 @@ export function toJsonText(value: unknown, argument: string, source: unknown = v
       text = JSON.stringify(value);
     }
   } catch (cause) {
+    if (cause instanceof RangeError && cause.message === "Invalid string length") {
+      throw new InvalidArgumentError(argument, "smaller: its JSON is longer than JavaScript's longest string", {
+        cause,
+      });
+    }
     // A `toJSON` of its own may recurse without end; the search below says where.
     if (!(cause instanceof RangeError)) {
       throw new InvalidArgumentError(argument, "JSON, which can be read: a getter or a toJSON of its own threw", {

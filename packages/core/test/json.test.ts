@@ -234,6 +234,12 @@ function catchError(action: () => unknown): unknown {
   throw new Error("Nothing was thrown");
 }
 
+test("a value whose JSON is longer than any string is refused for its length", () => {
+  const text = "x".repeat(2 ** 27);
+  const error = { argument: "run", expected: expect.stringContaining("smaller") as string };
+  expect(() => toJsonText([text, text, text, text], "run")).toThrow(expect.objectContaining(error));
+});
+
 function pythonJson(value: unknown): string {
   if (typeof value === "number") {
     return Number.isNaN(value) ? "NaN" : String(value);

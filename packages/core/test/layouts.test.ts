@@ -33,7 +33,7 @@ describe("layouts", () => {
   });
 
   test("are made once, and only if they are common", () => {
-    const made: string[][] = [];
+    const made: (readonly string[])[] = [];
     const layouts = new Layouts((keys) => {
       made.push(keys);
       return null;
@@ -45,8 +45,21 @@ describe("layouts", () => {
     expect(made).toEqual([["common"]]);
   });
 
+  test("are made for the keys that led to them, whatever an object says when it is asked again", () => {
+    const layouts = new Layouts((keys) => keys.join());
+    const changing = () => {
+      let asked = 0;
+      const ownKeys = (): string[] => ((asked += 1) === 1 ? ["a", "b"] : ["a"]);
+      return new Proxy({ a: 1, b: 2 }, { ownKeys });
+    };
+    for (let round = 0; round < 20; round += 1) {
+      layouts.of(changing());
+    }
+    expect(layouts.of({ a: 1, b: 2 })).toBe("a,b");
+  });
+
   test("keep no key that is too long for a name", () => {
-    const made: string[][] = [];
+    const made: (readonly string[])[] = [];
     const layouts = new Layouts((keys) => made.push(keys));
     for (let round = 0; round < 20; round += 1) {
       expect(layouts.of({ a: 1, ["k".repeat(1000)]: 1 })).toBeNull();

@@ -195,3 +195,43 @@ test.each(Object.entries(hostile))(
     );
   },
 );
+
+test.each<[string, () => object]>([
+  [
+    "hidden",
+    () =>
+      Object.defineProperties({}, { status: { value: "RUNNING" }, userId: { value: "bob" }, agentId: { value: "b" } }),
+  ],
+  [
+    "on the prototype",
+    () =>
+      new (class {
+        get status(): string {
+          return "RUNNING";
+        }
+        get userId(): string {
+          return "bob";
+        }
+      })(),
+  ],
+  [
+    "another one whenever it is read",
+    () => {
+      let reads = 0;
+      const get = (): string => `value ${(reads += 1)}`;
+      return Object.defineProperties(
+        {},
+        Object.fromEntries(
+          ["status", "userId", "parentRunId", "agentId"].map((name) => [name, { get, enumerable: true }]),
+        ),
+      );
+    },
+  ],
+])("the columns of a run repeat its JSON where a property is %s", (_, make) => {
+  for (let round = 0; round < often; round += 1) {
+    const run = Object.assign(make(), { runType: "agent", runId: "r", content: "Hello" }) as unknown as Run;
+    const { runData, userId, status, parentRunId, agentId } = encodeRun(run, session, { now: 9 });
+    expect(JSON.parse(runData)).toMatchObject({ user_id: userId, status, agent_id: agentId });
+    expect((JSON.parse(runData) as Record<string, unknown>)["parent_run_id"] ?? null).toBe(parentRunId);
+  }
+});

@@ -43,13 +43,14 @@ export class Line {
     return () => this.#leave();
   }
 
-  /** Sends away those who have waited long enough, with the reason why a call under way does not get on. */
-  giveUp(reason: unknown): void {
+  /** Sends away those who have waited long enough, each with an error of its own; nobody if there is none. */
+  giveUp(reason: () => unknown): void {
     const now = performance.now();
     for (const place of this.#waiting) {
-      if (place.patientUntil <= now) {
+      const error = place.patientUntil <= now ? reason() : null;
+      if (error !== null) {
         this.#waiting.delete(place);
-        place.refuse(reason);
+        place.refuse(error);
       }
     }
   }

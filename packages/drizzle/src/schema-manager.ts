@@ -103,21 +103,22 @@ export class SchemaManager {
    * call.
    */
   async ready(since = performance.now()): Promise<Flows> {
-    if (this.#known !== null) {
-      return this.#known;
-    }
-    const shared = this.#look;
-    if (shared === null) {
-      return this.#lookAt(since);
-    }
-    try {
-      return await shared;
-    } catch (error) {
-      const isFault = error instanceof DatabaseBusyError || error instanceof DatabaseUnreachableError;
-      if (!isFault || performance.now() - since >= this.#driver.patience) {
-        throw error;
+    for (;;) {
+      if (this.#known !== null) {
+        return this.#known;
       }
-      return this.#lookAt(since);
+      if (this.#look === null) {
+        return this.#lookAt(since);
+      }
+      try {
+        return await this.#look;
+      } catch (error) {
+        // It had the time of the call that began it, which may have been earlier.
+        const isFault = error instanceof DatabaseBusyError || error instanceof DatabaseUnreachableError;
+        if (!isFault || performance.now() - since >= this.#driver.patience) {
+          throw error;
+        }
+      }
     }
   }
 
@@ -156,11 +157,8 @@ export class SchemaManager {
     await this.ready();
   }
 
-  /** Looks at the tables, or joins who does. */
+  /** Looks at the tables, for all who come meanwhile. */
   #lookAt(since: number): Promise<Flows> {
-    if (this.#look !== null) {
-      return this.#look;
-    }
     const look = this.#prepare(since).then((flows) => {
       // Not remembered: missing things, which may be created at any time, and tables that the caller may roll back.
       if (this.#look === look && flows.isWritable && this.#driver.inCallersTransaction?.() !== true) {

@@ -1,6 +1,6 @@
-import { DatabaseBusyError, DatabaseUnreachableError } from "@sessiondb/core";
 import type { Signal } from "@sessiondb/core/adapter";
 import { Line } from "./line.ts";
+import { alsoGivenUp } from "./retry.ts";
 
 /**
  * The calls on one session that may be at work at once. While one ends, the next one's statement is at the server already;
@@ -52,9 +52,7 @@ export class SessionLines {
       }
       return await work(performance.now() - start);
     } catch (error) {
-      if (error instanceof DatabaseBusyError || error instanceof DatabaseUnreachableError) {
-        entered.forEach(({ line }) => line.giveUp(error));
-      }
+      entered.forEach(({ line }) => line.giveUp(() => alsoGivenUp(error)));
       throw error;
     } finally {
       for (const { name, line, leave } of entered) {

@@ -59,7 +59,7 @@ describe("a line", () => {
     const impatient = line.enter({ patientUntil: now });
     const patient = line.enter({ patientUntil: now + 60_000 });
     const reason = new Error("locked");
-    line.giveUp(reason);
+    line.giveUp(() => reason);
     await expect(impatient).rejects.toBe(reason);
     leave();
     (await patient)();

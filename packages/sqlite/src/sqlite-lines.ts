@@ -77,7 +77,7 @@ export class SqliteLines {
         if (!isLocked(error)) {
           throw error;
         }
-        line.giveUp(error);
+        line.giveUp(() => error);
         if (performance.now() >= until) {
           throw error;
         }

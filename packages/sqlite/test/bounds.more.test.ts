@@ -69,6 +69,24 @@ describe("the waits of a call", { timeout: 30_000 }, () => {
     other.close();
   });
 
+  test("are not cut short by those of earlier calls, with which it shared looks at the tables", async () => {
+    const file = temporaryFile();
+    const other = new Database(file);
+    other.exec("create table theirs (a); begin exclusive");
+    await using db = new SqliteSessionDb({ file, busyTimeout });
+    const first = refusal(db.getSessions(), "DATABASE_BUSY");
+    await sleep(busyTimeout * 0.3);
+    const second = refusal(db.getSessions(), "DATABASE_BUSY");
+    await sleep(busyTimeout * 0.6);
+    const late = db.upsertRun(turn("late"));
+    // The first look ends with the first call, and the next one with the second.
+    await Promise.all([first, second]);
+    await sleep(busyTimeout * 0.2);
+    other.exec("commit");
+    await late;
+    other.close();
+  });
+
   test("end in time behind those of a store that waits longer", async () => {
     const file = temporaryFile();
     await using patient = new SqliteSessionDb({ file, busyTimeout: 20_000 });

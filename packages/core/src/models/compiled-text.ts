@@ -2,7 +2,7 @@ import { isSafe } from "../json-check.ts";
 import { cleanText, isJsonObject, type JsonValue } from "../json.ts";
 import { isRead } from "./agno-reads.ts";
 import type { Completion } from "./completion.ts";
-import { decodeField, encodeField, isNested, type Field, type Writing } from "./field.ts";
+import { columnKeys, decodeField, encodeField, isNested, type Field, type Writing } from "./field.ts";
 
 /** Returns the text with the JSON of a value at its end. Null if that takes the way through the encoder. */
 export type WriteText<Value = object> = (value: Value, text: string, writing: Writing) => string | null;
@@ -59,6 +59,7 @@ function statementsOf({ field, completion, isPresent }: Member, index: number): 
     isPresent && !mayBeNull && "if (value === null) return null;",
     completion !== null && `value = members[${index}].completion(value, writing, model);`,
     index === 0 && "if (value === undefined) return null;",
+    columnKeys.has(key) && `if (writing.columns !== undefined) writing.columns[${JSON.stringify(key)}] = value;`,
     reads !== null &&
       !isNested(field) &&
       `if (value != null && !isRead(members[${index}].field.reads, value)) return null;`,

@@ -104,7 +104,7 @@ function completeMessages(within: Enclosing, list: JsonValue | undefined, messag
 }
 
 /** Returns the status to store. */
-export function statusOf(status: JsonValue): JsonValue {
+function statusOf(status: JsonValue): JsonValue {
   return typeof status === "string" ? canonicalStatus(status) : (status ?? "COMPLETED");
 }
 

@@ -26,12 +26,27 @@ export interface Codec<Model> {
   readonly mayBeRefused?: boolean;
 }
 
+/** The keys of a run whose values are in columns of its row too. */
+export const columnKeys: ReadonlySet<string> = new Set([
+  "agent_id",
+  "team_id",
+  "workflow_id",
+  "user_id",
+  "parent_run_id",
+  "status",
+]);
+
+/** The values of a run under `columnKeys`. */
+export type WrittenColumns = Record<string, JsonValue | undefined>;
+
 /** Where a model is written, as part of a run. */
 export interface Writing extends Position {
   /** How many levels of JSON the values in the model may have. */
   readonly levels: number;
   /** What the parts of the model take from their run: the model itself, or the run it is in. */
   readonly own: Enclosing;
+  /** Takes the values of `columnKeys` as they are written; undefined in the parts of a run. */
+  readonly columns?: WrittenColumns | undefined;
 }
 
 /** The type of a value, as a table of fields names it. `array` and `object` are raw JSON, `json` is any JSON. */

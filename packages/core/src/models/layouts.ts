@@ -8,6 +8,8 @@ interface Node<Made> {
   visits: number;
   /** Undefined until it is made; null if it cannot be made. */
   made: Made | null | undefined;
+  /** The keys of the layout, in order. */
+  readonly keys: readonly string[];
 }
 
 /** How many objects of a layout must be seen before something is made for it. */
@@ -22,12 +24,12 @@ const longestKey = 64;
  * them, need one comparison for each key.
  */
 export class Layouts<Made> {
-  readonly #make: (keys: string[]) => Made | null;
-  readonly #root: Node<Made> = newNode();
+  readonly #make: (keys: readonly string[]) => Made | null;
+  readonly #root: Node<Made> = newNode([]);
   #nodes = 1;
 
   /** @param make is called once for each common layout. */
-  constructor(make: (keys: string[]) => Made | null) {
+  constructor(make: (keys: readonly string[]) => Made | null) {
     this.#make = make;
   }
 
@@ -46,7 +48,8 @@ export class Layouts<Made> {
       if (node.visits < worthwhile) {
         return null;
       }
-      node.made = this.#make(keysOf(object));
+      // Those that led here: an object may name others when it is asked again.
+      node.made = this.#make(node.keys);
     }
     return node.made;
   }
@@ -56,7 +59,7 @@ export class Layouts<Made> {
       return null;
     }
     this.#nodes += 1;
-    const next = newNode<Made>();
+    const next = newNode<Made>([...node.keys, key]);
     if (node.key === null) {
       node.key = key;
       node.next = next;
@@ -67,15 +70,6 @@ export class Layouts<Made> {
   }
 }
 
-/** The keys that a loop meets. */
-function keysOf(object: object): string[] {
-  const keys: string[] = [];
-  for (const key in object) {
-    keys.push(key);
-  }
-  return keys;
-}
-
-function newNode<Made>(): Node<Made> {
-  return { key: null, next: null, others: new Map(), visits: 0, made: undefined };
+function newNode<Made>(keys: readonly string[]): Node<Made> {
+  return { key: null, next: null, others: new Map(), visits: 0, made: undefined, keys };
 }

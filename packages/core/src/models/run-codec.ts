@@ -3,8 +3,10 @@ import { deepestJson } from "../json-check.ts";
 import { rewriteJson } from "../json-source.ts";
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from "../json.ts";
 import type { RunRow } from "../rows.ts";
-import { completeRun, componentIds, statusOf } from "./complete-run.ts";
+import { completeRun, componentIds } from "./complete-run.ts";
+
 import type { Enclosing } from "./completion.ts";
+import type { WrittenColumns } from "./field.ts";
 import { decodeRunJson, encodeRunJson, writeRun } from "./run-shapes.ts";
 import type { Run, RunType } from "./runs.ts";
 
@@ -47,7 +49,7 @@ export function encodeRun(
   };
   // The parts of a stored document keep their texts, which takes their values.
   const written = before === null ? writtenRun(run, within) : null;
-  const json = written === null ? completeJson(run, within, argument) : columnsOf(run, within);
+  const json = written === null ? completeJson(run, within, argument) : written.columns;
   return {
     runId: run.runId,
     sessionId: session.sessionId,
@@ -59,7 +61,7 @@ export function encodeRun(
     parentRunId: textOf(json["parent_run_id"]),
     status: textOf(json["status"]),
     runIndex: null,
-    runData: written ?? rewriteJson({ before, after: json }, argument, run),
+    runData: written === null ? rewriteJson({ before, after: json }, argument, run) : written.text,
     createdAt: run.createdAt ?? now,
     updatedAt: now,
   };
@@ -78,33 +80,22 @@ function completeJson(run: Run, within: Enclosing, argument: string): JsonObject
   return json;
 }
 
-/** Returns the text of what `completeJson` returns, or null for a run that it must see. */
-function writtenRun(run: Run, within: Enclosing): string | null {
+/** Returns the text of what `completeJson` returns, and its values for columns; null for a run that it must see. */
+function writtenRun(run: Run, within: Enclosing): { text: string; columns: WrittenColumns } | null {
   const isWithoutComponent = componentOf(run) === undefined && (within.componentId ?? null) === null;
   // The session's id replaces any other before its type is seen.
   if (isWithoutComponent || typeof (run.sessionId ?? "") !== "string") {
     return null;
   }
   try {
-    return writeRun(run, "", { within, own: within, index: 0, levels: deepestJson - 1 });
+    // Taken as they are written: a property may be hidden, or be another one when it is read again.
+    const columns: WrittenColumns = {};
+    const text = writeRun(run, "", { within, own: within, index: 0, levels: deepestJson - 1, columns });
+    return text === null ? null : { text, columns };
   } catch {
     // Encoding meets the same error, and says where.
     return null;
   }
-}
-
-/** Returns the keys of a written run that are columns too. */
-function columnsOf(run: Run, within: Enclosing): Record<string, JsonValue | undefined> {
-  const { agentId, teamId, workflowId } = run as Partial<Record<"agentId" | "teamId" | "workflowId", string | null>>;
-  return {
-    agent_id: agentId,
-    team_id: teamId,
-    workflow_id: workflowId,
-    [componentIds[run.runType].key]: componentOf(run) ?? within.componentId,
-    user_id: run.userId ?? within.userId,
-    parent_run_id: run.parentRunId,
-    status: statusOf(run.status ?? null),
-  };
 }
 
 function componentOf(run: Run): string | null | undefined {

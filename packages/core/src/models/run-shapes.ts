@@ -146,8 +146,8 @@ export function encodeRunJson(run: Run, trail: Trail): JsonObject {
 }
 
 /** `encodeRunJson`, `completeRun` and `toJsonText` in one, for runs of common layouts. Null for any other. */
-export function writeRun(run: Run, text: string, { levels, index, within }: Writing): string | null {
-  const writing = { levels, index, within, own: enclosingRun(run, within) };
+export function writeRun(run: Run, text: string, { levels, index, within, columns }: Writing): string | null {
+  const writing = { levels, index, within, columns, own: enclosingRun(run, within) };
   switch (run.runType) {
     case "agent":
       return agentRunShape.write(run, text, writing);
