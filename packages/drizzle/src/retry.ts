@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DatabaseBusyError, DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
+import { DatabaseUnreachableError, SessionDbError } from "@sessiondb/core";
 import { countRetry, untilAborted, type Signal } from "@sessiondb/core/adapter";
+import { givenUp } from "./giving-up.ts";
 import { RefusedDocument } from "./refused-document.ts";
 import type { ClassifiedError, Work } from "./sql-driver.ts";
 import type { Awaitable } from "./steps.ts";
@@ -123,37 +124,13 @@ export async function withRetry<Result>(
         onUnknownOutcome?.();
       }
       if (taken - waited >= options.patience) {
-        const gaveUp = withWords(error, `Gave up after ${Math.round(taken)} ms.`);
-        if (lost !== null) {
-          throw unknownOutcome(gaveUp);
-        }
-        hindrances.set(gaveUp, error);
-        throw gaveUp;
+        const gaveUp = givenUp(error, taken);
+        throw lost === null ? gaveUp : unknownOutcome(gaveUp);
       }
       countRetry();
       await untilAborted(sleep(pause * (0.5 + Math.random() / 2)), lost === null ? signal : undefined);
     }
   }
-}
-
-/** What kept work from being done, by the error of a call that gave up, and that certainly stored nothing. */
-const hindrances = new WeakMap<object, SessionDbError>();
-
-/**
- * Returns the error for a call that waits for the same as one that gave up, and has waited as long; null if the error of
- * that call is none of giving up.
- */
-export function alsoGivenUp(error: unknown): SessionDbError | null {
-  const hindrance = typeof error === "object" && error !== null ? hindrances.get(error) : undefined;
-  return hindrance === undefined ? null : withWords(hindrance, "Gave up in line, after a call on the same session.");
-}
-
-function withWords(error: SessionDbError, words: string): SessionDbError {
-  const message = `${error.message} ${words}`;
-  const kept = { cause: error.cause };
-  return error instanceof DatabaseUnreachableError
-    ? new DatabaseUnreachableError(message, kept)
-    : new DatabaseBusyError(message, kept);
 }
 
 /** The error of a write that may have been committed. */

@@ -1,6 +1,6 @@
 import type { Signal } from "@sessiondb/core/adapter";
+import { alsoGivenUp } from "./giving-up.ts";
 import { Line } from "./line.ts";
-import { alsoGivenUp } from "./retry.ts";
 
 /**
  * The calls on one session that may be at work at once. While one ends, the next one's statement is at the server already;
