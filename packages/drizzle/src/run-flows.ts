@@ -178,32 +178,40 @@ export class RunFlows {
 
   /** Deletes runs and closes the gaps. Returns their ids. */
   *removeRuns(on: SqlConnection, selection: RunSelection): Steps<ReadonlySet<string>> {
-    const rows = yield* this.reads.runsById(on, selection.runIds);
-    return (yield* this.removeRows(on, rows, { ...selection, sessionIds: [] })).removed;
+    return (yield* this.removeRows(on, selection)).removed;
+  }
+
+  /** The ids of the sessions that have any of the runs. */
+  protected *sessionsOf(on: SqlConnection, { runIds }: RunSelection): Steps<ReadonlySet<string>> {
+    return new Set((yield* this.reads.namedRuns(on, runIds)).map(({ sessionId }) => sessionId));
   }
 
   /**
-   * Deletes rows of runs. Locks their sessions and those of `sessionIds`. Returns the ids of the deleted runs, and of
-   * the sessions whose runs may be deleted.
+   * Locks the sessions of runs and deletes the rows of these runs. Returns the ids of the deleted runs, and of the
+   * locked sessions whose runs may be deleted.
    */
   protected *removeRows(
     on: SqlConnection,
-    rows: readonly RunOfSession[],
-    { runIds, userId, sessionIds }: RunSelection & { readonly sessionIds: readonly string[] },
+    selection: RunSelection,
   ): Steps<{ removed: Set<string>; sessionIds: ReadonlySet<string> }> {
-    const named = new Set([...rows.map(({ sessionId }) => sessionId), ...sessionIds]);
-    const locked = yield* this.reads.lockIdentities(on, [...named]);
-    const namedIn = (sessionId: string): string | undefined =>
-      rows.find((row) => row.sessionId === sessionId)?.runId ?? runIds[0];
-    const deletable = locked.filter((stored) => mayDelete(stored, userId, namedIn(stored.sessionId)));
-    const removable = new Set(deletable.map(({ sessionId }) => sessionId));
-    const removed = new Set(rows.filter(({ sessionId }) => removable.has(sessionId)).map(({ runId }) => runId));
+    const { runIds, userId } = selection;
+    const locked = yield* this.reads.lockIdentities(on, [...(yield* this.sessionsOf(on, selection))]);
+    // Read anew under the locks: while this call waited for them, others may have deleted a run, copied it out of Agno
+    // 2's column, or stored another of its id. One that is in no locked session by now was deleted by somebody else.
+    const stored = locked.length === 0 ? [] : yield* this.reads.namedRuns(on, runIds);
+    const deletable = locked.filter((session) => {
+      const held = stored.find(({ sessionId }) => sessionId === session.sessionId);
+      return (held !== undefined || !this.areAllRows) && mayDelete(session, userId, held?.runId ?? runIds[0]);
+    });
+    const sessionIds = new Set(deletable.map(({ sessionId }) => sessionId));
+    const rows = stored.filter(({ sessionId }) => sessionIds.has(sessionId));
+    const removed = new Set(rows.map(({ runId }) => runId));
     yield* this.#deleteRows(on, [...removed]);
-    for (const sessionId of removable) {
+    for (const sessionId of sessionIds) {
       const places = rows.filter((row) => row.sessionId === sessionId).map(({ runIndex }) => runIndex);
       yield* this.writes.closeGaps(on, sessionId, places);
     }
-    return { removed, sessionIds: removable };
+    return { removed, sessionIds };
   }
 
   /**

@@ -66,8 +66,10 @@ export class Sandbox {
   }
 
   /** A store on tables that Agno 2 made. */
-  readonly openLegacy = async (rows: readonly LegacyRow[]): Promise<PostgresSessionDb> => {
-    const schema = this.schema();
+  readonly openLegacy = async (
+    rows: readonly LegacyRow[],
+    schema: string = this.schema(),
+  ): Promise<PostgresSessionDb> => {
     await this.query(...agno2Table(schema));
     const client = await this.connect();
     for (const row of rows) {

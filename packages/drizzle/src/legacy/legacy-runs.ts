@@ -165,13 +165,18 @@ export class LegacyRuns extends StatementSet {
     );
   });
 
-  /** Removes runs from the column of a locked session permanently. */
-  *remove(on: SqlConnection, session: LegacySession, runIds: ReadonlySet<string>): Steps<void> {
-    const json = withoutRuns(yield* this.#rowOf(on, session), this.location, runIds);
-    const { sessionId } = session;
+  /** Removes runs from the column of a locked session permanently. Returns the ids of those that it held. */
+  *remove(on: SqlConnection, sessionId: string, runIds: ReadonlySet<string>): Steps<string[]> {
+    const found = yield* this.sessionWithRuns(on, sessionId);
+    const held = (found?.runs ?? []).map(({ runId }) => runId).filter((runId) => runIds.has(runId));
+    if (found === null || held.length === 0) {
+      return [];
+    }
+    const json = withoutRuns(found.session, this.location, runIds);
     if ((yield* this.affected(on, this.#setRuns(), { json, sessionId })) !== 1) {
       throw notWritten(`Runs of session ${JSON.stringify(sessionId)} were not removed from ${this.location}.`);
     }
+    return held;
   }
 
   readonly #markCopied = once(() => {

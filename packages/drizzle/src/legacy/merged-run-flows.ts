@@ -10,13 +10,13 @@ import type {
   RunWrite,
 } from "@sessiondb/core/adapter";
 import type { PutRun, WholeSession } from "../run-flows.ts";
-import type { RunOfSession, TurnRun } from "../session-reads.ts";
+import type { TurnRun } from "../session-reads.ts";
 import type { SqlConnection } from "../sql-driver.ts";
 import { parseRun, type ListedRow } from "../sql-parts.ts";
 import type { StatementSets } from "../statement-sets.ts";
 import type { Steps } from "../steps.ts";
 import { CopiedRunFlows } from "./copied-run-flows.ts";
-import type { LegacyRuns, LegacySession, LegacySessionRuns } from "./legacy-runs.ts";
+import type { LegacyRuns, LegacySession } from "./legacy-runs.ts";
 import { mergedRuns, pageOfRuns, type ListedRun } from "./merged-runs.ts";
 
 /** Merges runs that only the column of Agno 2 holds into everything that is read. */
@@ -162,20 +162,17 @@ export class MergedRunFlows extends CopiedRunFlows {
     }
   }
 
-  /** Overridden because a run without a row may be in the column of any session. */
-  protected override *columnsWith(
-    on: SqlConnection,
-    selection: RunSelection,
-    rows: readonly RunOfSession[],
-  ): Steps<Map<string, LegacySessionRuns>> {
-    const found = yield* super.columnsWith(on, selection, rows);
+  /** A run without a row may be in the column of any session. */
+  protected override *sessionsOf(on: SqlConnection, { runIds, userId }: RunSelection): Steps<ReadonlySet<string>> {
+    const rows = yield* this.reads.namedRuns(on, runIds);
+    const sessionIds = new Set(rows.map(({ sessionId }) => sessionId));
     const withRow = new Set(rows.map(({ runId }) => runId));
-    for (const runId of selection.runIds.filter((id) => !withRow.has(id))) {
-      const legacy = yield* this.legacy.sessionOfRun(on, { runId, userId: selection.userId });
+    for (const runId of runIds.filter((id) => !withRow.has(id))) {
+      const legacy = yield* this.legacy.sessionOfRun(on, { runId, userId });
       if (legacy !== null) {
-        found.set(legacy.session.sessionId, legacy);
+        sessionIds.add(legacy.session.sessionId);
       }
     }
-    return found;
+    return sessionIds;
   }
 }
