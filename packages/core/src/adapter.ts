@@ -3,6 +3,7 @@ export { BaseSessionDb, type Signal } from "./base-session-db.ts";
 export { anySignal } from "./any-signal.ts";
 export * from "./arguments.ts";
 export { unixSeconds } from "./clock.ts";
+export { compileFunction } from "./compile-function.ts";
 export * from "./option-readers.ts";
 export { bySessionId } from "./encode-writes.ts";
 export { isJsonObject, parseJson, setKey, toJsonText } from "./json.ts";

@@ -1,3 +1,4 @@
+import { compileFunction } from "../compile-function.ts";
 import type { Field } from "./field.ts";
 
 /** Copies an object under other keys. `context` goes to the conversion of its values. */
@@ -46,13 +47,7 @@ export function compileCopy<Context>(options: CopyOptions<Context>): Copy<Contex
     const copy = { ${members.join(", ")} };
     return ${["true", ...checks].join(" && ")} ? copy : otherwise(source, context, copy);
   }`;
-  try {
-    // eslint-disable-next-line typescript/no-implied-eval -- The text has no data in it.
-    const make = new Function("fields", "convert", "accepts", "otherwise", body) as (
-      ...parts: unknown[]
-    ) => Copy<Context>;
-    return make(fields, options.convert, options.accepts, options.otherwise);
-  } catch {
-    return null;
-  }
+  const parameters = ["fields", "convert", "accepts", "otherwise"];
+  const make = compileFunction(parameters, body) as ((...parts: unknown[]) => Copy<Context>) | null;
+  return make === null ? null : make(fields, options.convert, options.accepts, options.otherwise);
 }

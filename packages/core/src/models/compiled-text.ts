@@ -1,3 +1,4 @@
+import { compileFunction } from "../compile-function.ts";
 import { isSafe } from "../json-check.ts";
 import { cleanText, isJsonObject, type JsonValue } from "../json.ts";
 import { isRead } from "./agno-reads.ts";
@@ -35,13 +36,9 @@ export function compileText(members: readonly Member[]): WriteText | null {
     return text + ${members.length === 0 ? '"{}"' : `(lacksQuote ? '"}' : "}")`};
   }`;
   const writers = members.map(({ field }) => (isNested(field) ? nestedWriter(field) : rawWriter(field)));
-  try {
-    // eslint-disable-next-line typescript/no-implied-eval -- The text has no data in it.
-    const make = new Function("members", "writers", "special", "isRead", body) as (...parts: unknown[]) => WriteText;
-    return make(members, writers, special, isRead);
-  } catch {
-    return null;
-  }
+  const parameters = ["members", "writers", "special", "isRead"];
+  const make = compileFunction(parameters, body) as ((...parts: unknown[]) => WriteText) | null;
+  return make === null ? null : make(members, writers, special, isRead);
 }
 
 /** Returns the statements that add a member to the text, with the comma before it. */

@@ -8,7 +8,7 @@ import { completeRun, componentIds } from "./complete-run.ts";
 import type { Enclosing } from "./completion.ts";
 import type { WrittenColumns } from "./field.ts";
 import { decodeRunJson, encodeRunJson, writeRun } from "./run-shapes.ts";
-import type { Run, RunType } from "./runs.ts";
+import { componentKind, type Run, type RunType } from "./runs.ts";
 
 /** The fields that a run takes from the session it is stored under. */
 export interface RunSession {
@@ -167,8 +167,8 @@ function runTypeOfRow(row: StoredRun): RunType {
   if (typeof row.runType !== "string") {
     throw new CorruptDataError("run_type", row.runId, { wanted: "text" });
   }
-  const stored = row.runType.toLowerCase();
-  if (stored === "agent" || stored === "team" || stored === "workflow") {
+  const stored = componentKind(row.runType.toLowerCase());
+  if (stored !== undefined) {
     return stored;
   }
   if (typeof row.teamId === "string") {

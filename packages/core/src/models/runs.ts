@@ -7,6 +7,11 @@ import type { StepOutput } from "./steps.ts";
 /** The kind of component that a run belongs to. */
 export type RunType = "agent" | "team" | "workflow";
 
+/** Returns the kind of component that a text names; undefined if it names none. */
+export function componentKind(text: string): RunType | undefined {
+  return text === "agent" || text === "team" || text === "workflow" ? text : undefined;
+}
+
 export const runStatuses = ["PENDING", "RUNNING", "COMPLETED", "PAUSED", "CANCELLED", "ERROR", "REGENERATED"] as const;
 
 /** The statuses of runs that history leaves out by default. A run without a status is kept. */

@@ -2,7 +2,7 @@ import { CorruptDataError } from "../errors.ts";
 import { isJsonObject, toJsonText, type JsonObject, type JsonValue } from "../json.ts";
 import { sessionColumns, type SessionRow } from "../rows.ts";
 import { AgentSession } from "./agent-session.ts";
-import type { Run } from "./runs.ts";
+import { componentKind, type Run } from "./runs.ts";
 import type { SessionFields, SessionType } from "./session-base.ts";
 import type { Session, SessionHeader, SessionInit } from "./sessions.ts";
 import { refusal } from "./shape.ts";
@@ -147,7 +147,7 @@ export function sessionTypeOf(
   if (typeof row.sessionType !== "string") {
     throw new CorruptDataError("session_type", row.sessionId, { wanted: "text" });
   }
-  const type = knownType(row.sessionType) ?? knownType(row.sessionType.trim().toLowerCase());
+  const type = componentKind(row.sessionType) ?? componentKind(row.sessionType.trim().toLowerCase());
   if (type !== undefined) {
     return type;
   }
@@ -158,8 +158,4 @@ export function sessionTypeOf(
     return "team";
   }
   return row.workflowId !== null ? "workflow" : "agent";
-}
-
-function knownType(text: string): SessionType | undefined {
-  return text === "agent" || text === "team" || text === "workflow" ? text : undefined;
 }
