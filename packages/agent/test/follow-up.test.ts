@@ -3,7 +3,8 @@ import type { Agent } from "@sessiondb/agent";
 import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { collect } from "./support/collect.ts";
 import { localStores } from "./support/stores.ts";
-import { agentOf, describeSummariesAtOnce, gate, storedSummary, turn } from "./support/summaries-at-once.ts";
+import { gate } from "./support/gate.ts";
+import { agentOf, describeSummariesAtOnce, storedSummary, turn } from "./support/summaries-at-once.ts";
 import { wordSummaries } from "./support/word-summaries.ts";
 
 /** Every way to take a whole answer. */

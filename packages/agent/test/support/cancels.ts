@@ -3,6 +3,7 @@ import type { AgentRun, Run, SessionDb, TeamRun } from "@sessiondb/core";
 import { scriptedModel, shown, type Answer } from "@sessiondb/testing/scripted-model";
 import { jsonSchema, tool } from "ai";
 import { describe, test, vi, type ExpectStatic } from "vitest";
+import { gate } from "./gate.ts";
 import type { OpenStore } from "./stores.ts";
 
 // A run may be cancelled anywhere, from anywhere. Whatever the place: its row is CANCELLED at once and for good, what it
@@ -126,19 +127,6 @@ function resultsIn(runs: readonly Run[]): unknown[] {
     .flatMap(runsIn)
     .filter((run): run is AgentRun | TeamRun => run.runType !== "workflow")
     .flatMap(({ tools }) => (tools ?? []).flatMap(({ toolName, result }) => (toolName === "act" ? [result] : [])));
-}
-
-interface Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-}
-
-function gate(): Gate {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }
 
 async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<void> {

@@ -3,6 +3,7 @@ import { DatabaseFullError, type AgentRun, type Run, type SessionDb, type TeamRu
 import { scriptedModel, shown, type Answer } from "@sessiondb/testing/scripted-model";
 import { jsonSchema, tool, type ToolSet } from "ai";
 import { describe, expect, test, type ExpectStatic } from "vitest";
+import { gate } from "./gate.ts";
 import type { OpenStore } from "./stores.ts";
 
 // A run may end anywhere and for any reason. Whatever the place and the cause: its row is final, what had arrived is in
@@ -392,19 +393,6 @@ async function check(cell: Cell, db: SessionDb, given: ExpectStatic): Promise<vo
   controller.abort(new Error("over"));
   end.open();
   await outcome;
-}
-
-interface Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-}
-
-function gate(): Gate {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
 }
 
 /** The cases of every way in which a run can end. */

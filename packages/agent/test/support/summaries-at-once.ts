@@ -2,18 +2,10 @@ import type { SessionDb } from "@sessiondb/core";
 import { expect, test } from "vitest";
 import { Agent, SessionSummaryManager, type ModelComponentOptions } from "@sessiondb/agent";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
+import { gate } from "./gate.ts";
 import type { OpenStore } from "./stores.ts";
 import { watched } from "./watched-db.ts";
 import { wordsIn, wordSummaries } from "./word-summaries.ts";
-
-/** A gate that a test opens. */
-export function gate() {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { open, opened };
-}
 
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

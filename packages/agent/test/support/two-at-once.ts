@@ -83,14 +83,7 @@ export function describeTwoAtOnce(open: OpenStore): void {
       return JSON.stringify({ summary: words.map((word) => `word ${word}.`).join(" "), topics: [] });
     });
     const sessionSummaryManager = new SessionSummaryManager({ model: summaries, ...options });
-    const agent = new Agent({
-      id: "x",
-      db,
-      model: scriptedModel(() => "Yes."),
-      sessionSummaryManager,
-      sessionId: "s",
-      awaitSummaries: true,
-    });
+    const agent = summarizing(db, sessionSummaryManager);
     await agent.run("word zero.");
     const results = await Promise.all(said.map((word) => agent.run(`word ${word}.`)));
     expect(results.map(({ summaryError }) => summaryError)).toEqual(said.map(() => null));
@@ -107,14 +100,7 @@ export function describeTwoAtOnce(open: OpenStore): void {
       return JSON.stringify({ summary: "Mine", topics: [] });
     });
     const sessionSummaryManager = new SessionSummaryManager({ model: summaries });
-    const agent = new Agent({
-      id: "x",
-      db,
-      model: scriptedModel(() => "Yes."),
-      sessionSummaryManager,
-      sessionId: "s",
-      awaitSummaries: true,
-    });
+    const agent = summarizing(db, sessionSummaryManager);
     const { status, summaryError } = await agent.run("Hi");
     expect([status, made]).toEqual(["COMPLETED", 10]);
     expect(summaryError).toMatchObject({ code: "DATABASE_ERROR" });
@@ -210,4 +196,10 @@ export function describeTwoAtOnce(open: OpenStore): void {
 
 function ownerOf(run: { runType: string; agentId?: string | null; teamId?: string | null }): unknown {
   return run.runType === "agent" ? run.agentId : run.teamId;
+}
+
+/** An agent whose results wait for its summaries. */
+function summarizing(db: SessionDb, sessionSummaryManager: SessionSummaryManager): Agent {
+  const model = scriptedModel(() => "Yes.");
+  return new Agent({ id: "x", db, model, sessionSummaryManager, sessionId: "s", awaitSummaries: true });
 }
