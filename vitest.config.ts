@@ -92,6 +92,7 @@ export default defineConfig({
     projects:
       tier === "ai7"
         ? [
+            project("packages/ai-sdk", "ai-sdk"),
             project("packages/agent", "agent"),
             project("docs", "docs", { include: ["test/snippets.more.test.ts"], exclude: [] }),
             project("examples", "examples", { include: ["{agents,chat-endpoint}/test/*.test.ts"], exclude: [] }),

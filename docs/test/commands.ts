@@ -16,7 +16,7 @@ const { scripts = {} } = manifestOf(".");
 
 /** This repository's packages, and what they need beside them. */
 const installable = new Set(
-  ["core", "conformance", "drizzle", "sqlite", "postgres", "mysql", "turns", "agent"].flatMap((folder) => {
+  ["core", "conformance", "drizzle", "sqlite", "postgres", "mysql", "turns", "ai-sdk", "agent"].flatMap((folder) => {
     const { name, peerDependencies = {} } = manifestOf(`packages/${folder}`);
     return [name, ...Object.keys(peerDependencies)];
   }),

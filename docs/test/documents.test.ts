@@ -60,7 +60,7 @@ test("every fenced block has a known language", () => {
 });
 
 test("no document exceeds its length limit", () => {
-  const limits: Readonly<Record<string, number>> = { "README.md": 120, "CONTRIBUTING.md": 100, "ARCHITECTURE.md": 80 };
+  const limits: Readonly<Record<string, number>> = { "README.md": 130, "CONTRIBUTING.md": 100, "ARCHITECTURE.md": 80 };
   const limitOf = (document: string): number =>
     limits[document] ?? (document.startsWith("docs/decisions/") ? 40 : Number.POSITIVE_INFINITY);
   expect(documents.filter((document) => textOf(document).split("\n").length - 1 > limitOf(document))).toEqual([]);

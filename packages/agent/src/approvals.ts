@@ -1,3 +1,4 @@
+import { modelOutput } from "@sessiondb/ai-sdk/codec";
 import { InvalidArgumentError, type JsonObject, type JsonValue, type ToolExecution } from "@sessiondb/core";
 import {
   checkFlag,
@@ -9,7 +10,6 @@ import {
   type OptionReaders,
 } from "@sessiondb/core/adapter";
 import type { ToolResultPart, ToolSet } from "ai";
-import { modelOutput } from "./tool-result-codec.ts";
 
 /** A decision about a call that waits. */
 export interface Approval {

@@ -1,3 +1,4 @@
+import { messagesAfter } from "@sessiondb/ai-sdk/codec";
 import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution } from "@sessiondb/core";
 import { anySignal, named, present, untilAborted } from "@sessiondb/core/adapter";
 import {
@@ -14,7 +15,6 @@ import {
   type ToolSet,
 } from "ai";
 import { thrownOf } from "@sessiondb/turns";
-import { messagesAfter } from "./ai-sdk.ts";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";

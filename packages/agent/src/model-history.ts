@@ -1,7 +1,8 @@
+import { toModelMessages } from "@sessiondb/ai-sdk";
+import { callIds, isOfTurn, separateResults, withCalls } from "@sessiondb/ai-sdk/codec";
 import type { Message, Run } from "@sessiondb/core";
 import { hasAnswer } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
-import { callIds, isOfTurn, separateResults, toModelMessages, withCalls } from "./message-codec.ts";
 
 export interface HistoryLimits {
   /** The maximum number of newest messages. A run that does not fit whole is left out. Default: all. */

@@ -1,3 +1,5 @@
+import { toModelMessages, toStoredMessages } from "@sessiondb/ai-sdk";
+import { callIds, isOfTurn, resultOf } from "@sessiondb/ai-sdk/codec";
 import {
   InvalidArgumentError,
   RunNotContinuableError,
@@ -13,8 +15,6 @@ import { textOf } from "@sessiondb/turns";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
 import type { Decided } from "./approvals.ts";
 import { checkField } from "./field-types.ts";
-import { callIds, isOfTurn, toModelMessages, toStoredMessages } from "./message-codec.ts";
-import { resultOf } from "./tool-result-codec.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
 /** A run that stopped, with all decisions, ready to continue. */

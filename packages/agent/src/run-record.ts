@@ -1,3 +1,5 @@
+import { toStoredMessages } from "@sessiondb/ai-sdk";
+import { withoutMedia } from "@sessiondb/ai-sdk/codec";
 import type {
   AgentRun,
   ConversationRun,
@@ -14,12 +16,10 @@ import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { leftOutKey } from "./history-budget.ts";
-import { toStoredMessages } from "./message-codec.ts";
 import { continuedMetrics } from "./metrics.ts";
 import { withResult } from "./resumed-run.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import type { Source } from "./said-in-step.ts";
-import { withoutMedia } from "./stored-media.ts";
 import { requirementsOf } from "./waiting.ts";
 
 /** The parts of a run to store. */

@@ -1,8 +1,5 @@
+import { argumentsOf, partOf7, plainOutput, textOfData, untagged } from "@sessiondb/ai-sdk/codec";
 import type { AssistantModelMessage, StepResult, TextStreamPart, ToolSet } from "ai";
-import { partOf7, untagged } from "./ai-sdk.ts";
-import { argumentsOf } from "./stored-json.ts";
-import { textOfData } from "./stored-media.ts";
-import { plainOutput } from "./tool-result-codec.ts";
 import type { Call } from "./tool-watch.ts";
 
 /** A source that the model used, such as a web page. */

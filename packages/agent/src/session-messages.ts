@@ -1,8 +1,8 @@
+import { resultOf } from "@sessiondb/ai-sdk/codec";
 import { InvalidArgumentError, type AgentRun, type JsonValue, type Run, type TeamRun } from "@sessiondb/core";
 import type { ModelMessage, ToolApprovalResponse, ToolResultPart } from "ai";
 import type { Decided } from "./approvals.ts";
 import type { UserInput } from "./model-component-options.ts";
-import { resultOf } from "./tool-result-codec.ts";
 import { isWaiting, waitOf } from "./waiting.ts";
 
 /** The part of a client's messages that the store does not have yet. */

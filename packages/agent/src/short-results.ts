@@ -1,6 +1,6 @@
+import { resultOf } from "@sessiondb/ai-sdk/codec";
 import type { ModelMessage, ToolResultPart } from "ai";
 import type { CountTokens } from "./history-tokens.ts";
-import { resultOf } from "./tool-result-codec.ts";
 
 interface Shortened {
   readonly messages: readonly ModelMessage[];

@@ -1,6 +1,6 @@
+import { isOfTurn } from "@sessiondb/ai-sdk/codec";
 import type { Message, Run } from "@sessiondb/core";
 import { estimatedTokens } from "./history-tokens.ts";
-import { isOfTurn } from "./message-codec.ts";
 
 /** Returns the messages of runs, without those that are no part of their conversations. */
 export function messagesIn(runs: readonly Run[]): Message[] {

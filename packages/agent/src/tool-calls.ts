@@ -1,8 +1,7 @@
+import { argumentsOf, resultPart } from "@sessiondb/ai-sdk/codec";
 import type { AgentRun, JsonValue, TeamRun, ToolExecution } from "@sessiondb/core";
 import type { InferToolInput, InferToolOutput, Tool, ToolSet } from "ai";
 import { textOf } from "@sessiondb/turns";
-import { argumentsOf } from "./stored-json.ts";
-import { resultPart } from "./tool-result-codec.ts";
 import { isWaiting, waitOf } from "./waiting.ts";
 
 type CallOf<Name extends string, Dynamic extends boolean, State> = State & {

@@ -1,9 +1,8 @@
+import { isForPerson, resultOf } from "@sessiondb/ai-sdk/codec";
 import type { ToolExecution } from "@sessiondb/core";
 import { isJsonObject, unixSeconds } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, textOf } from "@sessiondb/turns";
 import type { ModelMessage, StepResult, ToolSet } from "ai";
-import { isForPerson } from "./ai-sdk.ts";
-import { resultOf } from "./tool-result-codec.ts";
 import type { Call } from "./tool-watch.ts";
 
 interface Seen {

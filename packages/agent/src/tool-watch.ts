@@ -1,8 +1,8 @@
+import { modelOutput, plainOutput } from "@sessiondb/ai-sdk/codec";
 import { RunNotContinuableError } from "@sessiondb/core";
 import { messageOf, portable, thrownOf } from "@sessiondb/turns";
 import type { ToolResultPart, ToolSet } from "ai";
 import type { ResumedRun } from "./resumed-run.ts";
-import { modelOutput, plainOutput } from "./tool-result-codec.ts";
 
 type Execute = NonNullable<ToolSet[string]["execute"]>;
 

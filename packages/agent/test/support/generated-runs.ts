@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { toStoredMessages } from "@sessiondb/ai-sdk";
 import type { Run } from "@sessiondb/core";
 import type { ModelMessage } from "ai";
 import fc from "fast-check";
-import { toStoredMessages } from "../../src/message-codec.ts";
 
 const picture = "iVBORw0KGgo=";
 

@@ -1,12 +1,10 @@
-import assert from "node:assert/strict";
 import type { JsonValue, Message } from "@sessiondb/core";
 import { decodeRun, encodeRun, encodeSession } from "@sessiondb/core/adapter";
 import * as ai from "ai";
-import { modelMessageSchema, type ModelMessage } from "ai";
+import type { ModelMessage } from "ai";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toModelMessages, toStoredMessages } from "../src/message-codec.ts";
-import { historyMessages } from "../src/model-history.ts";
 
 const text = fc
   .string({ minLength: 1, maxLength: 20, unit: "grapheme" })
@@ -196,7 +194,6 @@ describe("messages", () => {
     fc.assert(
       fc.property(fc.array(odd, { maxLength: 6 }), (messages) => {
         toModelMessages(messages);
-        historyMessages([{ runType: "agent", runId: "r", status: "COMPLETED", messages: messages }]);
       }),
       { numRuns: 500 },
     );
@@ -232,77 +229,5 @@ describe("parts of version 7", () => {
     ],
   ])("%s comes back there, and is left out on version 6", (_name, part) => {
     expect(roundTrip(said, part)).toEqual(isVersion7 ? [said, part] : [said]);
-  });
-
-  test("instructions of a developer are no part of the history", () => {
-    const messages: Message[] = [
-      { role: "developer", content: "Be brief." },
-      { role: "user", content: "Hi" },
-    ];
-    const run = { runType: "agent" as const, runId: "r", status: "COMPLETED" as const, messages };
-    expect(historyMessages([run])).toEqual([{ role: "user", content: "Hi" }]);
-  });
-});
-
-describe("history", () => {
-  const ids = fc.constantFrom("c1", "c2", "c3");
-  const storedMessage: fc.Arbitrary<Message> = fc.oneof(
-    fc.record({ role: fc.constant("user"), content: text }),
-    fc.record({
-      role: fc.constant("assistant"),
-      content: fc.option(text, { nil: undefined }) as fc.Arbitrary<string>,
-      toolCalls: fc
-        .uniqueArray(ids, { maxLength: 3 })
-        .map((list) => list.map((id) => ({ id, type: "function", function: { name: "f", arguments: "{}" } }))),
-    }),
-    fc.record({ role: fc.constant("tool"), toolCallId: ids, toolName: fc.constant("f"), content: text }),
-    fc.record({ role: fc.constant("system"), content: text }),
-  );
-
-  test("is always acceptable to a model, and within its limits", () => {
-    fc.assert(
-      fc.property(
-        fc.array(storedMessage, { maxLength: 14 }),
-        fc.option(fc.nat(8), { nil: undefined }),
-        fc.nat(4),
-        (messages, numHistoryMessages, maxToolCalls) => {
-          const history = historyMessages([{ runType: "agent", runId: "r", status: "COMPLETED", messages }], {
-            maxToolCalls,
-            ...(numHistoryMessages !== undefined && { numHistoryMessages }),
-          });
-          let open: string[] = [];
-          let results = 0;
-          for (const each of history) {
-            assert.ok(modelMessageSchema.safeParse(each).success);
-            if (each.role === "tool") {
-              const answered = each.content.map((part) => ("toolCallId" in part ? part.toolCallId : ""));
-              assert.deepEqual(answered.toSorted(), open.toSorted());
-              results += answered.length;
-              open = [];
-            } else {
-              assert.deepEqual(open, []);
-              const parts = typeof each.content === "string" ? [] : each.content;
-              open = parts.flatMap((part) => (part.type === "tool-call" ? [part.toolCallId] : []));
-            }
-          }
-          assert.deepEqual(open, []);
-          assert.ok(history.every(({ role }) => role !== "system"));
-          assert.ok(maxToolCalls === 0 || results <= maxToolCalls);
-          assert.ok(numHistoryMessages === undefined || history.length <= numHistoryMessages);
-        },
-      ),
-      { numRuns: 500 },
-    );
-  });
-
-  test("leaves out runs without an answer, members' runs and copies", () => {
-    const messages = [{ role: "user", content: "x" }];
-    const run = { runType: "agent" as const, runId: "r", status: "COMPLETED", messages };
-    expect(historyMessages([run])).toHaveLength(1);
-    for (const status of ["RUNNING", "PENDING", "PAUSED", "CANCELLED", "ERROR", "REGENERATED"]) {
-      expect(historyMessages([{ ...run, status }])).toEqual([]);
-    }
-    expect(historyMessages([{ ...run, parentRunId: "p" }])).toEqual([]);
-    expect(historyMessages([{ ...run, messages: [{ role: "user", content: "x", fromHistory: true }] }])).toEqual([]);
   });
 });

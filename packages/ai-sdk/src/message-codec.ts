@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { jsonOf } from "@sessiondb/turns";
 import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
-import { isKnownPart, untagged } from "./ai-sdk.ts";
+import { isKnownPart, untagged } from "./versions.ts";
 import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
 import { mediaLists, mediaParts, textOfData, toMediaPart, toStoredMedia, type MediaList } from "./stored-media.ts";
 import { resultPart, storedResult } from "./tool-result-codec.ts";

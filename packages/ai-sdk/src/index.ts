@@ -1,0 +1,1 @@
+export { toModelMessages, toStoredMessages } from "./message-codec.ts";
