@@ -19,6 +19,7 @@ import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
+import { withShown } from "./shown-parts.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
 
@@ -146,10 +147,11 @@ export class Generation {
   #steps: StepResult<ToolSet>[] = [];
   #messages: ModelMessage[] = [];
   /** The current step of a stream. */
-  #seen = new SaidInStep();
+  #seen: SaidInStep;
 
   constructor(request: GenerationRequest) {
     this.#request = request;
+    this.#seen = new SaidInStep(request.tools);
     this.#watch = new ModelWatch(idsIn(request.messages, "tool-call"), (reason) => {
       if (!this.#failure.signal.aborted) {
         this.#timeout.abort(reason);
@@ -238,7 +240,7 @@ export class Generation {
     this.#steps.push(step);
     this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
-    this.#seen = new SaidInStep();
+    this.#seen = new SaidInStep(this.#request.tools);
   }
 
   #outcome(
@@ -309,7 +311,11 @@ export class Generation {
     return [
       // Approved tools run before the first step.
       ...message(late.filter(({ toolCallId }) => !ofStep.has(toolCallId))),
-      ...this.#messages,
+      ...withShown(this.#messages, {
+        steps: this.#steps,
+        tools: this.#request.tools,
+        outputs: new Map([...watch.outputs, ...outputsIn(this.#steps)]),
+      }),
       ...(unfinished === null || unfinished.content.length === 0
         ? []
         : [{ role: "assistant" as const, content: [...unfinished.content] }]),

@@ -40,6 +40,7 @@ export {
 } from "@sessiondb/turns";
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { Approval } from "./approvals.ts";
+export type { ChatRunOptions } from "./chat.ts";
 export type { DelegationOptions } from "./delegation.ts";
 export type { FollowUpOptions, SummaryFailure } from "./follow-up.ts";
 export type { GenerationSettings, GenerationStatus } from "./generation.ts";

@@ -1,7 +1,9 @@
+import { readChatRequest } from "@sessiondb/ai-sdk";
 import {
   InvalidArgumentError,
   type AgentRun,
   type JsonObject,
+  type Message,
   type Metrics,
   type Run,
   type Session,
@@ -22,6 +24,7 @@ import {
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
 import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
+import { answeredRun, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
 import { FollowUp } from "./follow-up.ts";
 import { generate, plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
@@ -30,7 +33,13 @@ import type { ShownHistory } from "./history-budget.ts";
 import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
-import { modelRunReaders, sessionsText, type ModelRunOptions, type ModelRunSettings } from "./read-sessions.ts";
+import {
+  goOnReaders,
+  modelRunReaders,
+  sessionsText,
+  type ModelRunOptions,
+  type ModelRunSettings,
+} from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
@@ -42,14 +51,14 @@ import { checkSessionTools, sessionTools } from "./session-tools.ts";
 import { summarizeAfter } from "./summary-after.ts";
 import { ToolWatch } from "./tool-watch.ts";
 
-interface ContinueOptions<State extends object = JsonObject> extends ModelRunOptions<State> {
+interface ContinueOptions<State extends object = JsonObject> extends Omit<ModelRunOptions<State>, "replaces"> {
   runId: string;
   sessionId: string;
   approvals: readonly Approval[];
 }
 
 const continueReaders = {
-  ...modelRunReaders,
+  ...goOnReaders,
   sessionId: identifier,
   runId: identifier,
   approvals: checkApprovals,
@@ -57,6 +66,8 @@ const continueReaders = {
 
 interface BeginOptions {
   readonly input: UserInput;
+  /** Returns the message of the input as it is stored. Default: as it is. */
+  readonly stored?: ((message: Message) => Message) | undefined;
   readonly options: ModelRunSettings;
   readonly call: CallSettings;
 }
@@ -145,6 +156,46 @@ export abstract class ModelComponent<
   }
 
   /**
+   * Answers what `useChat` sends: the body of its request, `{ id, messages, trigger, messageId }`, or `message` with the last
+   * message alone. The chat is the session with that id, unless `sessionId` names another. What the page asks for is
+   * told from the body and the stored chat:
+   *
+   * - a new question, which is stored under the id that the page gave its message;
+   * - an edited one, whose id is stored: it replaces that question and all that follows once its answer is there;
+   * - another answer to a question (`regenerate-message`), in the same way;
+   * - decisions about calls that wait, and results of tools that run in the browser: the answer goes on under its id.
+   *
+   * Nothing else that a page sends has any effect: earlier messages, results and inputs come from the store.
+   *
+   * @throws InvalidArgumentError when the body is none of these, and for files that are not in the message itself.
+   */
+  async streamChat(body: unknown, given: ChatRunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
+    const { acceptFileUrl, ...read } = readScope(given, chatReaders);
+    const request = await readChatRequest(body, { acceptFileUrl });
+    const sessionId = read.sessionId ?? request.chatId;
+    const userId = read.userId ?? this.settings.userId;
+    const isConfined = this.access === "owner" && userId !== undefined;
+    const chat: StoredChat = {
+      db: await this.getDb(),
+      key: {
+        sessionId,
+        componentId: this.id,
+        ...(isConfined && { userId }),
+        ...(read.signal !== undefined && { signal: read.signal }),
+      },
+    };
+    if (request.type === "answers") {
+      const find = answeredRun(request, { chat, tools: this.settings.tools });
+      const options = { ...read, sessionId, replaces: undefined };
+      return RunStream.start(await this.#continue({ find, options, call: plainCall }));
+    }
+    const { input, stored, replaces, title } = await questionOf(request, chat);
+    const sessionName = read.sessionName ?? title ?? undefined;
+    const options = { ...read, sessionId, sessionName, replaces: replaces ?? undefined };
+    return RunStream.start(await this.#begin({ input, stored, options, call: plainCall }));
+  }
+
+  /**
    * Returns the AI SDK's own `Agent` for one session, for `createAgentUIStreamResponse` and everything else that takes
    * one. Of the messages that it is given it takes the new one of the user, which comes last, or the answers to the calls
    * that wait: approvals, and results of tools without `execute`. Everything else comes from the store, so a client cannot
@@ -225,7 +276,7 @@ export abstract class ModelComponent<
   #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
     const { runId, approvals, ...options } = readScope(given, continueReaders);
     return this.#continue({
-      options,
+      options: { ...options, replaces: undefined },
       call: plainCall,
       find: async ({ db }) => ({
         run: await db.getRun({ runId }),
@@ -236,7 +287,7 @@ export abstract class ModelComponent<
   }
 
   /** Begins a turn. */
-  async #begin({ input, options: { readSessions, ...options }, call }: BeginOptions): Promise<RunInProgress> {
+  async #begin({ input, stored, options: { readSessions, ...options }, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
     const turn = await this.openTurn(options, this.runsRead);
     const { scope } = turn;
@@ -249,6 +300,7 @@ export abstract class ModelComponent<
     return this.#start(turn, {
       scope,
       input: [message],
+      storedInput: stored,
       history,
       introduction,
       otherSessions,

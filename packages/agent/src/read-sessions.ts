@@ -60,11 +60,16 @@ export const modelRunReaders = {
   readSessions: sessionsToRead,
 } satisfies OptionReaders<ModelRunOptions>;
 
+const { replaces: _replaces, ...others } = modelRunReaders;
+
+/** Those of a run that may go on, which replaces none. */
+export const goOnReaders = others;
+
 /** The options of a run of an agent or a team, checked. */
 export type ModelRunSettings = OptionsRead<typeof modelRunReaders>;
 
 /** A session to read, checked, with the argument that names it. */
-interface CheckedSession {
+export interface CheckedSession {
   readonly argument: string;
   readonly sessionId: string;
   readonly component: SessionSource & { readonly access: SessionAccess };

@@ -15,6 +15,7 @@ import { textOf } from "@sessiondb/turns";
 import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallPart, ToolResultPart } from "ai";
 import type { Decided } from "./approvals.ts";
 import { checkField } from "./field-types.ts";
+import { withShownOutput } from "./shown-parts.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
 /** A run that stopped, with all decisions, ready to continue. */
@@ -70,7 +71,9 @@ export function resumedRun(
         ? outcomeOf((run.tools ?? []).find((tool) => tool.toolCallId === toolCallId))
         : decision.output;
     if (output !== null && providerExecuted !== true) {
-      results.push({ type: "tool-result", toolCallId, toolName, output });
+      const told: ToolResultPart = { type: "tool-result", toolCallId, toolName, output };
+      const { output: converted, result } = decision?.approval ?? {};
+      results.push(converted === undefined || result === undefined ? told : withShownOutput(told, result));
       continue;
     }
     const id = decision?.tool.approvalId ?? requestIn(shown, toolCallId) ?? crypto.randomUUID();

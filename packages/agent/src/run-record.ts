@@ -175,7 +175,8 @@ export class RunRecord {
   }
 
   get #inputMessages(): readonly Message[] {
-    return (this.#storedInput ??= this.#stored(this.#setup.input));
+    const { input, storedInput = (message: Message) => message } = this.#setup;
+    return (this.#storedInput ??= this.#stored(input).map(storedInput));
   }
 
   get #historyMessages(): readonly Message[] {

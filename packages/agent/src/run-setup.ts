@@ -1,4 +1,4 @@
-import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
+import type { AgentRun, Message, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 import type { CallSettings } from "./generation.ts";
@@ -10,6 +10,8 @@ export interface RunSetup {
   readonly scope: RunScope;
   /** The input as messages. */
   readonly input: readonly ModelMessage[];
+  /** Returns a message of the input as it is stored. Default: as it is. */
+  readonly storedInput?: ((message: Message) => Message) | undefined;
   /** The earlier messages that the model is shown. */
   readonly history: ShownHistory;
   /** The run that this one continues, with its decisions; null for a new one. */

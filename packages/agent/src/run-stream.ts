@@ -106,15 +106,17 @@ export class RunStream<
   }
 
   /**
-   * Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. When the run fails, its last chunk
+   * Returns a stream of the answer for the hooks of `@ai-sdk/react` and similar packages. The id of its message is the run's,
+   * as in `toUIMessages`, unless the options choose one. When the run fails, its last chunk
    * is an `error`, and there is no `finish`; that comes once the run is stored.
    */
   toUIMessageStream<Message extends UIMessage = ToolUIMessage<Tools>>(
     options: UIMessageStreamOptions<Message> = {},
   ): ReadableStream<InferUIMessageChunk<Message>> {
     // The AI SDK's default too: a message may tell the client more than it should know.
-    const { onError = () => "An error occurred." } = options;
-    return this.#guarded<InferUIMessageChunk<Message>>(this.#stream.toUIMessageStream(options), {
+    const { onError = () => "An error occurred.", generateMessageId = () => this.runId } = options;
+    const ids = { ...options, generateMessageId };
+    return this.#guarded<InferUIMessageChunk<Message>>(this.#stream.toUIMessageStream(ids), {
       failureItem: (error) => ({ type: "error", errorText: onError(error) }),
       opening: this.#denials.map(({ toolCallId }) => ({ type: "tool-output-denied", toolCallId })),
     });

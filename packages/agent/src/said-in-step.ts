@@ -1,5 +1,6 @@
 import { argumentsOf, partOf7, plainOutput, textOfData, untagged } from "@sessiondb/ai-sdk/codec";
 import type { AssistantModelMessage, StepResult, TextStreamPart, ToolSet } from "ai";
+import { withShownCall } from "./shown-parts.ts";
 import type { Call } from "./tool-watch.ts";
 
 /** A source that the model used, such as a web page. */
@@ -27,10 +28,15 @@ export interface ModelPart {
  * tools have ended.
  */
 export class SaidInStep {
+  readonly #tools: ToolSet;
   readonly #content: MessagePart[] = [];
   readonly #sources: Source[] = [];
   /** The last text and the last reasoning of each id in a stream. */
   readonly #spoken = new Map<string, SpokenPart>();
+
+  constructor(tools: ToolSet = {}) {
+    this.#tools = tools;
+  }
 
   /** Returns the answer of a model that does not stream. */
   static of(content: readonly ModelPart[]): SaidInStep {
@@ -85,6 +91,8 @@ export class SaidInStep {
         break;
       case "source":
         this.#sources.push(part);
+        // Pages show it in its place.
+        this.#content.push(part as never);
         break;
       case "file": {
         const { base64: data, mediaType } = part.file;
@@ -94,7 +102,8 @@ export class SaidInStep {
       case "tool-call": {
         const { type, toolCallId, toolName, input, providerExecuted } = part;
         const call = { type, toolCallId, toolName, input };
-        this.#content.push({ ...call, ...(providerExecuted === true && { providerExecuted }), ...options });
+        const said = { ...call, ...(providerExecuted === true && { providerExecuted }), ...options };
+        this.#content.push(withShownCall(said, part, this.#tools));
         break;
       }
       case "tool-result":

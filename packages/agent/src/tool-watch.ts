@@ -3,6 +3,7 @@ import { RunNotContinuableError } from "@sessiondb/core";
 import { messageOf, portable, thrownOf } from "@sessiondb/turns";
 import type { ToolResultPart, ToolSet } from "ai";
 import type { ResumedRun } from "./resumed-run.ts";
+import { withShownOutput } from "./shown-parts.ts";
 
 type Execute = NonNullable<ToolSet[string]["execute"]>;
 
@@ -170,7 +171,9 @@ export class ToolWatch {
           this.#calls.push(call);
         }
         const keep = async (output: ToolResultPart["output"]): Promise<void> => {
-          const result: ToolResultPart = { type: "tool-result", toolCallId, toolName, output };
+          const told: ToolResultPart = { type: "tool-result", toolCallId, toolName, output };
+          const isConverted = toModelOutput !== undefined && this.#outputs.has(toolCallId);
+          const result = isConverted ? withShownOutput(told, this.#outputs.get(toolCallId)) : told;
           this.#results.set(toolCallId, result);
           if (isApproved || this.#hasEnded) {
             await this.#options.store(result);

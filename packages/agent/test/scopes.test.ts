@@ -130,6 +130,10 @@ const methods: Record<string, Method> = {
     }
     return read;
   },
+  streamChat: conversation(async (component, { options }) => {
+    const message = { id: "m", role: "user", parts: [{ type: "text", text: "Hi" }] };
+    return (await component.streamChat({ id: "s", messages: [message] }, options)).result;
+  }),
   printResponse: conversation((component, { options }) => component.printResponse("Hi", options)),
   continueRun: conversation((component, { options, pausedRun: runId }) =>
     component.continueRun({ sessionId: "s", ...options, runId, approvals }),
@@ -167,6 +171,7 @@ const groups: Record<string, Group> = {
   run: "turn",
   stream: "turn",
   "stream to its end": "turn",
+  streamChat: "turn",
   printResponse: "turn",
   continueRun: "continuation",
   continueStream: "continuation",
@@ -363,7 +368,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
 const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn", "fitState"]);
 
 function isOfModels(name: string): boolean {
-  return /^(printResponse|continue|forSession)/.test(name);
+  return /^(printResponse|streamChat|continue|forSession)/.test(name);
 }
 
 /** For whom a call is made that way: by its own word, or the component's. */
@@ -390,7 +395,8 @@ function expectedFor(caller: Caller, name: string, { kind, which, setting }: Cel
   }
   const said = setting.call ?? {};
   const isLost = "sessionId" in said && said.sessionId === undefined;
-  const named = said.sessionId ?? setting.component?.sessionId;
+  // A chat's body always names one.
+  const named = name === "streamChat" ? "s" : (said.sessionId ?? setting.component?.sessionId);
   const isOfOne = group === "look" || group === "removal" || name.startsWith("forSession");
   const namesOne = isOfOne || group === "continuation" || group === "control" || group === "runs";
   if ((isLost && namesOne) || (named === undefined && isOfOne)) {

@@ -4,7 +4,7 @@ import { isJsonObject } from "@sessiondb/core/adapter";
 import { jsonOf } from "@sessiondb/turns";
 import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
 import { isKnownPart, untagged } from "./versions.ts";
-import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
+import { argumentsOf, jsonCopy, kept, optionsOf, shownKey, textOf } from "./stored-json.ts";
 import { mediaLists, mediaParts, textOfData, toMediaPart, toStoredMedia, type MediaList } from "./stored-media.ts";
 import { resultPart, storedResult } from "./tool-result-codec.ts";
 
@@ -81,7 +81,7 @@ export function withCalls(message: Message, wanted: ReadonlySet<string>): Messag
     }),
   };
   const said = textOf(result.content) !== "" || mediaLists.some((list) => (result[list] ?? []).length > 0);
-  const more = parts?.some((part) => part.type !== "reasoning") === true;
+  const more = parts?.some(({ type }) => type !== "reasoning") === true;
   return said || more || (result.toolCalls ?? []).length > 0 ? result : null;
 }
 
@@ -171,15 +171,37 @@ function callsOf(message: Message): { toolCallId: string; toolName: string; inpu
 }
 
 /**
- * Returns the parts kept beside Agno's fields, without those that only a later version of the AI SDK knows; null if there
- * are none, or if one cannot be restored.
+ * Returns the parts kept beside Agno's fields, without those that only a later version of the AI SDK knows, and without
+ * what is for pages alone; null if there are none, or if one cannot be restored.
  */
 function partsOf(message: Message): Part[] | null {
+  const parts = keptParts(message)
+    ?.filter(isKnownPart)
+    .map(({ [shownKey]: _shown, ...part }) => part);
+  return (parts as unknown as Part[] | undefined) ?? null;
+}
+
+/** Returns the parts of a message in order, with what pages show and models do not, such as sources. */
+export function spokenParts(message: Message): JsonObject[] {
+  const parts = keptParts(message);
+  if (parts !== null) {
+    return parts.filter((part) => part["type"] === "source" || isKnownPart(part));
+  }
+  const text = textOf(message.content);
+  const spoken: readonly object[] =
+    message.role === "assistant" || message.role === "model"
+      ? [...assistantParts(message, text), ...mediaParts(message).filter(({ type }) => type === "image")]
+      : [...(text === "" ? [] : [{ type: "text", text }]), ...mediaParts(message)];
+  return spoken as readonly JsonObject[] as JsonObject[];
+}
+
+/** Returns all parts kept beside Agno's fields; null if there are none, or if one cannot be restored. */
+function keptParts(message: Message): JsonObject[] | null {
   const parts = kept(message)?.["parts"];
   if (!Array.isArray(parts) || !parts.every(isPart)) {
     return null;
   }
-  const restored = parts.filter(isKnownPart).map((part) => {
+  const restored = parts.map((part) => {
     const { media, ...rest } = part;
     if (!Array.isArray(media)) {
       return part;
@@ -187,9 +209,9 @@ function partsOf(message: Message): Part[] | null {
     const list = media[0] as MediaList;
     const found = mediaLists.includes(list) ? message[list]?.[Number(media[1])] : undefined;
     const restoredPart = found === undefined ? null : toMediaPart(list, found);
-    return restoredPart === null ? null : mergedMedia(restoredPart, rest);
+    return restoredPart === null ? null : (mergedMedia(restoredPart, rest) as JsonObject);
   });
-  return restored.includes(null) ? null : (restored as unknown as Part[]);
+  return restored.includes(null) ? null : (restored as JsonObject[]);
 }
 
 /** Restores a media part: the fields are those of the kept part, the content is that of Agno's fields. */

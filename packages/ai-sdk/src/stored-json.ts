@@ -2,6 +2,9 @@ import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { jsonOf } from "@sessiondb/turns";
 
+/** The key of what a page shows and a model is not shown, such as the title of a tool. */
+export const shownKey = "shown";
+
 // Stored messages may hold anything. Reading them never throws.
 
 /** Returns what is kept of a message of the AI SDK beside Agno's fields; null if nothing is. */

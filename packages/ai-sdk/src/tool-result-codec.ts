@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Message } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { jsonOf, portable } from "@sessiondb/turns";
 import type { ToolResultPart } from "ai";
-import { argumentsOf, jsonCopy, kept, optionsOf, textOf } from "./stored-json.ts";
+import { argumentsOf, jsonCopy, kept, optionsOf, shownKey, textOf } from "./stored-json.ts";
 
 type ToolOutput = ToolResultPart["output"];
 
@@ -25,14 +25,20 @@ export function modelOutput(returned: unknown, toolName: string): ToolOutput {
 }
 
 /** Converts a tool result to a stored message. */
-export function storedResult({ toolCallId, toolName, output, providerOptions }: ToolResultPart): Message {
+export function storedResult(part: ToolResultPart): Message {
+  const { toolCallId, toolName, output, providerOptions } = part;
+  const shown = (part as { readonly [shownKey]?: unknown })[shownKey];
   const { text, isError } = resultOf(output);
   const stored: Message = { role: "tool", toolCallId, toolName, content: text, toolCallError: isError };
-  if (!isDeepStrictEqual(storedOutput(stored), output) || providerOptions !== undefined) {
+  if (!isDeepStrictEqual(storedOutput(stored), output) || providerOptions !== undefined || shown !== undefined) {
     // The text already holds the value.
     const isJson = output.type === "json" || output.type === "error-json";
     stored.providerData = {
-      ai_sdk: jsonCopy({ output: isJson ? { ...output, value: undefined } : output, options: providerOptions }),
+      ai_sdk: jsonCopy({
+        output: isJson ? { ...output, value: undefined } : output,
+        options: providerOptions,
+        [shownKey]: shown,
+      }),
     };
   }
   return stored;

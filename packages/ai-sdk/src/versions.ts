@@ -42,6 +42,25 @@ export function partOf7(part: object): Exclude<AssistantModelMessage["content"],
     : [{ type, ...content, ...(providerMetadata && { providerOptions: providerMetadata }) } as never];
 }
 
+/** Returns whether a text without letters is part of a message. */
+export function isKeptText({
+  text,
+  providerMetadata,
+}: {
+  readonly text: string;
+  readonly providerMetadata?: object | undefined;
+}): boolean {
+  return text !== "" || (isVersion7 && providerMetadata !== undefined);
+}
+
+/** Returns what a page shows of a tool's error by default: version 6 hides it. */
+export function shownError(text: string): string {
+  return isVersion7 ? text : "An error occurred.";
+}
+
+/** The field of a call in which a page has an input that the tool's schema refused. */
+export const refusedInput = isVersion7 ? "input" : "rawInput";
+
 /** Returns whether a request for approval waits for a person: version 7 also records those that it decides itself. */
 export function isForPerson(request: object): boolean {
   return !("isAutomatic" in request && request.isAutomatic === true);

@@ -9,6 +9,7 @@ export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
 export { promptData } from "./prompt-data.ts";
+export { findPlace, replacing, runToReplace, type RunPlace } from "./replaced-run.ts";
 export {
   checkSwitches,
   componentScopes,
@@ -19,6 +20,7 @@ export {
 } from "./run-options.ts";
 export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
+export { isInProgress } from "./running-mark.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { CancelRunOptions, RunningRun, SessionOptions, UserSessionsOptions } from "./session-options.ts";

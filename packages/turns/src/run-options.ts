@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
 import {
   checkSignal,
+  checkText,
   identifier,
   jsonObject,
   optional,
@@ -18,6 +19,14 @@ export interface RunOptions<State extends object = JsonObject> {
   userId?: string;
   /** Merged into the stored state, key by key at every depth, and stored with it. */
   sessionState?: StatePatch<State> | undefined;
+  /** The name of the session, if it begins with this run. */
+  sessionName?: string | undefined;
+  /**
+   * The id of a run of this session that this one replaces, with all that follow it, in one transaction: for an edited
+   * question, and for an answer made again. What they said is no part of the history. They are there until this run ends,
+   * and stay if it fails before it says anything.
+   */
+  replaces?: string | undefined;
   /** Cancels the run: what has arrived is stored as CANCELLED. */
   signal?: AbortSignal | undefined;
 }
@@ -26,6 +35,8 @@ export const runOptionReaders = {
   sessionId: optional(identifier),
   userId: optional(identifier),
   sessionState: optional(jsonObject),
+  sessionName: optional(checkText),
+  replaces: optional(identifier),
   signal: (value: unknown) => checkSignal({ signal: value }),
 } satisfies OptionReaders<RunOptions>;
 

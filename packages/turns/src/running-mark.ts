@@ -43,6 +43,11 @@ export function isStale(run: Run, staleAfter: number | undefined): boolean {
   return (staleAfter === undefined ? until : last + staleAfter) < unixSeconds();
 }
 
+/** Returns whether a run is in progress, as far as its row tells: one of ours whose lease is over is not. */
+export function isInProgress(run: Run): boolean {
+  return run.status === "RUNNING" && !isStale(run, undefined);
+}
+
 /** Returns a run with a new lease if it is in progress; the same object otherwise. */
 export function renewed(run: Run): Run {
   return isMarked(run) ? running(run) : run;

@@ -1,8 +1,9 @@
-import type { Run, Session, SessionDb } from "@sessiondb/core";
+import { InvalidArgumentError, type Run, type Session, type SessionDb } from "@sessiondb/core";
 import { untilAborted } from "@sessiondb/core/adapter";
 import { admit, isRefusal } from "./admission.ts";
 import type { ComponentSettings } from "./component-options.ts";
 import { readHistory } from "./history-runs.ts";
+import { findReplaced, type ReplacedRun } from "./replaced-run.ts";
 import type { RunSettings } from "./run-options.ts";
 import type { WritingComponent } from "./turn-writer.ts";
 
@@ -30,6 +31,8 @@ export interface Found {
   readonly read: readonly Run[];
   /** Whether these are all runs of the session. */
   readonly isWhole: boolean;
+  /** The run that the turn replaces; null for a turn that goes on from the last one. */
+  readonly replaced: ReplacedRun | null;
   /** The storage failures that were ignored. */
   readonly failures: unknown[];
 }
@@ -42,7 +45,7 @@ export async function openTurn({ component, settings, options, runsLimit }: Turn
   const given = options.sessionId ?? settings.sessionId;
   const sessionId = given ?? crypto.randomUUID();
   const userId = options.userId ?? settings.userId ?? null;
-  const nothing = { sessionId, userId, db: null, session: null, read: [], isWhole: true, failures: [] };
+  const nothing = { sessionId, userId, db: null, session: null, read: [], isWhole: true, replaced: null, failures: [] };
   if (!component.keepsSessions) {
     return nothing;
   }
@@ -59,7 +62,23 @@ export async function openTurn({ component, settings, options, runsLimit }: Turn
             readHistory(component, { ...query, admit: (session) => admit(session, { component, userId }) }),
             signal,
           );
-    return { ...nothing, db, ...found };
+    if (options.replaces === undefined) {
+      return { ...nothing, db, ...found };
+    }
+    if (found === null) {
+      throw new InvalidArgumentError("replaces", "left out: the session does not exist");
+    }
+    const { runs, replaced } = await findReplaced({
+      db,
+      session: found.session,
+      component,
+      runId: options.replaces,
+      count: runsLimit,
+      staleAfter: settings.staleAfter,
+      signal,
+    });
+    found.session.runs = runs;
+    return { ...nothing, db, ...found, replaced };
   } catch (failure) {
     if (signal?.aborted === true || settings.onStorageError === "throw" || isRefusal(failure)) {
       throw failure;

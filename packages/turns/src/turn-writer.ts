@@ -11,6 +11,7 @@ import {
   type UpsertRunResult,
 } from "@sessiondb/core";
 import { admit, type SessionMember } from "./admission.ts";
+import { hasReplaced, replacing, type ReplacedRun } from "./replaced-run.ts";
 import { isContentRefusal, withoutState } from "./turn-end.ts";
 
 /** The part of a component that writes of its turns use. */
@@ -24,6 +25,10 @@ interface TurnWriterOptions {
   readonly userId: string | null;
   /** The session as it was found; null if it is new or could not be read. */
   readonly session: Session | null;
+  /** The name of the session if it is new; undefined for none. */
+  readonly sessionName: string | undefined;
+  /** The run that the end of this turn's run replaces; null for none. */
+  readonly replaced: ReplacedRun | null;
 }
 
 /** Writes the runs of one turn into its session, as long as the turn may. */
@@ -55,10 +60,11 @@ export class TurnWriter {
    * session's lock, a session that another component has begun.
    */
   async write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
-    const { component, sessionId, userId } = this.#options;
+    const { component, sessionId, userId, sessionName } = this.#options;
+    const init = component.newSession(sessionId, this.#owner);
     const upsert = (): Promise<UpsertRunResult> =>
       db.upsertRun({
-        session: component.newSession(sessionId, this.#owner),
+        session: this.#sessionExists ? init : named(init, sessionName),
         ...(this.#sessionExists && { onlyIfExists: "session" }),
         ...write,
         ...(!this.#isOurs && { change: (stored: SessionHeader) => this.#admitted(stored, write.change) }),
@@ -84,7 +90,8 @@ export class TurnWriter {
    * Writes the end of a run, unless it was deleted. One that was cancelled meanwhile stays CANCELLED, with what it said
    * and did. Returns the run as it is stored.
    */
-  async writeEnd(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<Run> {
+  async writeEnd(db: SessionDb, end: Omit<UpsertRunOptions, "session">): Promise<Run> {
+    const write = { ...end, ...this.#replacement(end.run) };
     const { run } = write;
     if (run.status !== "CANCELLED") {
       const cancelled: Run = { ...run, status: "CANCELLED" };
@@ -119,9 +126,24 @@ export class TurnWriter {
     }
   }
 
+  /** Returns the end of the turn's run with what it deletes. */
+  #replacement(run: Run): { readonly run: Run; readonly deleteRunsAfter?: string | null } {
+    const { replaced } = this.#options;
+    if (replaced === null || (run.parentRunId ?? null) !== null) {
+      return { run };
+    }
+    return hasReplaced(run) ? { run, deleteRunsAfter: replaced.after } : { run: replacing(run, replaced.runId) };
+  }
+
   #admitted(session: SessionHeader, change: SessionChange = {}): SessionPatch {
     const { component, userId } = this.#options;
     admit(session, { component, userId });
     return typeof change === "function" ? change(session) : change;
   }
+}
+
+function named(session: TurnSession, sessionName: string | undefined): TurnSession {
+  return sessionName === undefined
+    ? session
+    : { ...session, sessionData: { ...session.sessionData, session_name: sessionName } };
 }

@@ -6,6 +6,7 @@ import { Checkpoints } from "./checkpoints.ts";
 import type { ComponentSettings } from "./component-options.ts";
 import { closeRun } from "./ended-runs.ts";
 import { Presence } from "./presence.ts";
+import { replacing } from "./replaced-run.ts";
 import type { RunScope } from "./run-scope.ts";
 import { RunState } from "./run-state.ts";
 import { isStale, running, withoutMark } from "./running-mark.ts";
@@ -68,8 +69,15 @@ export class Turn {
     this.#component = component;
     this.#settings = settings;
     this.#found = found;
-    const { sessionId, userId, session } = found;
-    this.#writer = new TurnWriter({ component, sessionId, userId, session });
+    const { sessionId, userId, session, replaced } = found;
+    this.#writer = new TurnWriter({
+      component,
+      sessionId,
+      userId,
+      session,
+      replaced,
+      sessionName: options.sessionName,
+    });
     const { staleAfter } = settings;
     const abort = (reason: unknown): void => this.abort(reason);
     this.#presence = new Presence({ component, sessionId, userId, staleAfter, abort });
@@ -165,7 +173,7 @@ export class Turn {
         await this.#writer.write(db, { run: introduction, onlyIfNewest: null });
       }
       if (this.#paused === null) {
-        const { stored } = await this.#writer.write(db, { run: running(run) });
+        const { stored } = await this.#writer.write(db, { run: running(this.#marked(run)) });
         if (stored) {
           this.#exists(db);
         }
@@ -214,6 +222,12 @@ export class Turn {
     return (this.#resumed ?? this.scope).runId;
   }
 
+  /** Returns the turn's run, while it is in progress, with the id of the one that it is to replace. */
+  #marked(run: Run): Run {
+    const { replaced } = this.#found;
+    return replaced === null ? run : replacing(run, replaced.runId);
+  }
+
   /** Notes that the run's row is stored. */
   #exists(db: SessionDb): void {
     this.#stored.add(this.#runId);
@@ -243,7 +257,7 @@ export class Turn {
     }
     const exists = this.#stored.has(runId);
     const { stored } = await this.#writer.write(db, {
-      run: running(run()),
+      run: running(runId === this.#runId ? this.#marked(run()) : run()),
       ...(exists && { onlyIfStatus: "RUNNING" }),
     });
     if (stored) {

@@ -1,0 +1,158 @@
+import {
+  titleOf,
+  toModelMessages,
+  type CallAnswer,
+  type ChatRequest,
+  type ChatRequestOptions,
+} from "@sessiondb/ai-sdk";
+import { conversationOf, isAnswerOf, isQuestionOf, withShownQuestion } from "@sessiondb/ai-sdk/codec";
+import {
+  InvalidArgumentError,
+  type AgentRun,
+  type GetRunsOptions,
+  type JsonObject,
+  type Message,
+  type Run,
+  type SessionDb,
+  type TeamRun,
+  type UserScope,
+} from "@sessiondb/core";
+import { optional, type OptionReaders } from "@sessiondb/core/adapter";
+import { jsonOf, runToReplace } from "@sessiondb/turns";
+import { convertToModelMessages, type ToolSet } from "ai";
+import { withModelOutputs, type Approval, type Decided } from "./approvals.ts";
+import type { UserInput } from "./model-component-options.ts";
+import { goOnReaders, type ModelRunOptions } from "./read-sessions.ts";
+import type { FindRun } from "./session-agent.ts";
+import { isWaiting, waitOf } from "./waiting.ts";
+
+/** The options of a chat's run. */
+export interface ChatRunOptions<State extends object = JsonObject>
+  extends Omit<ModelRunOptions<State>, "replaces">, ChatRequestOptions {}
+
+export const chatReaders = {
+  ...goOnReaders,
+  acceptFileUrl: optional(fileUrlCheck),
+} satisfies OptionReaders<ChatRunOptions>;
+
+function fileUrlCheck(value: unknown, argument: string): (url: URL) => boolean {
+  if (typeof value !== "function") {
+    throw new InvalidArgumentError(argument, "a function that returns whether a URL is accepted");
+  }
+  return value as (url: URL) => boolean;
+}
+
+/** A chat as its store has it. */
+export interface StoredChat {
+  readonly db: SessionDb;
+  /** The runs that count: those of this chat, of its component and its user. */
+  readonly key: Pick<GetRunsOptions, "sessionId" | "componentId" | "signal"> & UserScope;
+}
+
+/** A question to ask. */
+export interface Question {
+  readonly input: UserInput;
+  /** Returns the question's message as it is stored. */
+  readonly stored: (message: Message) => Message;
+  /** The name of a chat that begins with it; null without text. */
+  readonly title: string | null;
+  /** The run that the new one replaces; null for a question that follows the others. */
+  readonly replaces: string | null;
+}
+
+const pageLength = 50;
+/** The number of newest runs among which a question is looked for that the page does not call edited: it may have been sent twice. */
+const newestRuns = 5;
+
+/**
+ * Returns what to ask for a new or edited question, or for another answer to a stored one.
+ *
+ * @throws InvalidArgumentError when the chat has no such message.
+ */
+export async function questionOf(
+  request: Extract<ChatRequest, { type: "question" | "regenerate" }>,
+  chat: StoredChat,
+): Promise<Question> {
+  if (request.type === "question") {
+    const { message, mayBeStored } = request;
+    const asked = await findRun(chat, (run) => isQuestionOf(run, message.id), mayBeStored ? Infinity : newestRuns);
+    const [model] = await convertToModelMessages([message]);
+    return {
+      input: model?.role === "user" ? model.content : "",
+      stored: (stored) => withShownQuestion(stored, message),
+      title: titleOf(message),
+      replaces: asked?.runId ?? null,
+    };
+  }
+  const { messageId } = request;
+  const run = await findRun(
+    chat,
+    (each) => messageId === null || isQuestionOf(each, messageId) || isAnswerOf(each, messageId),
+    messageId === null ? newestRuns : Infinity,
+  );
+  const message = run === null ? undefined : conversationOf(run).findLast(({ role }) => role === "user");
+  const [model] = message === undefined ? [] : toModelMessages([message]);
+  if (run === null || message === undefined || model?.role !== "user") {
+    throw new InvalidArgumentError("messageId", "the id of a question or of an answer of this chat");
+  }
+  return { input: model.content, stored: () => message, title: null, replaces: run.runId };
+}
+
+/** Returns how to find the run whose calls a page answers, with the answers as decisions. */
+export function answeredRun(
+  { messageId, answers }: Extract<ChatRequest, { type: "answers" }>,
+  { chat, tools }: { readonly chat: StoredChat; readonly tools: ToolSet },
+): FindRun {
+  return async () => ({
+    run: await findRun(chat, (each) => isAnswerOf(each, messageId), Infinity),
+    approvals: (run) => decisionsIn(run, { answers, tools }),
+    argument: "messages",
+  });
+}
+
+/** Takes answers to calls that are stored as waiting: whatever else a page says about calls has no effect. */
+async function decisionsIn(
+  run: AgentRun | TeamRun,
+  { answers, tools }: { readonly answers: readonly CallAnswer[]; readonly tools: ToolSet },
+): Promise<readonly Decided[]> {
+  const waiting = (run.tools ?? []).filter(isWaiting);
+  const decisions = waiting.flatMap((tool): Approval[] => {
+    const toolCallId = tool.toolCallId ?? "";
+    const answer = answers.find((each) => each.toolCallId === toolCallId);
+    if (waitOf(tool) === "externalExecution") {
+      return outcomeOf(toolCallId, answer?.outcome ?? null);
+    }
+    const approval = answer?.approval ?? null;
+    return approval === null || approval.id !== (tool.approvalId ?? toolCallId)
+      ? []
+      : [{ toolCallId, approved: approval.approved, ...(approval.reason !== null && { reason: approval.reason }) }];
+  });
+  return withModelOutputs(decisions, { calls: waiting, tools });
+}
+
+function outcomeOf(toolCallId: string, outcome: CallAnswer["outcome"]): Approval[] {
+  if (outcome === null) {
+    return [];
+  }
+  return [
+    {
+      toolCallId,
+      approved: true,
+      ...("error" in outcome ? { error: outcome.error } : { result: jsonOf(outcome.output) ?? null }),
+    },
+  ];
+}
+
+/** Returns the newest run that is meant, among so many of the newest ones; null if there is none. */
+async function findRun({ db, key }: StoredChat, isMeant: (run: Run) => boolean, most: number): Promise<Run | null> {
+  const limit = Math.min(most, pageLength);
+  // A run that did not come to replace another one is no part of the chat; what it was to replace is.
+  const isPart = (run: Run): boolean => run.status === "RUNNING" || runToReplace(run) === null;
+  for await (const { runs } of db.runPages({ ...key, parentRunId: null, sortOrder: "desc", limit })) {
+    const found = runs.find((run) => isPart(run) && isMeant(run));
+    if (found !== undefined || most <= limit) {
+      return found ?? null;
+    }
+  }
+  return null;
+}
