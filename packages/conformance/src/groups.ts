@@ -18,6 +18,9 @@ import { legacyCases } from "./cases/legacy.ts";
 import { legacyMigrationCases } from "./cases/legacy-migration.ts";
 import { legacyWriteCases } from "./cases/legacy-writes.ts";
 import { listCases } from "./cases/lists.ts";
+import { memoryCases } from "./cases/memories.ts";
+import { memoryListCases } from "./cases/memory-lists.ts";
+import { memoryRaceCases } from "./cases/memory-races.ts";
 import { nameSearchCases } from "./cases/name-search.ts";
 import { namedTableCases } from "./cases/named-tables.ts";
 import { numberCases } from "./cases/numbers.ts";
@@ -116,6 +119,8 @@ const storeGroups = {
   injection: injectionCases,
   close: closeCases,
   schema: schemaCases,
+  memories: memoryCases,
+  "memory lists": memoryListCases,
 } satisfies Record<string, Cases>;
 
 /** Returns every group of the suite, in order. */
@@ -127,8 +132,10 @@ export function groupsOf(openers: Openers, random: RandomOptions): Group[] {
     group("random", "open", bound(randomCases(random), alone)),
     group("concurrency", "open", pairs(concurrencyCases, open)),
     group("races", "open", pairs(raceCases, open)),
+    group("memory races", "open", pairs(memoryRaceCases, open)),
     group("cost", "open", given({ open, openCounted }, costCases)),
     group("two handles", "openShared", given(openers.openShared, { ...sharedCases, ...betweenHandles(raceCases) })),
+    group("memories of two handles", "openShared", given(openers.openShared, betweenHandles(memoryRaceCases))),
     group("caches", "openShared", given(openers.openShared, cacheCases)),
     group("connections", "openCut", given(openers.openCut, connectionCases)),
     group("unreadable rows", "openSpoilt", given(openers.openSpoilt, unreadableCases)),

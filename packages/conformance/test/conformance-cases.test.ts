@@ -26,6 +26,7 @@ test("a capability adds its cases", () => {
   const added = [...groups(everything)].filter((group) => !groups().has(group));
   expect(added).toEqual([
     "two handles",
+    "memories of two handles",
     "caches",
     "connections",
     "unreadable rows",
@@ -40,7 +41,7 @@ test("a capability adds its cases", () => {
 test("cases that an option leaves out are reported", () => {
   const { leftOut } = conformanceCases(open);
   expect(leftOut).toContainEqual({ name: "connections", reason: "the option openCut was not given" });
-  expect(leftOut).toHaveLength(9);
+  expect(leftOut).toHaveLength(10);
   expect(conformanceCases(open, everything).leftOut).toEqual([]);
 });
 
