@@ -1,0 +1,100 @@
+import { SchemaMismatchError, type SchemaProblem } from "@sessiondb/core";
+import { getTableName, type Table } from "drizzle-orm";
+import { withRetry } from "./retry.ts";
+import { applyPlan, schemaProblems, tableAdvice } from "./schema-manager.ts";
+import type { FoundSchema, SqlDialect } from "./sql-dialect.ts";
+import type { SqlDriver } from "./sql-driver.ts";
+
+export interface ManagedTablesOptions {
+  readonly driver: SqlDriver;
+  readonly dialect: SqlDialect;
+  readonly autoMigrate: boolean;
+  /** In an order in which they can be created. */
+  readonly tables: readonly Table[];
+  /** The tables among them that Agno has too, and whose version it records. Default: none. */
+  readonly recorded?: readonly Table[];
+  /** Makes sure that the tables exist to which these refer. */
+  readonly ready?: () => Promise<void>;
+}
+
+/**
+ * Tables beside those of sessions: created when they are first needed, under the lock of the store's own migration, if
+ * the store creates tables at all.
+ */
+export class ManagedTables {
+  readonly #options: ManagedTablesOptions;
+  #ready: Promise<void> | null = null;
+
+  constructor(options: ManagedTablesOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the tables are there. */
+  isReady(): Promise<void> {
+    const ready = this.#ready ?? this.#prepare();
+    // The caller may still roll back these tables, so they are not remembered; nor are failures.
+    this.#ready = this.#options.driver.inCallersTransaction?.() === true ? null : ready;
+    ready.catch(() => {
+      this.#ready = null;
+    });
+    return ready;
+  }
+
+  /** Creates missing tables and indexes. */
+  async migrate(): Promise<void> {
+    await this.#options.ready?.();
+    await this.#create({ indexes: true }, null);
+    this.#ready = null;
+  }
+
+  /** Returns the statements that `migrate` would run. */
+  async plan(): Promise<string[]> {
+    return this.#plan(await this.#inspect(), { indexes: true });
+  }
+
+  /** Returns the differences between the tables found and the tables needed. */
+  async problems(since: number = performance.now()): Promise<SchemaProblem[]> {
+    const { tables, dialect } = this.#options;
+    return schemaProblems(tables, await this.#inspect(since), dialect);
+  }
+
+  async #prepare(): Promise<void> {
+    const since = performance.now();
+    await this.#options.ready?.();
+    let absent = await this.#absent(since);
+    // If a table lacks a column, which nothing here can add, no other table is created.
+    if (this.#options.autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
+      await this.#create({ indexes: false }, since);
+      absent = await this.#absent(since);
+    }
+    if (absent.length > 0) {
+      const isTables = absent.every(({ column }) => column === null);
+      throw new SchemaMismatchError(absent, isTables ? tableAdvice : "Add what is missing.");
+    }
+  }
+
+  /** The problems of things that are missing, as opposed to different. */
+  async #absent(since: number): Promise<SchemaProblem[]> {
+    return (await this.problems(since)).filter(({ found }) => found === "nothing");
+  }
+
+  #inspect(since = performance.now()): Promise<FoundSchema> {
+    const { driver } = this.#options;
+    return withRetry((until) => driver.inspect(this.#names, until), driver, { since });
+  }
+
+  #create(choice: { readonly indexes: boolean }, since: number | null): Promise<void> {
+    return applyPlan(this.#options.driver, { tables: this.#names, since }, (found) => this.#plan(found, choice));
+  }
+
+  #plan(found: FoundSchema, { indexes }: { readonly indexes: boolean }): string[] {
+    const { dialect, tables, recorded = [] } = this.#options;
+    return dialect.plan(found, { indexes, further: tables, recorded });
+  }
+
+  get #names(): string[] {
+    const { dialect, tables } = this.#options;
+    // Includes the store's tables: new tables follow their collation.
+    return [...Object.values(dialect.names), ...tables.map((table) => getTableName(table))];
+  }
+}
