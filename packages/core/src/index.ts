@@ -1,7 +1,7 @@
 export * from "./errors.ts";
 export { InMemorySessionDb, type InMemorySessionDbOptions } from "./in-memory-session-db.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
-export { hasManagedSchema, type ManagedSchema } from "./managed-schema.ts";
+export { hasManagedSchema, hasManagedTables, type ManagedSchema, type ManagedTables } from "./managed-schema.ts";
 export type { MemoryDb, UserMemoryDb } from "./memory-db.ts";
 export type {
   ChangeMemoriesOptions,

@@ -1,5 +1,6 @@
 import type {
   CallOptions,
+  ManagedTables,
   MemoryStats,
   MemoryTopic,
   SchemaProblem,
@@ -28,7 +29,7 @@ import {
   type Signal,
 } from "@sessiondb/core/adapter";
 import { DeletedIds } from "./deleted-ids.ts";
-import { ManagedTables } from "./managed-tables.ts";
+import { TableManager } from "./table-manager.ts";
 import { MemoryFlows } from "./memory-flows.ts";
 import type { MemoryStatements } from "./memory-statements.ts";
 import { withRetry, type WorkOptions } from "./retry.ts";
@@ -48,9 +49,9 @@ export interface DrizzleMemoryDbOptions extends Pick<MemoryHost, "perform"> {
 }
 
 /** The memories of a store in an SQL database, in a table of their own that is created when it is first used. */
-export class DrizzleMemoryDb extends BaseMemoryDb {
+export class DrizzleMemoryDb extends BaseMemoryDb implements ManagedTables {
   readonly #options: DrizzleMemoryDbOptions;
-  readonly #tables: ManagedTables;
+  readonly #tables: TableManager;
   readonly #flows: MemoryFlows;
   readonly #table: string;
 
@@ -63,7 +64,7 @@ export class DrizzleMemoryDb extends BaseMemoryDb {
     this.#flows = new MemoryFlows(statements, names.memories);
     const { memories, owners } = tables;
     const all = owners === null ? [memories] : [memories, owners];
-    this.#tables = new ManagedTables({ driver, dialect, autoMigrate, tables: all, recorded: [memories] });
+    this.#tables = new TableManager({ driver, dialect, autoMigrate, tables: all, recorded: [memories] });
   }
 
   /** Creates the tables of memories and their indexes, as far as they are missing. */

@@ -7,11 +7,11 @@ import {
 } from "@sessiondb/core";
 import { checkFlag, checkKeys, storeOf, untilAborted, type Signal } from "@sessiondb/core/adapter";
 import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
-import { ManagedTables } from "./managed-tables.ts";
 import { longestName } from "./names.ts";
 import { callOutWork, withRetry } from "./retry.ts";
 import type { DialectName, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver, Work } from "./sql-driver.ts";
+import { TableManager } from "./table-manager.ts";
 
 /** Drizzle tables of another package, made for a store's dialect. */
 export interface FurtherTablesOptions {
@@ -52,7 +52,7 @@ export class FurtherTables {
   /** The columns whose rows are deleted with their session, see `clearedWithSession`. */
   readonly cleared: readonly Column[];
   readonly #host: TablesHost;
-  readonly #managed: ManagedTables;
+  readonly #managed: TableManager;
 
   constructor(options: FurtherTablesOptions, host: TablesHost) {
     checkKeys(options, "options", ["tables", "clearedWithSession"]);
@@ -62,7 +62,7 @@ export class FurtherTables {
     const { names, memory } = host.dialect;
     checkNames(this.tables, [...Object.values(names), ...Object.values(memory.names)]);
     const { driver, dialect, autoMigrate, ready } = host;
-    this.#managed = new ManagedTables({ driver, dialect, autoMigrate, ready, tables: this.tables });
+    this.#managed = new TableManager({ driver, dialect, autoMigrate, ready, tables: this.tables });
   }
 
   /** The dialect that the tables were made for; `render` turns Drizzle's SQL into text. */

@@ -136,9 +136,8 @@ export class MemoryStatements extends StatementSet {
     const { hasUser, hasAgent, hasTeam, topics, textPairs } = shape;
     const fixed = this.fixed(shape);
     const { memory } = this.dialect;
-    const tested = (column: Column): Column | SQL => this.dialect.passOver?.(column) ?? column;
-    const agent = hasUser ? tested(memories.agentId) : memories.agentId;
-    const team = hasUser || hasAgent ? tested(memories.teamId) : memories.teamId;
+    const agent = hasUser ? this.tested(memories.agentId) : memories.agentId;
+    const team = hasUser || hasAgent ? this.tested(memories.teamId) : memories.teamId;
     const names = Array.from({ length: topics?.count ?? 0 }, (_, index) => this.#hasTopic(value(`topic${index}`)));
     return and(
       hasUser ? this.ofUser(fixed) : undefined,
@@ -147,6 +146,11 @@ export class MemoryStatements extends StatementSet {
       topics === null ? undefined : topics.match === "all" ? and(...names) : or(...names),
       textPairs === null ? undefined : memory.textContains(memories.memory, foldedSearch(textPairs)),
     );
+  }
+
+  /** A column in a condition for which no index is to be used. */
+  protected tested(column: Column): Column | SQL {
+    return this.dialect.passOver?.(column) ?? column;
   }
 
   /** The condition that a memory is that user's, as everywhere where it matters. */

@@ -5,7 +5,7 @@ import { applyPlan, schemaProblems, tableAdvice } from "./schema-manager.ts";
 import type { FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver } from "./sql-driver.ts";
 
-export interface ManagedTablesOptions {
+export interface TableManagerOptions {
   readonly driver: SqlDriver;
   readonly dialect: SqlDialect;
   readonly autoMigrate: boolean;
@@ -21,11 +21,11 @@ export interface ManagedTablesOptions {
  * Tables beside those of sessions: created when they are first needed, under the lock of the store's own migration, if
  * the store creates tables at all.
  */
-export class ManagedTables {
-  readonly #options: ManagedTablesOptions;
+export class TableManager {
+  readonly #options: TableManagerOptions;
   #ready: Promise<void> | null = null;
 
-  constructor(options: ManagedTablesOptions) {
+  constructor(options: TableManagerOptions) {
     this.#options = options;
   }
 
