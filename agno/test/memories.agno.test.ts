@@ -1,7 +1,7 @@
 import type { MemoryDb, SessionDb, UserMemory } from "@sessiondb/core";
 import { expect, test } from "vitest";
 import type { Agno } from "../src/agno.ts";
-import { startAgno, withAgnoOnEach } from "./support.ts";
+import { isInstalled, startAgno, withAgnoOnEach } from "./support.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -46,6 +46,26 @@ withAgnoOnEach((name, fresh) => {
     }
     return { shared, db };
   }
+
+  test.runIf(isInstalled("first") && isInstalled("two")).each(["first", "two"] as const)(
+    "the %s release of Agno shares the table",
+    { timeout: 60_000 },
+    async (release) => {
+      const shared = await fresh();
+      await using own = shared.open();
+      const memories = memoriesOf(own);
+      await memories.upsertMemory({ memoryId: "ours", userId: "ada", memory: "Mag Käse", topics: ["Käse"] });
+      const older = startAgno(release);
+      const db = await shared.openIn(older);
+      const [[row]] = await listed(older, db, { user_id: "ada" });
+      expect(row).toMatchObject({ memory: "Mag Käse", topics: ["Käse"] });
+      const theirs = { memory_id: "theirs", memory: "Mag Öl", topics: ["Öl"], user_id: "ada" };
+      await older.call("memory", { db, method: "upsert_user_memory", memory: theirs });
+      expect(ids((await memories.getMemories({ text: "öl", topics: ["Öl"] })).memories)).toEqual(["theirs"]);
+      await memories.updateMemory({ memoryId: "theirs", userId: "ada" }, { memory: "Mag Olivenöl" });
+      expect((await listed(older, db, { search_content: "Oliven" }))[1]).toBe(1);
+    },
+  );
 
   test("ours reads what Agno wrote", { timeout: 60_000 }, async () => {
     const { shared, db } = await agnoFirst();
@@ -115,7 +135,12 @@ withAgnoOnEach((name, fresh) => {
     await expect(memories.deleteMemory({ memoryId: "a5", userId: "ada" })).rejects.toMatchObject({
       code: "MEMORY_OWNERSHIP",
     });
-    expect(await memories.deleteMemory({ memoryId: "a5" })).toBe(true);
+    const trusted = { memoryId: "a5" };
+    expect(await memories.updateMemory(trusted, { topics: ["whose"] })).toMatchObject({
+      userId: null,
+      topics: ["whose"],
+    });
+    expect(await memories.deleteMemory(trusted)).toBe(true);
     expect(await memories.clearMemories({ userId: "ada" })).toBe(2);
     expect(await idsIn(agno, db)).toEqual(["a4", "a6"]);
   });

@@ -19,6 +19,8 @@ import { legacyMigrationCases } from "./cases/legacy-migration.ts";
 import { legacyWriteCases } from "./cases/legacy-writes.ts";
 import { listCases } from "./cases/lists.ts";
 import { memoryCases } from "./cases/memories.ts";
+import { memoryAbortCases } from "./cases/memory-aborts.ts";
+import { memoryConnectionCases } from "./cases/memory-connections.ts";
 import { memoryListCases } from "./cases/memory-lists.ts";
 import { memoryRaceCases } from "./cases/memory-races.ts";
 import { nameSearchCases } from "./cases/name-search.ts";
@@ -121,6 +123,7 @@ const storeGroups = {
   schema: schemaCases,
   memories: memoryCases,
   "memory lists": memoryListCases,
+  "memory signals": memoryAbortCases,
 } satisfies Record<string, Cases>;
 
 /** Returns every group of the suite, in order. */
@@ -138,6 +141,7 @@ export function groupsOf(openers: Openers, random: RandomOptions): Group[] {
     group("memories of two handles", "openShared", given(openers.openShared, betweenHandles(memoryRaceCases))),
     group("caches", "openShared", given(openers.openShared, cacheCases)),
     group("connections", "openCut", given(openers.openCut, connectionCases)),
+    group("memories and connections", "openCut", given(openers.openCut, memoryConnectionCases)),
     group("unreadable rows", "openSpoilt", given(openers.openSpoilt, unreadableCases)),
     group("numbers", "openOutside", given(openers.openOutside, numberCases)),
     group("table names", "openNamed", given(openers.openNamed, namedTableCases)),

@@ -154,6 +154,18 @@ class WritesUserByUser extends InMemoryMemoryDb {
   }
 }
 
+class RejectsWhatItWrote extends InMemoryMemoryDb {
+  protected override async writeMemories(
+    writes: readonly MemoryWrite[],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ) {
+    const written = await super.writeMemories(writes);
+    await turn();
+    options.signal?.throwIfAborted();
+    return written;
+  }
+}
+
 /** As Agno consolidates: deletes, then inserts. */
 class DeletesFirst extends InMemoryMemoryDb {
   protected override async writeMemories(writes: readonly MemoryWrite[]) {
@@ -280,6 +292,11 @@ export const brokenMemories: [fault: string, open: () => SessionDb, caughtBy: st
     "memory lists: pages make up the whole list, forwards and backwards",
   ],
   ["does not touch what it changes", keeping(KeepsTheTime), "memory lists: a change moves a memory to the front"],
+  [
+    "rejects a call that was aborted when it had written",
+    keeping(RejectsWhatItWrote),
+    "memory signals: upsertMemory that is aborted at any moment is stored whole or not at all",
+  ],
   ["counts the first users again", keeping(CountsNobodyTwice), "memory lists: users are counted, page by page"],
   [
     "reads memories when it is closed",

@@ -1,7 +1,7 @@
 import { SchemaMismatchError, type SchemaProblem } from "@sessiondb/core";
 import { getTableName, type Table } from "drizzle-orm";
 import { withRetry } from "./retry.ts";
-import { applyPlan, schemaProblems, tableAdvice } from "./schema-manager.ts";
+import { applyPlan, nothing, schemaProblems, tableAdvice } from "./schema-manager.ts";
 import type { FoundSchema, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver } from "./sql-driver.ts";
 
@@ -55,27 +55,31 @@ export class TableManager {
   /** Returns the differences between the tables found and the tables needed. */
   async problems(since: number = performance.now()): Promise<SchemaProblem[]> {
     const { tables, dialect } = this.#options;
-    return schemaProblems(tables, await this.#inspect(since), dialect);
+    const found = await this.#inspect(since);
+    const own = new Set(tables.map((table) => getTableName(table)));
+    const unfit = (found.unfit ?? []).filter(({ table }) => own.has(table));
+    return [...schemaProblems(tables, found, dialect), ...unfit];
   }
 
   async #prepare(): Promise<void> {
     const since = performance.now();
     await this.#options.ready?.();
-    let absent = await this.#absent(since);
+    let absent = await this.#faults(since);
     // If a table lacks a column, which nothing here can add, no other table is created.
-    if (this.#options.autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
+    const areTables = absent.every(({ column, found }) => column === null && found === nothing);
+    if (this.#options.autoMigrate && absent.length > 0 && areTables) {
       await this.#create({ indexes: false }, since);
-      absent = await this.#absent(since);
+      absent = await this.#faults(since);
     }
     if (absent.length > 0) {
-      const isTables = absent.every(({ column }) => column === null);
-      throw new SchemaMismatchError(absent, isTables ? tableAdvice : "Add what is missing.");
+      const isMissing = absent.every(({ column, found }) => column === null && found === nothing);
+      throw new SchemaMismatchError(absent, isMissing ? tableAdvice : "Add what is missing, and change what is unfit.");
     }
   }
 
-  /** The problems of things that are missing, as opposed to different. */
-  async #absent(since: number): Promise<SchemaProblem[]> {
-    return (await this.problems(since)).filter(({ found }) => found === "nothing");
+  /** The problems that prevent any use: what is missing, as opposed to different, and tables without transactions. */
+  async #faults(since: number): Promise<SchemaProblem[]> {
+    return (await this.problems(since)).filter(({ column, found }) => found === nothing || column === null);
   }
 
   #inspect(since = performance.now()): Promise<FoundSchema> {

@@ -44,6 +44,18 @@ onEachServer((server) => {
     expect((await memories.getMemories()).memories.map(({ memoryId }) => memoryId)).toEqual(["a"]);
   });
 
+  test("a table without transactions is refused", { timeout: 60_000 }, async () => {
+    const url = await freshDatabase(server.url);
+    await using db = new MySqlSessionDb({ url });
+    for (const statement of await db.memories.planMigration()) {
+      await query(url, statement.replaceAll(/, INDEX `\w+` \([^)]*\)/g, "").replace("ENGINE=InnoDB", "ENGINE=MyISAM"));
+    }
+    await expect(db.memories.upsertMemory({ userId: "ada", memory: "Likes tea" })).rejects.toMatchObject({
+      code: "SCHEMA_MISMATCH",
+      problems: expect.arrayContaining([expect.objectContaining({ table: "agno_memories", found: "MyISAM" })]),
+    });
+  });
+
   test("an input longer than its column is refused before anything is written", { timeout: 60_000 }, async () => {
     await using db = await freshStore(server);
     const { memories } = db;
