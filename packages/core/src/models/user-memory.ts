@@ -141,8 +141,15 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
  * spelling of Unicode and a full stop at the end make no difference.
  */
 export function sameFact(text: string): string {
-  return foldName(text.normalize("NFKC"))
-    .replace(/\s+/gu, " ")
-    .trim()
-    .replace(/\s*[.!。！]+$/u, "");
+  // Most texts are plain, and all memories of a user are compared.
+  const isPlain = /^[ -~]*$/.test(text);
+  const folded = isPlain ? text.toLowerCase() : foldName(text.normalize("NFKC"));
+  const blanks = isPlain && !text.includes("  ") ? folded : folded.replace(/\s+/gu, " ");
+  const trimmed = blanks.trim();
+  let end = trimmed.length;
+  // A text of nothing else keeps its first character.
+  while (end > 1 && /[\s.!。]/u.test(trimmed.charAt(end - 1))) {
+    end -= 1;
+  }
+  return trimmed.slice(0, end);
 }
