@@ -22,6 +22,7 @@ import { memoryCases } from "./cases/memories.ts";
 import { memoryAbortCases } from "./cases/memory-aborts.ts";
 import { memoryConnectionCases } from "./cases/memory-connections.ts";
 import { memoryListCases } from "./cases/memory-lists.ts";
+import { memoryOwnerCases } from "./cases/memory-owners.ts";
 import { memoryRaceCases } from "./cases/memory-races.ts";
 import { nameSearchCases } from "./cases/name-search.ts";
 import { namedTableCases } from "./cases/named-tables.ts";
@@ -121,7 +122,7 @@ const storeGroups = {
   injection: injectionCases,
   close: closeCases,
   schema: schemaCases,
-  memories: memoryCases,
+  memories: { ...memoryCases, ...memoryOwnerCases },
   "memory lists": memoryListCases,
   "memory signals": memoryAbortCases,
 } satisfies Record<string, Cases>;

@@ -36,6 +36,10 @@ export function memory(memoryId: string, userId: string, fields: Partial<UserMem
   };
 }
 
+export async function storedMemory(memories: MemoryDb, memoryId: string): Promise<UserMemory> {
+  return (await memories.getMemory({ memoryId })) ?? assert.fail(`there is no memory ${memoryId}`);
+}
+
 /** Returns all memories of a store, page by page, without the times that the clock decides. */
 export async function allMemories(memories: MemoryDb): Promise<UserMemory[]> {
   const all: UserMemory[] = [];
