@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 os.environ["AGNO_TELEMETRY"] = "false"
@@ -192,6 +193,14 @@ class Driver:
             arguments["session_type"] = SessionType(arguments["session_type"])
         return self._plain(getattr(self.dbs[db], method)(**arguments))
 
+    def memory(self, db: str, method: str, memory: dict | list[dict], **arguments):
+        """Calls a method of Agno's database with a memory, or with several."""
+        from agno.db.schemas import UserMemory
+
+        made = [UserMemory(**each) for each in memory] if isinstance(memory, list) else UserMemory(**memory)
+        name = "memories" if isinstance(memory, list) else "memory"
+        return self._plain(getattr(self.dbs[db], method)(**{name: made}, **arguments))
+
     def migrate(self, db: str, direction: str, **options):
         """Runs Agno's own migrations of the sessions, `up` or `down`."""
         import asyncio
@@ -243,6 +252,12 @@ class Driver:
             from agno.compaction import Compaction
 
             options["compaction"] = Compaction(**options["compaction"])
+        if "memory_manager" in options:
+            from agno.memory import MemoryManager
+
+            # A model of its own: it is asked while the agent answers.
+            asked = self.models[f"{name} memory"] = ScriptedModel([])
+            options["memory_manager"] = MemoryManager(model=asked, **options["memory_manager"])
         return Agent(id=name, name=name, model=model, tools=given, telemetry=False, **options)
 
     def team(self, name: str, db: str, **options):
@@ -354,7 +369,7 @@ def plain(value: Any) -> Any:
     """What an object of Agno is as JSON."""
     if hasattr(value, "to_dict"):
         return plain(value.to_dict())
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]

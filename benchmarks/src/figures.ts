@@ -5,6 +5,7 @@ import type { CodecResult } from "./codec.ts";
 import type { DatabaseName } from "./database-names.ts";
 import type { DatabaseResults } from "./databases.ts";
 import type { LengthResults } from "./lengths.ts";
+import type { MemoriesResult } from "./memories.ts";
 
 /** Where and when figures were measured. */
 export interface Conditions {
@@ -26,6 +27,7 @@ export type Figures = { readonly [Name in DatabaseName]?: Conditions & DatabaseR
 } & {
   readonly codec?: Conditions & { readonly results: readonly CodecResult[] };
   readonly agent?: Conditions & { readonly results: readonly AgentResult[] };
+  readonly memories?: Conditions & { readonly results: readonly MemoriesResult[] };
 };
 
 /** The figures of the documents. */

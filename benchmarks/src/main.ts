@@ -7,10 +7,11 @@ import { databaseNames, type DatabaseName } from "./database-names.ts";
 import { conditions, figuresFile, readFigures, writeFigures, type Figures } from "./figures.ts";
 import type { Ground } from "./ground.ts";
 import { measureLengths } from "./lengths.ts";
+import { benchmarkMemories } from "./memories.ts";
 import { MysqlGround } from "./mysql-ground.ts";
 import { PostgresGround } from "./postgres-ground.ts";
 import { writeReport } from "./report.ts";
-import { showAgents, showCodec, showDatabase, showLengths } from "./show.ts";
+import { showAgents, showCodec, showDatabase, showLengths, showMemories } from "./show.ts";
 import { SqliteGround } from "./sqlite-ground.ts";
 
 const grounds: Readonly<Record<DatabaseName, () => Promise<Ground | null>>> = {
@@ -40,6 +41,11 @@ const parts: Readonly<Record<string, () => Promise<Figures>>> = {
     const agent = { ...conditions(), results: await benchmarkAgent(sizes) };
     showAgents(agent.results);
     return { agent };
+  },
+  memories: async () => {
+    const memories = { ...conditions(), results: await benchmarkMemories(sizes) };
+    showMemories(memories.results);
+    return { memories };
   },
   plots: async () => {
     let figures: Figures = {};

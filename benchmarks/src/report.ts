@@ -27,7 +27,7 @@ export function reportIn(text: string): string {
 
 /** The part of the document that is made from the figures. */
 export function reportOf(figures: Figures): string {
-  const all = [...databaseNames.map((name) => figures[name]), figures.codec, figures.agent];
+  const all = [...databaseNames.map((name) => figures[name]), figures.codec, figures.agent, figures.memories];
   const conditions = [...new Set(all.flatMap((part) => (part === undefined ? [] : [conditionsOf(part)])))];
   // Said once, if all is from one machine and day.
   const [shared] = conditions;
@@ -43,12 +43,16 @@ export function reportOf(figures: Figures): string {
       }
     }
   }
-  const { codec, agent } = figures;
+  const { codec, agent, memories } = figures;
   if (codec !== undefined) {
     parts.push("### Codecs", ...own(codec), codecsOf(codec.results));
   }
   if (agent !== undefined) {
     parts.push("### Agents", ...own(agent), agentsOf(agent.results));
+  }
+  if (memories !== undefined) {
+    const tables = memories.results.map(({ database, results }) => `${database}:\n\n${timesOf(results)}`);
+    parts.push("### Memories", ...own(memories), ...tables);
   }
   return [begin, ...parts, end].join("\n\n");
 }

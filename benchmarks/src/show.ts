@@ -2,6 +2,7 @@ import type { AgentResult } from "./agent.ts";
 import type { CodecResult } from "./codec.ts";
 import type { DatabaseResults } from "./databases.ts";
 import type { LengthResults } from "./lengths.ts";
+import type { MemoriesResult } from "./memories.ts";
 import type { Result } from "./measure.ts";
 
 // Prints figures to the console.
@@ -39,6 +40,13 @@ export function showAgents(results: readonly AgentResult[]): void {
       `An agent's turn on ${database} after ${length} runs: ${reads} read, ${writes} writes; ` +
         `${turn.toFixed(2)} ms of processor time, ${byHand.toFixed(2)} by hand, so ${own.toFixed(2)} of its own (aim ${atMost})`,
     );
+  }
+  console.log();
+}
+
+export function showMemories(measured: readonly MemoriesResult[]): void {
+  for (const { database, results } of measured) {
+    showResults(`memories on ${database}`, results);
   }
   console.log();
 }

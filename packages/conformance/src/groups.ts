@@ -18,6 +18,12 @@ import { legacyCases } from "./cases/legacy.ts";
 import { legacyMigrationCases } from "./cases/legacy-migration.ts";
 import { legacyWriteCases } from "./cases/legacy-writes.ts";
 import { listCases } from "./cases/lists.ts";
+import { memoryCases } from "./cases/memories.ts";
+import { memoryAbortCases } from "./cases/memory-aborts.ts";
+import { memoryConnectionCases } from "./cases/memory-connections.ts";
+import { memoryListCases } from "./cases/memory-lists.ts";
+import { memoryOwnerCases } from "./cases/memory-owners.ts";
+import { memoryRaceCases } from "./cases/memory-races.ts";
 import { nameSearchCases } from "./cases/name-search.ts";
 import { namedTableCases } from "./cases/named-tables.ts";
 import { numberCases } from "./cases/numbers.ts";
@@ -116,6 +122,9 @@ const storeGroups = {
   injection: injectionCases,
   close: closeCases,
   schema: schemaCases,
+  memories: { ...memoryCases, ...memoryOwnerCases },
+  "memory lists": memoryListCases,
+  "memory signals": memoryAbortCases,
 } satisfies Record<string, Cases>;
 
 /** Returns every group of the suite, in order. */
@@ -127,10 +136,13 @@ export function groupsOf(openers: Openers, random: RandomOptions): Group[] {
     group("random", "open", bound(randomCases(random), alone)),
     group("concurrency", "open", pairs(concurrencyCases, open)),
     group("races", "open", pairs(raceCases, open)),
+    group("memory races", "open", pairs(memoryRaceCases, open)),
     group("cost", "open", given({ open, openCounted }, costCases)),
     group("two handles", "openShared", given(openers.openShared, { ...sharedCases, ...betweenHandles(raceCases) })),
+    group("memories of two handles", "openShared", given(openers.openShared, betweenHandles(memoryRaceCases))),
     group("caches", "openShared", given(openers.openShared, cacheCases)),
     group("connections", "openCut", given(openers.openCut, connectionCases)),
+    group("memories and connections", "openCut", given(openers.openCut, memoryConnectionCases)),
     group("unreadable rows", "openSpoilt", given(openers.openSpoilt, unreadableCases)),
     group("numbers", "openOutside", given(openers.openOutside, numberCases)),
     group("table names", "openNamed", given(openers.openNamed, namedTableCases)),

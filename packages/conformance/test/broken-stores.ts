@@ -1,4 +1,5 @@
 import type { SessionDb } from "@sessiondb/core";
+import { brokenMemories } from "./broken-memories.ts";
 import * as reads from "./broken-reads.ts";
 import * as writes from "./broken-writes.ts";
 
@@ -169,4 +170,5 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   ],
   ["closes without waiting", () => new writes.ClosesAtOnce(), "close: closing waits for calls under way"],
   ["answers when closed", () => new reads.WorksWhenClosed(), "close: getRuns of a closed store is refused"],
+  ...brokenMemories,
 ];

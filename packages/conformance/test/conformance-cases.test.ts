@@ -26,8 +26,10 @@ test("a capability adds its cases", () => {
   const added = [...groups(everything)].filter((group) => !groups().has(group));
   expect(added).toEqual([
     "two handles",
+    "memories of two handles",
     "caches",
     "connections",
+    "memories and connections",
     "unreadable rows",
     "numbers",
     "table names",
@@ -40,7 +42,7 @@ test("a capability adds its cases", () => {
 test("cases that an option leaves out are reported", () => {
   const { leftOut } = conformanceCases(open);
   expect(leftOut).toContainEqual({ name: "connections", reason: "the option openCut was not given" });
-  expect(leftOut).toHaveLength(9);
+  expect(leftOut).toHaveLength(11);
   expect(conformanceCases(open, everything).leftOut).toEqual([]);
 });
 

@@ -1,5 +1,7 @@
 // The door for authors of adapters: the parts of a store, beside `@sessiondb/core`.
 export { BaseSessionDb, type Signal } from "./base-session-db.ts";
+export { BaseMemoryDb, type MemoryHost } from "./base-memory-db.ts";
+export { InMemoryMemoryDb } from "./in-memory-memory-db.ts";
 export { anySignal } from "./any-signal.ts";
 export * from "./arguments.ts";
 export { unixSeconds } from "./clock.ts";
@@ -33,6 +35,12 @@ export {
 } from "./models/run-codec.ts";
 export { countRetry, countStatement } from "./observed-calls.ts";
 export { publishPool } from "./observed-pool.ts";
+export type { MemoryDbLimits } from "./memory-checks.ts";
+export type { MemoryCalls } from "./memory-db.ts";
+export { compareMemories, meetsMemoryConditions, memoryPosition } from "./memory-list-rules.ts";
+export type * from "./memory-queries.ts";
+export * from "./memory-rules.ts";
+export { decodeMemory, decodeText, memoryColumns, sameFact, type MemoryRow } from "./models/user-memory.ts";
 export { skippedHistoryStatuses } from "./models/runs.ts";
 export { decodeHeader, decodeSession, encodeSession, withRunCount } from "./models/session-codec.ts";
 export type { SessionFields } from "./models/session-base.ts";

@@ -1,6 +1,7 @@
 import * as check from "./arguments.ts";
 import { changeOf, encodeRunWrite, encodeSessionWrite, runChangeOf } from "./encode-writes.ts";
 import { ClosedError, InvalidArgumentError, PartialDeleteError } from "./errors.ts";
+import type { MemoryDb } from "./memory-db.ts";
 import type { Run } from "./models/runs.ts";
 import type { Session, SessionHeader, SessionInit } from "./models/sessions.ts";
 import type {
@@ -85,6 +86,11 @@ export abstract class BaseSessionDb implements SessionDb {
   constructor(limits: SessionDbLimits, store: string) {
     this.limits = limits;
     this.#store = store;
+  }
+
+  /** A store that keeps memories returns its `BaseMemoryDb`, always the same. */
+  get memories(): MemoryDb | null {
+    return null;
   }
 
   /** Returns a `SessionHeader` when `query.runs` is `"none"`, else a `Session`, read with its runs at one moment. */

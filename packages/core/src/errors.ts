@@ -11,6 +11,9 @@ export type SessionDbErrorCode =
   | "IN_USE"
   | "INVALID_ARGUMENT"
   | "INVALID_CONNECTION_STRING"
+  | "MEMORY_DUPLICATE"
+  | "MEMORY_NOT_FOUND"
+  | "MEMORY_OWNERSHIP"
   | "PARTIAL_DELETE"
   | "PAYLOAD_TOO_LARGE"
   | "PERMISSION_DENIED"
@@ -254,6 +257,64 @@ export class RunNotContinuableError extends SessionDbError {
 
   override get name(): string {
     return "RunNotContinuableError";
+  }
+}
+
+/** A write named a memory that does not belong to the user of the write. Nothing was changed. */
+export class MemoryOwnershipError extends SessionDbError {
+  readonly code = "MEMORY_OWNERSHIP";
+  readonly memoryId: string;
+
+  constructor(memoryId: string) {
+    super(
+      `Memory ${JSON.stringify(memoryId)} does not belong to the user of this call. Nothing was changed. Write to it as ` +
+        "its owner, or leave memoryId out to add a new memory.",
+    );
+    this.memoryId = memoryId;
+  }
+
+  override get name(): string {
+    return "MemoryOwnershipError";
+  }
+}
+
+/** A write that changes or deletes several memories named one that does not exist. Nothing was changed. */
+export class MemoryNotFoundError extends SessionDbError {
+  readonly code = "MEMORY_NOT_FOUND";
+  readonly memoryId: string;
+
+  constructor(memoryId: string) {
+    super(
+      `There is no memory ${JSON.stringify(memoryId)}. Nothing was changed. Use an id that getMemories returned, or add ` +
+        "the memory instead.",
+    );
+    this.memoryId = memoryId;
+  }
+
+  override get name(): string {
+    return "MemoryNotFoundError";
+  }
+}
+
+/** A change would make a memory say what another memory of the user says. Nothing was changed. */
+export class DuplicateMemoryError extends SessionDbError {
+  readonly code = "MEMORY_DUPLICATE";
+  /** The memory to change. */
+  readonly memoryId: string;
+  /** The memory that says the same. */
+  readonly duplicateOf: string;
+
+  constructor(memoryId: string, duplicateOf: string) {
+    super(
+      `Memory ${JSON.stringify(memoryId)} would say what memory ${JSON.stringify(duplicateOf)} of the same user says. ` +
+        "Nothing was changed. Delete one of the two instead.",
+    );
+    this.memoryId = memoryId;
+    this.duplicateOf = duplicateOf;
+  }
+
+  override get name(): string {
+    return "DuplicateMemoryError";
   }
 }
 

@@ -11,6 +11,8 @@ import {
   pageOfAll,
   sessionPosition,
 } from "./list-rules.ts";
+import { InMemoryMemoryDb } from "./in-memory-memory-db.ts";
+import type { MemoryDb } from "./memory-db.ts";
 import { decodeRun } from "./models/run-codec.ts";
 import type { Run } from "./models/runs.ts";
 import { decodeHeader, decodeSession, withRunCount } from "./models/session-codec.ts";
@@ -82,10 +84,19 @@ type StoredRun = RunRow<string> & { runIndex: number };
 export class InMemorySessionDb extends BaseSessionDb {
   readonly #sessions = new Map<string, StoredSession>();
   readonly #runs = new Map<string, StoredRun>();
+  readonly #memories: InMemoryMemoryDb;
 
   constructor(options: InMemorySessionDbOptions = {}) {
     const { maxPayloadBytes } = readOptions(options, optionReaders);
     super({ maxIdLength: 255, maxPayloadBytes }, "memory");
+    this.#memories = new InMemoryMemoryDb({
+      limits: this.limits,
+      perform: (method, call, operation) => this.perform(method, call, operation),
+    });
+  }
+
+  override get memories(): MemoryDb {
+    return this.#memories;
   }
 
   protected override async readSession(query: SessionQuery): Promise<Session | SessionHeader | null> {
@@ -248,6 +259,7 @@ export class InMemorySessionDb extends BaseSessionDb {
   protected override async release(): Promise<void> {
     this.#sessions.clear();
     this.#runs.clear();
+    this.#memories.release();
   }
 
   /** Returns the place where a cursor resumes: deleting runs renumbers the rest, so in a session that is its run's. */

@@ -1,7 +1,23 @@
 export * from "./errors.ts";
 export { InMemorySessionDb, type InMemorySessionDbOptions } from "./in-memory-session-db.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
-export { hasManagedSchema, type ManagedSchema } from "./managed-schema.ts";
+export { hasManagedSchema, hasManagedTables, type ManagedSchema, type ManagedTables } from "./managed-schema.ts";
+export type { MemoryDb, UserMemoryDb } from "./memory-db.ts";
+export type {
+  ChangeMemoriesOptions,
+  GetMemoriesOptions,
+  MemoryChange,
+  MemoryChanges,
+  MemoryPage,
+  MemoryScope,
+  MemoryStats,
+  MemoryStatsOptions,
+  MemoryStatsPage,
+  MemoryTopic,
+  MemoryTopicsOptions,
+  MemoryUpdate,
+} from "./memory-options.ts";
+export type { NewUserMemory, UserMemory, UserMemoryInit, UserMemoryPatch } from "./models/user-memory.ts";
 export type { MessageOptions } from "./models/history.ts";
 export type { Media } from "./models/media.ts";
 export type { Message, ToolExecution } from "./models/messages.ts";

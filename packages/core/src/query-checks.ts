@@ -31,9 +31,9 @@ import { foldName } from "./session-rules.ts";
 
 // Turns the options of the reading methods into queries without gaps.
 
-const defaultPageSize = 50;
+export const defaultPageSize = 50;
 /** More rows than any answer can hold. Larger limits are cut to this, since some databases refuse them. */
-const mostRows = 2 ** 31 - 1;
+export const mostRows = 2 ** 31 - 1;
 /** More than there are statuses. It bounds the statements, since each number of statuses needs its own. */
 const mostStatuses = 50;
 
@@ -48,7 +48,7 @@ const filterKeys = [
   "endTimestamp",
 ];
 export const runsKeys = ["includeRuns", "runsLimit"];
-const pageKeys = ["sortOrder", "limit", "cursor", "onUnreadable", "userId", "signal"];
+export const pageKeys = ["sortOrder", "limit", "cursor", "onUnreadable", "userId", "signal"];
 const listKeys = ["sortBy", "page", "includeTotal", "includeRunCount"];
 const runListKeys = [
   "sessionId",
@@ -184,7 +184,7 @@ export function checkRunListQuery(options: GetRunsOptions & UserScope, limits: S
   };
 }
 
-function checkPage(options: PageOptions): Pick<PageQuery<unknown>, "limit" | "onUnreadable"> {
+export function checkPage(options: PageOptions): Pick<PageQuery<unknown>, "limit" | "onUnreadable"> {
   return {
     limit: Math.min(check.checkCount(options.limit, "limit", { from: 0, otherwise: defaultPageSize }), mostRows),
     onUnreadable: check.checkChoice(options.onUnreadable, "onUnreadable", ["report", "throw"]),
@@ -204,7 +204,7 @@ export function runCursor(query: RunListQuery, { position, side }: PageStart<Run
  * Returns a condition, or null when it was left out. One that is present but empty got lost on the way: ignoring it
  * would list, or delete, what it was meant to exclude.
  */
-function condition<Value>(
+export function condition<Value>(
   options: object,
   argument: string,
   checked: (value: unknown, argument: string) => Value,
@@ -288,7 +288,8 @@ function runStart(cursor: unknown, order: Pick<RunListQuery, "sessionId" | "sort
   return { side, position: { runIndex, createdAt, runId } };
 }
 
-function readStart(
+/** Reads a cursor of a list with this order. `shape` holds one example of each part of its position. */
+export function readStart(
   cursor: unknown,
   order: string,
   shape: readonly (string | number)[],

@@ -1,5 +1,6 @@
 import { checkObject } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
+import type { UserMemoryDb } from "./memory-db.ts";
 import type { Run } from "./models/runs.ts";
 import type { Session, SessionHeader, SessionInit } from "./models/sessions.ts";
 import type {
@@ -23,6 +24,7 @@ import type {
   UpsertRunResult,
 } from "./options.ts";
 import { pagesOf } from "./pages.ts";
+import { ScopedMemoryDb } from "./scoped-memory-db.ts";
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 
 /**
@@ -36,11 +38,13 @@ export function storeOf(db: SessionDb | UserSessionDb): { readonly db: SessionDb
 /** The handle that `forUser` returns. Its store is private, so code with the handle cannot reach other users. */
 export class ScopedSessionDb implements UserSessionDb {
   readonly userId: string;
+  readonly memories: UserMemoryDb | null;
   readonly #db: SessionDb;
 
   constructor(db: SessionDb, userId: string) {
     this.#db = db;
     this.userId = userId;
+    this.memories = db.memories === null ? null : new ScopedMemoryDb(db.memories, userId);
     // Otherwise untyped callers could assign another user to the handle.
     Object.freeze(this);
   }

@@ -1,3 +1,4 @@
+import type { MemoryDb, UserMemoryDb } from "./memory-db.ts";
 import type { Run } from "./models/runs.ts";
 import type { Session, SessionHeader, SessionInit } from "./models/sessions.ts";
 import type {
@@ -46,6 +47,9 @@ import type {
 export interface SessionDb extends SessionCalls<UserScope, ImportOptions>, AsyncDisposable {
   readonly limits: SessionDbLimits;
 
+  /** The memories of users, kept beside sessions and apart from them; null in a store that keeps none. */
+  readonly memories: MemoryDb | null;
+
   /** Returns a handle confined to the sessions of one user, with no way out. Give this to request code. */
   forUser(userId: string): UserSessionDb;
 
@@ -62,6 +66,9 @@ export interface SessionDb extends SessionCalls<UserScope, ImportOptions>, Async
  */
 export interface UserSessionDb extends SessionCalls<unknown, unknown> {
   readonly userId: string;
+
+  /** The memories of this user; null in a store that keeps none. */
+  readonly memories: UserMemoryDb | null;
 }
 
 /** The methods that a store and the handle of one user share. `Scope` and `Import` are the options of trusted code. */

@@ -121,12 +121,21 @@ const schemaVersion = "3.0.0";
 
 /** The statements that turn the schema found into the one wanted; none if nothing is missing. */
 export function planSchema(found: FoundSchema, options: PlanOptions): string[] {
-  const { tables, configOf, indexes, further, ...spelling } = options;
-  const wanted = (further ?? [tables.sessions, tables.runs]).map(configOf);
-  // Agno records each table that it creates; further tables are not Agno's.
-  const versions = further === undefined ? configOf(tables.versions) : null;
+  const {
+    tables,
+    configOf,
+    indexes,
+    further,
+    recorded = further === undefined ? ownTables(tables) : [],
+    ...spelling
+  } = options;
+  const wanted = (further ?? ownTables(tables)).map(configOf);
+  // Agno records each table that it creates; other further tables are not Agno's.
+  const records = new Set(recorded.map((table) => configOf(table).name));
+  const versions = records.size > 0 ? configOf(tables.versions) : null;
   const created = wanted.filter(({ name }) => !found.tables.has(name));
-  const withVersions = created.length > 0 && versions !== null ? [versions, ...wanted] : wanted;
+  const withVersions =
+    created.some(({ name }) => records.has(name)) && versions !== null ? [versions, ...wanted] : wanted;
   const statements = withVersions.flatMap((config) => {
     if (!found.tables.has(config.name)) {
       const more = spelling.indexesInTable === true ? [] : createIndexes(config, spelling, found.indexes);
@@ -134,8 +143,13 @@ export function planSchema(found: FoundSchema, options: PlanOptions): string[] {
     }
     return indexes ? createIndexes(config, spelling, found.indexes) : [];
   });
-  const notes = versions === null ? [] : created.map(({ name }) => noteVersion(name, versions, spelling));
+  const noted = created.filter(({ name }) => records.has(name));
+  const notes = versions === null ? [] : noted.map(({ name }) => noteVersion(name, versions, spelling));
   return [...statements, ...notes];
+}
+
+function ownTables({ sessions, runs }: SqlDialect["tables"]): Table[] {
+  return [sessions, runs];
 }
 
 function noteVersion(table: string, versions: TableConfig, spelling: DdlSpelling): string {

@@ -40,6 +40,7 @@ import { ClearedTables } from "./cleared-tables.ts";
 import { DeletedIds } from "./deleted-ids.ts";
 import type { Flows } from "./flows.ts";
 import { FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
+import { DrizzleMemoryDb } from "./drizzle-memory-db.ts";
 import { copyRuns } from "./legacy/copy-runs.ts";
 import { withFlows, type DoubtOptions } from "./legacy/flows-in-doubt.ts";
 import { LegacyFlows } from "./legacy/legacy-flows.ts";
@@ -79,6 +80,7 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
   readonly #legacy: LegacyRuns;
   readonly #choice: LegacyFlows;
   readonly #cleared: ClearedTables;
+  readonly #memories: DrizzleMemoryDb;
 
   constructor(options: DrizzleSessionDbOptions) {
     super(options.limits, options.dialect.name);
@@ -93,6 +95,20 @@ export class DrizzleSessionDb extends BaseSessionDb implements ManagedSchema {
     this.#schema = new SchemaManager({ driver, dialect, choice: this.#choice, autoMigrate });
     const from = inTransactionOf === undefined ? null : inTransactionOf.#cleared;
     this.#cleared = new ClearedTables({ driver, dialect, reads: sets.reads, from });
+    this.#memories = new DrizzleMemoryDb({
+      driver,
+      dialect,
+      autoMigrate,
+      statements: sets.memories,
+      limits: this.limits,
+      perform: (method, call, operation) => this.perform(method, call, operation),
+      managed: (method, call, operation) => this.#managed(method, call, operation),
+    });
+  }
+
+  /** The memories of users, in a table of their own, which is created when it is first used. */
+  override get memories(): DrizzleMemoryDb {
+    return this.#memories;
   }
 
   migrate(options: CallOptions = {}): Promise<void> {

@@ -1,6 +1,5 @@
 import {
   InvalidArgumentError,
-  SchemaMismatchError,
   type CallOptions,
   type SchemaProblem,
   type SessionDb,
@@ -10,9 +9,9 @@ import { checkFlag, checkKeys, storeOf, untilAborted, type Signal } from "@sessi
 import { getTableColumns, getTableName, type Column, type Table } from "drizzle-orm";
 import { longestName } from "./names.ts";
 import { callOutWork, withRetry } from "./retry.ts";
-import { applyPlan, schemaProblems, tableAdvice } from "./schema-manager.ts";
-import type { DialectName, FoundSchema, SqlDialect } from "./sql-dialect.ts";
+import type { DialectName, SqlDialect } from "./sql-dialect.ts";
 import type { SqlDriver, Work } from "./sql-driver.ts";
+import { TableManager } from "./table-manager.ts";
 
 /** Drizzle tables of another package, made for a store's dialect. */
 export interface FurtherTablesOptions {
@@ -53,14 +52,17 @@ export class FurtherTables {
   /** The columns whose rows are deleted with their session, see `clearedWithSession`. */
   readonly cleared: readonly Column[];
   readonly #host: TablesHost;
-  #ready: Promise<void> | null = null;
+  readonly #managed: TableManager;
 
   constructor(options: FurtherTablesOptions, host: TablesHost) {
     checkKeys(options, "options", ["tables", "clearedWithSession"]);
     this.#host = host;
     this.tables = options.tables(host.dialect.name, host.dialect.tables.sessions);
     this.cleared = options.clearedWithSession?.(this.tables) ?? [];
-    checkNames(this.tables, Object.values(host.dialect.names));
+    const { names, memory } = host.dialect;
+    checkNames(this.tables, [...Object.values(names), ...Object.values(memory.names)]);
+    const { driver, dialect, autoMigrate, ready } = host;
+    this.#managed = new TableManager({ driver, dialect, autoMigrate, ready, tables: this.tables });
   }
 
   /** The dialect that the tables were made for; `render` turns Drizzle's SQL into text. */
@@ -77,7 +79,7 @@ export class FurtherTables {
     return perform("furtherTables.read", options, async (signal) => {
       checkKeys(options, "options", ["signal"]);
       const since = performance.now();
-      await untilAborted(this.#isReady(), signal);
+      await untilAborted(this.#managed.isReady(), signal);
       return withRetry((until) => driver.read(callOutWork(work), signal, until), driver, { signal, since });
     });
   }
@@ -92,7 +94,7 @@ export class FurtherTables {
       checkKeys(options, "options", ["repeatable", "signal"]);
       const repeatable = checkFlag(options.repeatable, "options.repeatable", false);
       const since = performance.now();
-      await untilAborted(this.#isReady(), signal);
+      await untilAborted(this.#managed.isReady(), signal);
       const run = (until: number) => driver.write(callOutWork(work), signal, until);
       return withRetry(run, driver, { repeatable, signal, since });
     });
@@ -100,75 +102,17 @@ export class FurtherTables {
 
   /** Creates missing tables and indexes, under the lock of the store's own migration. */
   migrate(options: CallOptions = {}): Promise<void> {
-    const migrate = async (): Promise<void> => {
-      await this.#host.ready();
-      await this.#create({ indexes: true }, null);
-      this.#ready = null;
-    };
-    return this.#host.managed("furtherTables.migrate", options, migrate);
+    return this.#host.managed("furtherTables.migrate", options, () => this.#managed.migrate());
   }
 
   /** The statements that `migrate` would run; empty if there is nothing to do. */
   planMigration(options: CallOptions = {}): Promise<readonly string[]> {
-    const plan = async (): Promise<string[]> => this.#plan(await this.#inspect(), { indexes: true });
-    return this.#host.managed("furtherTables.planMigration", options, plan);
+    return this.#host.managed("furtherTables.planMigration", options, () => this.#managed.plan());
   }
 
   /** The differences between the tables found and the tables needed; empty if there are none. */
   verifySchema(options: CallOptions = {}): Promise<readonly SchemaProblem[]> {
-    return this.#host.managed("furtherTables.verifySchema", options, () => this.#problems());
-  }
-
-  #isReady(): Promise<void> {
-    const ready = this.#ready ?? this.#prepare();
-    // The caller may still roll back these tables, so they are not remembered; nor are failures.
-    this.#ready = this.#host.driver.inCallersTransaction?.() === true ? null : ready;
-    ready.catch(() => {
-      this.#ready = null;
-    });
-    return ready;
-  }
-
-  async #prepare(): Promise<void> {
-    const since = performance.now();
-    await this.#host.ready();
-    let absent = await this.#absent(since);
-    // If a table lacks a column, which nothing here can add, no other table is created.
-    if (this.#host.autoMigrate && absent.length > 0 && absent.every(({ column }) => column === null)) {
-      await this.#create({ indexes: false }, since);
-      absent = await this.#absent(since);
-    }
-    if (absent.length > 0) {
-      const isTables = absent.every(({ column }) => column === null);
-      throw new SchemaMismatchError(absent, isTables ? tableAdvice : "Add what is missing.");
-    }
-  }
-
-  /** The problems of things that are missing, as opposed to different. */
-  async #absent(since: number): Promise<SchemaProblem[]> {
-    return (await this.#problems(since)).filter(({ found }) => found === "nothing");
-  }
-
-  async #problems(since = performance.now()): Promise<SchemaProblem[]> {
-    return schemaProblems(this.tables, await this.#inspect(since), this.#host.dialect);
-  }
-
-  #inspect(since = performance.now()): Promise<FoundSchema> {
-    const { driver } = this.#host;
-    return withRetry((until) => driver.inspect(this.#names, until), driver, { since });
-  }
-
-  #create(choice: { readonly indexes: boolean }, since: number | null): Promise<void> {
-    return applyPlan(this.#host.driver, { tables: this.#names, since }, (found) => this.#plan(found, choice));
-  }
-
-  #plan(found: FoundSchema, { indexes }: { readonly indexes: boolean }): string[] {
-    return this.#host.dialect.plan(found, { indexes, further: this.tables });
-  }
-
-  get #names(): string[] {
-    // Includes the store's tables: new tables follow their collation.
-    return [...Object.values(this.#host.dialect.names), ...this.tables.map((table) => getTableName(table))];
+    return this.#host.managed("furtherTables.verifySchema", options, () => this.#managed.problems());
   }
 }
 

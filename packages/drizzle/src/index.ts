@@ -16,11 +16,27 @@ export {
 export { planSchema, type DdlSpelling } from "./ddl.ts";
 export { DriverError, type KnownNames } from "./driver-error.ts";
 export { DrizzleSessionDb, type DrizzleSessionDbOptions } from "./drizzle-session-db.ts";
+export { DrizzleMemoryDb, type DrizzleMemoryDbOptions } from "./drizzle-memory-db.ts";
+export type { MemoryDialect, MemoryTables } from "./memory-dialect.ts";
+export {
+  MemoryStatements,
+  memoryListShape,
+  memoryListValues,
+  positionNames,
+  type MemoryListShape,
+} from "./memory-statements.ts";
 export { furtherTables, type FurtherTables, type FurtherTablesOptions } from "./further-tables.ts";
 export { Line } from "./line.ts";
 export { jsonColumn, type JsonColumn } from "./json-column.ts";
 export { dottedI } from "./name-folding.ts";
-export { indexName, tableNames, tableOptionReaders, type TableOptions } from "./names.ts";
+export {
+  indexName,
+  memoryNames,
+  tableNames,
+  tableOptionReaders,
+  type MemoryNames,
+  type TableOptions,
+} from "./names.ts";
 export { PoolUse } from "./pool-use.ts";
 export { RefusedDocument } from "./refused-document.ts";
 export { final } from "./retry.ts";
@@ -50,7 +66,8 @@ export {
 } from "./server-driver.ts";
 export { ServerReads, type WantedRuns } from "./server-reads.ts";
 export { SessionWrites, touchShape, type AppendOutcome, type TouchShape } from "./session-writes.ts";
-export type { DialectName, FoldedSearch, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
+export type { FoldedSearch } from "./folded-search.ts";
+export type { DialectName, FoundSchema, PlanChoice, SqlDialect } from "./sql-dialect.ts";
 export type { ClassifiedError, SqlConnection, SqlDriver, StatementResult, Work } from "./sql-driver.ts";
 export {
   bare,

@@ -1,5 +1,5 @@
 import { foldName } from "@sessiondb/core/adapter";
-import type { FoldedSearch } from "./sql-dialect.ts";
+import type { FoldedSearch } from "./folded-search.ts";
 import { value } from "./sql-parts.ts";
 
 /** JavaScript's lower case of a capital I with a dot. In a stored name it becomes `i` once the letters are replaced. */

@@ -7,6 +7,11 @@ export interface TableOptions {
   sessionTable?: string;
   /** The runs table. Default `agno_runs`, or `<sessionTable>_runs` for a sessions table of another name, as in Agno. */
   runsTable?: string;
+  /**
+   * The memories table. Default `agno_memories`. A table `<memoryTable>_owners` beside it is the library's own, but on
+   * SQLite, which needs none.
+   */
+  memoryTable?: string;
   /** The indexes to create: those that this library needs, or with `"agno"` also all of Agno's. Default `"needed"`. */
   indexes?: "needed" | "agno";
 }
@@ -15,6 +20,11 @@ export interface TableNames {
   readonly sessions: string;
   readonly runs: string;
   readonly versions: string;
+}
+
+export interface MemoryNames {
+  readonly memories: string;
+  readonly owners: string;
 }
 
 const defaultSessions = "agno_sessions";
@@ -38,10 +48,22 @@ export function tableNames({ sessionTable = defaultSessions, runsTable }: TableO
   return names;
 }
 
+/** The names of the tables of memories, which differ from those of sessions. */
+export function memoryNames(options: TableOptions = {}): MemoryNames {
+  const memories = checkName(options.memoryTable ?? "agno_memories", "memoryTable");
+  const names = { memories, owners: `${memories}_owners` };
+  const taken = Object.values(tableNames(options)).map((name) => name.toLowerCase());
+  if (Object.values(names).some((name) => taken.includes(name.toLowerCase()))) {
+    throw new InvalidArgumentError("memoryTable", "a name that the tables of sessions, runs and versions do not have");
+  }
+  return names;
+}
+
 /** The readers of the table options that every dialect has; see `readOptions`. */
 export const tableOptionReaders = {
   sessionTable: optional(checkName),
   runsTable: optional(checkName),
+  memoryTable: optional(checkName),
   indexes: oneOf("needed", "agno"),
 } satisfies Record<string, OptionReader<unknown>>;
 

@@ -69,7 +69,8 @@ export async function applyPlan(
     : withRetry((until) => driver.migrate(tables, plan, until), driver, { since }));
 }
 
-const nothing = "nothing";
+/** What a problem says was found where something is missing. */
+export const nothing = "nothing";
 export const tableAdvice =
   "Call migrate(), or run the statements of planMigration() with a role that may create tables.";
 const columnAdvice =

@@ -2,11 +2,11 @@ import type { SchemaProblem } from "@sessiondb/core";
 import type { RunRow, SessionRow } from "@sessiondb/core/adapter";
 import type { Column, SQL, Table } from "drizzle-orm";
 import type { OutsideTable } from "./agno-tables.ts";
+import type { FoldedSearch } from "./folded-search.ts";
+import type { MemoryDialect } from "./memory-dialect.ts";
 import type { TableNames } from "./names.ts";
 import type { SqlRenderer } from "./statement.ts";
-
-/** A Drizzle table of any dialect with one column for each property of a row. */
-type TableOf<Row> = Table & { readonly [Name in keyof Row]-?: Column };
+import type { TableOf } from "./table-of.ts";
 
 /** The tables of one dialect, as its `schema.ts` makes them from their names. */
 interface SessionTables {
@@ -31,6 +31,8 @@ export interface SqlDialect extends SqlRenderer {
   readonly name: DialectName;
   readonly tables: SessionTables;
   readonly names: TableNames;
+  /** The tables of memories, and what they need. */
+  readonly memory: MemoryDialect;
   /** Makes a SELECT in a transaction lock its rows; empty if the transaction holds the only write lock. */
   readonly lockRows: SQL;
   /** Orders a column of ids by its bytes, if the column itself is ordered otherwise. */
@@ -71,29 +73,14 @@ export interface SqlDialect extends SqlRenderer {
   plan(found: FoundSchema, options: PlanChoice): string[];
 }
 
-/**
- * A search text folded by `foldName`, and the letter replacements that fold a stored name as far as the search can
- * tell. Databases fold letters by their own version of Unicode, or by a language, so they are told which letters to
- * replace.
- */
-export interface FoldedSearch {
-  readonly folded: SQL;
-  /** The letters to replace in a stored name as one text, and their replacements in the same order. */
-  readonly variants: SQL;
-  readonly letters: SQL;
-  /**
-   * The same as pairs, without ASCII letters, which `lower()` folds alike everywhere. Some are pairs of empty texts:
-   * the number of pairs is part of a statement's text, so few numbers make few statements.
-   */
-  readonly pairs: readonly { readonly variant: SQL; readonly letter: SQL }[];
-}
-
 /** The choice of what to plan. */
 export interface PlanChoice {
   /** Whether to also create indexes that are missing on existing tables. */
   readonly indexes: boolean;
   /** Tables other than those of sessions, in an order in which they can be created. Default: the tables of sessions. */
   readonly further?: readonly Table[];
+  /** The further tables whose version Agno records. */
+  readonly recorded?: readonly Table[];
 }
 
 /** The tables found in a database, each with its columns' declared types, and the names of all indexes on them. */

@@ -1,3 +1,4 @@
+import { MemoryStatements } from "./memory-statements.ts";
 import type { TableNames } from "./names.ts";
 import { SessionReads } from "./session-reads.ts";
 import { SessionWalk } from "./session-walk.ts";
@@ -9,6 +10,7 @@ export interface StatementSets {
   readonly reads: SessionReads;
   readonly writes: SessionWrites;
   readonly walk: SessionWalk;
+  readonly memories: MemoryStatements;
   readonly names: TableNames;
 }
 
@@ -16,6 +18,7 @@ export interface StatementSets {
 export interface StatementClasses {
   readonly Reads?: new (dialect: SqlDialect) => SessionReads;
   readonly Writes?: new (dialect: SqlDialect) => SessionWrites;
+  readonly Memories?: new (dialect: SqlDialect) => MemoryStatements;
 }
 
 // Rendering a statement takes longer than running it, and one file per agent is common: SQLite stores share theirs.
@@ -24,12 +27,13 @@ const made = new WeakMap<SqlDialect, StatementSets>();
 /** Returns the statements of a dialect, made once. */
 export function statementsOf(
   dialect: SqlDialect,
-  { Reads = SessionReads, Writes = SessionWrites }: StatementClasses,
+  { Reads = SessionReads, Writes = SessionWrites, Memories = MemoryStatements }: StatementClasses,
 ): StatementSets {
   const sets = made.get(dialect) ?? {
     reads: new Reads(dialect),
     writes: new Writes(dialect),
     walk: new SessionWalk(dialect),
+    memories: new Memories(dialect),
     names: dialect.names,
   };
   made.set(dialect, sets);

@@ -6,7 +6,7 @@ import { rowMaker } from "./row-maker.ts";
 export type Selection<Row> = { readonly [Name in keyof Row]-?: Column | SQL };
 
 /** Properties that are whole numbers. Some drivers return them as text, since a BIGINT may not fit into a number. */
-const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex", "runCount"]);
+const numeric: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "runIndex", "runCount", "count"]);
 
 /** A parameter of the text: a constant, or the value of that name as the column encodes it. */
 interface Slot {
@@ -135,8 +135,8 @@ function wholeNumber(value: unknown): unknown {
   return Number.isSafeInteger(number) ? number : notWhole;
 }
 
-function faultOf({ runId, sessionId }: Readonly<Record<string, unknown>>, place: string): CorruptDataError {
-  const id = runId ?? sessionId;
+function faultOf({ runId, sessionId, memoryId }: Readonly<Record<string, unknown>>, place: string): CorruptDataError {
+  const id = runId ?? sessionId ?? memoryId;
   return new CorruptDataError(place, typeof id === "string" ? id : null, { wanted: "a whole number" });
 }
 

@@ -3,6 +3,7 @@ import {
   dottedI,
   indexName,
   list,
+  memoryNames,
   planSchema,
   tableNames,
   value,
@@ -12,6 +13,8 @@ import {
 } from "@sessiondb/drizzle";
 import { sql, type Column, type SQL } from "drizzle-orm";
 import { getTableConfig, MySqlDialect, type MySqlTable } from "drizzle-orm/mysql-core";
+import { memoryDialect } from "./mysql-memories.ts";
+import { following } from "./mysql-parts.ts";
 import { sessionTables, type MySqlTableOptions } from "./schema.ts";
 
 /** The tables found, and the properties of their server. */
@@ -32,6 +35,7 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     name: "mysql",
     tables,
     names: checkedNames(options),
+    memory: memoryDialect(options, contains),
     render: (query) => dialect.sqlToQuery(query),
     lockRows: sql`for update`,
     following,
@@ -40,19 +44,13 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
     // MariaDB would collect the sessions of all runs first to read the few of a page.
     exists: (subquery) => sql`(${subquery} limit 1) = 1`,
     bytesOf: (document) => sql`length(${document})`,
-    nameContains: (sessionData: Column, { folded, pairs }: FoldedSearch) => {
+    nameContains: (sessionData: Column, search: FoldedSearch) => {
       // Text in place of an object is a document that was encoded twice.
       const inner = sql`json_unquote(${sessionData})`;
       const isTwice = sql`json_type(${sessionData}) = 'STRING' and json_valid(${inner})`;
       const data = sql`case when ${isTwice} then ${inner} else ${sessionData} end`;
       const name = sql`json_extract(${data}, '$.session_name')`;
-      // lower() folds ASCII alike on every server, other letters only on some. A binary collation makes accents count.
-      const lowered = sql`lower(json_unquote(${name}))`;
-      const replaced = [...pairs, { variant: sql`${dottedI}`, letter: sql`${"i"}` }].reduce(
-        (stored, { variant, letter }) => sql`replace(${stored}, ${variant}, ${letter})`,
-        lowered,
-      );
-      return sql`(json_type(${name}) = 'STRING' and locate(${folded} collate utf8mb4_bin, ${replaced}) > 0)`;
+      return sql`(json_type(${name}) = 'STRING' and ${contains(sql`json_unquote(${name})`, search)})`;
     },
     accepts,
     spoils,
@@ -85,27 +83,31 @@ export function mysqlDialect(options: MySqlTableOptions): SqlDialect {
   };
 }
 
-export function quote(identifier: string): string {
-  return `\`${identifier.replaceAll("`", "``")}\``;
+/** Whether a text contains the search text once both are folded. */
+function contains(content: SQL, { folded, pairs }: FoldedSearch): SQL {
+  // lower() folds ASCII alike on every server, other letters only on some. A binary collation makes accents count.
+  const replaced = [...pairs, { variant: sql`${dottedI}`, letter: sql`${"i"}` }].reduce(
+    (stored, { variant, letter }) => sql`replace(${stored}, ${variant}, ${letter})`,
+    sql`lower(${content})`,
+  );
+  return sql`locate(${folded} collate utf8mb4_bin, ${replaced}) > 0`;
 }
 
-/** `a >= :a and (a > :a or b > :b)`: MySQL cannot use an index range for a comparison of rows. */
-export function following(columns: readonly SQL[], names: readonly string[], order: "asc" | "desc"): SQL {
-  const [column, ...moreColumns] = columns;
-  const [name = "", ...moreNames] = names;
-  const than = sql.raw(order === "asc" ? ">" : "<");
-  if (moreColumns.length === 0) {
-    return sql`${column} ${than} ${value(name)}`;
-  }
-  const next = following(moreColumns, moreNames, order);
-  return sql`${column} ${than}= ${value(name)} and (${column} ${than} ${value(name)} or (${next}))`;
+export function quote(identifier: string): string {
+  return `\`${identifier.replaceAll("`", "``")}\``;
 }
 
 /** Refuses names that the servers refuse, under the option's name. */
 function checkedNames(options: MySqlTableOptions): SqlDialect["names"] {
   const names = tableNames(options);
   const { sessions: sessionTable, runs: runsTable } = names;
-  for (const [option, name] of Object.entries({ sessionTable, runsTable, database: options.database ?? "" })) {
+  const { memories: memoryTable } = memoryNames(options);
+  for (const [option, name] of Object.entries({
+    sessionTable,
+    runsTable,
+    memoryTable,
+    database: options.database ?? "",
+  })) {
     if (/\s$|[\u{10000}-\u{10ffff}]/u.test(name)) {
       throw new InvalidArgumentError(option, "a name without trailing spaces or characters beyond U+FFFF");
     }

@@ -85,6 +85,7 @@ const otherNames = {
   tableName: "sessionTable",
   sessionsTable: "sessionTable",
   runTable: "runsTable",
+  memoriesTable: "memoryTable",
 } as const;
 
 /** Reads the constructor's options, including those in the query of `url`. */

@@ -25,7 +25,7 @@ import {
   type WantedRuns,
 } from "@sessiondb/drizzle";
 import { desc, sql, type Column, type SQL } from "drizzle-orm";
-import { following } from "./mysql-dialect.ts";
+import { following } from "./mysql-parts.ts";
 
 /** The reads that MySQL and MariaDB spell in their own way. */
 export class MysqlReads extends ServerReads {

@@ -13,6 +13,7 @@ import {
   type MysqlOptions,
   type MySqlSessionDbOptions,
 } from "./mysql-options.ts";
+import { MysqlMemories } from "./mysql-memories.ts";
 import { MysqlReads } from "./mysql-reads.ts";
 import { MysqlWrites } from "./mysql-writes.ts";
 import { connectionOf, parseMysqlUrl, type MysqlServer } from "./mysql-url.ts";
@@ -30,6 +31,7 @@ export class MySqlSessionDb extends DrizzleSessionDb {
       dialect,
       Reads: MysqlReads,
       Writes: MysqlWrites,
+      Memories: MysqlMemories,
       driver: driverOf(parts, poolOf(parts)),
       limits: limitsOf(read.maxPayloadBytes, limits),
       autoMigrate: read.autoMigrate,
@@ -105,8 +107,9 @@ function limitsOf(maxPayloadBytes: number, server: ServerLimits): SessionDbLimit
   };
 }
 
-function tableOptions({ database, sessionTable, runsTable, indexes }: MysqlOptions): MySqlTableOptions {
-  return { indexes, ...present({ database, sessionTable, runsTable }) };
+function tableOptions(options: MysqlOptions): MySqlTableOptions {
+  const { database, sessionTable, runsTable, memoryTable, indexes } = options;
+  return { indexes, ...present({ database, sessionTable, runsTable, memoryTable }) };
 }
 
 function poolOf({ options, limits, server }: MysqlParts): PoolConnections {

@@ -17,7 +17,7 @@ export interface MysqlServer {
 const socketNames = ["socketpath", "socket", "unixsocket"];
 
 /** The options of the store that a connection string may hold. */
-export const storeParameters = ["database", "sessionTable", "runsTable"];
+export const storeParameters = ["database", "sessionTable", "runsTable", "memoryTable"];
 
 /** The parameters of mysql2 that a connection string may hold. `debug` is not one: it prints what is sent. */
 const passed = [

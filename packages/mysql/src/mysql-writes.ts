@@ -15,12 +15,7 @@ import {
 import { getTableColumns, sql, type Column, type SQL } from "drizzle-orm";
 import { packetAdvice, type MysqlResult } from "./mysql-connection.ts";
 import { errorNumber, wordless } from "./mysql-errors.ts";
-
-/**
- * `ON DUPLICATE KEY UPDATE` has no condition, and the number of affected rows does not distinguish an inserted row from
- * one left unchanged. So a statement that meets a row which must stay reports it through `last_insert_id`.
- */
-const kept = sql`last_insert_id(1) = 1`;
+import { kept } from "./mysql-parts.ts";
 
 /** The writes that MySQL and MariaDB spell in their own way. */
 export class MysqlWrites extends SessionWrites {

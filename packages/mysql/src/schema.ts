@@ -1,9 +1,9 @@
 import { indexName, jsonColumn, tableNames, type JsonColumn, type TableOptions } from "@sessiondb/drizzle";
 import { bigint, customType, foreignKey, index, mysqlSchema, mysqlTable, varchar } from "drizzle-orm/mysql-core";
 
-const id = (name: string) => varchar(name, { length: 128 });
+export const id = (name: string) => varchar(name, { length: 128 });
 const kind = (name: string) => varchar(name, { length: 20 });
-const seconds = (name: string) => bigint(name, { mode: "number" });
+export const seconds = (name: string) => bigint(name, { mode: "number" });
 
 export interface MySqlTableOptions extends TableOptions {
   /** The database of the tables. Default: the connection's current one. */

@@ -15,7 +15,16 @@ const ofSessions = [
 ].map((name) => `unreadable rows: ${name}`);
 
 onEachServer((server) => {
-  const groups = ["caches", "connections", "cost", "indexes", "numbers", "random", "unreadable rows"];
+  const groups = [
+    "caches",
+    "connections",
+    "memories and connections",
+    "cost",
+    "indexes",
+    "numbers",
+    "random",
+    "unreadable rows",
+  ];
   const openShared = async () => {
     const url = await freshDatabase(server.url);
     return () => new MySqlSessionDb({ url });

@@ -13,7 +13,16 @@ const ofNames = ["1000 characters", "63 characters", "64 characters", "NUL", ...
 const freshGroups = ["close", "schema", "signals", "table names"];
 
 /** What takes longest, and what needs a hook: in conformance-long.slow.test.ts. */
-const longGroups = ["caches", "connections", "cost", "indexes", "numbers", "random", "unreadable rows"];
+const longGroups = [
+  "caches",
+  "connections",
+  "memories and connections",
+  "cost",
+  "indexes",
+  "numbers",
+  "random",
+  "unreadable rows",
+];
 
 /** What is decided before any statement, by what all stores have in common. */
 const earlyGroups = ["arguments", "type mismatch", "user handles", "values from outside", "walks"];

@@ -91,6 +91,7 @@ const wrong: Readonly<Record<keyof MySqlSessionDbOptions, readonly unknown[]>> =
   database: [...noName, "x".repeat(65), "x ", "😀"],
   sessionTable: noTableName,
   runsTable: [...noTableName, "agno_sessions", "AGNO_SESSIONS", "agno_schema_versions"],
+  memoryTable: [...noTableName, "agno_sessions", "AGNO_RUNS", "agno_schema_versions"],
   indexes: [...never, "Agno", "all", "", true],
   autoMigrate: noFlag,
   poolSize: [...noCount, 0],

@@ -64,10 +64,12 @@ export function emptiedDatabases(server: TestedServer): EmptiedDatabases {
   const { pool } = administratorOf(server.url);
   const empty = async (url: string): Promise<void> => {
     const name = new URL(url).pathname.slice(1);
-    const [[table]] = await pool.query<RowDataPacket[]>(`show tables from ${name} like 'agno_sessions'`);
-    if (table !== undefined) {
-      const tables = ["agno_runs", "agno_sessions", "agno_schema_versions"];
-      await pool.query(tables.map((each) => `delete from ${name}.${each}`).join("; "));
+    const [tables] = await pool.query<(RowDataPacket & { name: string })[]>(
+      "select table_name as name from information_schema.tables where table_schema = ? order by name",
+      [name],
+    );
+    if (tables.length > 0) {
+      await pool.query(tables.map((each) => `delete from ${name}.${each.name}`).join("; "));
     }
   };
   return new EmptiedDatabases(() => freshDatabase(server.url), empty);

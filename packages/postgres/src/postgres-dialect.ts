@@ -5,12 +5,14 @@ import {
   tableNames,
   type FoldedSearch,
   type FoundSchema,
+  type MemoryDialect,
   type OutsideTable,
   type PlanChoice,
   type SqlDialect,
 } from "@sessiondb/drizzle";
 import { sql, type Column, type SQL } from "drizzle-orm";
 import { getTableConfig, PgDialect, type PgTable } from "drizzle-orm/pg-core";
+import { memoryDialect } from "./postgres-memories.ts";
 import { sessionTables, type PostgresTableOptions } from "./schema.ts";
 
 /** The tables that Postgres finds, and whether their schema exists. */
@@ -33,6 +35,7 @@ export class PostgresDialect implements SqlDialect {
   readonly name = "postgres";
   readonly tables: ReturnType<typeof sessionTables>;
   readonly names: SqlDialect["names"];
+  readonly memory: MemoryDialect;
   /** The schema of the tables; null to follow the search path. */
   readonly schema: string | null;
   // Not plain FOR UPDATE: a run that Agno inserts holds a key-share lock on its session, and need not wait.
@@ -43,6 +46,7 @@ export class PostgresDialect implements SqlDialect {
   constructor(options: PostgresTableOptions) {
     this.tables = sessionTables(options);
     this.names = tableNames(options);
+    this.memory = memoryDialect(options, contains);
     this.schema = options.schema ?? null;
   }
 
@@ -59,10 +63,8 @@ export class PostgresDialect implements SqlDialect {
     return sql`pg_column_size(${document})`;
   }
 
-  nameContains(sessionData: Column, { folded, variants, letters }: FoldedSearch): SQL {
-    // Not lower(), which folds other letters or only ASCII, depending on the collation. Compares bytes in any database.
-    const translated = sql`translate(${nameOf(sessionData)} collate "C", ${variants}, ${letters})`;
-    return sql`strpos(replace(${translated}, ${dottedI}, ${"i"}), ${folded}) > 0`;
+  nameContains(sessionData: Column, search: FoldedSearch): SQL {
+    return contains(nameOf(sessionData), search);
   }
 
   accepts(wanted: Column, foundType: string): boolean {
@@ -111,6 +113,13 @@ export class PostgresDialect implements SqlDialect {
       ? statements
       : [`CREATE SCHEMA ${quote(this.schema)}`, ...statements];
   }
+}
+
+/** Whether a text contains the search text once both are folded. */
+function contains(text: SQL, { folded, variants, letters }: FoldedSearch): SQL {
+  // Not lower(), which folds other letters or only ASCII, depending on the collation. Compares bytes in any database.
+  const translated = sql`translate(${text} collate "C", ${variants}, ${letters})`;
+  return sql`strpos(replace(${translated}, ${dottedI}, ${"i"}), ${folded}) > 0`;
 }
 
 /**

@@ -41,8 +41,9 @@ export class PostgresDriver extends ServerDriver<PostgresConnection> {
   constructor(options: PostgresDriverOptions) {
     super(options.connections, options.times);
     this.#options = options;
-    const { names, schema } = options.dialect;
-    this.#searchPath = schema === null ? new SearchPath(Object.values(names)) : null;
+    const { names, memory, schema } = options.dialect;
+    const tables = [...Object.values(names), ...Object.values(memory.names)];
+    this.#searchPath = schema === null ? new SearchPath(tables) : null;
   }
 
   /** In the caller's transaction, even a failed read must not break it. */

@@ -19,7 +19,7 @@ import { checkSchema, type PostgresTableOptions } from "./schema.ts";
 export interface PostgresSessionDbOptions extends PostgresTableOptions {
   /**
    * `postgres://user:password@host:5432/database`. The store opens a pool at its first use, and closes it. The query
-   * may contain `schema`, `sessionTable`, `runsTable`, and the parameters in docs/postgres.md, such as `sslmode`; any
+   * may contain `schema`, `sessionTable`, `runsTable`, `memoryTable`, and the parameters in docs/postgres.md, such as `sslmode`; any
    * other is refused.
    */
   url?: string;
@@ -91,6 +91,7 @@ const otherNames = {
   tableName: "sessionTable",
   sessionsTable: "sessionTable",
   runTable: "runsTable",
+  memoriesTable: "memoryTable",
 } as const;
 
 /** Reads the constructor's options, including those in the query of `url`. */

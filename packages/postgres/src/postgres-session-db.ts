@@ -87,16 +87,26 @@ function driverOf(
 ): PostgresDriver {
   const { maxPayloadBytes: payloadBytes, connectionTimeout, retryTimeout, statementTimeout } = options;
   const { sessions, runs, versions } = dialect.tables;
-  const columns = [sessions, runs, versions].flatMap((table) => Object.values<Column>(getTableColumns(table)));
-  const names = [...new Set([...Object.values(dialect.names), ...columns.map(({ name }) => name)])];
+  const { memories } = dialect.memory.tables;
+  const columns = [sessions, runs, versions, memories].flatMap((table) =>
+    Object.values<Column>(getTableColumns(table)),
+  );
+  const names = [
+    ...new Set([
+      ...Object.values(dialect.names),
+      ...Object.values(dialect.memory.names),
+      ...columns.map(({ name }) => name),
+    ]),
+  ];
   const place = placeOf(options);
   const connections = connectionsOf(options, { inTransaction, place, names, statementTimeout, statements });
   const times = { connectionTimeout, retryTimeout, statementTimeout };
   return new PostgresDriver({ connections, dialect, statements, place, names, times, payloadBytes });
 }
 
-function tableOptions({ schema, sessionTable, runsTable, indexes }: PostgresOptions): PostgresTableOptions {
-  return { indexes, ...present({ schema, sessionTable, runsTable }) };
+function tableOptions(options: PostgresOptions): PostgresTableOptions {
+  const { schema, sessionTable, runsTable, memoryTable, indexes } = options;
+  return { indexes, ...present({ schema, sessionTable, runsTable, memoryTable }) };
 }
 
 function connectionsOf(

@@ -53,7 +53,7 @@ const libpqModes = { ...modes, allow: "encrypted", prefer: "encrypted", require:
 const switches: Readonly<Record<string, Protection>> = { true: "host", "1": "host", false: "none", "0": "none" };
 
 /** The options of the store that a connection string may hold. */
-export const storeParameters = ["schema", "sessionTable", "runsTable"];
+export const storeParameters = ["schema", "sessionTable", "runsTable", "memoryTable"];
 
 /** The parameters that pg understands, beside those that this file takes out. */
 const passed = [

@@ -9,10 +9,10 @@ export interface PostgresTableOptions extends TableOptions {
   schema?: string;
 }
 
-const time = (name: string) => bigint(name, { mode: "number" });
+export const time = (name: string) => bigint(name, { mode: "number" });
 
 /** Orders ids by their bytes, regardless of the database's language. */
-const bytes = (column: PgColumn) => sql`${column} collate "C"`;
+export const bytes = (column: PgColumn) => sql`${column} collate "C"`;
 
 /** The Drizzle tables of the store, column for column those of Agno 3, for your own queries or drizzle-kit schema. */
 export function sessionTables(options: PostgresTableOptions = {}) {
@@ -119,7 +119,7 @@ export function sessionTables(options: PostgresTableOptions = {}) {
   return { sessions, runs, versions };
 }
 
-function tableMaker(schema: string | undefined): typeof pgTable {
+export function tableMaker(schema: string | undefined): typeof pgTable {
   if (schema === undefined) {
     return pgTable;
   }

@@ -21,7 +21,16 @@ const ofSessions = [
 const freshGroups = ["close", "schema", "signals", "table names"];
 
 /** What takes longest, and what needs a hook: in the second tier. */
-const longGroups = ["caches", "connections", "cost", "indexes", "numbers", "random", "unreadable rows"];
+const longGroups = [
+  "caches",
+  "connections",
+  "memories and connections",
+  "cost",
+  "indexes",
+  "numbers",
+  "random",
+  "unreadable rows",
+];
 
 /** What is decided before any statement, by what all stores have in common: asked of the servers of the second tier. */
 const earlyGroups = ["arguments", "type mismatch", "user handles", "values from outside", "walks"];

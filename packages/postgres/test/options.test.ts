@@ -29,6 +29,7 @@ const wrong: Readonly<Record<keyof PostgresSessionDbOptions, readonly unknown[]>
   schema: [...noName, "x".repeat(64)],
   sessionTable: [...noName, "x".repeat(49)],
   runsTable: [...noName, "x".repeat(49), "agno_sessions", "AGNO_SESSIONS", "agno_schema_versions"],
+  memoryTable: [...noName, "x".repeat(49), "agno_sessions", "AGNO_RUNS", "agno_schema_versions"],
   indexes: [...never, "Agno", "all", "", true],
   autoMigrate: noFlag,
   preparedStatements: noFlag,

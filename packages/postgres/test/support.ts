@@ -53,13 +53,14 @@ export class Sandbox {
     const pool = new pg.Pool({ connectionString: this.url, max: 1 });
     afterAll(() => pool.end());
     const empty = async (schema: string): Promise<void> => {
-      const { rows } = await pool.query<{ name: string | null }>(
-        `select to_regclass('${schema}.agno_sessions') as name`,
+      const tables = ["agno_runs", "agno_sessions", "agno_memories", "agno_memories_owners", "agno_schema_versions"];
+      const { rows } = await pool.query<{ name: string }>(
+        "select tablename as name from pg_tables where schemaname = $1 and tablename = any($2) order by name",
+        [schema, tables],
       );
-      if (rows[0]?.name !== null) {
+      if (rows.length > 0) {
         // A TRUNCATE makes new files for every table and index.
-        const tables = ["agno_runs", "agno_sessions", "agno_schema_versions"];
-        await pool.query(tables.map((table) => `delete from ${schema}.${table}`).join("; "));
+        await pool.query(rows.map(({ name }) => `delete from ${schema}.${name}`).join("; "));
       }
     };
     return new EmptiedDatabases(() => this.schema(), empty);

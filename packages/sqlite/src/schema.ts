@@ -3,8 +3,11 @@ import { sql } from "drizzle-orm";
 import { customType, foreignKey, index, sqliteTable, type SQLiteColumn } from "drizzle-orm/sqlite-core";
 
 // Declared types matter: Agno binds by them, and reads a column as JSON only if it is declared JSON.
-const varchar = customType<{ data: string; driverData: string }>({ dataType: () => "VARCHAR" });
-const bigint = customType<{ data: number; driverData: number }>({ dataType: () => "BIGINT", fromDriver: Number });
+export const varchar = customType<{ data: string; driverData: string }>({ dataType: () => "VARCHAR" });
+export const bigint = customType<{ data: number; driverData: number }>({
+  dataType: () => "BIGINT",
+  fromDriver: Number,
+});
 
 export type SqliteTableOptions = TableOptions;
 

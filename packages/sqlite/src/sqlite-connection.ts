@@ -10,6 +10,7 @@ import {
 } from "@sessiondb/drizzle";
 import BetterSqlite3, { type Database, type Statement as PreparedStatement, type Transaction } from "better-sqlite3";
 import { nameContains, nameFunction } from "./sqlite-dialect.ts";
+import { memoryContains, memoryFunction } from "./sqlite-memories.ts";
 import { HeldRowError, RefusedStatementError } from "./sqlite-errors.ts";
 import { foundSchema, inspection, type InspectionRow } from "./sqlite-inspection.ts";
 
@@ -32,6 +33,7 @@ export class SqliteConnection implements SqlConnection {
   constructor(client: Database) {
     this.client = client;
     client.function(nameFunction, { deterministic: true }, nameContains);
+    client.function(memoryFunction, { deterministic: true }, memoryContains);
     this.#transaction = client.transaction((work) => runSync(work(this)));
   }
 

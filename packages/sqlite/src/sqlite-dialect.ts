@@ -1,7 +1,8 @@
 import { foldName, parseJson } from "@sessiondb/core/adapter";
-import { list, planSchema, tableNames, type FoldedSearch, type SqlDialect } from "@sessiondb/drizzle";
+import { list, memoryNames, planSchema, tableNames, type FoldedSearch, type SqlDialect } from "@sessiondb/drizzle";
 import { sql, type Column } from "drizzle-orm";
 import { getTableConfig, SQLiteSyncDialect, type SQLiteTable } from "drizzle-orm/sqlite-core";
+import { memoryDialect } from "./sqlite-memories.ts";
 import { sessionTables, type SqliteTableOptions } from "./schema.ts";
 
 /** The SQL function that name search calls; every connection has it. */
@@ -26,7 +27,8 @@ const mostDialects = 100;
 /** SQLite's own spelling. The same names return the same dialect, and with it its rendered statements. */
 export function sqliteDialect(options: SqliteTableOptions): SqlDialect {
   const { sessions, runs } = tableNames(options);
-  const key = JSON.stringify([sessions, runs, options.indexes]);
+  const { memories } = memoryNames(options);
+  const key = JSON.stringify([sessions, runs, memories, options.indexes]);
   const dialect = dialects.get(key) ?? makeDialect(options);
   dialects.delete(key);
   dialects.set(key, dialect);
@@ -44,6 +46,7 @@ function makeDialect(options: SqliteTableOptions): SqlDialect {
     name: "sqlite",
     tables,
     names: tableNames(options),
+    memory: memoryDialect(options),
     render: (query) => dialect.sqlToQuery(query),
     // BEGIN IMMEDIATE holds the database's only write lock.
     lockRows: sql``,

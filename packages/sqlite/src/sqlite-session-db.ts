@@ -22,7 +22,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         readonly,
         synchronous: read.synchronous,
         busyTimeout: read.busyTimeout,
-        names: Object.values(dialect.names),
+        names: [...Object.values(dialect.names), dialect.memory.names.memories],
       }),
       dialect,
       Reads: SqliteReads,
@@ -45,7 +45,7 @@ export class SqliteSessionDb extends DrizzleSessionDb {
         readonly: false,
         synchronous: "full",
         busyTimeout: 0,
-        names: Object.values(this.#dialect.names),
+        names: [...Object.values(this.#dialect.names), this.#dialect.memory.names.memories],
       }),
     );
   }

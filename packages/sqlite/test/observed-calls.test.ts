@@ -28,3 +28,17 @@ test("tells the statements of each call, their rows, and the bytes of their valu
   expect(runs?.rows).toBe(2);
   expect(deleted?.statements).toBeGreaterThan(0);
 });
+
+test("tells the calls on memories like those on sessions", async () => {
+  calls.length = 0;
+  await using db = new SqliteSessionDb({ file: temporaryFile() });
+  await db.memories.upsertMemory({ memoryId: "a", userId: "ada", memory: "Likes tea" });
+  await db.forUser("ada").memories?.getMemories();
+  await db.memories.upsertMemory({ memoryId: "a", userId: "bob", memory: "Likes beer" }).catch(() => {});
+  expect(calls.map(({ method, outcome, errorCode }) => [method, outcome, errorCode])).toEqual([
+    ["upsertMemory", "succeeded", null],
+    ["getMemories", "succeeded", null],
+    ["upsertMemory", "failed", "MEMORY_OWNERSHIP"],
+  ]);
+  expect(calls[1]).toMatchObject({ store: "sqlite", statements: 1, rows: 1 });
+});

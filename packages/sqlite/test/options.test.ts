@@ -14,6 +14,7 @@ const refused: { readonly [Name in keyof Required<SqliteSessionDbOptions>]: read
   client: [1, true, {}, [], "", "a.db", Database],
   sessionTable: names,
   runsTable: names,
+  memoryTable: [...names, "agno_sessions", "AGNO_RUNS"],
   autoMigrate: flags,
   readonly: flags,
   synchronous: [...words, "off", "FULL"],

@@ -11,7 +11,7 @@ export interface DrawnCall {
   readonly call: Call;
 }
 
-type Method = Exclude<keyof SessionDb, symbol | "limits" | "forUser" | "close">;
+type Method = Exclude<keyof SessionDb, symbol | "limits" | "memories" | "forUser" | "close">;
 
 // Functions passed as arguments refer to nothing outside themselves, so that their text can be pasted.
 const count = (session: SessionHeader) => ({
