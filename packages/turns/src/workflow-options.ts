@@ -4,12 +4,17 @@ import {
   checkText,
   count,
   flag,
+  identifier,
   optional,
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
 import { componentReaders, type ComponentOptions } from "./component-options.ts";
+import { jsonOf, portable } from "./outside-values.ts";
+import { runOptionReaders, type RunOptions } from "./run-options.ts";
+import type { SuspendedStep } from "./step-requirements.ts";
 import type { WorkflowStep } from "./steps/nodes.ts";
+import type { StepEvent } from "./steps/step-events.ts";
 
 /** The options of a workflow. */
 export interface WorkflowOptions<State extends object = JsonObject> extends ComponentOptions<State> {
@@ -43,10 +48,12 @@ export interface WorkflowRunResult<State extends object = JsonObject> {
   /** Pass it to the next run to continue this session. */
   readonly sessionId: string;
   readonly userId: string | null;
-  /** COMPLETED; or CANCELLED, from a stream only. */
-  readonly status: "COMPLETED" | "CANCELLED";
-  /** The content of the last step. */
+  /** COMPLETED; PAUSED if a step waits; or CANCELLED, from a stream only. */
+  readonly status: "COMPLETED" | "PAUSED" | "CANCELLED";
+  /** The content of the last step; null if the run is PAUSED. */
   readonly content: JsonValue;
+  /** The steps that wait for an answer, which `continueRun` takes; none unless the run is PAUSED. */
+  readonly suspended: readonly SuspendedStep[];
   readonly stepResults: readonly StepOutput[];
   /** The session state as the run left it. */
   readonly sessionState: State;
@@ -59,6 +66,30 @@ export interface WorkflowRunResult<State extends object = JsonObject> {
 /** An event of a running workflow. */
 export type WorkflowEvent<State extends object = JsonObject> =
   | { readonly type: "workflow-started"; readonly runId: string; readonly sessionId: string }
-  | { readonly type: "step-started"; readonly name: string }
-  | { readonly type: "step-completed"; readonly name: string; readonly output: StepOutput }
+  | StepEvent
+  /** The last event of a run that waits. It is stored. */
+  | { readonly type: "workflow-suspended"; readonly result: WorkflowRunResult<State> }
+  /** The last event of any other run that did not fail. It is stored. */
   | { readonly type: "workflow-completed"; readonly result: WorkflowRunResult<State> };
+
+/** Names a run that goes on. */
+export interface ContinueWorkflowOptions<State extends object = JsonObject> extends RunOptions<State> {
+  runId: string;
+  sessionId: string;
+  /**
+   * The answer to the step that waits: JSON, which its function gets as `resumeData`; for an agent or a team the decisions
+   * about its calls, like the `approvals` of its own `continueRun`. Required for a PAUSED run. A run that failed goes on
+   * without it.
+   */
+  resumeData?: JsonValue | undefined;
+  /** The `stepId` of that step. Required if several wait. */
+  stepId?: string | undefined;
+}
+
+export const continueReaders = {
+  ...runOptionReaders,
+  runId: identifier,
+  sessionId: identifier,
+  resumeData: optional((value: unknown, argument: string) => jsonOf(portable(value, argument))),
+  stepId: optional(identifier),
+} satisfies OptionReaders<ContinueWorkflowOptions>;

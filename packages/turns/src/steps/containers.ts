@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type StepOutput } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonObject, type JsonValue, type StepOutput } from "@sessiondb/core";
 import {
   aFunction,
   anySignal,
@@ -22,6 +22,7 @@ import {
   type StepOutcome,
   type StepPlace,
 } from "./step-node.ts";
+import { choiceOf, chosen } from "./stored-steps.ts";
 
 /** Several steps as one. */
 abstract class NamedSteps extends StepNode {
@@ -33,6 +34,10 @@ abstract class NamedSteps extends StepNode {
     this.name = nonEmptyText(name, "name");
     this.nodes = nodesOf(steps, "steps");
   }
+
+  override nodesOf(_before: StepOutput): readonly this[] {
+    return this.nodes as readonly this[];
+  }
 }
 
 /** Steps that run in order, as one step. */
@@ -40,12 +45,12 @@ export class Sequence extends NamedSteps {
   readonly type = "Steps";
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const inside = await runInOrder(this.nodes, place);
+    const inside = await runInOrder(this.nodes, place, orderIn(this, place));
     return this.around(inside, contentOf(inside.at(-1)?.output));
   }
 }
 
-/** Steps that run concurrently, as one step. Its content lists theirs in order. A step that fails aborts the others. */
+/** Steps that run concurrently, as one step. Its content lists theirs in order. A step that fails aborts the others; one that waits does not. */
 export class ParallelSteps extends NamedSteps {
   readonly type = "Parallel";
 
@@ -53,9 +58,20 @@ export class ParallelSteps extends NamedSteps {
     const controller = new AbortController();
     const signal = anySignal(place.signal, controller.signal);
     let first: StepOutcome["failure"] = null;
+    const before = place.before?.steps ?? [];
+    const steps = this.nodes.map((node, index) => before[index] ?? node.unfinished());
+    const note = (index: number, output: StepOutput): void => {
+      steps[index] = output;
+      place.note(this.unfinished({ steps: [...steps] }));
+    };
     const inside = await Promise.all(
-      this.nodes.map(async (node) => {
-        const outcome = await node.run({ ...place, signal });
+      this.nodes.map(async (node, index) => {
+        const outcome = await node.run({
+          ...place,
+          signal,
+          before: before[index] ?? null,
+          note: (output) => note(index, output),
+        });
         if (outcome.failure !== null) {
           first ??= outcome.failure;
           controller.abort(outcome.failure.error);
@@ -72,6 +88,18 @@ export class ParallelSteps extends NamedSteps {
       ? all
       : this.failed((first as { error: unknown }).error, { steps: inside.map(({ output }) => output) });
   }
+}
+
+/** Returns how steps inside a step begin or go on, and keeps what they come to. `extra` is what the step decided. */
+function orderIn(
+  step: StepNode,
+  { before, note }: StepPlace,
+  extra: JsonObject = {},
+): Parameters<typeof runInOrder>[2] {
+  return {
+    before: before?.steps ?? [],
+    note: (outputs) => note(step.unfinished({ steps: [...outputs], extra })),
+  };
 }
 
 /** Returns the answer of a function that decides. The text "false" is true to JavaScript, and not what was meant. */
@@ -113,10 +141,20 @@ export class ConditionStep extends StepNode {
     this.nodes = [...this.#then, ...this.#otherwise];
   }
 
+  override nodesOf(before: StepOutput): readonly this[] {
+    return this.#branch(choiceOf(before) === true) as readonly this[];
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const holds = await untilAborted((async () => this.#when(decisionOf(place)))(), place.signal);
-    const inside = await runInOrder(isTrue(holds, `when of ${this.name}`) ? this.#then : this.#otherwise, place);
-    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+    const holds =
+      choiceOf(place.before) ?? (await untilAborted((async () => this.#when(decisionOf(place)))(), place.signal));
+    const choice = chosen(isTrue(holds, `when of ${this.name}`));
+    const inside = await runInOrder(this.#branch(holds === true), place, orderIn(this, place, choice));
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output), choice);
+  }
+
+  #branch(holds: boolean): readonly StepNode[] {
+    return holds ? this.#then : this.#otherwise;
   }
 }
 
@@ -150,16 +188,35 @@ export class LoopStep extends StepNode {
     this.#rounds = maxIterations;
   }
 
+  /** The outputs are those of all rounds, one after another. */
+  override nodesOf({ steps }: StepOutput): readonly this[] {
+    return (steps ?? []).map((_step, index) => this.nodes[index % this.nodes.length] as this);
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const all: StepOutcome[] = [];
+    const known = place.before?.steps ?? [];
     let { previous, outputs } = place;
     for (let iteration = 1; iteration <= this.#rounds; iteration += 1) {
-      const round = await runInOrder(this.nodes, { ...place, previous, outputs });
+      const earlier = all.map(({ output }) => output);
+      const after = earlier.length + this.nodes.length;
+      const round = await runInOrder(
+        this.nodes,
+        { ...place, previous, outputs },
+        {
+          before: known.slice(earlier.length, after),
+          note: (steps) => place.note(this.unfinished({ steps: [...earlier, ...steps] })),
+        },
+      );
       all.push(...round);
       outputs = { ...outputs, ...outputsByName(round) };
       previous = contentOf(round.at(-1)?.output);
-      if (round.some(({ failure, stop }) => failure !== null || stop)) {
+      if (round.some(({ failure, stop, output }) => failure !== null || stop || output.isPaused === true)) {
         break;
+      }
+      if (known.length > after) {
+        // The loop went on after this round.
+        continue;
       }
       const done = round.map(({ output }) => output);
       const until = this.#until ?? (() => false);
@@ -211,16 +268,31 @@ export class RouterStep extends StepNode {
     this.nodes = [...this.#routes.values()].flat();
   }
 
+  override nodesOf(before: StepOutput): readonly this[] {
+    return routesIn(choiceOf(before)).flatMap(
+      (route) => this.#routes.get(route) ?? [],
+    ) as readonly StepNode[] as readonly this[];
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const chosen = await untilAborted((async () => this.#choose(decisionOf(place)))(), place.signal);
-    const nodes = [chosen].flat().flatMap((route) => {
+    const before = choiceOf(place.before);
+    const routes =
+      before === undefined
+        ? [await untilAborted((async () => this.#choose(decisionOf(place)))(), place.signal)].flat()
+        : routesIn(before);
+    const nodes = routes.flatMap((route) => {
       const found = this.#routes.get(route);
       if (found === undefined) {
         throw new InvalidArgumentError(`route of ${this.name}`, `one of ${[...this.#routes.keys()].join(", ")}`);
       }
       return found;
     });
-    const inside = await runInOrder(nodes, place);
-    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+    const choice = chosen([...routes]);
+    const inside = await runInOrder(nodes, place, orderIn(this, place, choice));
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output), choice);
   }
+}
+
+function routesIn(choice: JsonValue | undefined): string[] {
+  return Array.isArray(choice) ? choice.filter((route) => typeof route === "string") : [];
 }

@@ -1,5 +1,5 @@
-import type { JsonValue, StepOutput } from "@sessiondb/core";
-import { asGiven, flag, readOptions } from "@sessiondb/core/adapter";
+import { InvalidArgumentError, type JsonValue, type StepOutput } from "@sessiondb/core";
+import { asGiven, flag, readOptions, type OptionReaders } from "@sessiondb/core/adapter";
 import type { RunContext } from "../run-scope.ts";
 
 /** The input of a decision. */
@@ -18,9 +18,24 @@ export interface StepInput extends StepDecision {
   readonly history: string | null;
   /** Aborts when the run ends early. */
   readonly signal: AbortSignal;
+  /** The answer that `continueRun` was given to what the step asked; undefined before. */
+  readonly resumeData: JsonValue | undefined;
 }
 
-const resultReaders = { content: asGiven<JsonValue | undefined>(), stop: flag(false) };
+const resultReaders = {
+  content: asGiven<JsonValue | undefined>(),
+  stop: flag(false),
+  suspend: flag(false),
+} satisfies OptionReaders<StepResultOptions>;
+
+interface StepResultOptions {
+  /** Default null. */
+  content?: JsonValue | undefined;
+  /** Whether the workflow ends here, completed. Default false. */
+  stop?: boolean | undefined;
+  /** Whether the run waits here, with the content as what is asked. Default false. */
+  suspend?: boolean | undefined;
+}
 
 /** Marks results, also those of a second copy of this package. */
 const marker = Symbol.for("sessiondb.step-result");
@@ -30,12 +45,27 @@ export class StepResult {
   readonly content: JsonValue;
   /** Whether the workflow ends here, completed. */
   readonly stop: boolean;
+  /** Whether the run waits here, with the content as what is asked. */
+  readonly suspend: boolean;
   readonly [marker] = true;
 
-  constructor(options: { content?: JsonValue | undefined; stop?: boolean | undefined }) {
-    const { content, stop } = readOptions(options, resultReaders);
+  /** @throws InvalidArgumentError when it both stops and suspends. */
+  constructor(options: StepResultOptions) {
+    const { content, stop, suspend } = readOptions(options, resultReaders);
+    if (stop && suspend) {
+      throw new InvalidArgumentError("stop", "left out with suspend: a run that waits has not ended");
+    }
     this.content = content ?? null;
     this.stop = stop;
+    this.suspend = suspend;
+  }
+
+  /**
+   * Suspends the run: it is stored as PAUSED, with `payload` as what is asked. `continueRun` runs the step again with the
+   * answer as `resumeData`, in this process or another.
+   */
+  static suspend(payload: JsonValue = null): StepResult {
+    return new StepResult({ content: payload, suspend: true });
   }
 
   static isInstance(value: unknown): value is StepResult {

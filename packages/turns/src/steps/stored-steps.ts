@@ -1,0 +1,96 @@
+import { RunNotContinuableError, type JsonObject, type JsonValue, type StepOutput } from "@sessiondb/core";
+
+// What a run needs to go on is kept with the outputs of its steps, in keys of ours. Agno ignores them.
+
+/** What a condition or a router decided. */
+const choiceKey = "sessiondb_choice";
+/** The answer to a step that had suspended the run. */
+const resumeKey = "sessiondb_resume_data";
+/** A step that failed, and that the workflow did without. */
+const passedKey = "sessiondb_passed";
+
+export const passed: JsonObject = { [passedKey]: true };
+
+export function chosen(choice: JsonValue): JsonObject {
+  return { [choiceKey]: choice };
+}
+
+/** Returns what a condition or router decided before; undefined if it did not. */
+export function choiceOf(before: StepOutput | null): JsonValue | undefined {
+  return before?.extra?.[choiceKey];
+}
+
+/** Returns the answer to the step; undefined if it has none. */
+export function resumeDataOf(before: StepOutput | null): JsonValue | undefined {
+  return before?.extra?.[resumeKey];
+}
+
+/** Returns whether a step has its output: it does not run again. */
+export function isDone(output: StepOutput): boolean {
+  return output.isPaused !== true && (output.success === true || output.extra?.[passedKey] === true);
+}
+
+/** Returns whether a step itself waits, rather than one inside it. */
+export function isWaiting(output: StepOutput): boolean {
+  return output.isPaused === true && (output.steps ?? null) === null;
+}
+
+/** Returns a step that waited as one that is about to go on, with the answer if it is the step's own. */
+export function answered(output: StepOutput, resumeData?: JsonValue): StepOutput {
+  return {
+    ...output,
+    isPaused: false,
+    success: false,
+    ...(resumeData !== undefined && { extra: { ...output.extra, [resumeKey]: resumeData } }),
+  };
+}
+
+/** Returns outputs in which some are replaced, at any depth. */
+export function withReplaced(
+  outputs: readonly StepOutput[],
+  replaced: ReadonlyMap<StepOutput, StepOutput>,
+): StepOutput[] {
+  return outputs.map(
+    (output) =>
+      replaced.get(output) ?? (output.steps ? { ...output, steps: withReplaced(output.steps, replaced) } : output),
+  );
+}
+
+/** The part of a step that tells its place in a workflow. */
+export interface PlacedNode {
+  readonly name: string;
+  /** The steps of the outputs inside an output of this one, in their order. */
+  nodesOf(before: StepOutput): readonly this[];
+}
+
+/** A step without its output, and what is stored of it. */
+export interface OpenStep<Node> {
+  readonly node: Node;
+  readonly output: StepOutput;
+}
+
+/**
+ * Returns the steps that have begun and do not contain others, but for those that are done.
+ *
+ * @throws RunNotContinuableError when the workflow no longer has a step where the run had it.
+ */
+export function openSteps<Node extends PlacedNode>(
+  nodes: readonly Node[],
+  outputs: readonly StepOutput[],
+  runId: string,
+): OpenStep<Node>[] {
+  return outputs.flatMap((output, index) => {
+    const node = nodes[index];
+    if (node === undefined || node.name !== output.stepName) {
+      throw new RunNotContinuableError(runId, {
+        why: `the workflow no longer has the step ${JSON.stringify(output.stepName ?? "")} in its place`,
+        advice: "Run the workflow again.",
+      });
+    }
+    return isDone(output)
+      ? []
+      : output.steps
+        ? openSteps<Node>(node.nodesOf(output), output.steps, runId)
+        : [{ node, output }];
+  });
+}
