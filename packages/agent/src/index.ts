@@ -1,4 +1,5 @@
 export {
+  chain,
   Component,
   condition,
   loop,
@@ -33,6 +34,7 @@ export {
   type StateOptions,
   type StatePatch,
   type StepAnswer,
+  type StepChain,
   type StepDecision,
   type StepEvent,
   type StepFunction,
@@ -45,6 +47,7 @@ export {
   type WorkflowOptions,
   type WorkflowRunResult,
   type WorkflowStep,
+  type WorkflowSteps,
   type WorkflowStream,
 } from "@sessiondb/turns";
 export { Agent, type AgentOptions } from "./agent.ts";

@@ -22,7 +22,7 @@ import {
   type StepAnswer,
   type Turn,
 } from "@sessiondb/turns";
-import type { OutputInterface, ToolSet } from "ai";
+import type { InferGenerateOutput, OutputInterface, ToolSet } from "ai";
 import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
 import { FollowUp } from "./follow-up.ts";
 import { askedBy, generateInside, resumedInside } from "./embedded-run.ts";
@@ -69,6 +69,9 @@ interface GoOnOptions extends Omit<BeginOptions, "input"> {
   readonly find: FindRun;
 }
 
+/** The answer of an agent or a team as the content of a step: text, unless its model answers in a structure. */
+type AnswerOf<Output extends OutputInterface> = AnyOutput extends Output ? string : InferGenerateOutput<Output>;
+
 /** A run inside another one, new or about to go on. */
 interface RunInside extends Pick<RunSetup, "scope" | "input" | "resumed"> {
   /** The earlier messages that the model is shown. */
@@ -83,8 +86,9 @@ export abstract class ModelComponent<
   State extends object = JsonObject,
 >
   extends Component<State>
-  implements Executor
+  implements Executor<AnswerOf<Output>>
 {
+  declare readonly "~content"?: AnswerOf<Output>;
   declare protected readonly settings: ModelComponentSettings;
   readonly #followUp: FollowUp;
 
@@ -219,7 +223,7 @@ export abstract class ModelComponent<
     const run = record.ended(outcome, scope.state.values);
     await scope.store(run, ...(resumed === null ? [] : [outcome.metrics]));
     const content = outcome.status === "PAUSED" ? askedBy(run, ownTools) : (outcome.output ?? run.content ?? null);
-    return { run, content };
+    return { run, content, error: outcome.error };
   }
 
   /** The number of newest runs that a turn needs. */

@@ -1,6 +1,7 @@
 import type { JsonValue, Run, SessionType } from "@sessiondb/core";
 import { untilAborted, within } from "@sessiondb/core/adapter";
-import { textOf } from "./outside-values.ts";
+import type { Unset } from "./known.ts";
+import { messageOf, textOf } from "./outside-values.ts";
 import type { RunScope } from "./run-scope.ts";
 import type { EmbeddedEvent } from "./steps/step-events.ts";
 
@@ -25,6 +26,8 @@ export interface EmbeddedResult {
   readonly run: Run;
   /** The answer: text, or the parsed output. Of a run that waits, what it waits for. */
   readonly content: JsonValue;
+  /** The error with which the run failed; null or absent without one. */
+  readonly error?: unknown;
 }
 
 /** The answer to a step that waits. */
@@ -43,7 +46,9 @@ export interface EmbeddedContinuation {
 }
 
 /** An agent, team or workflow that can run inside another run, as a team's member or a workflow's step. */
-export interface Executor {
+export interface Executor<Content = Unset> {
+  /** The type of its answer, for the compiler alone. */
+  readonly "~content"?: Content | undefined;
   readonly id: string;
   readonly name: string | null;
   readonly description: string | null;
@@ -81,10 +86,12 @@ export async function runInside(
 }
 
 /** Returns the error of a run inside another one that did not complete. */
-export function unfinished(name: string, { status, content }: Run): Error {
-  return new Error(
+export function unfinished(name: string, { run: { status, content }, error: cause = null }: EmbeddedResult): Error {
+  const why =
     status === "PAUSED"
-      ? `${name} did not finish: it waits for a decision about its tools, which it cannot get here.`
-      : `${name} did not finish: ${textOf(content ?? null)}`,
-  );
+      ? "it waits for a decision about its tools, which it cannot get here."
+      : cause === null
+        ? textOf(content ?? null)
+        : messageOf(cause);
+  return new Error(`${name} did not finish: ${why}`, cause === null ? undefined : { cause });
 }

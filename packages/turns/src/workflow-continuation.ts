@@ -9,8 +9,9 @@ import {
 import type { EmbeddedContinuation, StepAnswer } from "./executor.ts";
 import { running } from "./running-mark.ts";
 import { answeredRequirements, suspendedSteps, withoutPause } from "./step-requirements.ts";
+import { openSteps } from "./steps/open-steps.ts";
 import type { StepNode } from "./steps/step-node.ts";
-import { answered, openSteps, withReplaced } from "./steps/stored-steps.ts";
+import { answered, withReplaced } from "./steps/stored-steps.ts";
 
 /** The key of a run whose steps are stored such that it can go on. A run that completed does not have it. */
 const stepsKey = "sessiondb_steps";

@@ -41,27 +41,35 @@ import {
 import { RunOfWorkflow, type WorkflowRunOptions } from "./workflow-run.ts";
 import { WorkflowStream } from "./workflow-stream.ts";
 
-type Emit<State extends object> = ((event: WorkflowEvent<Known<State, JsonObject>>) => void) | null;
+type Result<State extends object, Content> = WorkflowRunResult<Known<State, JsonObject>, Known<Content, JsonValue>>;
+type Events<State extends object, Content> = WorkflowStream<Known<State, JsonObject>, Known<Content, JsonValue>>;
+type Emit<State extends object, Content> =
+  | ((event: WorkflowEvent<Known<State, JsonObject>, Known<Content, JsonValue>>) => void)
+  | null;
 
 /** A run that begins or goes on. */
-interface Execution<State extends object> extends Pick<WorkflowRunOptions, "scope" | "input" | "continued"> {
-  readonly emit: Emit<State>;
+interface Execution<State extends object, Content> extends Pick<WorkflowRunOptions, "scope" | "input" | "continued"> {
+  readonly emit: Emit<State, Content>;
 }
 
-interface Ended<State extends object> {
-  readonly result: WorkflowRunResult<Known<State, JsonObject>>;
+interface Ended<State extends object, Content> {
+  readonly result: Result<State, Content>;
   /** The error of a run that was cancelled. */
   readonly error: unknown;
 }
 
 /** Steps that run in order. The session stores each run of the workflow as one row. */
-export class Workflow<State extends object = Unset> extends Component<Known<State, JsonObject>> implements Executor {
+export class Workflow<State extends object = Unset, Input = Unset, Content = Unset>
+  extends Component<Known<State, JsonObject>>
+  implements Executor<Known<Content, JsonValue>>
+{
+  declare readonly "~content"?: Known<Content, JsonValue>;
   readonly sessionType = "workflow";
   readonly description: string | null;
   readonly #options: WorkflowSettings;
   readonly #nodes: readonly StepNode[];
 
-  constructor(options: WorkflowOptions<State>) {
+  constructor(options: WorkflowOptions<State, Input, Content>) {
     const settings = readScope(options, workflowReaders, componentScopes);
     checkSwitches(options, settings, { addWorkflowHistoryToSteps: ["numHistoryRuns"] });
     super(settings, "workflow");
@@ -80,17 +88,14 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   async run(
-    input: JsonValue,
+    input: Known<Input, JsonValue>,
     options: RunOptions<Known<State, JsonObject>> = {},
-  ): Promise<WorkflowRunResult<Known<State, JsonObject>>> {
+  ): Promise<Result<State, Content>> {
     return completed(await this.#begin(input, readScope(options, runOptionReaders), null));
   }
 
   /** Runs the steps like `run`, and reports events meanwhile. Leaving the loop over the events cancels the run. */
-  stream(
-    input: JsonValue,
-    options: RunOptions<Known<State, JsonObject>> = {},
-  ): WorkflowStream<Known<State, JsonObject>> {
+  stream(input: Known<Input, JsonValue>, options: RunOptions<Known<State, JsonObject>> = {}): Events<State, Content> {
     return WorkflowStream.start(async (emit, left) => {
       const settings = readScope(options, runOptionReaders);
       return (await this.#begin(input, { ...settings, signal: either(left, settings.signal) }, emit)).result;
@@ -106,14 +111,12 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
    * answer is missing or does not fit its step.
    * @throws RunNotContinuableError when the workflow no longer has its steps, or when it is not one of this library.
    */
-  async continueRun(
-    options: ContinueWorkflowOptions<Known<State, JsonObject>>,
-  ): Promise<WorkflowRunResult<Known<State, JsonObject>>> {
+  async continueRun(options: ContinueWorkflowOptions<Known<State, JsonObject>>): Promise<Result<State, Content>> {
     return completed(await this.#continue(readScope(options, continueReaders, ["userId", "sessionId"]), null));
   }
 
   /** Goes on like `continueRun`, and reports events meanwhile. Leaving the loop over the events cancels the run. */
-  continueStream(options: ContinueWorkflowOptions<Known<State, JsonObject>>): WorkflowStream<Known<State, JsonObject>> {
+  continueStream(options: ContinueWorkflowOptions<Known<State, JsonObject>>): Events<State, Content> {
     return WorkflowStream.start(async (emit, left) => {
       const settings = readScope(options, continueReaders, ["userId", "sessionId"]);
       return (await this.#continue({ ...settings, signal: either(left, settings.signal) }, emit)).result;
@@ -142,9 +145,9 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
   }
 
   async #executeInside(execution: RunOfWorkflow, { store }: RunScope): Promise<EmbeddedResult> {
-    const { run } = await execution.execute();
+    const { run, error } = await execution.execute();
     await store(run);
-    return { run, content: run.content ?? null };
+    return { run, content: run.content ?? null, error };
   }
 
   protected override sessionIdentity(sessionId: string): TurnSession {
@@ -156,7 +159,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     return `${name} - ${new Date(createdAt * 1000).toISOString().slice(0, 16).replace("T", " ")}`;
   }
 
-  async #begin(given: JsonValue, options: RunSettings, emit: Emit<State>): Promise<Ended<State>> {
+  async #begin(given: unknown, options: RunSettings, emit: Emit<State, Content>): Promise<Ended<State, Content>> {
     if (given === undefined) {
       throw new InvalidArgumentError("input", "JSON");
     }
@@ -167,8 +170,8 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
 
   async #continue(
     { runId, stepId, resumeData, ...options }: OptionsRead<typeof continueReaders>,
-    emit: Emit<State>,
-  ): Promise<Ended<State>> {
+    emit: Emit<State, Content>,
+  ): Promise<Ended<State, Content>> {
     const db = await this.getDb();
     const turn = await this.openTurn(options, this.#runsLimit);
     const { sessionId, userId, session } = turn.scope;
@@ -202,7 +205,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     return this.#execute(turn, { scope, input: run.input ?? null, continued, emit });
   }
 
-  async #execute(turn: Turn, { scope, emit, ...given }: Execution<State>): Promise<Ended<State>> {
+  async #execute(turn: Turn, { scope, emit, ...given }: Execution<State, Content>): Promise<Ended<State, Content>> {
     const { runId, sessionId, userId, state } = scope;
     const execution = new RunOfWorkflow({ ...this.#runOptions(scope), ...given, emit });
     emit?.({ type: "workflow-started", runId, sessionId });
@@ -210,7 +213,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     turn.begin(execution.running);
     const { run, error } = await turn.end({ ...(await executing), metrics: [] });
     const { status } = run;
-    const result: WorkflowRunResult<Known<State, JsonObject>> = {
+    const result = {
       runId,
       sessionId,
       userId,
@@ -221,7 +224,7 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
       sessionState: state.values as Known<State, JsonObject>,
       run,
       storageError: turn.storageError,
-    };
+    } as Result<State, Content>;
     emit?.({ type: status === "PAUSED" ? "workflow-suspended" : "workflow-completed", result });
     return { result, error };
   }
@@ -257,7 +260,10 @@ function allNodes(nodes: readonly StepNode[]): StepNode[] {
   return nodes.flatMap((node) => [node, ...("nodes" in node ? allNodes(node.nodes as readonly StepNode[]) : [])]);
 }
 
-function completed<State extends object>({ result, error }: Ended<State>): Ended<State>["result"] {
+function completed<State extends object, Content>({
+  result,
+  error,
+}: Ended<State, Content>): Ended<State, Content>["result"] {
   if (result.status === "CANCELLED") {
     throw error;
   }

@@ -12,7 +12,9 @@ import {
   type OptionReaders,
 } from "@sessiondb/core/adapter";
 import { nodesOf, type WorkflowStep } from "./nodes.ts";
+import type { Unset } from "../known.ts";
 import type { StepDecision } from "./step-input.ts";
+import type { WorkflowSteps } from "./step-types.ts";
 import {
   contentOf,
   decisionOf,
@@ -35,8 +37,8 @@ abstract class NamedSteps extends StepNode {
     this.nodes = nodesOf(steps, "steps");
   }
 
-  override nodesOf(_before: StepOutput): readonly this[] {
-    return this.nodes as readonly this[];
+  override nodesOf(_before: StepOutput): readonly StepNode[] {
+    return this.nodes;
   }
 }
 
@@ -110,11 +112,11 @@ function isTrue(answer: unknown, argument: string): boolean {
   return answer;
 }
 
-export interface ConditionOptions {
-  when: (decision: StepDecision) => boolean | Promise<boolean>;
-  steps: readonly WorkflowStep[];
+export interface ConditionOptions<Previous = JsonValue, Content = Unset, Otherwise = Unset> {
+  when: (decision: StepDecision<Previous>) => boolean | Promise<boolean>;
+  steps: WorkflowSteps<Previous, Content>;
   /** Default: none; the content of the previous step is passed on. */
-  otherwise?: readonly WorkflowStep[] | undefined;
+  otherwise?: WorkflowSteps<Previous, Otherwise> | undefined;
 }
 
 const conditionReaders = {
@@ -141,8 +143,8 @@ export class ConditionStep extends StepNode {
     this.nodes = [...this.#then, ...this.#otherwise];
   }
 
-  override nodesOf(before: StepOutput): readonly this[] {
-    return this.#branch(choiceOf(before) === true) as readonly this[];
+  override nodesOf(before: StepOutput): readonly StepNode[] {
+    return this.#branch(choiceOf(before) === true);
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
@@ -158,8 +160,8 @@ export class ConditionStep extends StepNode {
   }
 }
 
-export interface LoopOptions {
-  steps: readonly WorkflowStep[];
+export interface LoopOptions<Previous = Unset, Content = Unset> {
+  steps: WorkflowSteps<Previous, Content>;
   /** Returns whether to stop after a round, given its outputs. Default: only `maxIterations` ends the loop. */
   until?: ((outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>) | undefined;
   /** Default 3. */
@@ -189,8 +191,8 @@ export class LoopStep extends StepNode {
   }
 
   /** The outputs are those of all rounds, one after another. */
-  override nodesOf({ steps }: StepOutput): readonly this[] {
-    return (steps ?? []).map((_step, index) => this.nodes[index % this.nodes.length] as this);
+  override nodesOf({ steps }: StepOutput): readonly StepNode[] {
+    return (steps ?? []).map((_step, index) => this.nodes[index % this.nodes.length] as StepNode);
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
@@ -229,9 +231,9 @@ export class LoopStep extends StepNode {
   }
 }
 
-export interface RouterOptions {
+export interface RouterOptions<Previous = JsonValue> {
   /** Returns the names of the routes to take, in order. */
-  choose: (decision: StepDecision) => string | readonly string[] | Promise<string | readonly string[]>;
+  choose: (decision: StepDecision<Previous>) => string | readonly string[] | Promise<string | readonly string[]>;
   routes: Readonly<Record<string, WorkflowStep | readonly WorkflowStep[]>>;
 }
 
@@ -268,10 +270,8 @@ export class RouterStep extends StepNode {
     this.nodes = [...this.#routes.values()].flat();
   }
 
-  override nodesOf(before: StepOutput): readonly this[] {
-    return routesIn(choiceOf(before)).flatMap(
-      (route) => this.#routes.get(route) ?? [],
-    ) as readonly StepNode[] as readonly this[];
+  override nodesOf(before: StepOutput): readonly StepNode[] {
+    return routesIn(choiceOf(before)).flatMap((route) => this.#routes.get(route) ?? []);
   }
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {

@@ -1,4 +1,5 @@
-import { InvalidArgumentError, type Metrics, type Run, type StepOutput } from "@sessiondb/core";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { InvalidArgumentError, type JsonValue, type Metrics, type Run, type StepOutput } from "@sessiondb/core";
 import {
   atLeast,
   count,
@@ -19,6 +20,7 @@ import { metricsOf } from "../session-metrics.ts";
 import type { EmbeddedEvent } from "./step-events.ts";
 import { StepResult, type StepFunction, type StepInput } from "./step-input.ts";
 import { decisionOf, StepNode, type StepOutcome, type StepPlace } from "./step-node.ts";
+import { fitted, fittedAnswer, schema } from "./step-schemas.ts";
 import { passed, resumeDataOf } from "./stored-steps.ts";
 
 export interface StepOptions {
@@ -34,6 +36,12 @@ export interface StepOptions {
   addWorkflowHistory?: boolean | undefined;
   /** The number of those runs. Default: the workflow's number if it gives steps its history, else 3. */
   numHistoryRuns?: number | undefined;
+  /** The schema of what the step is given. Its function gets what the schema returns. */
+  inputSchema?: StandardSchemaV1 | undefined;
+  /** The schema of the step's content, which becomes what the schema returns. */
+  outputSchema?: StandardSchemaV1 | undefined;
+  /** The schema of the answer when the step suspends the run: `continueRun` refuses any other. */
+  resumeSchema?: StandardSchemaV1 | undefined;
 }
 
 const defaultHistoryRuns = 3;
@@ -45,6 +53,9 @@ const optionReaders = {
   skipOnFailure: flag(false),
   addWorkflowHistory: optional(flag(false)),
   numHistoryRuns: optional(atLeast(0)),
+  inputSchema: schema,
+  outputSchema: schema,
+  resumeSchema: schema,
 } satisfies OptionReaders<StepOptions>;
 
 /** Checks that a value can do the work of a step. */
@@ -78,9 +89,15 @@ export class SingleStep extends StepNode {
     return typeof run === "function" ? null : run;
   }
 
+  override checkedResumeData(resumeData: JsonValue): Promise<JsonValue> {
+    return fittedAnswer(resumeData, this.#options.resumeSchema);
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const { maxRetries, skipOnFailure, run } = this.#options;
-    const attempt = typeof run === "function" ? () => this.#call(run, place) : this.#attempts(run, place);
+    const { maxRetries, skipOnFailure, run, inputSchema } = this.#options;
+    const work = typeof run === "function" ? (given: StepPlace) => this.#call(run, given) : this.#attempts(run, place);
+    const about = { given: inputSchema, stepName: this.name, side: "input" } as const;
+    const attempt = async (): Promise<StepOutcome> => work({ ...place, previous: await fitted(place.previous, about) });
     for (let retries = 0; ; retries += 1) {
       const outcome = await attempt().catch((error: unknown) => this.failed(error));
       if (outcome.failure === null || place.signal.aborted) {
@@ -102,7 +119,8 @@ export class SingleStep extends StepNode {
     const working = (async () => {
       const given = { history: this.#history(place), signal, resumeData: structuredClone(resumeData) };
       const input: StepInput = Object.assign(decisionOf(place), given);
-      return resultOf(await run(input), this.name);
+      const result = resultOf(await run(input), this.name);
+      return { ...result, content: result.suspend ? result.content : await this.#output(result.content) };
     })();
     try {
       const { content, stop, suspend } = await untilAborted(working, signal);
@@ -126,15 +144,15 @@ export class SingleStep extends StepNode {
   }
 
   /** Returns what makes the attempts: of a run that goes on, each goes on where the one before it ended. */
-  #attempts(executor: Executor, place: StepPlace): () => Promise<StepOutcome> {
+  #attempts(executor: Executor, place: StepPlace): (given: StepPlace) => Promise<StepOutcome> {
     const { continuations } = place.workflow;
     let continuation = continuations.get(place.before?.stepRunId ?? "") ?? null;
     let last: Run | null = null;
-    return async () => {
+    return async (given) => {
       if (continuation !== null && last !== null) {
         continuation = (await executor.continueEmbedded?.(last, null)) ?? null;
       }
-      const { outcome, run } = await this.#execute(executor, place, continuation);
+      const { outcome, run } = await this.#execute(executor, given, continuation);
       last = run;
       return outcome;
     };
@@ -169,13 +187,19 @@ export class SingleStep extends StepNode {
       return { outcome: this.#suspended(place, { content: jsonOf(content), ...about }), run };
     }
     if (run.status !== "COMPLETED") {
-      const error = signal.aborted ? signal.reason : unfinished(about.executorName, run);
+      const error = signal.aborted ? signal.reason : unfinished(about.executorName, result);
       return { outcome: this.failed(error, about), run };
     }
-    return {
-      outcome: { output: this.output({ content: jsonOf(content), ...about }), stop: false, failure: null },
-      run,
-    };
+    try {
+      const output = this.output({ content: await this.#output(jsonOf(content)), ...about });
+      return { outcome: { output, stop: false, failure: null }, run };
+    } catch (error) {
+      return { outcome: this.failed(error, about), run };
+    }
+  }
+
+  #output(content: JsonValue): Promise<JsonValue> {
+    return fitted(content, { given: this.#options.outputSchema, stepName: this.name, side: "output" });
   }
 
   #suspended(place: StepPlace, fields: Partial<StepOutput>): StepOutcome {

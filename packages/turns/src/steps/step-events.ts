@@ -1,9 +1,6 @@
 import type { JsonValue, StepOutput } from "@sessiondb/core";
 
-/**
- * The parts of answers that agents and teams stream, by framework. A plug adds its own by declaration merging:
- * `declare module "@sessiondb/turns" { interface ExecutorParts { mine: MyPart } }`.
- */
+/** The parts of answers that agents and teams stream, by framework: a plug adds its own by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-object-type
 export interface ExecutorParts {}
 

@@ -1,10 +1,12 @@
 import type { JsonObject, JsonValue, Metrics, Run, StepOutput } from "@sessiondb/core";
 import type { EmbeddedContinuation, Executor } from "../executor.ts";
+import type { Unset } from "../known.ts";
 import { messageOf, thrownOf } from "../outside-values.ts";
 import { runContext, type RunScope } from "../run-scope.ts";
 import type { StepEvent } from "./step-events.ts";
 import type { StepDecision } from "./step-input.ts";
-import { isDone, isWaiting, type PlacedNode } from "./stored-steps.ts";
+import type { Flow } from "./flow.ts";
+import { isDone, isWaiting } from "./stored-steps.ts";
 
 /** Everything that the steps of one run share. */
 interface WorkflowScope {
@@ -57,8 +59,9 @@ export interface StepOutcome {
 const marker = Symbol.for("sessiondb.step");
 
 /** A step of a workflow, which does work itself or contains other steps. */
-export abstract class StepNode implements PlacedNode {
+export abstract class StepNode<Previous = Unset, Content = Unset> implements Flow<Previous, Content> {
   readonly [marker] = true;
+  declare readonly "~flow"?: (previous: Previous) => Content;
   abstract readonly name: string;
   /** The kind of step, as Agno names it. */
   abstract readonly type: "Function" | "Step" | "Steps" | "Parallel" | "Condition" | "Loop" | "Router" | "Workflow";
@@ -87,7 +90,7 @@ export abstract class StepNode implements PlacedNode {
   }
 
   /** The steps of the outputs inside an output of this one, in their order. */
-  nodesOf(_before: StepOutput): readonly this[] {
+  nodesOf(_before: StepOutput): readonly StepNode[] {
     return [];
   }
 

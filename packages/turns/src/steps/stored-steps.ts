@@ -1,4 +1,4 @@
-import { RunNotContinuableError, type JsonObject, type JsonValue, type StepOutput } from "@sessiondb/core";
+import type { JsonObject, JsonValue, StepOutput } from "@sessiondb/core";
 
 // What a run needs to go on is kept with the outputs of its steps, in keys of ours. Agno ignores them.
 
@@ -54,43 +54,4 @@ export function withReplaced(
     (output) =>
       replaced.get(output) ?? (output.steps ? { ...output, steps: withReplaced(output.steps, replaced) } : output),
   );
-}
-
-/** The part of a step that tells its place in a workflow. */
-export interface PlacedNode {
-  readonly name: string;
-  /** The steps of the outputs inside an output of this one, in their order. */
-  nodesOf(before: StepOutput): readonly this[];
-}
-
-/** A step without its output, and what is stored of it. */
-export interface OpenStep<Node> {
-  readonly node: Node;
-  readonly output: StepOutput;
-}
-
-/**
- * Returns the steps that have begun and do not contain others, but for those that are done.
- *
- * @throws RunNotContinuableError when the workflow no longer has a step where the run had it.
- */
-export function openSteps<Node extends PlacedNode>(
-  nodes: readonly Node[],
-  outputs: readonly StepOutput[],
-  runId: string,
-): OpenStep<Node>[] {
-  return outputs.flatMap((output, index) => {
-    const node = nodes[index];
-    if (node === undefined || node.name !== output.stepName) {
-      throw new RunNotContinuableError(runId, {
-        why: `the workflow no longer has the step ${JSON.stringify(output.stepName ?? "")} in its place`,
-        advice: "Run the workflow again.",
-      });
-    }
-    return isDone(output)
-      ? []
-      : output.steps
-        ? openSteps<Node>(node.nodesOf(output), output.steps, runId)
-        : [{ node, output }];
-  });
 }
