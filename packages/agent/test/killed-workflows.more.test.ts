@@ -78,7 +78,9 @@ const once = (kind: Kind, counts: ReadonlyMap<string, number>) =>
 
 describe.each(Object.entries(stores))("on %s", (store, open) => {
   describe.skipIf(store === "postgres" && url === null).each(kinds)("a process killed in a step: %s", (kind) => {
-    test.concurrent.each(Object.keys(places))("%s", { timeout: 120_000 }, async (place) => {
+    // The walk over the steps is the same on every store: of the server, what it keeps counts.
+    const asked = Object.keys(places).filter((_place, index) => store === "sqlite" || index % 3 === 2);
+    test.concurrent.each(asked)("%s", { timeout: 120_000 }, async (place) => {
       const name = `${kind}-${place}`;
       const [journal, target] = [join(folder, `${store}-${name}.txt`), open(name)];
       const worker = startWorker(program, [place, kind, journal, "hang", ...target]);
@@ -96,7 +98,7 @@ describe.each(Object.entries(stores))("on %s", (store, open) => {
   });
 });
 
-const rounds = 6;
+const rounds = 3;
 const atOnce = 3;
 
 test.each(["in a sequence in a sequence", "in a branch of a parallel", "in a workflow in a parallel in a loop"])(
