@@ -27,6 +27,7 @@ const statuses: Readonly<Record<SessionDbErrorCode, number>> = {
   SESSION_OWNERSHIP: 404,
   SESSION_STATE_MISMATCH: 500,
   SESSION_TYPE_MISMATCH: 404,
+  STEP_VALUE_MISMATCH: 500,
   STORAGE_DISABLED: 500,
 };
 

@@ -148,15 +148,16 @@ export class Delegation {
     // It also aborts when the leader fails or its time is over.
     const signal = abortSignal ?? this.#scope.signal;
     signal.throwIfAborted();
-    const { run, content } = await runInside(member, {
+    const result = await runInside(member, {
       input: task,
       context: this.#context(),
       history: await untilAborted(this.#historyOf(member), signal),
       scope: insideOf(this.#scope, { signal }),
     });
+    const { run, content } = result;
     this.#children.push({ toolCallId, run });
     if (run.status !== "COMPLETED") {
-      throw unfinished(`Member ${member.id}`, run);
+      throw unfinished(`Member ${member.id}`, result);
     }
     const answer = textOf(content);
     this.#interactions.push({ member: member.id, task, answer });

@@ -1,4 +1,5 @@
 export {
+  chain,
   Component,
   condition,
   loop,
@@ -7,14 +8,20 @@ export {
   sequence,
   step,
   StepResult,
+  suspendedSteps,
   Workflow,
   type CancelRunOptions,
   type ComponentOptions,
   type ConditionOptions,
+  type ContinueWorkflowOptions,
   type DbSource,
+  type EmbeddedContinuation,
+  type EmbeddedEvent,
   type EmbeddedRequest,
   type EmbeddedResult,
   type Executor,
+  type ExecutorPart,
+  type ExecutorParts,
   type LoopOptions,
   type RouterOptions,
   type RunContext,
@@ -26,16 +33,21 @@ export {
   type StateChange,
   type StateOptions,
   type StatePatch,
+  type StepAnswer,
+  type StepChain,
   type StepDecision,
+  type StepEvent,
   type StepFunction,
   type StepInput,
   type StepNode,
   type StepOptions,
+  type SuspendedStep,
   type UserSessionsOptions,
   type WorkflowEvent,
   type WorkflowOptions,
   type WorkflowRunResult,
   type WorkflowStep,
+  type WorkflowSteps,
   type WorkflowStream,
 } from "@sessiondb/turns";
 export { Agent, type AgentOptions } from "./agent.ts";
@@ -56,6 +68,7 @@ export type { RunStream } from "./run-stream.ts";
 export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";
 export type { Source } from "./said-in-step.ts";
+export type { StreamPart } from "./stream-part.ts";
 export { SessionSummaryManager, type SessionSummaryManagerOptions, type SummaryRequest } from "./summary.ts";
 export { Team, type TeamMember, type TeamOptions } from "./team.ts";
 export type { PendingApproval, ToolCall } from "./tool-calls.ts";

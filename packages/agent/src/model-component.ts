@@ -16,17 +16,20 @@ import {
   readScope,
   runContext,
   scopeFields,
+  type EmbeddedContinuation,
   type EmbeddedRequest,
   type EmbeddedResult,
   type Executor,
   type RunScope,
+  type StepAnswer,
   type Turn,
 } from "@sessiondb/turns";
-import type { OutputInterface, ToolSet } from "ai";
+import type { InferGenerateOutput, OutputInterface, ToolSet } from "ai";
 import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
 import { answeredRun, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
 import { FollowUp } from "./follow-up.ts";
-import { generate, plainCall, type CallSettings } from "./generation.ts";
+import { askedBy, generateInside, resumedInside } from "./embedded-run.ts";
+import { plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
@@ -77,6 +80,16 @@ interface GoOnOptions extends Omit<BeginOptions, "input"> {
   readonly find: FindRun;
 }
 
+/** The answer of an agent or a team as the content of a step: text, unless its model answers in a structure. */
+type AnswerOf<Output extends OutputInterface> = AnyOutput extends Output ? string : InferGenerateOutput<Output>;
+
+/** A run inside another one, new or about to go on. */
+interface RunInside extends Pick<RunSetup, "scope" | "input" | "resumed"> {
+  /** The earlier messages that the model is shown. */
+  readonly messages: ShownHistory["messages"];
+  readonly emit: NonNullable<EmbeddedRequest["emit"]> | null;
+}
+
 /** Base class of agents and teams: a model that answers in a session. */
 export abstract class ModelComponent<
   Tools extends ToolSet = ToolSet,
@@ -84,8 +97,9 @@ export abstract class ModelComponent<
   State extends object = JsonObject,
 >
   extends Component<State>
-  implements Executor
+  implements Executor<AnswerOf<Output>>
 {
+  declare readonly "~content"?: AnswerOf<Output>;
   declare protected readonly settings: ModelComponentSettings;
   readonly #followUp: FollowUp;
 
@@ -227,21 +241,40 @@ export abstract class ModelComponent<
     await super.close();
   }
 
-  async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
+  async runEmbedded({ input, context, history, scope, emit = null }: EmbeddedRequest): Promise<EmbeddedResult> {
+    const messages = historyMessages(history);
+    return this.#runInside({ scope, input: [userMessage(input, context)], messages, resumed: null, emit });
+  }
+
+  async continueEmbedded(run: Run, answer: StepAnswer | null): Promise<EmbeddedContinuation | null> {
+    const { tools } = this.settings;
+    const isOwn = (run.runType === "agent" ? run.agentId : run.runType === "team" ? run.teamId : null) === this.id;
+    const resumed = isOwn && run.runType === this.sessionType ? await resumedInside(run, { answer, tools }) : null;
+    return (
+      resumed && {
+        run: resumed.run,
+        execute: ({ scope, emit = null }) =>
+          this.#runInside({ scope, input: resumed.model, messages: [], resumed, emit }),
+      }
+    );
+  }
+
+  async #runInside({ scope, input, messages, resumed, emit }: RunInside): Promise<EmbeddedResult> {
     this.fitState(scope);
-    const { record, request } = await this.#prepare({
+    const { record, request, denied, ownTools } = await this.#prepare({
       scope,
-      input: [userMessage(input, context)],
-      history: { messages: historyMessages(history), leftOut: null },
-      resumed: null,
+      input,
+      history: { messages, leftOut: null },
+      resumed,
       otherSessions: null,
       children: [],
       call: plainCall,
     });
-    const { outcome } = await generate(request);
+    const outcome = await generateInside(request, { emit, denied });
     const run = record.ended(outcome, scope.state.values);
-    await scope.store(run);
-    return { run, content: outcome.output ?? run.content ?? null };
+    await scope.store(run, ...(resumed === null ? [] : [outcome.metrics]));
+    const content = outcome.status === "PAUSED" ? askedBy(run, ownTools) : (outcome.output ?? run.content ?? null);
+    return { run, content, error: outcome.error };
   }
 
   /** The number of newest runs that a turn needs. */

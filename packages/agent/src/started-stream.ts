@@ -1,7 +1,7 @@
 import { untilAborted, within } from "@sessiondb/core/adapter";
 import { streamText, type ToolSet } from "ai";
 import { withEndCallback } from "./callbacks.ts";
-import { Generation, type GenerationOutcome } from "./generation.ts";
+import { Generation, type GenerationOutcome, type GenerationRequest } from "./generation.ts";
 import type { RunInProgress } from "./run-in-progress.ts";
 
 export type AiStream = ReturnType<typeof streamText<ToolSet>>;
@@ -19,7 +19,13 @@ export interface StartedStream {
 
 /** Asks the model, and starts storing the run. */
 export function startStream(run: RunInProgress): StartedStream {
-  const { request } = run.prepared;
+  const started = streamGeneration(run.prepared.request);
+  run.begin();
+  return started;
+}
+
+/** Asks the model. */
+export function streamGeneration(request: GenerationRequest): StartedStream {
   const generation = new Generation(request);
   const { signal } = generation;
   let isFinished = false;
@@ -49,7 +55,6 @@ export function startStream(run: RunInProgress): StartedStream {
       return generation.failed(error);
     }
   })();
-  run.begin();
   return { stream, outcome, signal };
 }
 

@@ -1,9 +1,10 @@
 import { InMemorySessionDb, type AgentRun } from "@sessiondb/core";
-import { jsonSchema, tool } from "ai";
+import { jsonSchema, tool, type ToolCallOptions } from "ai";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Agent, Team } from "@sessiondb/agent";
 import { agentFields, list, teamFields, text } from "./support/complete-models.ts";
+import { gate } from "./support/gate.ts";
 import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { watched } from "./support/watched-db.ts";
 
@@ -108,6 +109,30 @@ describe("a paused run", () => {
     expect(await again.continueRun({ runId, sessionId: "s", approvals: [] })).toMatchObject({ text: "Done." });
   });
 
+  test("that pauses again is not put back by a call that read the first pause", async () => {
+    const db = new InMemorySessionDb();
+    const paid: string[] = [];
+    const tools = { pay: { ...pay, execute: (_: unknown, { toolCallId }: ToolCallOptions) => paid.push(toolCallId) } };
+    const options = { id: "a", db, tools, sessionId: "s" };
+    const agent = new Agent({ ...options, model: scriptedModel([asks("c1"), asks("c2")]) });
+    const { runId } = await agent.run("Pay");
+    const given = { runId, sessionId: "s", approvals };
+    const [hasRead, isPaused] = [gate(), gate()];
+    const instructions = async () => {
+      hasRead.open();
+      await isPaused.opened;
+      return "Pay.";
+    };
+    const late = new Agent({ ...options, model: scriptedModel(["Done."]), instructions }).continueRun(given);
+    await hasRead.opened;
+    const { pendingApprovals } = await agent.continueRun(given);
+    expect(pendingApprovals).toMatchObject([{ toolCallId: "c2" }]);
+    isPaused.open();
+    await expect(late).rejects.toMatchObject({ code: "INVALID_ARGUMENT", argument: "runId" });
+    expect(paid).toEqual(["c1"]);
+    expect((await agent.getSession())?.runs).toMatchObject([{ status: "PAUSED" }]);
+  });
+
   test("is continued by one of many concurrent calls, each of which writes at most once before the model is asked", async () => {
     const { db, calls } = watched(new InMemorySessionDb());
     let payments = 0;
@@ -122,7 +147,9 @@ describe("a paused run", () => {
     const reasons = settled.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
     expect(reasons).toEqual(Array(9).fill(expect.objectContaining({ code: "INVALID_ARGUMENT", argument: "runId" })));
     expect(payments).toBe(1);
-    expect(calls.filter((name) => name === "upsertRun")).toHaveLength(11);
+    // One of them stores the payment.
+    expect(calls.filter((name) => name === "updateRun")).toHaveLength(11);
+    expect(calls.filter((name) => name === "upsertRun")).toHaveLength(1);
     expect(calls.filter((name) => name === "getRun")).toHaveLength(10);
     expect((await agent.getSession())?.runs).toMatchObject([{ status: "COMPLETED", content: "Done." }]);
     expect((await agent.getSession())?.runs[0]?.metadata).toBeUndefined();

@@ -1,7 +1,16 @@
 import { InMemorySessionDb, SessionDbError, type Run, type Session } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test, vi } from "vitest";
-import { Agent, Component, Team, Workflow, type ComponentOptions, type SessionAccess } from "@sessiondb/agent";
+import {
+  Agent,
+  Component,
+  StepResult,
+  Team,
+  Workflow,
+  type ComponentOptions,
+  type SessionAccess,
+  type StepFunction,
+} from "@sessiondb/agent";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // Every method that takes a user or a session, for every caller, component and session there can be.
@@ -135,13 +144,14 @@ const methods: Record<string, Method> = {
     return (await component.streamChat({ id: "s", messages: [message] }, options)).result;
   }),
   printResponse: conversation((component, { options }) => component.printResponse("Hi", options)),
-  continueRun: conversation((component, { options, pausedRun: runId }) =>
-    component.continueRun({ sessionId: "s", ...options, runId, approvals }),
-  ),
-  continueStream: conversation(
-    async (component, { options, pausedRun: runId }) =>
-      (await component.continueStream({ sessionId: "s", ...options, runId, approvals })).result,
-  ),
+  continueRun: ({ component, options, pausedRun: runId }) =>
+    component instanceof Workflow
+      ? component.continueRun({ sessionId: "s", ...options, runId, resumeData: approvals })
+      : component.continueRun({ sessionId: "s", ...options, runId, approvals }),
+  continueStream: async ({ component, options, pausedRun: runId }) =>
+    component instanceof Workflow
+      ? component.continueStream({ sessionId: "s", ...options, runId, resumeData: approvals }).result
+      : (await component.continueStream({ sessionId: "s", ...options, runId, approvals })).result,
   forSession: conversation(async (component, { options }) => {
     const { text } = await component.forSession(options).generate({ prompt: "Hi" });
     return text;
@@ -212,7 +222,9 @@ function componentOf(kind: Kind, options: ComponentOptions, answer: string) {
     JSON.stringify(prompt.at(-1)).includes("Pay") ? { calls: [{ name: "pay", id: "c1" }] } : answer,
   );
   if (kind === "workflow") {
-    return { model, component: new Workflow({ ...options, steps: [() => answer] }) };
+    const paying: StepFunction = ({ input, resumeData }) =>
+      input === "Pay" && resumeData === undefined ? StepResult.suspend("Pay?") : answer;
+    return { model, component: new Workflow({ ...options, steps: [paying] }) };
   }
   const component =
     kind === "agent"
@@ -298,7 +310,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
   const names = Object.keys(methods).filter((name) => kind !== "workflow" || !isOfModels(name));
 
   test("are all in the table of this test", () => {
-    const own = new Set(["constructor", "close", "getDb", "idle", "newSession", "runEmbedded"]);
+    const own = new Set(["constructor", "close", "getDb", "idle", "newSession", "runEmbedded", "continueEmbedded"]);
     const found = new Set<string>();
     const prototypes: unknown[] = [];
     for (
@@ -368,7 +380,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
 const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn", "fitState"]);
 
 function isOfModels(name: string): boolean {
-  return /^(printResponse|streamChat|continue|forSession)/.test(name);
+  return /^(printResponse|streamChat|forSession)/.test(name);
 }
 
 /** For whom a call is made that way: by its own word, or the component's. */

@@ -143,8 +143,10 @@ function componentOf(
             } catch {
               // What is refused at once the step is told, as a tool is: it goes on.
             }
-            return answer;
+            return "Set";
           },
+          // Until it ends, the run is stored as far as it is.
+          () => new Promise<string>((resolve) => setTimeout(() => resolve(answer), 5)),
         ],
       });
     case "agent of a workflow":

@@ -26,6 +26,7 @@ export type SessionDbErrorCode =
   | "SESSION_OWNERSHIP"
   | "SESSION_STATE_MISMATCH"
   | "SESSION_TYPE_MISMATCH"
+  | "STEP_VALUE_MISMATCH"
   | "STORAGE_DISABLED";
 
 const marker = Symbol.for("@sessiondb/error");
@@ -141,6 +142,34 @@ export class SessionStateMismatchError extends SessionDbError {
 
   override get name(): string {
     return "SessionStateMismatchError";
+  }
+}
+
+/** What a step of a workflow was given, or came to, does not fit its schema. The run is stored as ERROR. */
+export class StepValueMismatchError extends SessionDbError {
+  readonly code = "STEP_VALUE_MISMATCH";
+  /** The name of the step. */
+  readonly stepName: string;
+  /** `input` if it was given the value by the step before, `output` if it came to it. */
+  readonly side: "input" | "output";
+  /** The schema's own messages. Some schema libraries quote values in them. */
+  readonly issues: readonly string[];
+
+  constructor(
+    stepName: string,
+    { side, places, issues }: { side: "input" | "output"; places: readonly string[]; issues: readonly string[] },
+  ) {
+    super(
+      `The ${side} of the step ${JSON.stringify(stepName)} does not fit its ${side}Schema at ${places.join(", ")}. ` +
+        `Change the step${side === "input" ? " before it" : ""}, and go on with continueRun.`,
+    );
+    this.stepName = stepName;
+    this.side = side;
+    this.issues = issues;
+  }
+
+  override get name(): string {
+    return "StepValueMismatchError";
   }
 }
 

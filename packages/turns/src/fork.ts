@@ -1,6 +1,7 @@
 import type { Run, Session, SessionInit } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { hasAnswer } from "./history-runs.ts";
+import { notContinuable } from "./workflow-continuation.ts";
 
 /**
  * Copies a session under a new id and its runs under new ids, at any depth and also where one names another. Runs that
@@ -27,7 +28,8 @@ export function forkOf(session: Session, userId: string | null): SessionInit {
     userId,
     sessionData: { ...session.sessionData, forked_from_session_id: forkedFrom },
     runs: runs.map((run) => ({
-      ...renewed(run, renewal),
+      // The steps of a run that failed must not run in both.
+      ...renewed(notContinuable(run), renewal),
       // Record where the copy came from, unless the run already does.
       ...(run.runType !== "workflow" && {
         forkedFromRunId: run.forkedFromRunId ?? run.runId,

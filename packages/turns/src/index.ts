@@ -2,7 +2,15 @@ export { admit, mayTakePart, type SessionAccess, type SessionMember } from "./ad
 export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
-export { runInside, unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
+export {
+  runInside,
+  unfinished,
+  type EmbeddedContinuation,
+  type EmbeddedRequest,
+  type EmbeddedResult,
+  type Executor,
+  type StepAnswer,
+} from "./executor.ts";
 export { mayContinue } from "./fork.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
@@ -24,13 +32,16 @@ export { isInProgress } from "./running-mark.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { CancelRunOptions, RunningRun, SessionOptions, UserSessionsOptions } from "./session-options.ts";
+export { suspendedSteps, type SuspendedStep } from "./step-requirements.ts";
 export type { ConditionOptions, LoopOptions, RouterOptions } from "./steps/containers.ts";
 export type { WorkflowStep } from "./steps/nodes.ts";
 export type { StepOptions } from "./steps/single-step.ts";
+export type { EmbeddedEvent, ExecutorPart, ExecutorParts, StepEvent } from "./steps/step-events.ts";
 export { StepResult, type StepDecision, type StepFunction, type StepInput } from "./steps/step-input.ts";
 export type { StepNode } from "./steps/step-node.ts";
-export { condition, loop, parallel, router, sequence, step } from "./steps/steps.ts";
+export type { StepChain, WorkflowSteps } from "./steps/step-types.ts";
+export { chain, condition, loop, parallel, router, sequence, step } from "./steps/steps.ts";
 export type { RunEnd, Turn } from "./turn.ts";
 export { Workflow } from "./workflow.ts";
-export type { WorkflowEvent, WorkflowOptions, WorkflowRunResult } from "./workflow-options.ts";
+export type { ContinueWorkflowOptions, WorkflowEvent, WorkflowOptions, WorkflowRunResult } from "./workflow-options.ts";
 export type { WorkflowStream } from "./workflow-stream.ts";

@@ -88,7 +88,7 @@ export async function runningRuns(
 }
 
 /** Returns whether a run is a turn of a component, and not the run of a member or a step. */
-function isTurnOf({ id, sessionType }: SessionMember, run: Run): boolean {
+export function isTurnOf({ id, sessionType }: SessionMember, run: Run): boolean {
   const component = run.runType === "agent" ? run.agentId : run.runType === "team" ? run.teamId : run.workflowId;
   return run.runType === sessionType && (run.parentRunId ?? null) === null && (component ?? id) === id;
 }

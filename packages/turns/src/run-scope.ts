@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type JsonObject, type Run, type Session } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonObject, type Metrics, type Run, type Session } from "@sessiondb/core";
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { SessionAccess } from "./admission.ts";
 import type { RunState, StateChange } from "./run-state.ts";
@@ -24,8 +24,11 @@ export interface RunScope {
    * or is not stored, and inside another run.
    */
   readonly session: Session | null;
-  /** Stores a run that belongs to this one. If that fails, rejects and aborts this one. */
-  readonly store: (run: Run) => Promise<void>;
+  /**
+   * Stores a run that belongs to this one. If that fails, rejects and aborts this one. `added` are the metrics since a run
+   * went on, for one that did.
+   */
+  readonly store: (run: Run, added?: Metrics) => Promise<void>;
   /**
    * Stores this run or one inside it as far as it is, in the background: a process that dies later loses none of its
    * actions. While one write is under way, only the last of those that follow counts. A failure is left to the end.

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { cloned, mergeState } from "./merge-state.ts";
-import { applyPatch, changesBetween } from "./state-patch.ts";
+import { applyPatch, changesBetween, type Patch } from "./state-patch.ts";
 import { anyState, type StateShape } from "./state-schema.ts";
 
 /** Changes a state in place, or returns its replacement. It is called again on the stored state: avoid side effects. */
@@ -19,6 +19,7 @@ interface StateChanger<State> {
 export class RunState {
   #values: JsonObject;
   #seen: JsonObject;
+  readonly #first: JsonObject;
   readonly #changes: StateChange[] = [];
   readonly #shape: StateShape;
 
@@ -30,6 +31,7 @@ export class RunState {
   constructor(stored: JsonObject, given: JsonObject = {}, shape: StateShape = anyState) {
     this.#shape = shape;
     this.#seen = shape.read(stored);
+    this.#first = this.#seen;
     this.#values = shape.fit(mergeState(this.#seen, given), "sessionState");
   }
 
@@ -56,6 +58,11 @@ export class RunState {
   get isChanged(): boolean {
     this.#noteChanges();
     return this.#changes.length > 0;
+  }
+
+  /** What this run has changed so far. */
+  get patch(): Patch {
+    return changesBetween(this.#first, this.#values);
   }
 
   /** Returns the stored state with the changes of this run applied. */

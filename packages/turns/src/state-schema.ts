@@ -155,7 +155,8 @@ function validated(schema: StateSchema, value: JsonObject): Validated {
   return { state: result.value, issues: [] };
 }
 
-function placeOf({ path = [] }: StandardSchemaV1.Issue): string {
+/** Returns the place of an issue in the value, for a message. */
+export function placeOf({ path = [] }: StandardSchemaV1.Issue): string {
   const keys = path.map((segment) => (typeof segment === "object" ? segment.key : segment));
   return keys.length === 0 ? "its root" : keys.map(String).join(".");
 }

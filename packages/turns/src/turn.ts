@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { InvalidArgumentError, type Metrics, type Run, type SessionDb } from "@sessiondb/core";
 import { anySignal, unixSeconds } from "@sessiondb/core/adapter";
 import { isRefusal } from "./admission.ts";
@@ -196,8 +197,15 @@ export class Turn {
    */
   async takeOver({ before, run }: { readonly before: Run; readonly run: Run }): Promise<void> {
     const db = await this.#component.getDb();
-    const { stored } = await this.#writer.write(db, { run: running(run), onlyIfStatus: before.status ?? "PAUSED" });
-    if (!stored) {
+    const { sessionId, userId } = this.#found;
+    const isConfined = this.#component.access === "owner" && userId !== null;
+    let isTaken = false;
+    await db.updateRun({ runId: run.runId, sessionId, ...(isConfined && { userId }) }, (row) => {
+      // The status alone may be that of a further pause.
+      isTaken = isDeepStrictEqual(row, before);
+      return isTaken ? running(run) : row;
+    });
+    if (!isTaken) {
       const expected = "the id of a paused run: another call has continued or cancelled this one meanwhile";
       throw new InvalidArgumentError("runId", expected);
     }

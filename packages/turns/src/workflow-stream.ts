@@ -1,23 +1,28 @@
-import type { JsonObject } from "@sessiondb/core";
+import type { JsonObject, JsonValue } from "@sessiondb/core";
 import type { WorkflowEvent, WorkflowRunResult } from "./workflow-options.ts";
 
 /**
  * The events of a running workflow. The run continues whether or not anyone reads them; leaving the loop cancels it.
  * The last event arrives and the loop ends when the run is stored; the loop throws the error that the run rejects with.
  */
-export class WorkflowStream<State extends object = JsonObject> implements AsyncIterable<WorkflowEvent<State>> {
+export class WorkflowStream<State extends object = JsonObject, Content = JsonValue> implements AsyncIterable<
+  WorkflowEvent<State, Content>
+> {
   /** The outcome of the run; a cancelled run resolves too. Rejects with the error of a step or of the storage. */
-  readonly result: Promise<WorkflowRunResult<State>>;
+  readonly result: Promise<WorkflowRunResult<State, Content>>;
   readonly #controller = new AbortController();
-  readonly #events: WorkflowEvent<State>[] = [];
+  readonly #events: WorkflowEvent<State, Content>[] = [];
   #ended = false;
   /** The readers that wait for an event, or for the end. */
   readonly #waiting = new Set<() => void>();
 
   private constructor(
-    run: (emit: (event: WorkflowEvent<State>) => void, left: AbortSignal) => Promise<WorkflowRunResult<State>>,
+    run: (
+      emit: (event: WorkflowEvent<State, Content>) => void,
+      left: AbortSignal,
+    ) => Promise<WorkflowRunResult<State, Content>>,
   ) {
-    const emit = (event: WorkflowEvent<State>): void => {
+    const emit = (event: WorkflowEvent<State, Content>): void => {
       this.#events.push(event);
       this.#wake();
     };
@@ -35,13 +40,16 @@ export class WorkflowStream<State extends object = JsonObject> implements AsyncI
   }
 
   /** Starts a run. It receives a function to report events, and a signal that aborts when their reader leaves. */
-  static start<State extends object>(
-    run: (emit: (event: WorkflowEvent<State>) => void, left: AbortSignal) => Promise<WorkflowRunResult<State>>,
-  ): WorkflowStream<State> {
+  static start<State extends object, Content>(
+    run: (
+      emit: (event: WorkflowEvent<State, Content>) => void,
+      left: AbortSignal,
+    ) => Promise<WorkflowRunResult<State, Content>>,
+  ): WorkflowStream<State, Content> {
     return new WorkflowStream(run);
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<WorkflowEvent<State>> {
+  async *[Symbol.asyncIterator](): AsyncIterator<WorkflowEvent<State, Content>> {
     let next = 0;
     try {
       while (!this.#ended || next < this.#events.length) {

@@ -1,9 +1,20 @@
-import { InvalidArgumentError, type JsonObject, type JsonValue, type Session, type TurnSession } from "@sessiondb/core";
-import { anySignal } from "@sessiondb/core/adapter";
+import {
+  InvalidArgumentError,
+  RunNotContinuableError,
+  type JsonObject,
+  type JsonValue,
+  type Run,
+  type Session,
+  type TurnSession,
+} from "@sessiondb/core";
+import { anySignal, type OptionsRead } from "@sessiondb/core/adapter";
 import { Component } from "./component.ts";
-import type { EmbeddedRequest, EmbeddedResult, Executor } from "./executor.ts";
+import type { EmbeddedContinuation, EmbeddedRequest, EmbeddedResult, Executor, StepAnswer } from "./executor.ts";
+import { makeKeptChanges } from "./kept-changes.ts";
 import type { Known, Unset } from "./known.ts";
 import { jsonOf, portable } from "./outside-values.ts";
+import { ownRuns } from "./own-runs.ts";
+import { isTurnOf } from "./run-control.ts";
 import {
   checkSwitches,
   componentScopes,
@@ -13,10 +24,15 @@ import {
   type RunSettings,
 } from "./run-options.ts";
 import { checkDepth, type RunScope } from "./run-scope.ts";
+import { suspendedSteps } from "./step-requirements.ts";
 import { nodesOf } from "./steps/nodes.ts";
 import type { StepNode } from "./steps/step-node.ts";
+import type { Turn } from "./turn.ts";
+import { answerTo, canGoOn, continuedRun } from "./workflow-continuation.ts";
 import {
+  continueReaders,
   workflowReaders,
+  type ContinueWorkflowOptions,
   type WorkflowEvent,
   type WorkflowOptions,
   type WorkflowRunResult,
@@ -25,14 +41,35 @@ import {
 import { RunOfWorkflow, type WorkflowRunOptions } from "./workflow-run.ts";
 import { WorkflowStream } from "./workflow-stream.ts";
 
+type Result<State extends object, Content> = WorkflowRunResult<Known<State, JsonObject>, Known<Content, JsonValue>>;
+type Events<State extends object, Content> = WorkflowStream<Known<State, JsonObject>, Known<Content, JsonValue>>;
+type Emit<State extends object, Content> =
+  | ((event: WorkflowEvent<Known<State, JsonObject>, Known<Content, JsonValue>>) => void)
+  | null;
+
+/** A run that begins or goes on. */
+interface Execution<State extends object, Content> extends Pick<WorkflowRunOptions, "scope" | "input" | "continued"> {
+  readonly emit: Emit<State, Content>;
+}
+
+interface Ended<State extends object, Content> {
+  readonly result: Result<State, Content>;
+  /** The error of a run that was cancelled. */
+  readonly error: unknown;
+}
+
 /** Steps that run in order. The session stores each run of the workflow as one row. */
-export class Workflow<State extends object = Unset> extends Component<Known<State, JsonObject>> implements Executor {
+export class Workflow<State extends object = Unset, Input = Unset, Content = Unset>
+  extends Component<Known<State, JsonObject>>
+  implements Executor<Known<Content, JsonValue>>
+{
+  declare readonly "~content"?: Known<Content, JsonValue>;
   readonly sessionType = "workflow";
   readonly description: string | null;
   readonly #options: WorkflowSettings;
   readonly #nodes: readonly StepNode[];
 
-  constructor(options: WorkflowOptions<State>) {
+  constructor(options: WorkflowOptions<State, Input, Content>) {
     const settings = readScope(options, workflowReaders, componentScopes);
     checkSwitches(options, settings, { addWorkflowHistoryToSteps: ["numHistoryRuns"] });
     super(settings, "workflow");
@@ -43,42 +80,74 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
 
   /**
    * Runs the steps and stores their outputs. Rejects with the error of a step, or with the signal's reason; the run is
-   * still stored, as ERROR or CANCELLED, with the steps that were done.
+   * still stored, as ERROR or CANCELLED, with the steps that were done. Resolves with the status PAUSED if a step waits.
+   * `continueRun` goes on with either.
    *
    * @throws SessionOwnershipError, SessionTypeMismatchError, SessionComponentMismatchError when the session is another
    * user's or another component's.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
   async run(
-    input: JsonValue,
+    input: Known<Input, JsonValue>,
     options: RunOptions<Known<State, JsonObject>> = {},
-  ): Promise<WorkflowRunResult<Known<State, JsonObject>>> {
-    const { result, error } = await this.#run(input, readScope(options, runOptionReaders), () => {});
-    if (result.status === "CANCELLED") {
-      throw error;
-    }
-    return result;
+  ): Promise<Result<State, Content>> {
+    return completed(await this.#begin(input, readScope(options, runOptionReaders), null));
   }
 
   /** Runs the steps like `run`, and reports events meanwhile. Leaving the loop over the events cancels the run. */
-  stream(
-    input: JsonValue,
-    options: RunOptions<Known<State, JsonObject>> = {},
-  ): WorkflowStream<Known<State, JsonObject>> {
+  stream(input: Known<Input, JsonValue>, options: RunOptions<Known<State, JsonObject>> = {}): Events<State, Content> {
     return WorkflowStream.start(async (emit, left) => {
       const settings = readScope(options, runOptionReaders);
-      const signal = settings.signal === undefined ? left : anySignal(left, settings.signal);
-      const { result } = await this.#run(input, { ...settings, signal }, emit);
-      return result;
+      return (await this.#begin(input, { ...settings, signal: either(left, settings.signal) }, emit)).result;
     });
   }
 
-  async runEmbedded({ input, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
+  /**
+   * Goes on with a run that is PAUSED, that failed or was cancelled, or whose process died: completed steps keep their outputs
+   * and do not run again, whatever they are in. The step that waits runs again, with the answer; the steps that failed
+   * begin again. Of two calls for one run, only one succeeds. The run stays as it is if the answer does not fit.
+   *
+   * @throws InvalidArgumentError when there is no such run in the session, when it runs or has completed, or when the
+   * answer is missing or does not fit its step.
+   * @throws RunNotContinuableError when the workflow no longer has its steps, or when it is not one of this library.
+   */
+  async continueRun(options: ContinueWorkflowOptions<Known<State, JsonObject>>): Promise<Result<State, Content>> {
+    return completed(await this.#continue(readScope(options, continueReaders, ["userId", "sessionId"]), null));
+  }
+
+  /** Goes on like `continueRun`, and reports events meanwhile. Leaving the loop over the events cancels the run. */
+  continueStream(options: ContinueWorkflowOptions<Known<State, JsonObject>>): Events<State, Content> {
+    return WorkflowStream.start(async (emit, left) => {
+      const settings = readScope(options, continueReaders, ["userId", "sessionId"]);
+      return (await this.#continue({ ...settings, signal: either(left, settings.signal) }, emit)).result;
+    });
+  }
+
+  async runEmbedded({ input, scope, emit = null }: EmbeddedRequest): Promise<EmbeddedResult> {
     checkDepth(scope, "steps");
     this.fitState(scope);
-    const { run } = await new RunOfWorkflow(this.#runOptions(scope, input)).execute();
-    await scope.store(run);
-    return { run, content: run.content ?? null };
+    return this.#executeInside(new RunOfWorkflow({ ...this.#runOptions(scope), input, continued: null, emit }), scope);
+  }
+
+  async continueEmbedded(run: Run, answer: StepAnswer | null): Promise<EmbeddedContinuation | null> {
+    if (run.runType !== "workflow" || run.workflowId !== this.id || !canGoOn(run)) {
+      return null;
+    }
+    const continued = await continuedRun(run, { nodes: this.#nodes, answer });
+    return {
+      run: continued.run,
+      execute: async ({ scope, emit = null }) => {
+        this.fitState(scope);
+        const input = run.input ?? null;
+        return this.#executeInside(new RunOfWorkflow({ ...this.#runOptions(scope), input, continued, emit }), scope);
+      },
+    };
+  }
+
+  async #executeInside(execution: RunOfWorkflow, { store }: RunScope): Promise<EmbeddedResult> {
+    const { run, error } = await execution.execute();
+    await store(run);
+    return { run, content: run.content ?? null, error };
   }
 
   protected override sessionIdentity(sessionId: string): TurnSession {
@@ -90,49 +159,83 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     return `${name} - ${new Date(createdAt * 1000).toISOString().slice(0, 16).replace("T", " ")}`;
   }
 
-  async #run(
-    given: JsonValue,
-    options: RunSettings,
-    emit: (event: WorkflowEvent<Known<State, JsonObject>>) => void,
-  ): Promise<{ result: WorkflowRunResult<Known<State, JsonObject>>; error: unknown }> {
+  async #begin(given: unknown, options: RunSettings, emit: Emit<State, Content>): Promise<Ended<State, Content>> {
     if (given === undefined) {
       throw new InvalidArgumentError("input", "JSON");
     }
     const input = jsonOf(portable(given, "input"));
     const turn = await this.openTurn(options, this.#runsLimit);
-    const { runId, sessionId, userId, state } = turn.scope;
-    const execution = new RunOfWorkflow({
-      ...this.#runOptions(turn.scope, input),
-      onStart: (name) => emit({ type: "step-started", name }),
-      onEnd: (name, output) => emit({ type: "step-completed", name, output }),
-    });
-    emit({ type: "workflow-started", runId, sessionId });
+    return this.#execute(turn, { scope: turn.scope, input, continued: null, emit });
+  }
+
+  async #continue(
+    { runId, stepId, resumeData, ...options }: OptionsRead<typeof continueReaders>,
+    emit: Emit<State, Content>,
+  ): Promise<Ended<State, Content>> {
+    const db = await this.getDb();
+    const turn = await this.openTurn(options, this.#runsLimit);
+    const { sessionId, userId, session } = turn.scope;
+    const found = await db.getRun({ runId });
+    const run = found?.sessionId === sessionId ? await turn.closedIfStale(found) : null;
+    const whose = { db, session: session ?? { sessionId, userId } };
+    if (run === null || !isTurnOf(this, run) || (await ownRuns(this, [run], whose)).length === 0) {
+      throw new InvalidArgumentError("runId", "the id of a run of this session");
+    }
+    if (run.runType !== "workflow" || run.status === "COMPLETED" || run.status === "RUNNING") {
+      throw new InvalidArgumentError("runId", "the id of a run that is paused, or that did not end well");
+    }
+    if (!canGoOn(run)) {
+      throw new RunNotContinuableError(runId, {
+        why: "another program stored it, or an earlier release",
+        advice: "Continue it there, or run the workflow again.",
+      });
+    }
+    const answer = answerTo(run, { stepId, resumeData });
+    const continued = await continuedRun(run, { nodes: this.#nodes, answer });
+    makeKeptChanges(run, turn.scope.state);
+    options.signal?.throwIfAborted();
+    await turn.takeOver({ before: run, run: continued.run });
+    // The run still belongs to the user who began it, even if another user answers.
+    const scope = {
+      ...turn.scope,
+      runId,
+      userId: run.userId ?? userId,
+      createdAt: run.createdAt ?? turn.scope.createdAt,
+    };
+    return this.#execute(turn, { scope, input: run.input ?? null, continued, emit });
+  }
+
+  async #execute(turn: Turn, { scope, emit, ...given }: Execution<State, Content>): Promise<Ended<State, Content>> {
+    const { runId, sessionId, userId, state } = scope;
+    const execution = new RunOfWorkflow({ ...this.#runOptions(scope), ...given, emit });
+    emit?.({ type: "workflow-started", runId, sessionId });
     const executing = execution.execute();
     turn.begin(execution.running);
     const { run, error } = await turn.end({ ...(await executing), metrics: [] });
-    const result: WorkflowRunResult<Known<State, JsonObject>> = {
+    const { status } = run;
+    const result = {
       runId,
       sessionId,
       userId,
-      status: run.status === "COMPLETED" ? "COMPLETED" : "CANCELLED",
+      status: status === "COMPLETED" ? "COMPLETED" : status === "PAUSED" ? "PAUSED" : "CANCELLED",
       content: run.content ?? null,
+      suspended: status === "PAUSED" ? suspendedSteps(run) : [],
       stepResults: run.stepResults ?? [],
       sessionState: state.values as Known<State, JsonObject>,
       run,
       storageError: turn.storageError,
-    };
-    emit({ type: "workflow-completed", result });
+    } as Result<State, Content>;
+    emit?.({ type: status === "PAUSED" ? "workflow-suspended" : "workflow-completed", result });
     return { result, error };
   }
 
-  #runOptions(scope: RunScope, input: JsonValue): WorkflowRunOptions {
+  #runOptions(scope: RunScope): Omit<WorkflowRunOptions, "input" | "continued" | "emit"> {
     return {
       nodes: this.#nodes,
       identity: { workflowId: this.id, ...(this.name !== null && { workflowName: this.name }) },
       historyRuns: this.#historyRuns,
       storesExecutorRuns: this.#options.storeExecutorOutputs,
       scope,
-      input,
     };
   }
 
@@ -155,4 +258,18 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
 
 function allNodes(nodes: readonly StepNode[]): StepNode[] {
   return nodes.flatMap((node) => [node, ...("nodes" in node ? allNodes(node.nodes as readonly StepNode[]) : [])]);
+}
+
+function completed<State extends object, Content>({
+  result,
+  error,
+}: Ended<State, Content>): Ended<State, Content>["result"] {
+  if (result.status === "CANCELLED") {
+    throw error;
+  }
+  return result;
+}
+
+function either(left: AbortSignal, signal: AbortSignal | undefined): AbortSignal {
+  return signal === undefined ? left : anySignal(left, signal);
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type StepOutput } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonObject, type JsonValue, type StepOutput } from "@sessiondb/core";
 import {
   aFunction,
   anySignal,
@@ -12,7 +12,9 @@ import {
   type OptionReaders,
 } from "@sessiondb/core/adapter";
 import { nodesOf, type WorkflowStep } from "./nodes.ts";
+import type { Unset } from "../known.ts";
 import type { StepDecision } from "./step-input.ts";
+import type { WorkflowSteps } from "./step-types.ts";
 import {
   contentOf,
   decisionOf,
@@ -22,6 +24,7 @@ import {
   type StepOutcome,
   type StepPlace,
 } from "./step-node.ts";
+import { choiceOf, chosen } from "./stored-steps.ts";
 
 /** Several steps as one. */
 abstract class NamedSteps extends StepNode {
@@ -33,6 +36,10 @@ abstract class NamedSteps extends StepNode {
     this.name = nonEmptyText(name, "name");
     this.nodes = nodesOf(steps, "steps");
   }
+
+  override nodesOf(_before: StepOutput): readonly StepNode[] {
+    return this.nodes;
+  }
 }
 
 /** Steps that run in order, as one step. */
@@ -40,12 +47,12 @@ export class Sequence extends NamedSteps {
   readonly type = "Steps";
 
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const inside = await runInOrder(this.nodes, place);
+    const inside = await runInOrder(this.nodes, place, orderIn(this, place));
     return this.around(inside, contentOf(inside.at(-1)?.output));
   }
 }
 
-/** Steps that run concurrently, as one step. Its content lists theirs in order. A step that fails aborts the others. */
+/** Steps that run concurrently, as one step. Its content lists theirs in order. A step that fails aborts the others; one that waits does not. */
 export class ParallelSteps extends NamedSteps {
   readonly type = "Parallel";
 
@@ -53,9 +60,20 @@ export class ParallelSteps extends NamedSteps {
     const controller = new AbortController();
     const signal = anySignal(place.signal, controller.signal);
     let first: StepOutcome["failure"] = null;
+    const before = place.before?.steps ?? [];
+    const steps = this.nodes.map((node, index) => before[index] ?? node.unfinished());
+    const note = (index: number, output: StepOutput): void => {
+      steps[index] = output;
+      place.note(this.unfinished({ steps: [...steps] }));
+    };
     const inside = await Promise.all(
-      this.nodes.map(async (node) => {
-        const outcome = await node.run({ ...place, signal });
+      this.nodes.map(async (node, index) => {
+        const outcome = await node.run({
+          ...place,
+          signal,
+          before: before[index] ?? null,
+          note: (output) => note(index, output),
+        });
         if (outcome.failure !== null) {
           first ??= outcome.failure;
           controller.abort(outcome.failure.error);
@@ -74,6 +92,18 @@ export class ParallelSteps extends NamedSteps {
   }
 }
 
+/** Returns how steps inside a step begin or go on, and keeps what they come to. `extra` is what the step decided. */
+function orderIn(
+  step: StepNode,
+  { before, note }: StepPlace,
+  extra: JsonObject = {},
+): Parameters<typeof runInOrder>[2] {
+  return {
+    before: before?.steps ?? [],
+    note: (outputs) => note(step.unfinished({ steps: [...outputs], extra })),
+  };
+}
+
 /** Returns the answer of a function that decides. The text "false" is true to JavaScript, and not what was meant. */
 function isTrue(answer: unknown, argument: string): boolean {
   if (typeof answer !== "boolean") {
@@ -82,11 +112,11 @@ function isTrue(answer: unknown, argument: string): boolean {
   return answer;
 }
 
-export interface ConditionOptions {
-  when: (decision: StepDecision) => boolean | Promise<boolean>;
-  steps: readonly WorkflowStep[];
+export interface ConditionOptions<Previous = JsonValue, Content = Unset, Otherwise = Unset> {
+  when: (decision: StepDecision<Previous>) => boolean | Promise<boolean>;
+  steps: WorkflowSteps<Previous, Content>;
   /** Default: none; the content of the previous step is passed on. */
-  otherwise?: readonly WorkflowStep[] | undefined;
+  otherwise?: WorkflowSteps<Previous, Otherwise> | undefined;
 }
 
 const conditionReaders = {
@@ -113,15 +143,25 @@ export class ConditionStep extends StepNode {
     this.nodes = [...this.#then, ...this.#otherwise];
   }
 
+  override nodesOf(before: StepOutput): readonly StepNode[] {
+    return this.#branch(choiceOf(before) === true);
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const holds = await untilAborted((async () => this.#when(decisionOf(place)))(), place.signal);
-    const inside = await runInOrder(isTrue(holds, `when of ${this.name}`) ? this.#then : this.#otherwise, place);
-    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+    const holds =
+      choiceOf(place.before) ?? (await untilAborted((async () => this.#when(decisionOf(place)))(), place.signal));
+    const choice = chosen(isTrue(holds, `when of ${this.name}`));
+    const inside = await runInOrder(this.#branch(holds === true), place, orderIn(this, place, choice));
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output), choice);
+  }
+
+  #branch(holds: boolean): readonly StepNode[] {
+    return holds ? this.#then : this.#otherwise;
   }
 }
 
-export interface LoopOptions {
-  steps: readonly WorkflowStep[];
+export interface LoopOptions<Previous = Unset, Content = Unset> {
+  steps: WorkflowSteps<Previous, Content>;
   /** Returns whether to stop after a round, given its outputs. Default: only `maxIterations` ends the loop. */
   until?: ((outputs: readonly StepOutput[], iteration: number) => boolean | Promise<boolean>) | undefined;
   /** Default 3. */
@@ -150,16 +190,35 @@ export class LoopStep extends StepNode {
     this.#rounds = maxIterations;
   }
 
+  /** The outputs are those of all rounds, one after another. */
+  override nodesOf({ steps }: StepOutput): readonly StepNode[] {
+    return (steps ?? []).map((_step, index) => this.nodes[index % this.nodes.length] as StepNode);
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
     const all: StepOutcome[] = [];
+    const known = place.before?.steps ?? [];
     let { previous, outputs } = place;
     for (let iteration = 1; iteration <= this.#rounds; iteration += 1) {
-      const round = await runInOrder(this.nodes, { ...place, previous, outputs });
+      const earlier = all.map(({ output }) => output);
+      const after = earlier.length + this.nodes.length;
+      const round = await runInOrder(
+        this.nodes,
+        { ...place, previous, outputs },
+        {
+          before: known.slice(earlier.length, after),
+          note: (steps) => place.note(this.unfinished({ steps: [...earlier, ...steps] })),
+        },
+      );
       all.push(...round);
       outputs = { ...outputs, ...outputsByName(round) };
       previous = contentOf(round.at(-1)?.output);
-      if (round.some(({ failure, stop }) => failure !== null || stop)) {
+      if (round.some(({ failure, stop, output }) => failure !== null || stop || output.isPaused === true)) {
         break;
+      }
+      if (known.length > after) {
+        // The loop went on after this round.
+        continue;
       }
       const done = round.map(({ output }) => output);
       const until = this.#until ?? (() => false);
@@ -172,9 +231,9 @@ export class LoopStep extends StepNode {
   }
 }
 
-export interface RouterOptions {
+export interface RouterOptions<Previous = JsonValue> {
   /** Returns the names of the routes to take, in order. */
-  choose: (decision: StepDecision) => string | readonly string[] | Promise<string | readonly string[]>;
+  choose: (decision: StepDecision<Previous>) => string | readonly string[] | Promise<string | readonly string[]>;
   routes: Readonly<Record<string, WorkflowStep | readonly WorkflowStep[]>>;
 }
 
@@ -211,16 +270,29 @@ export class RouterStep extends StepNode {
     this.nodes = [...this.#routes.values()].flat();
   }
 
+  override nodesOf(before: StepOutput): readonly StepNode[] {
+    return routesIn(choiceOf(before)).flatMap((route) => this.#routes.get(route) ?? []);
+  }
+
   protected override async work(place: StepPlace): Promise<StepOutcome> {
-    const chosen = await untilAborted((async () => this.#choose(decisionOf(place)))(), place.signal);
-    const nodes = [chosen].flat().flatMap((route) => {
+    const before = choiceOf(place.before);
+    const routes =
+      before === undefined
+        ? [await untilAborted((async () => this.#choose(decisionOf(place)))(), place.signal)].flat()
+        : routesIn(before);
+    const nodes = routes.flatMap((route) => {
       const found = this.#routes.get(route);
       if (found === undefined) {
         throw new InvalidArgumentError(`route of ${this.name}`, `one of ${[...this.#routes.keys()].join(", ")}`);
       }
       return found;
     });
-    const inside = await runInOrder(nodes, place);
-    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output));
+    const choice = chosen([...routes]);
+    const inside = await runInOrder(nodes, place, orderIn(this, place, choice));
+    return this.around(inside, inside.length === 0 ? place.previous : contentOf(inside.at(-1)?.output), choice);
   }
+}
+
+function routesIn(choice: JsonValue | undefined): string[] {
+  return Array.isArray(choice) ? choice.filter((route) => typeof route === "string") : [];
 }

@@ -1,7 +1,12 @@
-import type { JsonValue, Metrics, Run, StepOutput } from "@sessiondb/core";
+import type { JsonObject, JsonValue, Metrics, Run, StepOutput } from "@sessiondb/core";
+import type { EmbeddedContinuation, Executor } from "../executor.ts";
+import type { Unset } from "../known.ts";
 import { messageOf, thrownOf } from "../outside-values.ts";
 import { runContext, type RunScope } from "../run-scope.ts";
+import type { StepEvent } from "./step-events.ts";
 import type { StepDecision } from "./step-input.ts";
+import type { Flow } from "./flow.ts";
+import { isDone, isWaiting } from "./stored-steps.ts";
 
 /** Everything that the steps of one run share. */
 interface WorkflowScope {
@@ -15,8 +20,10 @@ interface WorkflowScope {
   readonly keep: (run: Run) => void;
   /** Stores one as far as it is, in the background. */
   readonly checkpoint: (runId: string, run: () => Run) => void;
-  readonly onStart: (name: string) => void;
-  readonly onEnd: (name: string, output: StepOutput) => void;
+  /** The runs of agents, teams and workflows that go on, by their ids. */
+  readonly continuations: ReadonlyMap<string, EmbeddedContinuation>;
+  /** Takes what happens; null if nobody reads it. */
+  readonly emit: ((event: StepEvent) => void) | null;
 }
 
 /** The place of a step in a run. */
@@ -26,6 +33,12 @@ export interface StepPlace {
   readonly outputs: Readonly<Record<string, StepOutput>>;
   /** Ends the step. Parallel steps share one of their own. */
   readonly signal: AbortSignal;
+  /** The names of the steps around this one, outermost first; within its `work`, with its own. */
+  readonly path: readonly string[];
+  /** What is stored of the step from before the run went on; null if it begins here. */
+  readonly before: StepOutput | null;
+  /** Takes the step's output as far as it is. */
+  readonly note: (output: StepOutput) => void;
 }
 
 /** Returns what a function of a step is given. It may change the values: they are its own. */
@@ -46,8 +59,9 @@ export interface StepOutcome {
 const marker = Symbol.for("sessiondb.step");
 
 /** A step of a workflow, which does work itself or contains other steps. */
-export abstract class StepNode {
+export abstract class StepNode<Previous = Unset, Content = Unset> implements Flow<Previous, Content> {
   readonly [marker] = true;
+  declare readonly "~flow"?: (previous: Previous) => Content;
   abstract readonly name: string;
   /** The kind of step, as Agno names it. */
   abstract readonly type: "Function" | "Step" | "Steps" | "Parallel" | "Condition" | "Loop" | "Router" | "Workflow";
@@ -57,21 +71,56 @@ export abstract class StepNode {
     return 0;
   }
 
+  /** The agent, team or workflow that does the work; null without one. */
+  get executor(): Executor | null {
+    return null;
+  }
+
+  /**
+   * Returns the answer to the step as it is stored.
+   *
+   * @throws InvalidArgumentError when it does not fit.
+   */
+  async checkedResumeData(resumeData: JsonValue): Promise<JsonValue> {
+    return resumeData;
+  }
+
   static isInstance(value: unknown): value is StepNode {
     return typeof value === "object" && value !== null && marker in value;
   }
 
-  /** Runs the step. Never rejects: the outcome holds the error. */
-  async run(place: StepPlace): Promise<StepOutcome> {
-    place.workflow.onStart(this.name);
+  /** The steps of the outputs inside an output of this one, in their order. */
+  nodesOf(_before: StepOutput): readonly StepNode[] {
+    return [];
+  }
+
+  /** Runs the step, or what is left of it. Never rejects: the outcome holds the error. */
+  async run(given: StepPlace): Promise<StepOutcome> {
+    const { before } = given;
+    if (before !== null && (isDone(before) || isWaiting(before))) {
+      return { output: before, stop: isDone(before) && before.stop === true, failure: null };
+    }
+    let last = before;
+    const note = (output: StepOutput): void => {
+      last = output;
+      given.note(output);
+    };
+    const place = { ...given, path: [...given.path, this.name], note };
+    const { workflow, path } = place;
+    const { name } = this;
+    workflow.emit?.({ type: "step-started", name, path });
     let outcome: StepOutcome;
     try {
       place.signal.throwIfAborted();
       outcome = await this.work(place);
     } catch (error) {
-      outcome = this.failed(error);
+      outcome = this.failed(error, last === null ? {} : progressOf(last));
     }
-    place.workflow.onEnd(this.name, outcome.output);
+    const { output } = outcome;
+    note(output);
+    if (output.isPaused !== true) {
+      workflow.emit?.({ type: "step-completed", name, path, output });
+    }
     return outcome;
   }
 
@@ -81,6 +130,11 @@ export abstract class StepNode {
     const error = thrownOf(thrown);
     const output = this.output({ success: false, error: messageOf(error), ...more });
     return { output, stop: false, failure: { error } };
+  }
+
+  /** Returns the output of the step before it has one. */
+  unfinished(more: Partial<StepOutput> = {}): StepOutput {
+    return this.output({ success: false, ...more });
   }
 
   /** Makes an output with all the keys that Agno expects. */
@@ -106,26 +160,58 @@ export abstract class StepNode {
     };
   }
 
-  /** Makes the outcome of a step from those of the steps inside it. */
-  protected around(inside: readonly StepOutcome[], content: JsonValue): StepOutcome {
+  /** Makes the outcome of a step from those of the steps inside it. `extra` is what it needs to go on. */
+  protected around(inside: readonly StepOutcome[], content: JsonValue, extra: JsonObject = {}): StepOutcome {
     const failed = inside.find(({ failure }) => failure !== null);
     const steps = inside.map(({ output }) => output);
     if (failed !== undefined) {
-      return this.failed(failed.failure?.error, { steps });
+      return this.failed(failed.failure?.error, { steps, extra });
+    }
+    if (steps.some(({ isPaused }) => isPaused === true)) {
+      return { output: this.output({ isPaused: true, steps, extra }), stop: false, failure: null };
     }
     const stop = inside.some((outcome) => outcome.stop);
     return { output: this.output({ content, stop, steps }), stop, failure: null };
   }
 }
 
-/** Runs steps one after another, each with the content of the one before, until one fails or stops. */
-export async function runInOrder(nodes: readonly StepNode[], place: StepPlace): Promise<StepOutcome[]> {
+/** Returns what a step needs to go on where it stopped. */
+function progressOf({ steps, stepRunId, executorType, executorName, extra }: StepOutput): Partial<StepOutput> {
+  return {
+    stepRunId: stepRunId ?? null,
+    executorType: executorType ?? null,
+    executorName: executorName ?? null,
+    ...(steps && { steps }),
+    ...(extra !== undefined && { extra }),
+  };
+}
+
+interface Order {
+  /** What is stored of the steps from before the run went on. */
+  readonly before: readonly StepOutput[];
+  /** Takes their outputs as far as they are. */
+  readonly note: (outputs: readonly StepOutput[]) => void;
+}
+
+/** Runs steps one after another, each with the content of the one before, until one fails, stops or waits. */
+export async function runInOrder(
+  nodes: readonly StepNode[],
+  place: StepPlace,
+  { before, note }: Order,
+): Promise<StepOutcome[]> {
   const outcomes: StepOutcome[] = [];
   let { previous, outputs } = place;
-  for (const node of nodes) {
-    const outcome = await node.run({ ...place, previous, outputs });
+  for (const [index, node] of nodes.entries()) {
+    const done = outcomes.map(({ output }) => output);
+    const outcome = await node.run({
+      ...place,
+      previous,
+      outputs,
+      before: before[index] ?? null,
+      note: (output) => note([...done, output]),
+    });
     outcomes.push(outcome);
-    if (outcome.failure !== null || outcome.stop) {
+    if (outcome.failure !== null || outcome.stop || outcome.output.isPaused === true) {
       break;
     }
     previous = contentOf(outcome.output);
