@@ -12,6 +12,7 @@ export {
   type ComponentOptions,
   type ConditionOptions,
   type DbSource,
+  type Dependencies,
   type EmbeddedRequest,
   type EmbeddedResult,
   type Executor,
@@ -47,10 +48,12 @@ export type { HistoryBudgetOptions } from "./history-budget.ts";
 export type { CountTokens } from "./history-tokens.ts";
 export { ModelComponent } from "./model-component.ts";
 export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
-export type { ModelRunOptions, SessionSource, SessionToRead } from "./read-sessions.ts";
+export type { ContinueOptions, ModelRunOptions, NoTools, WithOutput, WithTools } from "./model-run-options.ts";
+export type { Instructions, ToolSource } from "./model-options.ts";
+export type { SessionSource, SessionToRead } from "./read-sessions.ts";
 export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
-export type { StorageOptions } from "./run-record.ts";
+export type { StorageOptions } from "./storage-options.ts";
 export type { RunStream } from "./run-stream.ts";
 export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";

@@ -9,7 +9,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { componentReaders, type ComponentOptions, type Known, type RunContext } from "@sessiondb/turns";
+import { componentReaders, type ComponentOptions, type Known } from "@sessiondb/turns";
 import type {
   FinishReason,
   InferGenerateOutput,
@@ -22,10 +22,10 @@ import type {
 import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
-import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
-import { storageReaders, type StorageOptions } from "./run-record.ts";
+import { instructionsOf, languageModel, toolSource, type Instructions, type ToolSource } from "./model-options.ts";
 import type { Source } from "./said-in-step.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
+import { storageReaders, type StorageOptions } from "./storage-options.ts";
 import type { SessionSummaryManager } from "./summary.ts";
 import type { ToolCall, PendingApproval } from "./tool-calls.ts";
 
@@ -47,13 +47,12 @@ export interface ModelComponentOptions<
   /** The purpose of the component, shown to the leader of its team. */
   description?: string | undefined;
   /** The system message: text, paragraphs, or a function that returns text. */
-  instructions?:
-    | string
-    | readonly string[]
-    | ((context: RunContext<Known<State, JsonObject>>) => string | Promise<string>)
-    | undefined;
-  /** Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. */
-  tools?: Tools | undefined;
+  instructions?: Instructions<Known<State, JsonObject>> | undefined;
+  /**
+   * Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. A function is called for each run, and returns
+   * its tools, such as those of the run's user or of an MCP server; if it fails, so does the run, before anything is stored.
+   */
+  tools?: ToolSource<Tools, Known<State, JsonObject>> | undefined;
   /** More settings of `generateText` and `streamText`. Default: at most 20 steps. */
   generation?: GenerationSettings<Output> | undefined;
   /** Whether the model is shown the earlier runs of the session. Default true. */
@@ -92,7 +91,7 @@ export const modelComponentReaders = {
   model: languageModel,
   description: optional(checkText),
   instructions: optional(instructionsOf),
-  tools: toolSet,
+  tools: toolSource,
   generation: generationSettings,
   addHistoryToContext: flag(true),
   addHistoryMediaToContext: flag(true),

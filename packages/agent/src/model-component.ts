@@ -7,13 +7,14 @@ import {
   type Session,
   type TeamRun,
 } from "@sessiondb/core";
-import { anySignal, identifier, unixSeconds, untilAborted, type OptionReaders } from "@sessiondb/core/adapter";
+import { anySignal, unixSeconds, untilAborted } from "@sessiondb/core/adapter";
 import {
   Component,
   ownRuns,
   readScope,
   runContext,
   scopeFields,
+  withDefaults,
   type EmbeddedRequest,
   type EmbeddedResult,
   type Executor,
@@ -21,7 +22,7 @@ import {
   type Turn,
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
-import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
+import { withModelOutputs } from "./approvals.ts";
 import { FollowUp } from "./follow-up.ts";
 import { generate, plainCall, type CallSettings } from "./generation.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
@@ -29,8 +30,20 @@ import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
 import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
+import { knownTools, toolsFor } from "./model-options.ts";
+import {
+  continueReaders,
+  modelRunReaders,
+  settingsFor,
+  type ContinueOptions,
+  type ModelRunOptions,
+  type ModelRunSettings,
+  type NoTools,
+  type WithOutput,
+  type WithTools,
+} from "./model-run-options.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
-import { modelRunReaders, sessionsText, type ModelRunOptions, type ModelRunSettings } from "./read-sessions.ts";
+import { sessionsText } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
@@ -38,22 +51,9 @@ import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.ts";
-import { checkSessionTools, sessionTools } from "./session-tools.ts";
+import { checkSessionTools, checkToolNames, sessionTools } from "./session-tools.ts";
 import { summarizeAfter } from "./summary-after.ts";
 import { ToolWatch } from "./tool-watch.ts";
-
-interface ContinueOptions<State extends object = JsonObject> extends ModelRunOptions<State> {
-  runId: string;
-  sessionId: string;
-  approvals: readonly Approval[];
-}
-
-const continueReaders = {
-  ...modelRunReaders,
-  sessionId: identifier,
-  runId: identifier,
-  approvals: checkApprovals,
-} satisfies OptionReaders<ContinueOptions>;
 
 interface BeginOptions {
   readonly input: UserInput;
@@ -97,20 +97,26 @@ export abstract class ModelComponent<
    * for those of `readSessions`.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
-  async run(input: UserInput, options: ModelRunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
+  async run<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    input: UserInput,
+    options: ModelRunOptions<State, More, Structure> = {},
+  ): Promise<RunResult<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return this.#answer(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
-  async stream(input: UserInput, options: ModelRunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
+  async stream<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    input: UserInput,
+    options: ModelRunOptions<State, More, Structure> = {},
+  ): Promise<RunStream<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return RunStream.start(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
-  async printResponse(
+  async printResponse<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
     input: UserInput,
-    options: ModelRunOptions<State> = {},
-  ): Promise<RunResult<Tools, Output, State>> {
+    options: ModelRunOptions<State, More, Structure> = {},
+  ): Promise<RunResult<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     const stream = await this.stream(input, options);
     let hasWritten = false;
     try {
@@ -130,17 +136,22 @@ export abstract class ModelComponent<
    * Continues a PAUSED run, whether this library or Agno paused it: runs the approved tools, tells the model about the
    * others, and replaces the run with the outcome. Of two calls for one pause, only one succeeds. A failure before a
    * tool runs or the model is asked leaves the run PAUSED. After that, all decisions and results are stored, and a run
-   * that did not finish continues with `approvals: []`: no tool runs twice.
+   * that did not finish continues with `approvals: []`: no tool runs twice. The options of the call that paused are not
+   * stored: give those that matter again, above all a tool that waits.
    *
    * @throws InvalidArgumentError when the run does not exist or is not paused, or when a call lacks a decision.
    * @throws RunNotContinuableError when it waits for something only Agno can provide, or for a missing tool.
    */
-  async continueRun(options: ContinueOptions<State>): Promise<RunResult<Tools, Output, State>> {
+  async continueRun<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    options: ContinueOptions<State, More, Structure>,
+  ): Promise<RunResult<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return this.#answer(await this.#prepareContinuation(options));
   }
 
   /** Continues a PAUSED run like `continueRun`, and streams the rest of the answer. */
-  async continueStream(options: ContinueOptions<State>): Promise<RunStream<Tools, Output, State>> {
+  async continueStream<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    options: ContinueOptions<State, More, Structure>,
+  ): Promise<RunStream<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return RunStream.start(await this.#prepareContinuation(options));
   }
 
@@ -148,18 +159,21 @@ export abstract class ModelComponent<
    * Returns the AI SDK's own `Agent` for one session, for `createAgentUIStreamResponse` and everything else that takes
    * one. Of the messages that it is given it takes the new one of the user, which comes last, or the answers to the calls
    * that wait: approvals, and results of tools without `execute`. Everything else comes from the store, so a client cannot
-   * change it. What it returns ends once the run is stored, and fails if that fails.
+   * change it. What it returns ends once the run is stored, and fails if that fails. The options are those of each of its
+   * runs. Its `tools`, by which the AI SDK checks the messages of a client, are those that are known before a run.
    *
    * @throws InvalidArgumentError without a session.
    */
-  forSession(given: ModelRunOptions<State>): SessionAgent<Tools, Output> {
+  forSession<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    given: ModelRunOptions<State, More, Structure>,
+  ): SessionAgent<WithTools<Tools, More>, WithOutput<Output, Structure>> {
     const options = readScope(given, modelRunReaders, ["userId", "sessionId"]);
     if ((options.sessionId ?? this.settings.sessionId) === undefined) {
       throw new InvalidArgumentError("sessionId", "given, here or as an option of the component");
     }
-    return sessionAgent<Tools, Output>({
+    return sessionAgent<WithTools<Tools, More>, WithOutput<Output, Structure>>({
       id: this.id,
-      tools: this.settings.tools as Tools,
+      tools: knownTools(settingsFor(this.settings, options).tools) as WithTools<Tools, More>,
       begin: (input, call, signal) => this.#begin({ input, options: alsoUntil(options, signal), call }),
       goOn: (find, call, signal) => this.#continue({ find, options: alsoUntil(options, signal), call }),
     });
@@ -176,10 +190,15 @@ export abstract class ModelComponent<
     await super.close();
   }
 
-  async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
+  async runEmbedded({ input, context, history, scope: outer }: EmbeddedRequest): Promise<EmbeddedResult> {
+    const { settings } = this;
+    const scope = withDefaults(outer, settings);
     this.fitState(scope);
     const { record, request } = await this.#prepare({
       scope,
+      settings,
+      tools: await this.#tools(settings, scope),
+      metadata: undefined,
       input: [userMessage(input, context)],
       history: { messages: historyMessages(history), leftOut: null },
       resumed: null,
@@ -213,34 +232,36 @@ export abstract class ModelComponent<
     return typeof model === "string" ? { id: model } : { id: model.modelId, provider: model.provider };
   }
 
-  async #answer(run: RunInProgress): Promise<RunResult<Tools, Output, State>> {
+  async #answer<Result>(run: RunInProgress): Promise<Result> {
     const { result } = await run.answer();
-    return result as unknown as RunResult<Tools, Output, State>;
+    return result as Result;
   }
 
-  #prepareTurn(input: UserInput, options: ModelRunOptions<State>): Promise<RunInProgress> {
+  #prepareTurn(input: UserInput, options: object): Promise<RunInProgress> {
     return this.#begin({ input, options: readScope(options, modelRunReaders), call: plainCall });
   }
 
-  #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
+  #prepareContinuation(given: object): Promise<RunInProgress> {
     const { runId, approvals, ...options } = readScope(given, continueReaders);
     return this.#continue({
       options,
       call: plainCall,
       find: async ({ db }) => ({
         run: await db.getRun({ runId }),
-        approvals: ({ tools }) => withModelOutputs(approvals, { calls: tools ?? [], tools: this.settings.tools }),
+        approvals: ({ tools: calls }, tools) => withModelOutputs(approvals, { calls: calls ?? [], tools }),
         argument: "runId",
       }),
     });
   }
 
   /** Begins a turn. */
-  async #begin({ input, options: { readSessions, ...options }, call }: BeginOptions): Promise<RunInProgress> {
+  async #begin({ input, options, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
+    const settings = settingsFor(this.settings, options);
     const turn = await this.openTurn(options, this.runsRead);
     const { scope } = turn;
-    const otherSessions = await sessionsText(readSessions, this, scope);
+    const otherSessions = await sessionsText(options.readSessions, this, scope);
+    const tools = await this.#tools(settings, scope);
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history =
       introduction === null
@@ -248,6 +269,9 @@ export abstract class ModelComponent<
         : historyOf(this.settings, historyRunsOf(this.settings) === 0 ? [] : [introduction]);
     return this.#start(turn, {
       scope,
+      settings,
+      tools,
+      metadata: options.metadata,
       input: [message],
       history,
       introduction,
@@ -262,7 +286,8 @@ export abstract class ModelComponent<
   }
 
   /** Takes over a run that stopped. */
-  async #continue({ find, options: { readSessions, ...options }, call }: GoOnOptions): Promise<RunInProgress> {
+  async #continue({ find, options, call }: GoOnOptions): Promise<RunInProgress> {
+    const settings = settingsFor(this.settings, options);
     const db = await this.getDb();
     const turn = await this.openTurn(options, this.runsRead);
     const { sessionId, userId, session } = turn.scope;
@@ -274,7 +299,6 @@ export abstract class ModelComponent<
     if ((await ownRuns(this, [run], { db, session: session ?? { sessionId, userId } })).length === 0) {
       throw notWaiting(found.argument);
     }
-    const resumed = resumedRun(run, await found.approvals(run), { createdAt: unixSeconds() });
     // The run still belongs to the user who began it, even if another user decides.
     const scope = {
       ...turn.scope,
@@ -282,13 +306,19 @@ export abstract class ModelComponent<
       userId: run.userId ?? userId,
       createdAt: run.createdAt ?? unixSeconds(),
     };
+    const tools = await this.#tools(settings, scope);
+    options.signal?.throwIfAborted();
+    const resumed = resumedRun(run, await found.approvals(run, tools), { createdAt: unixSeconds() });
     const history = await this.#history(turn);
     const started = await this.#start(turn, {
       scope,
+      settings,
+      tools,
+      metadata: options.metadata,
       input: resumed.model,
       history,
       introduction: null,
-      otherSessions: await sessionsText(readSessions, this, turn.scope),
+      otherSessions: await sessionsText(options.readSessions, this, turn.scope),
       resumed,
       call,
     });
@@ -306,17 +336,18 @@ export abstract class ModelComponent<
   }
 
   async #prepare(setup: RunSetup): Promise<PreparedRun> {
-    const { scope, input, history, otherSessions, resumed, call } = setup;
+    const { scope, settings, tools, input, history, otherSessions, resumed, call } = setup;
     const { signal } = scope;
-    const { model, tools, generation } = this.settings;
+    const { model, generation } = settings;
     const context = runContext(scope);
     const added = this.additions(setup);
-    const all = {
-      ...sessionTools(this.settings, { component: this, context, access: scope.access }),
+    const ofLibrary = {
+      ...sessionTools(settings, { component: this, context, access: scope.access }),
       ...added.tools,
-      ...tools,
     };
-    const record = new RunRecord(this.runOwner, setup, this.settings);
+    checkToolNames(tools, Object.keys(ofLibrary));
+    const all = { ...ofLibrary, ...tools };
+    const record = new RunRecord(this.runOwner, setup, settings);
     const watch = new ToolWatch({
       context,
       resumed,
@@ -343,7 +374,7 @@ export abstract class ModelComponent<
         signal,
         callbacks: call.callbacks,
         system: await untilAborted(
-          systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
+          systemText(settings, { context, added: added.instructions, summary, otherSessions }),
           signal,
         ).catch((error: unknown) => {
           if (!signal.aborted) {
@@ -358,6 +389,18 @@ export abstract class ModelComponent<
         checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
       },
     };
+  }
+
+  /** Returns the tools of a run; none if it ends before they are known. */
+  async #tools({ tools }: ModelComponentSettings, scope: RunScope): Promise<ToolSet> {
+    try {
+      return await untilAborted(toolsFor(tools, runContext(scope)), scope.signal);
+    } catch (error) {
+      if (scope.signal.aborted) {
+        return {};
+      }
+      throw error;
+    }
   }
 
   #summarizer(scope: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {

@@ -11,7 +11,7 @@ import type {
   TeamRun,
   ToolExecution,
 } from "@sessiondb/core";
-import { flag, isJsonObject, unixSeconds, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { isJsonObject, unixSeconds } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
@@ -20,31 +20,8 @@ import { continuedMetrics } from "./metrics.ts";
 import { withResult } from "./resumed-run.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import type { Source } from "./said-in-step.ts";
+import type { StorageSettings } from "./storage-options.ts";
 import { requirementsOf } from "./waiting.ts";
-
-/** The parts of a run to store. */
-export interface StorageOptions {
-  /** Images, audio, videos and files of messages and input. A run that waits keeps them until it ends. Default true. */
-  storeMedia?: boolean | undefined;
-  /**
-   * Tool results and the calls they answer. A run that waits keeps them until it ends. Default true. The list of calls in
-   * `tools` is always stored.
-   */
-  storeToolMessages?: boolean | undefined;
-  /** A copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
-  storeHistoryMessages?: boolean | undefined;
-  /** Teams only: a copy of the members' runs inside the leader's, as Agno can store them. Default false. */
-  storeMemberResponses?: boolean | undefined;
-}
-
-export const storageReaders = {
-  storeMedia: flag(true),
-  storeToolMessages: flag(true),
-  storeHistoryMessages: flag(false),
-  storeMemberResponses: flag(false),
-} satisfies OptionReaders<StorageOptions>;
-
-type StorageSettings = OptionsRead<typeof storageReaders>;
 
 const usualReasons: ReadonlySet<string> = new Set(["stop", "tool-calls"]);
 
@@ -142,12 +119,17 @@ export class RunRecord {
 
   #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
     const { leftOut } = this.#setup.history;
+    const metadata = {
+      ...this.#base.metadata,
+      ...this.#setup.metadata,
+      ...(leftOut !== null && { [leftOutKey]: leftOut }),
+    };
     return {
       ...this.#base,
       ...this.#owner,
       ...scopeFields(this.#setup.scope),
       ...(this.#resumed === null && { input: this.#input() }),
-      ...(leftOut !== null && { metadata: { ...this.#base.metadata, [leftOutKey]: leftOut } }),
+      ...(Object.keys(metadata).length > 0 && { metadata }),
       ...fields,
     };
   }

@@ -2,6 +2,7 @@ export { admit, mayTakePart, type SessionAccess, type SessionMember } from "./ad
 export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
+export { dependenciesOf, type Dependencies } from "./dependencies.ts";
 export { runInside, unfinished, type EmbeddedRequest, type EmbeddedResult, type Executor } from "./executor.ts";
 export { mayContinue } from "./fork.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
@@ -17,7 +18,15 @@ export {
   type RunOptions,
   type RunSettings,
 } from "./run-options.ts";
-export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
+export {
+  checkDepth,
+  insideOf,
+  runContext,
+  scopeFields,
+  withDefaults,
+  type RunContext,
+  type RunScope,
+} from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";

@@ -9,6 +9,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
+import { dependenciesOf, type Dependencies } from "./dependencies.ts";
 import type { StatePatch } from "./state-schema.ts";
 
 export interface RunOptions<State extends object = JsonObject> {
@@ -20,6 +21,8 @@ export interface RunOptions<State extends object = JsonObject> {
   sessionState?: StatePatch<State> | undefined;
   /** Cancels the run: what has arrived is stored as CANCELLED. */
   signal?: AbortSignal | undefined;
+  /** Values for the tools and functions of this run, merged over those of the component. Never stored. */
+  dependencies?: Dependencies | undefined;
 }
 
 export const runOptionReaders = {
@@ -27,6 +30,7 @@ export const runOptionReaders = {
   userId: optional(identifier),
   sessionState: optional(jsonObject),
   signal: (value: unknown) => checkSignal({ signal: value }),
+  dependencies: dependenciesOf,
 } satisfies OptionReaders<RunOptions>;
 
 /** The options of a run, checked. */

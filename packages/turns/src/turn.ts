@@ -87,6 +87,7 @@ export class Turn {
       createdAt: unixSeconds(),
       state: new RunState({ ...state }, options.sessionState, stateShape(settings, sessionId)),
       signal: options.signal === undefined ? signal : anySignal(signal, options.signal),
+      dependencies: { ...settings.dependencies, ...options.dependencies },
       session,
       store: (run) => this.#add(run),
       checkpoint: (ofRun, run) => this.#checkpoints.add(ofRun, run, this.#begun),

@@ -12,7 +12,7 @@ import {
   type RunOptions,
   type RunSettings,
 } from "./run-options.ts";
-import { checkDepth, type RunScope } from "./run-scope.ts";
+import { checkDepth, withDefaults, type RunScope } from "./run-scope.ts";
 import { nodesOf } from "./steps/nodes.ts";
 import type { StepNode } from "./steps/step-node.ts";
 import {
@@ -73,8 +73,9 @@ export class Workflow<State extends object = Unset> extends Component<Known<Stat
     });
   }
 
-  async runEmbedded({ input, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
-    checkDepth(scope, "steps");
+  async runEmbedded({ input, scope: outer }: EmbeddedRequest): Promise<EmbeddedResult> {
+    checkDepth(outer, "steps");
+    const scope = withDefaults(outer, this.#options);
     this.fitState(scope);
     const { run } = await new RunOfWorkflow(this.#runOptions(scope, input)).execute();
     await scope.store(run);
