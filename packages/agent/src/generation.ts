@@ -14,7 +14,7 @@ import {
   type TextStreamPart,
   type ToolSet,
 } from "ai";
-import { thrownOf } from "@sessiondb/turns";
+import { thrownOf, type Prices } from "@sessiondb/turns";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
@@ -87,6 +87,7 @@ export interface GenerationRequest {
   readonly tools: ToolSet;
   readonly settings: GenerationSettings;
   readonly signal: AbortSignal;
+  readonly prices: Prices;
   /** Watches the tools, and the approved calls that run before the model is asked in a run that continues. */
   readonly watch: ToolWatch;
   /** The caller's callbacks of the AI SDK. */
@@ -246,7 +247,7 @@ export class Generation {
     { error = null, output }: { error?: unknown; output?: JsonValue | undefined },
   ): GenerationOutcome {
     const last = this.#steps.at(-1);
-    const { model, tools } = this.#request;
+    const { model, tools, prices } = this.#request;
     const id = last?.model.modelId ?? (typeof model === "string" ? model : model.modelId);
     const provider = last?.model.provider ?? (typeof model === "string" ? "" : model.provider);
     const unfinished = this.#unfinished();
@@ -254,9 +255,9 @@ export class Generation {
     const reasoning = [...this.#steps.map((step) => step.reasoningText ?? ""), unfinished?.reasoning ?? ""].filter(
       (text) => text !== "",
     );
-    const usage = [
-      ...this.#steps.map((step) => step.usage),
-      ...(this.#watch.usage === null ? [] : [this.#watch.usage]),
+    const used = [
+      ...this.#steps.map((step) => ({ id: step.model.modelId, provider: step.model.provider, usage: step.usage })),
+      ...(this.#watch.usage === null ? [] : [{ id, provider, usage: this.#watch.usage }]),
     ];
     return {
       status,
@@ -270,14 +271,12 @@ export class Generation {
         [...this.#request.watch.calls, ...callsIn(this.#steps)].map((call) => [call.toolCallId, call.input]),
       ),
       outputs: new Map([...this.#request.watch.outputs, ...outputsIn(this.#steps)]),
-      metrics: runMetrics(
-        { id, provider, usage },
-        {
-          duration: (performance.now() - this.#start) / 1000,
-          timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
-        },
-      ),
-      usage: totalUsage(usage),
+      metrics: runMetrics(used, {
+        prices,
+        duration: (performance.now() - this.#start) / 1000,
+        timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
+      }),
+      usage: totalUsage(used.map(({ usage }) => usage)),
       finishReason: last?.finishReason ?? null,
       sources: [...this.#steps.flatMap((step) => step.sources), ...(unfinished?.sources ?? [])],
       model: id,

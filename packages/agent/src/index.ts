@@ -17,6 +17,8 @@ export {
   type EmbeddedResult,
   type Executor,
   type LoopOptions,
+  type ModelPrice,
+  type Prices,
   type RouterOptions,
   type RunContext,
   type RunOptions,

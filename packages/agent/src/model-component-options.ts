@@ -155,6 +155,11 @@ export interface RunResult<
   readonly finishReason: FinishReason | null;
   /** The tokens of all steps; undefined where the provider does not count them. */
   readonly usage: LanguageModelUsage;
+  /**
+   * The cost of the run by `prices`, as in `run.metrics`. The runs of a team's members have their own. Null if a model that it
+   * asked has no price or does not count its tokens, and if no answer came.
+   */
+  readonly cost: number | null;
   /** The sources that the model names, such as web pages. */
   readonly sources: readonly Source[];
   /** The calls of tools, with their results. */

@@ -224,7 +224,8 @@ export abstract class ModelComponent<
   protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
 
   protected override nameFor(session: Session, count: (metrics: Metrics) => void): Promise<string> {
-    return generateName(session, { model: this.settings.model, otherwise: "New session", count });
+    const { model, prices } = this.settings;
+    return generateName(session, { model, prices, otherwise: "New session", count });
   }
 
   protected get modelData(): JsonObject {
@@ -372,6 +373,7 @@ export abstract class ModelComponent<
           signal,
         }),
         signal,
+        prices: scope.prices,
         callbacks: call.callbacks,
         system: await untilAborted(
           systemText(settings, { context, added: added.instructions, summary, otherSessions }),

@@ -96,6 +96,7 @@ export class RunInProgress {
       output: outcome.output,
       finishReason: outcome.finishReason,
       usage: outcome.usage,
+      cost: answered.metrics?.cost ?? null,
       sources: outcome.sources,
       toolCalls,
       pendingApprovals: outcome.status === "PAUSED" ? waitingOf(toolCalls, answered) : [],

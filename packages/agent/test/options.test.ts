@@ -94,6 +94,7 @@ const component: Record<string, Kind> = {
   onStorageError: word("throw", "continue"),
   staleAfter: seconds,
   dependencies: json,
+  prices: isJson,
 };
 const conversation: Record<string, Kind> = {
   ...component,

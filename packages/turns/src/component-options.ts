@@ -13,6 +13,7 @@ import {
 import type { SessionAccess } from "./admission.ts";
 import type { DbSource } from "./component-db.ts";
 import { dependenciesOf, type Dependencies } from "./dependencies.ts";
+import { pricesOf, type Prices } from "./prices.ts";
 import { stateReaders, type StateOptions } from "./state-schema.ts";
 
 /** The common options of agents, teams and workflows: their identity and the storage of their sessions. */
@@ -62,6 +63,11 @@ export interface ComponentOptions<State extends object = JsonObject> extends Sta
    * of a run are merged over them, key by key; inside a team or a workflow, so are those of the team or workflow.
    */
   dependencies?: Dependencies | undefined;
+  /**
+   * The prices of models by their ids, for a million tokens: then the metrics of runs and of sessions have a cost. Inside a
+   * team or a workflow, those of the team or workflow are merged over them.
+   */
+  prices?: Prices | undefined;
 }
 
 export const componentReaders = {
@@ -78,6 +84,7 @@ export const componentReaders = {
   onStorageError: oneOf("throw", "continue"),
   staleAfter: optional(seconds(0)),
   dependencies: dependenciesOf,
+  prices: pricesOf,
 } satisfies OptionReaders<ComponentOptions>;
 
 /** The options of a component, checked and with their defaults. */

@@ -9,6 +9,7 @@ export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
+export { pricesOf, type ModelPrice, type Prices } from "./prices.ts";
 export { promptData } from "./prompt-data.ts";
 export {
   checkSwitches,

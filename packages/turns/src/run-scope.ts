@@ -2,6 +2,7 @@ import { InvalidArgumentError, type JsonObject, type Run, type Session } from "@
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { SessionAccess } from "./admission.ts";
 import type { Dependencies } from "./dependencies.ts";
+import type { Prices } from "./prices.ts";
 import type { RunState, StateChange } from "./run-state.ts";
 
 /** Everything that the parts of one run share, always passed on whole. */
@@ -22,6 +23,7 @@ export interface RunScope {
   readonly signal: AbortSignal;
   /** The values for tools and functions. */
   readonly dependencies: Dependencies;
+  readonly prices: Prices;
   /**
    * The session before this turn, with the newest runs that a model may be shown; null if it is new, could not be read
    * or is not stored, and inside another run.
@@ -68,8 +70,15 @@ export function insideOf(outer: RunScope, changes: { stepId?: string } & Partial
 }
 
 /** Returns the scope of a run inside another one with the component's own options where the outer run has none. */
-export function withDefaults(scope: RunScope, { dependencies }: Pick<RunScope, "dependencies">): RunScope {
-  return { ...scope, dependencies: { ...dependencies, ...scope.dependencies } };
+export function withDefaults(
+  scope: RunScope,
+  { dependencies, prices }: Pick<RunScope, "dependencies" | "prices">,
+): RunScope {
+  return {
+    ...scope,
+    dependencies: { ...dependencies, ...scope.dependencies },
+    prices: { ...prices, ...scope.prices },
+  };
 }
 
 /** Returns the fields of a run's row that its scope determines. */
