@@ -18,6 +18,7 @@ import { thrownOf, type Prices } from "@sessiondb/turns";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
+import type { StepOutline } from "./run-steps.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
@@ -118,7 +119,9 @@ export interface GenerationOutcome {
   readonly metrics: Metrics;
   /** The tokens of all steps. */
   readonly usage: LanguageModelUsage;
-  /** Why the last step that ended did so; null if none ended. */
+  /** The steps, also one that did not end. */
+  readonly steps: readonly StepOutline[];
+  /** Why the last step ended; null if it did not, or if there is none. */
   readonly finishReason: FinishReason | null;
   readonly sources: readonly Source[];
   readonly model: string;
@@ -145,6 +148,8 @@ export class Generation {
   readonly #watch: ModelWatch;
   #firstToken: number | null = null;
   #steps: StepResult<ToolSet>[] = [];
+  /** Whether a step has begun and not ended. */
+  #isInStep = false;
   #messages: ModelMessage[] = [];
   /** The current step of a stream. */
   #seen = new SaidInStep();
@@ -182,6 +187,7 @@ export class Generation {
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
         this.signal.throwIfAborted();
         watch.begin();
+        this.#isInStep = true;
         const prepared = await settings.prepareStep?.(step);
         return prepared?.model === undefined ? prepared : { ...prepared, model: this.#watch.watched(prepared.model) };
       },
@@ -237,6 +243,7 @@ export class Generation {
   #finishStep(step: StepResult<ToolSet>): void {
     this.#firstToken ??= performance.now();
     this.#steps.push(step);
+    this.#isInStep = false;
     this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
     this.#seen = new SaidInStep();
@@ -277,7 +284,27 @@ export class Generation {
         timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
       }),
       usage: totalUsage(used.map(({ usage }) => usage)),
-      finishReason: last?.finishReason ?? null,
+      steps: [
+        ...this.#steps.map((step) => ({
+          text: step.text,
+          model: step.model.modelId,
+          finishReason: step.finishReason,
+          toolCallIds: step.toolCalls.map(({ toolCallId }) => toolCallId),
+          usage: totalUsage([step.usage]),
+        })),
+        ...(unfinished === null && this.#watch.usage === null
+          ? []
+          : [
+              {
+                text: unfinished?.text ?? "",
+                model: id,
+                finishReason: null,
+                toolCallIds: (unfinished?.calls ?? []).map(({ toolCallId }) => toolCallId),
+                usage: this.#watch.usage ?? totalUsage([]),
+              },
+            ]),
+      ],
+      finishReason: this.#isInStep ? null : (last?.finishReason ?? null),
       sources: [...this.#steps.flatMap((step) => step.sources), ...(unfinished?.sources ?? [])],
       model: id,
       modelProvider: provider,

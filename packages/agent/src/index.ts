@@ -56,6 +56,7 @@ export type { SessionSource, SessionToRead } from "./read-sessions.ts";
 export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
 export type { StorageOptions } from "./storage-options.ts";
+export type { RunStep } from "./run-steps.ts";
 export type { RunStream } from "./run-stream.ts";
 export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";

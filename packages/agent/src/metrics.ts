@@ -100,7 +100,33 @@ export function stepMetrics(
   return runMetrics([{ id, provider, usage }], { use, prices, duration: 0, timeToFirstToken: null });
 }
 
-function countsOf(usage: Partial<LanguageModelUsage>): TokenCounts {
+/** Returns the tokens that metrics count; undefined where they count none. */
+export function usageOf(metrics: Metrics): LanguageModelUsage {
+  const { inputTokens, outputTokens, totalTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens } = metrics;
+  const [input, output] = [inputTokens || undefined, outputTokens || undefined];
+  const [read, written, reasoning] = [
+    cacheReadTokens || undefined,
+    cacheWriteTokens || undefined,
+    reasoningTokens || undefined,
+  ];
+  return {
+    inputTokens: input,
+    inputTokenDetails: {
+      noCacheTokens: input === undefined ? undefined : Math.max(input - (read ?? 0) - (written ?? 0), 0),
+      cacheReadTokens: read,
+      cacheWriteTokens: written,
+    },
+    outputTokens: output,
+    outputTokenDetails: {
+      textTokens: output === undefined ? undefined : Math.max(output - (reasoning ?? 0), 0),
+      reasoningTokens: reasoning,
+    },
+    totalTokens: totalTokens || undefined,
+  };
+}
+
+/** Returns tokens as Agno counts them. */
+export function countsOf(usage: Partial<LanguageModelUsage>): TokenCounts {
   const input = usage.inputTokens ?? 0;
   const output = usage.outputTokens ?? 0;
   return addCounts(

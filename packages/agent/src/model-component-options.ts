@@ -23,6 +23,7 @@ import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
 import { instructionsOf, languageModel, toolSource, type Instructions, type ToolSource } from "./model-options.ts";
+import type { RunStep } from "./run-steps.ts";
 import type { Source } from "./said-in-step.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
 import { storageReaders, type StorageOptions } from "./storage-options.ts";
@@ -150,9 +151,11 @@ export interface RunResult<
   readonly output: InferGenerateOutput<Output> | undefined;
   /**
    * Why the model ended its answer: `stop`, `length` when it was cut off, `content-filter`, `tool-calls`, or `other`.
-   * Null if it ended no step.
+   * Null if it did not end it: the run failed or was cancelled before.
    */
   readonly finishReason: FinishReason | null;
+  /** The steps of the run, also those before a pause and one that did not end. Those of a run that Agno paused are left out. */
+  readonly steps: readonly RunStep<Tools>[];
   /** The tokens of all steps; undefined where the provider does not count them. */
   readonly usage: LanguageModelUsage;
   /**
@@ -160,7 +163,7 @@ export interface RunResult<
    * asked has no price or does not count its tokens, and if no answer came.
    */
   readonly cost: number | null;
-  /** The sources that the model names, such as web pages. */
+  /** The sources that the model names, such as web pages, in their order. */
   readonly sources: readonly Source[];
   /** The calls of tools, with their results. */
   readonly toolCalls: readonly ToolCall<Tools>[];
