@@ -9,7 +9,16 @@ import {
 } from "@sessiondb/agent";
 import { InMemorySessionDb, type SessionDb } from "@sessiondb/core";
 import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
-import { jsonSchema, tool, type ToolSet } from "ai";
+import {
+  createAgentUIStreamResponse,
+  dynamicTool,
+  jsonSchema,
+  readUIMessageStream,
+  tool,
+  type ToolSet,
+  type UIMessage,
+  type UIMessageChunk,
+} from "ai";
 import { describe, expect, test, vi } from "vitest";
 import { localStores } from "./support/stores.ts";
 
@@ -331,6 +340,59 @@ describe("tools by a function", () => {
     expect(await newest(db)).toMatchObject({ status: "PAUSED" });
   });
 });
+
+describe("a page whose call waits, of a tool that only the call has", () => {
+  const pay = tool({ inputSchema: input, needsApproval: true, execute: () => "Paid." });
+  const dynamic = dynamicTool({ inputSchema: input, needsApproval: true, execute: async () => "Paid." });
+  const answers: Readonly<Record<string, readonly [tools: () => ModelRunOptions<object>["tools"], part: string]>> = {
+    "as an object": [() => ({ pay }), "tool-pay"],
+    "as a function, with types that are not known": [() => async () => ({ pay: dynamic }), "dynamic-tool"],
+  };
+
+  test.each(Object.entries(answers))("is answered with it: %s", async (_name, [tools, type]) => {
+    await using db = await memory();
+    const agent = componentOf("agent", db, { model: scriptedModel([{ calls: [{ name: "pay", id: "c1" }] }, "Done."]) });
+    const respond = async (messages: unknown[]): Promise<UIMessage> => {
+      const session = agent.forSession({ sessionId: "s", tools: tools() });
+      const response = await createAgentUIStreamResponse({ agent: session as never, uiMessages: messages });
+      const stream = chunksIn(response);
+      let last: UIMessage | undefined;
+      const message = messages.at(-1) as UIMessage;
+      for await (const read of readUIMessageStream({ stream, ...(message.role === "assistant" && { message }) })) {
+        last = read;
+      }
+      return last as UIMessage;
+    };
+    const question = { id: "m1", role: "user", parts: [{ type: "text", text: "Pay" }] };
+    const asked = await respond([question]);
+    const waiting = asked.parts.find((part) => part.type === type) as { approval: { id: string } };
+    expect(waiting).toMatchObject({ type, state: "approval-requested" });
+    const answered = {
+      ...waiting,
+      state: "approval-responded",
+      approval: { id: waiting.approval.id, approved: true },
+    };
+    const parts = asked.parts.map((part) => (part === (waiting as unknown) ? answered : part));
+    await respond([question, { ...asked, id: "m2", parts }]);
+    expect(await newest(db)).toMatchObject({ status: "COMPLETED", content: "Done.", tools: [{ result: "Paid." }] });
+  });
+});
+
+/** The chunks of a response for the hooks of the AI SDK. */
+function chunksIn(response: Response): ReadableStream<UIMessageChunk> {
+  let rest = "";
+  const parser = new TransformStream<string, UIMessageChunk>({
+    transform: (text, controller) => {
+      const lines = (rest + text).split("\n\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines.filter((each) => each.startsWith("data: {"))) {
+        controller.enqueue(JSON.parse(line.slice(6)) as UIMessageChunk);
+      }
+    },
+  });
+  const body = response.body ?? new ReadableStream<Uint8Array>();
+  return body.pipeThrough(new TextDecoderStream()).pipeThrough(parser);
+}
 
 describe("dependencies", () => {
   const noting = (notes: Record<string, unknown>, name: string) => (context: RunContext) => {
