@@ -18,7 +18,7 @@ import { thrownOf, type Prices } from "@sessiondb/turns";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
-import type { StepOutline } from "./run-steps.ts";
+import { outlineOf, type StepOutline } from "./run-steps.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
@@ -284,31 +284,23 @@ export class Generation {
         timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
       }),
       usage: totalUsage(used.map(({ usage }) => usage)),
-      steps: [
-        ...this.#steps.map((step) => ({
-          text: step.text,
-          model: step.model.modelId,
-          finishReason: step.finishReason,
-          toolCallIds: step.toolCalls.map(({ toolCallId }) => toolCallId),
-          usage: totalUsage([step.usage]),
-        })),
-        ...(unfinished === null && this.#watch.usage === null
-          ? []
-          : [
-              {
-                text: unfinished?.text ?? "",
-                model: id,
-                finishReason: null,
-                toolCallIds: (unfinished?.calls ?? []).map(({ toolCallId }) => toolCallId),
-                usage: this.#watch.usage ?? totalUsage([]),
-              },
-            ]),
-      ],
+      steps: [...this.#steps.map(outlineOf), ...this.#openStep(unfinished, id)],
       finishReason: this.#isInStep ? null : (last?.finishReason ?? null),
       sources: [...this.#steps.flatMap((step) => step.sources), ...(unfinished?.sources ?? [])],
       model: id,
       modelProvider: provider,
     };
+  }
+
+  /** Returns a step that did not end, if anything is known of it. */
+  #openStep(unfinished: UnfinishedStep | null, model: string): StepOutline[] {
+    const { usage } = this.#watch;
+    if (unfinished === null && usage === null) {
+      return [];
+    }
+    const { text = "", calls = [] } = unfinished ?? {};
+    const toolCallIds = calls.map(({ toolCallId }) => toolCallId);
+    return [{ text, model, finishReason: null, toolCallIds, usage: usage ?? totalUsage([]) }];
   }
 
   /** Returns what was said and called in a step that did not end; null if nothing was. */

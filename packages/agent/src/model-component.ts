@@ -30,7 +30,7 @@ import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
 import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
-import { knownTools, toolsFor } from "./model-options.ts";
+import { knownTools, toolsOfRun } from "./model-options.ts";
 import {
   continueReaders,
   modelRunReaders,
@@ -197,7 +197,7 @@ export abstract class ModelComponent<
     const { record, request } = await this.#prepare({
       scope,
       settings,
-      tools: await this.#tools(settings, scope),
+      tools: await toolsOfRun(settings.tools, scope),
       metadata: undefined,
       input: [userMessage(input, context)],
       history: { messages: historyMessages(history), leftOut: null },
@@ -262,7 +262,7 @@ export abstract class ModelComponent<
     const turn = await this.openTurn(options, this.runsRead);
     const { scope } = turn;
     const otherSessions = await sessionsText(options.readSessions, this, scope);
-    const tools = await this.#tools(settings, scope);
+    const tools = await toolsOfRun(settings.tools, scope);
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history =
       introduction === null
@@ -307,7 +307,7 @@ export abstract class ModelComponent<
       userId: run.userId ?? userId,
       createdAt: run.createdAt ?? unixSeconds(),
     };
-    const tools = await this.#tools(settings, scope);
+    const tools = await toolsOfRun(settings.tools, scope);
     options.signal?.throwIfAborted();
     const resumed = resumedRun(run, await found.approvals(run, tools), { createdAt: unixSeconds() });
     const history = await this.#history(turn);
@@ -391,18 +391,6 @@ export abstract class ModelComponent<
         checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
       },
     };
-  }
-
-  /** Returns the tools of a run; none if it ends before they are known. */
-  async #tools({ tools }: ModelComponentSettings, scope: RunScope): Promise<ToolSet> {
-    try {
-      return await untilAborted(toolsFor(tools, runContext(scope)), scope.signal);
-    } catch (error) {
-      if (scope.signal.aborted) {
-        return {};
-      }
-      throw error;
-    }
   }
 
   #summarizer(scope: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
-import { checkObject, checkText, named, texts } from "@sessiondb/core/adapter";
-import type { RunContext } from "@sessiondb/turns";
+import { checkObject, checkText, named, texts, untilAborted } from "@sessiondb/core/adapter";
+import { runContext, type RunContext, type RunScope } from "@sessiondb/turns";
 import type { LanguageModel, ToolSet } from "ai";
 
 // Readers of options with types of the AI SDK.
@@ -40,8 +40,19 @@ export function knownTools(source: ToolSource): ToolSet {
   return typeof source === "function" ? {} : source;
 }
 
-/** Returns the tools of a run. */
-export async function toolsFor(source: ToolSource, context: RunContext): Promise<ToolSet> {
+/** Returns the tools of a run; none if it ends before they are known. */
+export async function toolsOfRun(source: ToolSource, scope: RunScope): Promise<ToolSet> {
+  try {
+    return await untilAborted(toolsFor(source, runContext(scope)), scope.signal);
+  } catch (error) {
+    if (scope.signal.aborted) {
+      return {};
+    }
+    throw error;
+  }
+}
+
+async function toolsFor(source: ToolSource, context: RunContext): Promise<ToolSet> {
   return typeof source === "function" ? toolSet(await source(context), "tools") : source;
 }
 

@@ -1,7 +1,7 @@
 import type { AgentRun, JsonObject, Metrics, TeamRun } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
-import type { FinishReason, LanguageModelUsage, ToolSet } from "ai";
-import { countsOf, usageOf } from "./metrics.ts";
+import type { FinishReason, LanguageModelUsage, StepResult, ToolSet } from "ai";
+import { countsOf, totalUsage, usageOf } from "./metrics.ts";
 import type { ToolCall } from "./tool-calls.ts";
 
 interface Step {
@@ -24,6 +24,11 @@ export type RunStep<Tools extends ToolSet = ToolSet> = Step & {
 /** A step with the ids of its calls. */
 export interface StepOutline extends Step {
   readonly toolCallIds: readonly string[];
+}
+
+export function outlineOf({ text, model, finishReason, toolCalls, usage }: StepResult<ToolSet>): StepOutline {
+  const toolCallIds = toolCalls.map(({ toolCallId }) => toolCallId);
+  return { text, model: model.modelId, finishReason, toolCallIds, usage: totalUsage([usage]) };
 }
 
 /** Returns steps with their calls. */
