@@ -30,7 +30,7 @@ const slower: Readonly<Record<string, string[]>> = {
   core: ["test/conformance-long.test.ts"],
   sqlite: ["test/{crashes,locks,open,processes,query-plans,refusals}.test.ts"],
   conformance: ["test/broken-stores.test.ts"],
-  agent: ["test/{cancel-processes,cancel-run,cancels,endings,pauses,scopes,stream-readers}.test.ts"],
+  agent: ["test/{cancel-processes,cancel-run,cancels,endings,mcp,pauses,scopes,stream-readers}.test.ts"],
 };
 
 // Databases in files write much and keep nothing: they are in memory on a machine that has room for them.
@@ -55,6 +55,7 @@ const project = (root: string, name: string, files = { include, exclude }) => ({
 });
 const packages = readdirSync("packages").filter((name) => existsSync(`packages/${name}/test`));
 const ai7 = resolve("packages/agent/node_modules/ai7/dist");
+const mcp7 = resolve("packages/agent/node_modules/@ai-sdk/mcp7/dist");
 
 /** What takes longest comes first: one of these at the end would keep one worker busy and the others waiting. */
 const longest = [
@@ -85,6 +86,8 @@ export default defineConfig({
         ? [
             { find: /^ai$/, replacement: resolve(ai7, "index.js") },
             { find: /^ai\/test$/, replacement: resolve(ai7, "test/index.js") },
+            { find: /^@ai-sdk\/mcp$/, replacement: resolve(mcp7, "index.js") },
+            { find: /^@ai-sdk\/mcp\/mcp-stdio$/, replacement: resolve(mcp7, "mcp-stdio/index.js") },
           ]
         : [],
   },

@@ -88,6 +88,29 @@ export const ourConversations: Readonly<
       await db.renameSession({ sessionId, sessionName: "Über Käse" });
     },
   },
+  "costs, sources and metadata of runs": {
+    kind: "agent",
+    hold: async (db, sessionId) => {
+      const url = {
+        type: "source",
+        sourceType: "url",
+        id: "s1",
+        url: "https://example.com/käse",
+        title: "Käse",
+      } as const;
+      const call = { type: "tool-call", toolCallId: "call-1", toolName: "note", input: '{"what":"Käse"}' } as const;
+      const agent = new Agent({
+        id: "bot",
+        db,
+        model: scriptedModel([{ content: [url, call] }, "Noted.", "Yes."]),
+        tools: noteTool(),
+        generation,
+        prices: { scripted: { input: 1.25, output: 10 } },
+      });
+      await agent.run("Question", { ...owned, sessionId, metadata: { requestId: "r1", tags: ["ü"] } });
+      await agent.run("And now?", { ...owned, sessionId });
+    },
+  },
   media: {
     kind: "agent",
     hold: (db, sessionId) =>

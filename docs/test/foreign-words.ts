@@ -58,7 +58,7 @@ export const foreignWords: Readonly<Record<string, readonly string[]>> = {
     "VERIFY_IDENTITY",
     "wal",
   ],
-  "the drivers, Drizzle and the AI SDK": ["pgSchema", "temperature", "waitingCount"],
+  "the drivers, Drizzle and the AI SDK": ["pgSchema", "waitingCount"],
   "Node and TypeScript": ["enum", "experimental", "NODE_OPTIONS", "vm"],
   bundlers: ["externals", "noExternal", "rollupOptions", "ssr"],
   "examples of values": ["chats_runs", "MEMORY", "sessiondb_", "SESSIONTABLE", "ss"],

@@ -19,16 +19,20 @@ import {
 } from "@sessiondb/core";
 import { optional, type OptionReaders } from "@sessiondb/core/adapter";
 import { jsonOf, runToReplace } from "@sessiondb/turns";
-import { convertToModelMessages, type ToolSet } from "ai";
+import { convertToModelMessages, type OutputInterface, type ToolSet } from "ai";
 import { withModelOutputs, type Approval, type Decided } from "./approvals.ts";
-import type { UserInput } from "./model-component-options.ts";
-import { goOnReaders, type ModelRunOptions } from "./read-sessions.ts";
+import type { AnyOutput, UserInput } from "./model-component-options.ts";
+import { goOnReaders, type ModelRunOptions } from "./model-run-options.ts";
 import type { FindRun } from "./session-agent.ts";
 import { isWaiting, waitOf } from "./waiting.ts";
 
 /** The options of a chat's run. */
-export interface ChatRunOptions<State extends object = JsonObject>
-  extends Omit<ModelRunOptions<State>, "replaces">, ChatRequestOptions {}
+export interface ChatRunOptions<
+  State extends object = JsonObject,
+  Tools extends ToolSet = ToolSet,
+  Output extends OutputInterface = AnyOutput,
+>
+  extends Omit<ModelRunOptions<State, Tools, Output>, "replaces">, ChatRequestOptions {}
 
 export const chatReaders = {
   ...goOnReaders,
@@ -101,11 +105,11 @@ export async function questionOf(
 /** Returns how to find the run whose calls a page answers, with the answers as decisions. */
 export function answeredRun(
   { messageId, answers }: Extract<ChatRequest, { type: "answers" }>,
-  { chat, tools }: { readonly chat: StoredChat; readonly tools: ToolSet },
+  chat: StoredChat,
 ): FindRun {
   return async () => ({
     run: await findRun(chat, (each) => isAnswerOf(each, messageId), Infinity),
-    approvals: (run) => decisionsIn(run, { answers, tools }),
+    approvals: (run, tools) => decisionsIn(run, { answers, tools }),
     argument: "messages",
   });
 }

@@ -14,10 +14,11 @@ import {
   type TextStreamPart,
   type ToolSet,
 } from "ai";
-import { thrownOf } from "@sessiondb/turns";
+import { thrownOf, type Prices } from "@sessiondb/turns";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
+import { outlineOf, type StepOutline } from "./run-steps.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
 import { withShown } from "./shown-parts.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
@@ -88,6 +89,7 @@ export interface GenerationRequest {
   readonly tools: ToolSet;
   readonly settings: GenerationSettings;
   readonly signal: AbortSignal;
+  readonly prices: Prices;
   /** Watches the tools, and the approved calls that run before the model is asked in a run that continues. */
   readonly watch: ToolWatch;
   /** The caller's callbacks of the AI SDK. */
@@ -118,7 +120,9 @@ export interface GenerationOutcome {
   readonly metrics: Metrics;
   /** The tokens of all steps. */
   readonly usage: LanguageModelUsage;
-  /** Why the last step that ended did so; null if none ended. */
+  /** The steps, also one that did not end. */
+  readonly steps: readonly StepOutline[];
+  /** Why the last step ended; null if it did not, or if there is none. */
   readonly finishReason: FinishReason | null;
   readonly sources: readonly Source[];
   readonly model: string;
@@ -145,6 +149,8 @@ export class Generation {
   readonly #watch: ModelWatch;
   #firstToken: number | null = null;
   #steps: StepResult<ToolSet>[] = [];
+  /** Whether a step has begun and not ended. */
+  #isInStep = false;
   #messages: ModelMessage[] = [];
   /** The current step of a stream. */
   #seen: SaidInStep;
@@ -183,6 +189,7 @@ export class Generation {
       prepareStep: async (step: Parameters<PrepareStep>[0]) => {
         this.signal.throwIfAborted();
         watch.begin();
+        this.#isInStep = true;
         const prepared = await settings.prepareStep?.(step);
         return prepared?.model === undefined ? prepared : { ...prepared, model: this.#watch.watched(prepared.model) };
       },
@@ -238,6 +245,7 @@ export class Generation {
   #finishStep(step: StepResult<ToolSet>): void {
     this.#firstToken ??= performance.now();
     this.#steps.push(step);
+    this.#isInStep = false;
     this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
     this.#seen = new SaidInStep(this.#request.tools);
@@ -248,7 +256,7 @@ export class Generation {
     { error = null, output }: { error?: unknown; output?: JsonValue | undefined },
   ): GenerationOutcome {
     const last = this.#steps.at(-1);
-    const { model, tools } = this.#request;
+    const { model, tools, prices } = this.#request;
     const id = last?.model.modelId ?? (typeof model === "string" ? model : model.modelId);
     const provider = last?.model.provider ?? (typeof model === "string" ? "" : model.provider);
     const unfinished = this.#unfinished();
@@ -256,9 +264,9 @@ export class Generation {
     const reasoning = [...this.#steps.map((step) => step.reasoningText ?? ""), unfinished?.reasoning ?? ""].filter(
       (text) => text !== "",
     );
-    const usage = [
-      ...this.#steps.map((step) => step.usage),
-      ...(this.#watch.usage === null ? [] : [this.#watch.usage]),
+    const used = [
+      ...this.#steps.map((step) => ({ id: step.model.modelId, provider: step.model.provider, usage: step.usage })),
+      ...(this.#watch.usage === null ? [] : [{ id, provider, usage: this.#watch.usage }]),
     ];
     return {
       status,
@@ -272,19 +280,29 @@ export class Generation {
         [...this.#request.watch.calls, ...callsIn(this.#steps)].map((call) => [call.toolCallId, call.input]),
       ),
       outputs: new Map([...this.#request.watch.outputs, ...outputsIn(this.#steps)]),
-      metrics: runMetrics(
-        { id, provider, usage },
-        {
-          duration: (performance.now() - this.#start) / 1000,
-          timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
-        },
-      ),
-      usage: totalUsage(usage),
-      finishReason: last?.finishReason ?? null,
+      metrics: runMetrics(used, {
+        prices,
+        duration: (performance.now() - this.#start) / 1000,
+        timeToFirstToken: this.#firstToken === null ? null : (this.#firstToken - this.#start) / 1000,
+      }),
+      usage: totalUsage(used.map(({ usage }) => usage)),
+      steps: [...this.#steps.map(outlineOf), ...this.#openStep(unfinished, id)],
+      finishReason: this.#isInStep ? null : (last?.finishReason ?? null),
       sources: [...this.#steps.flatMap((step) => step.sources), ...(unfinished?.sources ?? [])],
       model: id,
       modelProvider: provider,
     };
+  }
+
+  /** Returns a step that did not end, if anything is known of it. */
+  #openStep(unfinished: UnfinishedStep | null, model: string): StepOutline[] {
+    const { usage } = this.#watch;
+    if (unfinished === null && usage === null) {
+      return [];
+    }
+    const { text = "", calls = [] } = unfinished ?? {};
+    const toolCallIds = calls.map(({ toolCallId }) => toolCallId);
+    return [{ text, model, finishReason: null, toolCallIds, usage: usage ?? totalUsage([]) }];
   }
 
   /** Returns what was said and called in a step that did not end; null if nothing was. */

@@ -15,6 +15,7 @@ export {
   type ConditionOptions,
   type ContinueWorkflowOptions,
   type DbSource,
+  type Dependencies,
   type EmbeddedContinuation,
   type EmbeddedEvent,
   type EmbeddedRequest,
@@ -23,6 +24,8 @@ export {
   type ExecutorPart,
   type ExecutorParts,
   type LoopOptions,
+  type ModelPrice,
+  type Prices,
   type RouterOptions,
   type RunContext,
   type RunOptions,
@@ -60,10 +63,13 @@ export type { HistoryBudgetOptions } from "./history-budget.ts";
 export type { CountTokens } from "./history-tokens.ts";
 export { ModelComponent } from "./model-component.ts";
 export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./model-component-options.ts";
-export type { ModelRunOptions, SessionSource, SessionToRead } from "./read-sessions.ts";
+export type { ContinueOptions, ModelRunOptions, NoTools, WithOutput, WithTools } from "./model-run-options.ts";
+export type { Instructions, ToolSource } from "./model-options.ts";
+export type { SessionSource, SessionToRead } from "./read-sessions.ts";
 export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
-export type { StorageOptions } from "./run-record.ts";
+export type { StorageOptions } from "./storage-options.ts";
+export type { RunStep } from "./run-steps.ts";
 export type { RunStream } from "./run-stream.ts";
 export type { SessionAgent } from "./session-agent.ts";
 export type { SessionToolOptions } from "./session-tools.ts";

@@ -1,22 +1,28 @@
-import type { Metrics } from "@sessiondb/core";
-import { addCounts, addDetails, type TokenCounts } from "@sessiondb/turns";
+import type { JsonObject, Metrics } from "@sessiondb/core";
+import { addCounts, addDetails, type Prices, type TokenCounts } from "@sessiondb/turns";
 import type { LanguageModelUsage, StepResult, ToolSet } from "ai";
+import { costOf, totalCost, type StepUsage } from "./cost.ts";
 
-/** The usage of one model in the steps of a run. */
-export interface ModelUsage {
-  readonly id: string;
-  readonly provider: string;
-  readonly usage: readonly LanguageModelUsage[];
-  /** Agno's word for the purpose of the model. Default `model`. */
+interface MetricsOptions {
+  readonly prices: Prices;
+  /** Seconds. */
+  readonly duration: number;
+  /** Seconds. */
+  readonly timeToFirstToken: number | null;
+  /** Agno's word for the purpose of the models. Default `model`. */
   readonly use?: string;
 }
 
-/** Returns the metrics of a run: its tokens, in total and by model, and its times in seconds. */
-export function runMetrics(
-  { id, provider, usage, use = "model" }: ModelUsage,
-  times: { readonly duration: number; readonly timeToFirstToken: number | null },
-): Metrics {
-  const used = usage.map(countsOf).reduce<TokenCounts>(addCounts, {});
+/** Returns the metrics of a run: its tokens and their cost, in total and by model, and its times. */
+export function runMetrics(steps: readonly StepUsage[], options: MetricsOptions): Metrics {
+  const { prices, duration, timeToFirstToken, use = "model" } = options;
+  const used = steps.map(({ usage }) => countsOf(usage)).reduce<TokenCounts>(addCounts, {});
+  const costs = steps.map((step) => costOf(step, prices));
+  const cost = steps.length === 0 ? null : totalCost(costs);
+  const details = steps.reduce<JsonObject>((sum, { id, provider, usage }, index) => {
+    const known = costs[index] ?? null;
+    return addDetails(sum, { [use]: [{ id, provider, ...countsOf(usage), ...(known !== null && { cost: known }) }] });
+  }, {});
   return {
     inputTokens: used.input_tokens ?? 0,
     outputTokens: used.output_tokens ?? 0,
@@ -24,9 +30,10 @@ export function runMetrics(
     ...(used.cache_read_tokens !== undefined && { cacheReadTokens: used.cache_read_tokens }),
     ...(used.cache_write_tokens !== undefined && { cacheWriteTokens: used.cache_write_tokens }),
     ...(used.reasoning_tokens !== undefined && { reasoningTokens: used.reasoning_tokens }),
-    duration: times.duration,
-    ...(times.timeToFirstToken !== null && { timeToFirstToken: times.timeToFirstToken }),
-    ...(usage.length > 0 && { details: { [use]: [{ id, provider, ...used }] } }),
+    ...(cost !== null && { cost }),
+    duration,
+    ...(timeToFirstToken !== null && { timeToFirstToken }),
+    ...(steps.length > 0 && { details }),
   };
 }
 
@@ -40,7 +47,6 @@ const sums = [
   "cacheReadTokens",
   "cacheWriteTokens",
   "reasoningTokens",
-  "cost",
   "duration",
 ] as const;
 
@@ -53,7 +59,14 @@ export function continuedMetrics(before: Metrics, since: Metrics): Metrics {
     }
   }
   const details = addDetails(before.details ?? undefined, since.details ?? {});
-  return { ...total, ...(Object.keys(details).length > 0 && { details }) };
+  const { cost: _sum, ...rest } = total;
+  const cost = totalCost([before, since].filter(hasTokens).map((each) => each.cost ?? null));
+  const isKnown = cost !== null && (hasTokens(before) || hasTokens(since));
+  return { ...rest, ...(isKnown && { cost }), ...(Object.keys(details).length > 0 && { details }) };
+}
+
+function hasTokens({ totalTokens }: Metrics): boolean {
+  return (totalTokens ?? 0) > 0;
 }
 
 /** Returns the tokens of several steps; undefined where no step counted them. A stream's transform may leave out any. */
@@ -82,12 +95,38 @@ export function totalUsage(usage: readonly Partial<LanguageModelUsage>[]): Langu
 /** Returns the metrics of one call of a model. `use` is Agno's word for its purpose. */
 export function stepMetrics(
   { model: { modelId: id, provider }, usage }: Pick<StepResult<ToolSet>, "model" | "usage">,
-  use: "model" | "session_summary_model",
+  { use, prices }: { readonly use: "model" | "session_summary_model"; readonly prices: Prices },
 ): Metrics {
-  return runMetrics({ id, provider, usage: [usage], use }, { duration: 0, timeToFirstToken: null });
+  return runMetrics([{ id, provider, usage }], { use, prices, duration: 0, timeToFirstToken: null });
 }
 
-function countsOf(usage: Partial<LanguageModelUsage>): TokenCounts {
+/** Returns the tokens that metrics count; undefined where they count none. */
+export function usageOf(metrics: Metrics): LanguageModelUsage {
+  const { inputTokens, outputTokens, totalTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens } = metrics;
+  const [input, output] = [inputTokens || undefined, outputTokens || undefined];
+  const [read, written, reasoning] = [
+    cacheReadTokens || undefined,
+    cacheWriteTokens || undefined,
+    reasoningTokens || undefined,
+  ];
+  return {
+    inputTokens: input,
+    inputTokenDetails: {
+      noCacheTokens: input === undefined ? undefined : Math.max(input - (read ?? 0) - (written ?? 0), 0),
+      cacheReadTokens: read,
+      cacheWriteTokens: written,
+    },
+    outputTokens: output,
+    outputTokenDetails: {
+      textTokens: output === undefined ? undefined : Math.max(output - (reasoning ?? 0), 0),
+      reasoningTokens: reasoning,
+    },
+    totalTokens: totalTokens || undefined,
+  };
+}
+
+/** Returns tokens as Agno counts them. */
+export function countsOf(usage: Partial<LanguageModelUsage>): TokenCounts {
   const input = usage.inputTokens ?? 0;
   const output = usage.outputTokens ?? 0;
   return addCounts(

@@ -9,7 +9,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
-import { componentReaders, type ComponentOptions, type Known, type RunContext } from "@sessiondb/turns";
+import { componentReaders, type ComponentOptions, type Known } from "@sessiondb/turns";
 import type {
   FinishReason,
   InferGenerateOutput,
@@ -22,10 +22,11 @@ import type {
 import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
-import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
-import { storageReaders, type StorageOptions } from "./run-record.ts";
+import { instructionsOf, languageModel, toolSource, type Instructions, type ToolSource } from "./model-options.ts";
+import type { RunStep } from "./run-steps.ts";
 import type { Source } from "./said-in-step.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
+import { storageReaders, type StorageOptions } from "./storage-options.ts";
 import type { SessionSummaryManager } from "./summary.ts";
 import type { ToolCall, PendingApproval } from "./tool-calls.ts";
 
@@ -47,13 +48,12 @@ export interface ModelComponentOptions<
   /** The purpose of the component, shown to the leader of its team. */
   description?: string | undefined;
   /** The system message: text, paragraphs, or a function that returns text. */
-  instructions?:
-    | string
-    | readonly string[]
-    | ((context: RunContext<Known<State, JsonObject>>) => string | Promise<string>)
-    | undefined;
-  /** Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. */
-  tools?: Tools | undefined;
+  instructions?: Instructions<Known<State, JsonObject>> | undefined;
+  /**
+   * Tools of the AI SDK. Inside one, `runContextOf` returns its `RunContext`. A function is called for each run, and returns
+   * its tools, such as those of the run's user or of an MCP server; if it fails, so does the run, before anything is stored.
+   */
+  tools?: ToolSource<Tools, Known<State, JsonObject>> | undefined;
   /** More settings of `generateText` and `streamText`. Default: at most 20 steps. */
   generation?: GenerationSettings<Output> | undefined;
   /** Whether the model is shown the earlier runs of the session. Default true. */
@@ -92,7 +92,7 @@ export const modelComponentReaders = {
   model: languageModel,
   description: optional(checkText),
   instructions: optional(instructionsOf),
-  tools: toolSet,
+  tools: toolSource,
   generation: generationSettings,
   addHistoryToContext: flag(true),
   addHistoryMediaToContext: flag(true),
@@ -151,12 +151,19 @@ export interface RunResult<
   readonly output: InferGenerateOutput<Output> | undefined;
   /**
    * Why the model ended its answer: `stop`, `length` when it was cut off, `content-filter`, `tool-calls`, or `other`.
-   * Null if it ended no step.
+   * Null if it did not end it: the run failed or was cancelled before.
    */
   readonly finishReason: FinishReason | null;
+  /** The steps of the run, also those before a pause and one that did not end. Those of a run that Agno paused are left out. */
+  readonly steps: readonly RunStep<Tools>[];
   /** The tokens of all steps; undefined where the provider does not count them. */
   readonly usage: LanguageModelUsage;
-  /** The sources that the model names, such as web pages. */
+  /**
+   * The cost of the run by `prices`, as in `run.metrics`. The runs of a team's members have their own. Null if a model that it
+   * asked has no price or does not count its tokens, and if no answer came.
+   */
+  readonly cost: number | null;
+  /** The sources that the model names, such as web pages, in their order. */
   readonly sources: readonly Source[];
   /** The calls of tools, with their results. */
   readonly toolCalls: readonly ToolCall<Tools>[];

@@ -9,13 +9,14 @@ import {
   type Session,
   type TeamRun,
 } from "@sessiondb/core";
-import { anySignal, identifier, unixSeconds, untilAborted, type OptionReaders } from "@sessiondb/core/adapter";
+import { anySignal, unixSeconds, untilAborted } from "@sessiondb/core/adapter";
 import {
   Component,
   ownRuns,
   readScope,
   runContext,
   scopeFields,
+  withDefaults,
   type EmbeddedContinuation,
   type EmbeddedRequest,
   type EmbeddedResult,
@@ -25,7 +26,7 @@ import {
   type Turn,
 } from "@sessiondb/turns";
 import type { InferGenerateOutput, OutputInterface, ToolSet } from "ai";
-import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
+import { withModelOutputs } from "./approvals.ts";
 import { answeredRun, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
 import { FollowUp } from "./follow-up.ts";
 import { askedBy, generateInside, resumedInside } from "./embedded-run.ts";
@@ -35,14 +36,20 @@ import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
 import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
-import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
+import { knownTools, toolsOfRun } from "./model-options.ts";
 import {
-  goOnReaders,
+  continueReaders,
   modelRunReaders,
-  sessionsText,
+  settingsFor,
+  type ContinueOptions,
   type ModelRunOptions,
   type ModelRunSettings,
-} from "./read-sessions.ts";
+  type NoTools,
+  type WithOutput,
+  type WithTools,
+} from "./model-run-options.ts";
+import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
+import { sessionsText } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
@@ -50,22 +57,9 @@ import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.ts";
-import { checkSessionTools, sessionTools } from "./session-tools.ts";
+import { checkSessionTools, checkToolNames, sessionTools } from "./session-tools.ts";
 import { summarizeAfter } from "./summary-after.ts";
 import { ToolWatch } from "./tool-watch.ts";
-
-interface ContinueOptions<State extends object = JsonObject> extends Omit<ModelRunOptions<State>, "replaces"> {
-  runId: string;
-  sessionId: string;
-  approvals: readonly Approval[];
-}
-
-const continueReaders = {
-  ...goOnReaders,
-  sessionId: identifier,
-  runId: identifier,
-  approvals: checkApprovals,
-} satisfies OptionReaders<ContinueOptions>;
 
 interface BeginOptions {
   readonly input: UserInput;
@@ -122,20 +116,26 @@ export abstract class ModelComponent<
    * for those of `readSessions`.
    * @throws SessionDbError when the storage fails, unless `onStorageError` is `continue`.
    */
-  async run(input: UserInput, options: ModelRunOptions<State> = {}): Promise<RunResult<Tools, Output, State>> {
+  async run<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    input: UserInput,
+    options: ModelRunOptions<State, More, Structure> = {},
+  ): Promise<RunResult<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return this.#answer(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and streams the answer. Resolves once the session has been read and the model has been asked. */
-  async stream(input: UserInput, options: ModelRunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
+  async stream<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    input: UserInput,
+    options: ModelRunOptions<State, More, Structure> = {},
+  ): Promise<RunStream<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return RunStream.start(await this.#prepareTurn(input, options));
   }
 
   /** Takes one turn and writes the answer to standard output as it arrives, followed by a newline. */
-  async printResponse(
+  async printResponse<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
     input: UserInput,
-    options: ModelRunOptions<State> = {},
-  ): Promise<RunResult<Tools, Output, State>> {
+    options: ModelRunOptions<State, More, Structure> = {},
+  ): Promise<RunResult<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     const stream = await this.stream(input, options);
     let hasWritten = false;
     try {
@@ -155,17 +155,22 @@ export abstract class ModelComponent<
    * Continues a PAUSED run, whether this library or Agno paused it: runs the approved tools, tells the model about the
    * others, and replaces the run with the outcome. Of two calls for one pause, only one succeeds. A failure before a
    * tool runs or the model is asked leaves the run PAUSED. After that, all decisions and results are stored, and a run
-   * that did not finish continues with `approvals: []`: no tool runs twice.
+   * that did not finish continues with `approvals: []`: no tool runs twice. The options of the call that paused are not
+   * stored: give those that matter again, above all a tool that waits.
    *
    * @throws InvalidArgumentError when the run does not exist or is not paused, or when a call lacks a decision.
    * @throws RunNotContinuableError when it waits for something only Agno can provide, or for a missing tool.
    */
-  async continueRun(options: ContinueOptions<State>): Promise<RunResult<Tools, Output, State>> {
+  async continueRun<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    options: ContinueOptions<State, More, Structure>,
+  ): Promise<RunResult<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return this.#answer(await this.#prepareContinuation(options));
   }
 
   /** Continues a PAUSED run like `continueRun`, and streams the rest of the answer. */
-  async continueStream(options: ContinueOptions<State>): Promise<RunStream<Tools, Output, State>> {
+  async continueStream<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    options: ContinueOptions<State, More, Structure>,
+  ): Promise<RunStream<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     return RunStream.start(await this.#prepareContinuation(options));
   }
 
@@ -183,7 +188,10 @@ export abstract class ModelComponent<
    *
    * @throws InvalidArgumentError when the body is none of these, and for files that are not in the message itself.
    */
-  async streamChat(body: unknown, given: ChatRunOptions<State> = {}): Promise<RunStream<Tools, Output, State>> {
+  async streamChat<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    body: unknown,
+    given: ChatRunOptions<State, More, Structure> = {},
+  ): Promise<RunStream<WithTools<Tools, More>, WithOutput<Output, Structure>, State>> {
     const { acceptFileUrl, ...read } = readScope(given, chatReaders);
     const request = await readChatRequest(body, { acceptFileUrl });
     const sessionId = read.sessionId ?? request.chatId;
@@ -199,7 +207,7 @@ export abstract class ModelComponent<
       },
     };
     if (request.type === "answers") {
-      const find = answeredRun(request, { chat, tools: this.settings.tools });
+      const find = answeredRun(request, chat);
       const options = { ...read, sessionId, replaces: undefined };
       return RunStream.start(await this.#continue({ find, options, call: plainCall }));
     }
@@ -213,18 +221,21 @@ export abstract class ModelComponent<
    * Returns the AI SDK's own `Agent` for one session, for `createAgentUIStreamResponse` and everything else that takes
    * one. Of the messages that it is given it takes the new one of the user, which comes last, or the answers to the calls
    * that wait: approvals, and results of tools without `execute`. Everything else comes from the store, so a client cannot
-   * change it. What it returns ends once the run is stored, and fails if that fails.
+   * change it. What it returns ends once the run is stored, and fails if that fails. The options are those of each of its
+   * runs. Its `tools`, by which the AI SDK checks the messages of a client, are those that are known before a run.
    *
    * @throws InvalidArgumentError without a session.
    */
-  forSession(given: ModelRunOptions<State>): SessionAgent<Tools, Output> {
+  forSession<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
+    given: ModelRunOptions<State, More, Structure>,
+  ): SessionAgent<WithTools<Tools, More>, WithOutput<Output, Structure>> {
     const options = readScope(given, modelRunReaders, ["userId", "sessionId"]);
     if ((options.sessionId ?? this.settings.sessionId) === undefined) {
       throw new InvalidArgumentError("sessionId", "given, here or as an option of the component");
     }
-    return sessionAgent<Tools, Output>({
+    return sessionAgent<WithTools<Tools, More>, WithOutput<Output, Structure>>({
       id: this.id,
-      tools: this.settings.tools as Tools,
+      tools: knownTools(settingsFor(this.settings, options).tools) as WithTools<Tools, More>,
       begin: (input, call, signal) => this.#begin({ input, options: alsoUntil(options, signal), call }),
       goOn: (find, call, signal) => this.#continue({ find, options: alsoUntil(options, signal), call }),
     });
@@ -247,7 +258,7 @@ export abstract class ModelComponent<
   }
 
   async continueEmbedded(run: Run, answer: StepAnswer | null): Promise<EmbeddedContinuation | null> {
-    const { tools } = this.settings;
+    const tools = knownTools(this.settings.tools);
     const isOwn = (run.runType === "agent" ? run.agentId : run.runType === "team" ? run.teamId : null) === this.id;
     const resumed = isOwn && run.runType === this.sessionType ? await resumedInside(run, { answer, tools }) : null;
     return (
@@ -259,10 +270,15 @@ export abstract class ModelComponent<
     );
   }
 
-  async #runInside({ scope, input, messages, resumed, emit }: RunInside): Promise<EmbeddedResult> {
+  async #runInside({ scope: outer, input, messages, resumed, emit }: RunInside): Promise<EmbeddedResult> {
+    const { settings } = this;
+    const scope = withDefaults(outer, settings);
     this.fitState(scope);
     const { record, request, denied, ownTools } = await this.#prepare({
       scope,
+      settings,
+      tools: await toolsOfRun(settings.tools, scope),
+      metadata: undefined,
       input,
       history: { messages, leftOut: null },
       resumed,
@@ -289,7 +305,8 @@ export abstract class ModelComponent<
   protected abstract additions(setup: RunSetup): { readonly tools: ToolSet; readonly instructions: readonly string[] };
 
   protected override nameFor(session: Session, count: (metrics: Metrics) => void): Promise<string> {
-    return generateName(session, { model: this.settings.model, otherwise: "New session", count });
+    const { model, prices } = this.settings;
+    return generateName(session, { model, prices, otherwise: "New session", count });
   }
 
   protected get modelData(): JsonObject {
@@ -297,34 +314,36 @@ export abstract class ModelComponent<
     return typeof model === "string" ? { id: model } : { id: model.modelId, provider: model.provider };
   }
 
-  async #answer(run: RunInProgress): Promise<RunResult<Tools, Output, State>> {
+  async #answer<Result>(run: RunInProgress): Promise<Result> {
     const { result } = await run.answer();
-    return result as unknown as RunResult<Tools, Output, State>;
+    return result as Result;
   }
 
-  #prepareTurn(input: UserInput, options: ModelRunOptions<State>): Promise<RunInProgress> {
+  #prepareTurn(input: UserInput, options: object): Promise<RunInProgress> {
     return this.#begin({ input, options: readScope(options, modelRunReaders), call: plainCall });
   }
 
-  #prepareContinuation(given: ContinueOptions<State>): Promise<RunInProgress> {
+  #prepareContinuation(given: object): Promise<RunInProgress> {
     const { runId, approvals, ...options } = readScope(given, continueReaders);
     return this.#continue({
       options: { ...options, replaces: undefined },
       call: plainCall,
       find: async ({ db }) => ({
         run: await db.getRun({ runId }),
-        approvals: ({ tools }) => withModelOutputs(approvals, { calls: tools ?? [], tools: this.settings.tools }),
+        approvals: ({ tools: calls }, tools) => withModelOutputs(approvals, { calls: calls ?? [], tools }),
         argument: "runId",
       }),
     });
   }
 
   /** Begins a turn. */
-  async #begin({ input, stored, options: { readSessions, ...options }, call }: BeginOptions): Promise<RunInProgress> {
+  async #begin({ input, stored, options, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
+    const settings = settingsFor(this.settings, options);
     const turn = await this.openTurn(options, this.runsRead);
     const { scope } = turn;
-    const otherSessions = await sessionsText(readSessions, this, scope);
+    const otherSessions = await sessionsText(options.readSessions, this, scope);
+    const tools = await toolsOfRun(settings.tools, scope);
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history =
       introduction === null
@@ -332,6 +351,9 @@ export abstract class ModelComponent<
         : historyOf(this.settings, historyRunsOf(this.settings) === 0 ? [] : [introduction]);
     return this.#start(turn, {
       scope,
+      settings,
+      tools,
+      metadata: options.metadata,
       input: [message],
       storedInput: stored,
       history,
@@ -347,7 +369,8 @@ export abstract class ModelComponent<
   }
 
   /** Takes over a run that stopped. */
-  async #continue({ find, options: { readSessions, ...options }, call }: GoOnOptions): Promise<RunInProgress> {
+  async #continue({ find, options, call }: GoOnOptions): Promise<RunInProgress> {
+    const settings = settingsFor(this.settings, options);
     const db = await this.getDb();
     const turn = await this.openTurn(options, this.runsRead);
     const { sessionId, userId, session } = turn.scope;
@@ -359,7 +382,6 @@ export abstract class ModelComponent<
     if ((await ownRuns(this, [run], { db, session: session ?? { sessionId, userId } })).length === 0) {
       throw notWaiting(found.argument);
     }
-    const resumed = resumedRun(run, await found.approvals(run), { createdAt: unixSeconds() });
     // The run still belongs to the user who began it, even if another user decides.
     const scope = {
       ...turn.scope,
@@ -367,13 +389,19 @@ export abstract class ModelComponent<
       userId: run.userId ?? userId,
       createdAt: run.createdAt ?? unixSeconds(),
     };
+    const tools = await toolsOfRun(settings.tools, scope);
+    options.signal?.throwIfAborted();
+    const resumed = resumedRun(run, await found.approvals(run, tools), { createdAt: unixSeconds() });
     const history = await this.#history(turn);
     const started = await this.#start(turn, {
       scope,
+      settings,
+      tools,
+      metadata: options.metadata,
       input: resumed.model,
       history,
       introduction: null,
-      otherSessions: await sessionsText(readSessions, this, turn.scope),
+      otherSessions: await sessionsText(options.readSessions, this, turn.scope),
       resumed,
       call,
     });
@@ -391,17 +419,18 @@ export abstract class ModelComponent<
   }
 
   async #prepare(setup: RunSetup): Promise<PreparedRun> {
-    const { scope, input, history, otherSessions, resumed, call } = setup;
+    const { scope, settings, tools, input, history, otherSessions, resumed, call } = setup;
     const { signal } = scope;
-    const { model, tools, generation } = this.settings;
+    const { model, generation } = settings;
     const context = runContext(scope);
     const added = this.additions(setup);
-    const all = {
-      ...sessionTools(this.settings, { component: this, context, access: scope.access }),
+    const ofLibrary = {
+      ...sessionTools(settings, { component: this, context, access: scope.access }),
       ...added.tools,
-      ...tools,
     };
-    const record = new RunRecord(this.runOwner, setup, this.settings);
+    checkToolNames(tools, Object.keys(ofLibrary));
+    const all = { ...ofLibrary, ...tools };
+    const record = new RunRecord(this.runOwner, setup, settings);
     const watch = new ToolWatch({
       context,
       resumed,
@@ -426,9 +455,10 @@ export abstract class ModelComponent<
           signal,
         }),
         signal,
+        prices: scope.prices,
         callbacks: call.callbacks,
         system: await untilAborted(
-          systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
+          systemText(settings, { context, added: added.instructions, summary, otherSessions }),
           signal,
         ).catch((error: unknown) => {
           if (!signal.aborted) {

@@ -1,30 +1,6 @@
-import {
-  InvalidArgumentError,
-  type JsonObject,
-  type JsonValue,
-  type Session,
-  type SessionDb,
-  type SessionType,
-} from "@sessiondb/core";
-import {
-  checkKeys,
-  checkObject,
-  count,
-  identifier,
-  oneOf,
-  untilAborted,
-  type OptionReaders,
-  type OptionsRead,
-} from "@sessiondb/core/adapter";
-import {
-  admit,
-  promptData,
-  readHistory,
-  runOptionReaders,
-  type RunOptions,
-  type RunScope,
-  type SessionAccess,
-} from "@sessiondb/turns";
+import { InvalidArgumentError, type JsonValue, type Session, type SessionDb, type SessionType } from "@sessiondb/core";
+import { checkKeys, checkObject, count, identifier, oneOf, untilAborted } from "@sessiondb/core/adapter";
+import { admit, promptData, readHistory, type RunScope, type SessionAccess } from "@sessiondb/turns";
 
 /** The component that a session belongs to: an agent, a team, a workflow, or a description of one. */
 export interface SessionSource {
@@ -45,29 +21,6 @@ export interface SessionToRead {
   numRuns?: number | undefined;
 }
 
-/** The options of a run of an agent or a team. */
-export interface ModelRunOptions<State extends object = JsonObject> extends RunOptions<State> {
-  /**
-   * Sessions of other components that the model is shown, as data. They are read, never changed, and not copied into
-   * this session: name them again on the next turn. The user of the run must be one who may take part in them. In a
-   * shared session, one that is a single user's is refused.
-   */
-  readSessions?: readonly SessionToRead[] | undefined;
-}
-
-export const modelRunReaders = {
-  ...runOptionReaders,
-  readSessions: sessionsToRead,
-} satisfies OptionReaders<ModelRunOptions>;
-
-const { replaces: _replaces, ...others } = modelRunReaders;
-
-/** Those of a run that may go on, which replaces none. */
-export const goOnReaders = others;
-
-/** The options of a run of an agent or a team, checked. */
-export type ModelRunSettings = OptionsRead<typeof modelRunReaders>;
-
 /** A session to read, checked, with the argument that names it. */
 export interface CheckedSession {
   readonly argument: string;
@@ -80,7 +33,7 @@ const typeOf = oneOf<SessionType>("agent", "team", "workflow");
 const accessOf = oneOf<SessionAccess>("owner", "shared");
 const runsOf = count({ from: 1, otherwise: 10 });
 
-function sessionsToRead(value: unknown, argument: string): readonly CheckedSession[] {
+export function sessionsToRead(value: unknown, argument: string): readonly CheckedSession[] {
   if (value !== undefined && !Array.isArray(value)) {
     throw new InvalidArgumentError(argument, "a list of { sessionId, component }, or left out");
   }

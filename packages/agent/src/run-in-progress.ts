@@ -5,6 +5,7 @@ import { generate, type Generated, type GenerationOutcome, type GenerationReques
 import type { RunResult } from "./model-component-options.ts";
 import type { ResumedRun } from "./resumed-run.ts";
 import type { RunRecord } from "./run-record.ts";
+import { stepsWith } from "./run-steps.ts";
 import { toolCallsOf, waitingOf } from "./tool-calls.ts";
 
 /** A run that is ready to ask the model. */
@@ -79,7 +80,7 @@ export class RunInProgress {
   /** Stores the end of the run. Returns the error too if it was cancelled. */
   async #finish(ending: Promise<GenerationOutcome>): Promise<{ readonly result: RunResult; readonly error: unknown }> {
     const { turn } = this.#options;
-    const { scope, request, ownTools } = this.prepared;
+    const { scope, record, request, ownTools } = this.prepared;
     const { outcome, run: answered } = await this.#ended(ending);
     const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
     if (hasFailed && !request.watch.hasBegun) {
@@ -87,6 +88,7 @@ export class RunInProgress {
       throw outcome.error;
     }
     const toolCalls = toolCallsOf(answered, { ...outcome, tools: ownTools });
+    const { steps, usage, sources } = record.whole(outcome);
     const result = {
       runId: scope.runId,
       sessionId: scope.sessionId,
@@ -95,8 +97,10 @@ export class RunInProgress {
       text: outcome.text,
       output: outcome.output,
       finishReason: outcome.finishReason,
-      usage: outcome.usage,
-      sources: outcome.sources,
+      steps: stepsWith(toolCalls, steps),
+      usage,
+      cost: answered.metrics?.cost ?? null,
+      sources,
       toolCalls,
       pendingApprovals: outcome.status === "PAUSED" ? waitingOf(toolCalls, answered) : [],
       sessionState: scope.state.values,

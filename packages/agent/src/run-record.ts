@@ -11,42 +11,18 @@ import type {
   TeamRun,
   ToolExecution,
 } from "@sessiondb/core";
-import { flag, isJsonObject, unixSeconds, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { isJsonObject, unixSeconds } from "@sessiondb/core/adapter";
 import { jsonOf, messageOf, scopeFields } from "@sessiondb/turns";
 import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { leftOutKey } from "./history-budget.ts";
-import { continuedMetrics } from "./metrics.ts";
+import { continuedMetrics, totalUsage, usageOf } from "./metrics.ts";
 import { withResult } from "./resumed-run.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
-import type { Source } from "./said-in-step.ts";
+import { citationsWith, sourcesOf, storedSources } from "./run-sources.ts";
+import { stepsOf, storedSteps } from "./run-steps.ts";
+import type { StorageSettings } from "./storage-options.ts";
 import { requirementsOf } from "./waiting.ts";
-
-/** The parts of a run to store. */
-export interface StorageOptions {
-  /** Images, audio, videos and files of messages and input. A run that waits keeps them until it ends. Default true. */
-  storeMedia?: boolean | undefined;
-  /**
-   * Tool results and the calls they answer. A run that waits keeps them until it ends. Default true. The list of calls in
-   * `tools` is always stored.
-   */
-  storeToolMessages?: boolean | undefined;
-  /** A copy of the earlier messages that the model was shown, marked `fromHistory`. Default false. */
-  storeHistoryMessages?: boolean | undefined;
-  /** Teams only: a copy of the members' runs inside the leader's, as Agno can store them. Default false. */
-  storeMemberResponses?: boolean | undefined;
-}
-
-export const storageReaders = {
-  storeMedia: flag(true),
-  storeToolMessages: flag(true),
-  storeHistoryMessages: flag(false),
-  storeMemberResponses: flag(false),
-} satisfies OptionReaders<StorageOptions>;
-
-type StorageSettings = OptionsRead<typeof storageReaders>;
-
-const usualReasons: ReadonlySet<string> = new Set(["stop", "tool-calls"]);
 
 /** Makes the rows for the start and the end of a run, as Agno stores them. */
 export class RunRecord {
@@ -87,7 +63,7 @@ export class RunRecord {
   }
 
   ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
-    const { status, error, text, output, reasoning, metrics, finishReason, sources, model, modelProvider } = outcome;
+    const { status, error, text, output, reasoning, metrics, sources, model, modelProvider } = outcome;
     const { children, scope } = this.#setup;
     const { createdAt } = scope;
     const tools = mergedTools(this.#resumed?.tools ?? [], outcome.tools).map((tool) => {
@@ -114,17 +90,25 @@ export class RunRecord {
       metrics: this.#base.metrics ? continuedMetrics(this.#base.metrics, metrics) : metrics,
       model,
       modelProvider,
-      // The usual reasons follow from the status and the calls.
-      ...(finishReason !== null &&
-        !usualReasons.has(finishReason) && {
-          modelProviderData: { ...this.#base.modelProviderData, finish_reason: finishReason },
-        }),
-      ...(sources.length > 0 && { citations: citationsOf(sources) }),
+      ...this.#providerData(outcome, content),
+      ...(sources.length > 0 && { citations: citationsWith(this.#base.citations, sources) }),
       ...(tools.length > 0 && { tools }),
       ...(responses.length > 0 && { memberResponses: responses }),
       ...(requirements.length > 0 && { requirements }),
       ...(isJsonObject(stateCopy) && Object.keys(stateCopy).length > 0 && { sessionState: stateCopy }),
     });
+  }
+
+  /** Returns the whole of a run: what it came to, after what it was when it paused. */
+  whole({ steps, usage, sources }: GenerationOutcome): Pick<GenerationOutcome, "steps" | "usage" | "sources"> {
+    const before = this.#resumed;
+    return before === null
+      ? { steps, usage, sources }
+      : {
+          steps: [...stepsOf(before), ...steps],
+          usage: totalUsage([usageOf(before.metrics ?? {}), usage]),
+          sources: [...sourcesOf(before), ...sources],
+        };
   }
 
   /** Returns a run with the result of a call, as it is stored; the same object if the run has it. */
@@ -135,6 +119,24 @@ export class RunRecord {
     return withResult(run, result, { messages: keepsMedia ? told : told.map(withoutMedia), createdAt });
   }
 
+  /** Returns what Agno has no field for: it keeps the data of the provider as they are. */
+  #providerData(outcome: GenerationOutcome, content: JsonValue): Pick<ConversationRun, "modelProviderData"> {
+    const { finish_reason: _before, ...before } = this.#base.modelProviderData ?? {};
+    const { finishReason, model } = outcome;
+    const { steps, sources } = this.whole(outcome);
+    const [first] = steps;
+    // The fields of the run say everything about a single step that ended.
+    const isPlain =
+      this.#resumed === null && steps.length === 1 && finishReason !== null && first?.finishReason === finishReason;
+    const data = {
+      ...before,
+      ...(finishReason !== null && { finish_reason: finishReason }),
+      ...(steps.length > 0 && !isPlain && { steps: storedSteps(steps, { content, model }) }),
+      ...(sources.length > 0 && { sources: storedSources(sources) }),
+    };
+    return Object.keys(data).length > 0 || this.#base.modelProviderData ? { modelProviderData: data } : {};
+  }
+
   /** Returns whether a run may continue: then it needs all of its messages. */
   #mayContinue(status: AgentRun["status"]): boolean {
     return status === "PAUSED" || (this.#resumed !== null && status !== "COMPLETED");
@@ -142,12 +144,17 @@ export class RunRecord {
 
   #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
     const { leftOut } = this.#setup.history;
+    const metadata = {
+      ...this.#base.metadata,
+      ...this.#setup.metadata,
+      ...(leftOut !== null && { [leftOutKey]: leftOut }),
+    };
     return {
       ...this.#base,
       ...this.#owner,
       ...scopeFields(this.#setup.scope),
       ...(this.#resumed === null && { input: this.#input() }),
-      ...(leftOut !== null && { metadata: { ...this.#base.metadata, [leftOutKey]: leftOut } }),
+      ...(Object.keys(metadata).length > 0 && { metadata }),
       ...fields,
     };
   }
@@ -213,17 +220,6 @@ function mergedTools(before: readonly ToolExecution[], after: readonly ToolExecu
     merged.splice(place === -1 ? merged.length : place, 1, { ...merged[place], ...tool });
   }
   return merged;
-}
-
-/** Returns the sources of an answer as Agno's citations. */
-function citationsOf(sources: readonly Source[]): JsonObject {
-  const urls = sources.flatMap((source) =>
-    source.sourceType === "url" ? [{ url: source.url, title: source.title ?? null }] : [],
-  );
-  const documents = sources.flatMap((source) =>
-    source.sourceType === "document" ? [{ document_title: source.title, file_name: source.filename ?? null }] : [],
-  );
-  return { ...(urls.length > 0 && { urls }), ...(documents.length > 0 && { documents }) };
 }
 
 function joined(before: string | null | undefined, added: string | null): string | null {

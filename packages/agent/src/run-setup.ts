@@ -1,13 +1,20 @@
-import type { AgentRun, Message, Run, TeamRun } from "@sessiondb/core";
+import type { AgentRun, JsonObject, Message, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope } from "@sessiondb/turns";
-import type { ModelMessage } from "ai";
+import type { ModelMessage, ToolSet } from "ai";
 import type { CallSettings } from "./generation.ts";
 import type { ShownHistory } from "./history-budget.ts";
+import type { ModelComponentSettings } from "./model-component-options.ts";
 import type { ResumedRun } from "./resumed-run.ts";
 
 /** The setup of a model's run, either a turn of its own or inside another run. */
 export interface RunSetup {
   readonly scope: RunScope;
+  /** The options of the component, with those of the run. */
+  readonly settings: ModelComponentSettings;
+  /** The tools of the component and the run, without those of this library. */
+  readonly tools: ToolSet;
+  /** The metadata that the run is given; undefined for none. */
+  readonly metadata: JsonObject | undefined;
   /** The input as messages. */
   readonly input: readonly ModelMessage[];
   /** Returns a message of the input as it is stored. Default: as it is. */

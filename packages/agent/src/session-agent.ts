@@ -49,7 +49,7 @@ interface SearchedSession {
 interface FoundRun {
   readonly run: Run | null;
   /** Returns the decisions about its calls. */
-  readonly approvals: (run: AgentRun | TeamRun) => readonly Decided[] | Promise<readonly Decided[]>;
+  readonly approvals: (run: AgentRun | TeamRun, tools: ToolSet) => readonly Decided[] | Promise<readonly Decided[]>;
   /** The argument that names the run, for the error if it cannot continue. */
   readonly argument: string;
 }

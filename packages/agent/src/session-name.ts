@@ -1,5 +1,5 @@
 import type { Metrics, Session } from "@sessiondb/core";
-import { promptData } from "@sessiondb/turns";
+import { promptData, type Prices } from "@sessiondb/turns";
 import { generateText, type LanguageModel } from "ai";
 import { stepMetrics } from "./metrics.ts";
 
@@ -10,6 +10,7 @@ const mostCharacters = 4000;
 
 interface NameOptions {
   readonly model: LanguageModel;
+  readonly prices: Prices;
   /** The name of a session without messages. */
   readonly otherwise: string;
   /** Takes the tokens of each call of the model. */
@@ -17,7 +18,10 @@ interface NameOptions {
 }
 
 /** Asks a model to name a session in a few words, from its messages. Returns `otherwise` if there is no name. */
-export async function generateName(session: Session, { model, otherwise, count }: NameOptions): Promise<string> {
+export async function generateName(
+  session: Session,
+  { model, prices, otherwise, count }: NameOptions,
+): Promise<string> {
   const conversation = conversationOf(session);
   if (conversation.length === 0) {
     return otherwise;
@@ -28,7 +32,7 @@ export async function generateName(session: Session, { model, otherwise, count }
       model,
       system: `Name the conversation. Answer with a name of at most ${mostWords} words and nothing else.`,
       prompt: promptData("conversation", conversation),
-      onStepFinish: (step) => count(stepMetrics(step, "model")),
+      onStepFinish: (step) => count(stepMetrics(step, { use: "model", prices })),
     });
     name = text.replaceAll(/\s+/g, " ").replaceAll(/^["' ]+|["'. ]+$/g, "");
     if (name !== "" && name.split(" ").length <= mostWords) {

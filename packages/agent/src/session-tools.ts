@@ -10,6 +10,7 @@ import {
   type RunScope,
 } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
+import { knownTools, type ToolSource } from "./model-options.ts";
 import { conversationOf } from "./read-sessions.ts";
 
 /** The tools with which a model reads sessions, or changes the state of its own. */
@@ -55,11 +56,11 @@ const toolNames = {
 
 /** Refuses options that contradict each other. */
 export function checkSessionTools(
-  options: SessionToolOptions & Pick<RunScope, "access"> & { readonly tools: ToolSet },
+  options: SessionToolOptions & Pick<RunScope, "access"> & { readonly tools: ToolSource },
 ): void {
   const added = Object.entries(toolNames).filter(([name]) => options[name as keyof SessionToolOptions] === true);
   checkToolNames(
-    options.tools,
+    knownTools(options.tools),
     added.flatMap(([, names]) => names),
   );
   if (options.searchPastSessions === true && options.access === "shared") {

@@ -28,6 +28,7 @@ export async function summarizeAfter(run: AgentRun | TeamRun, place: Place): Pro
       sessionType,
       run,
       model,
+      prices: scope.prices,
       access,
       // Once the answer is given, a signal of the request says nothing about what follows.
       signal: awaitSummaries ? anySignal(signal, timeout) : timeout,

@@ -10,7 +10,7 @@ import {
   type OptionsRead,
   untilAborted,
 } from "@sessiondb/core/adapter";
-import { ownRuns, promptData, readHistory, type SessionAccess } from "@sessiondb/turns";
+import { ownRuns, promptData, readHistory, type Prices, type SessionAccess } from "@sessiondb/turns";
 import { generateText, jsonSchema, Output, type LanguageModel } from "ai";
 import { stepMetrics } from "./metrics.ts";
 import { languageModel } from "./model-options.ts";
@@ -50,6 +50,8 @@ export interface SummaryRequest {
   readonly signal?: AbortSignal | undefined;
   /** Takes the tokens of each call of the model. */
   readonly count?: ((metrics: Metrics) => void) | undefined;
+  /** The prices of models, for the cost of these tokens. Default: none. */
+  readonly prices?: Prices | undefined;
   /** The component's `access`. Default `owner`: runs that others wrote into the owner's session are left out. */
   readonly access?: SessionAccess;
 }
@@ -134,7 +136,8 @@ export class SessionSummaryManager {
           ? "Provide a summary of the conversation."
           : "Provide one summary covering the earlier summary and everything said since.",
       ].join("\n\n"),
-      onStepFinish: (step) => request.count?.(stepMetrics(step, "session_summary_model")),
+      onStepFinish: (step) =>
+        request.count?.(stepMetrics(step, { use: "session_summary_model", prices: request.prices ?? {} })),
       ...(request.signal !== undefined && { abortSignal: request.signal }),
     });
     return { summary: output.summary, topics: [...output.topics], updatedAt: localTime(new Date()) };

@@ -16,6 +16,7 @@ import {
   type DelegationOptions,
   type DelegationSettings,
 } from "./delegation.ts";
+import { knownTools } from "./model-options.ts";
 import { checkToolNames } from "./session-tools.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 
@@ -59,7 +60,7 @@ export class Team<
     const settings = readScope(options, teamReaders, componentScopes);
     checkSwitches(options, settings, { ...modelComponentSwitches, addTeamHistoryToMembers: ["numTeamHistoryRuns"] });
     super(settings, "team");
-    checkToolNames(settings.tools, delegationToolNames);
+    checkToolNames(knownTools(settings.tools), delegationToolNames);
     this.members = settings.members;
     this.#delegation = settings;
   }

@@ -7,7 +7,10 @@ import { isWaiting, waitOf } from "./waiting.ts";
 type CallOf<Name extends string, Dynamic extends boolean, State> = State & {
   readonly toolCallId: string;
   readonly toolName: Name;
-  /** Whether the call is of no tool in the `tools` option: one of this library, of the provider, or made up by the model. */
+  /**
+   * Whether the call is of no tool in the `tools` option (one of this library, of the provider, or made up by the model), or of
+   * a tool whose types are not known, as those of an MCP server.
+   */
   readonly dynamic: Dynamic;
 };
 
@@ -69,7 +72,8 @@ export function toolCallsOf(run: AgentRun | TeamRun, { inputs, outputs, tools }:
   return (run.tools ?? []).map((tool): ToolCall => {
     const [toolCallId, toolName] = [tool.toolCallId ?? "", tool.toolName ?? ""];
     const input = inputs.has(toolCallId) ? inputs.get(toolCallId) : (tool.toolArgs ?? {});
-    const call = { toolCallId, toolName, dynamic: !Object.hasOwn(tools, toolName), input };
+    const known = Object.hasOwn(tools, toolName) ? tools[toolName] : undefined;
+    const call = { toolCallId, toolName, dynamic: known === undefined || known.type === "dynamic", input };
     if (waitOf(tool) === "confirmation") {
       return { ...call, state: "approval-requested" };
     }

@@ -99,7 +99,8 @@ export class ToolWatch {
       if (!Object.hasOwn(tools, name) || tools[name]?.execute === undefined) {
         throw new RunNotContinuableError(resumed?.before.runId ?? "", {
           why: `its tool ${JSON.stringify(name)} cannot run here`,
-          advice: "Give the agent or team this tool with an execute function, or continue the run in Agno.",
+          advice:
+            "Give the agent or team, or this call, this tool with an execute function, or continue the run in Agno.",
         });
       }
     }

@@ -72,7 +72,7 @@ describe("sessions that Agno wrote", () => {
 
 // The keys that Agno 3 reads; of a run, a message or a tool it drops every other one, of a summary it fails for it.
 const runKeys =
-  "run_id agent_id agent_name team_id team_name session_id parent_run_id workflow_id workflow_name user_id input content content_type reasoning_content messages metrics model model_provider tools status created_at session_state requirements metadata workflow_step_id member_responses step_results step_executor_runs forked_from_run_id forked_from_session_id images videos audio files events queue_attempt".split(
+  "run_id agent_id agent_name team_id team_name session_id parent_run_id workflow_id workflow_name user_id input content content_type reasoning_content messages metrics model model_provider model_provider_data tools status created_at session_state requirements metadata workflow_step_id member_responses step_results step_executor_runs forked_from_run_id forked_from_session_id images videos audio files events queue_attempt".split(
     " ",
   );
 const messageKeys =

@@ -1,6 +1,6 @@
 import { InMemorySessionDb, InvalidArgumentError } from "@sessiondb/core";
 import { jsonSchema, tool } from "ai";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runOptionReaders } from "../../turns/src/run-options.ts";
 import { workflowReaders } from "../../turns/src/workflow-options.ts";
 import { delegationReaders } from "../src/delegation.ts";
@@ -17,6 +17,7 @@ import {
   type Approval,
 } from "@sessiondb/agent";
 import { modelComponentReaders } from "../src/model-component-options.ts";
+import { modelRunReaders } from "../src/model-run-options.ts";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
 
 // Every option of every constructor and method: what it may be, and that anything else is refused by its name.
@@ -75,6 +76,8 @@ const values: readonly unknown[] = [
 ];
 
 const isJson: Kind = (value) => json(value) && Object.keys(value as object).length === 0;
+/** A function of the tests returns no tool. */
+const toolSource = either(isJson, work);
 const component: Record<string, Kind> = {
   id: nonEmpty,
   name: nonEmpty,
@@ -90,6 +93,8 @@ const component: Record<string, Kind> = {
   onInvalidSessionState: word("throw"),
   onStorageError: word("throw", "continue"),
   staleAfter: seconds,
+  dependencies: json,
+  prices: isJson,
 };
 const conversation: Record<string, Kind> = {
   ...component,
@@ -104,7 +109,7 @@ const conversation: Record<string, Kind> = {
   model: nonEmpty,
   description: text,
   instructions: either(text, work, (value) => list(value) && (value as unknown[]).length === 0),
-  tools: isJson,
+  tools: toolSource,
   generation: either(isJson, (value) => json(value) && "in" in (value as object)),
   addHistoryToContext: flag,
   addHistoryMediaToContext: flag,
@@ -141,8 +146,25 @@ const workflow: Record<string, Kind> = {
   numHistoryRuns: from(0),
   storeExecutorOutputs: flag,
 };
-const run: Record<string, Kind> = { sessionId: nonEmpty, userId: nonEmpty, sessionState: isJson, signal: none };
+const run: Record<string, Kind> = {
+  sessionId: nonEmpty,
+  userId: nonEmpty,
+  sessionState: isJson,
+  signal: none,
+  dependencies: json,
+};
+const modelRun: Record<string, Kind> = {
+  ...run,
+  model: nonEmpty,
+  instructions: either(text, (value) => list(value) && (value as unknown[]).length === 0),
+  tools: toolSource,
+  generation: either(isJson, (value) => json(value) && "in" in (value as object)),
+  metadata: isJson,
+  readSessions: (value) => list(value) && (value as unknown[]).length === 0,
+};
 const session: Record<string, Kind> = { sessionId: nonEmpty, userId: nonEmpty };
+
+const { sessionId: _named, ...modelRunOfSession } = modelRun;
 
 interface Called {
   /** What each option may be. */
@@ -156,6 +178,10 @@ interface Called {
 }
 
 const model = scriptedModel(() => "Hello");
+// What the AI SDK makes of the id of a model.
+beforeAll(() => void Object.assign(globalThis, { AI_SDK_DEFAULT_PROVIDER: { languageModel: () => model } }));
+afterAll(() => void Reflect.deleteProperty(globalThis, "AI_SDK_DEFAULT_PROVIDER"));
+
 const member = new Agent({ id: "member", model });
 const pay = tool({ inputSchema: jsonSchema<object>({ type: "object" }), needsApproval: true, execute: () => "Paid" });
 const db = new InMemorySessionDb();
@@ -163,6 +189,15 @@ const agent = new Agent({ id: "one", model, db, tools: { pay } });
 const flow = new Workflow({ id: "flow", db: new InMemorySessionDb(), steps: [() => "Done"] });
 const { signal } = new AbortController();
 const rightRun = { userId: "ada", sessionState: { n: 1 }, signal };
+const rightModelRun = {
+  ...rightRun,
+  model,
+  instructions: "Go.",
+  tools: {},
+  generation: { temperature: 0 },
+  metadata: { n: 1 },
+  dependencies: { db },
+};
 const rightSession = { sessionId: "s", userId: "ada" };
 const rightComponent = { id: "one", db: "memory:", sessionId: "s", userId: "ada", sessionState: {}, metadata: {} };
 const lost = ["userId", "sessionId"];
@@ -238,16 +273,16 @@ const calls: Record<string, Called> = {
     right: { content: 1 },
     call: (options) => new StepResult(options),
   },
-  run: { kinds: run, right: rightRun, lost: ["userId"], call: (options) => agent.run("Hi", options) },
+  run: { kinds: modelRun, right: rightModelRun, lost: ["userId"], call: (options) => agent.run("Hi", options) },
   stream: {
-    kinds: run,
-    right: rightRun,
+    kinds: modelRun,
+    right: rightModelRun,
     lost: ["userId"],
     call: async (options) => (await agent.stream("Hi", options)).result,
   },
   continueRun: {
-    kinds: { userId: nonEmpty, sessionState: isJson, signal: none, runId: none, approvals: none },
-    right: { ...rightRun, approvals: [{ toolCallId: "c1", approved: true }] },
+    kinds: { ...modelRunOfSession, runId: none, approvals: none },
+    right: { ...rightModelRun, approvals: [{ toolCallId: "c1", approved: true }] },
     needed: ["approvals"],
     lost: ["userId", "runId"],
     call: async (options) => {
@@ -410,6 +445,7 @@ test("the tables of this test list every option", () => {
   expect(names(delegation)).toEqual(names(delegationReaders));
   expect(names(workflow)).toEqual(names(workflowReaders));
   expect(names(run)).toEqual(names(runOptionReaders));
+  expect(names(modelRun)).toEqual(names(modelRunReaders));
 });
 
 describe("the settings of the AI SDK", () => {

@@ -1,7 +1,7 @@
-import { Agent, Team, Workflow, type RunResult, type ToolCall } from "@sessiondb/agent";
+import { Agent, runContextOf, Team, Workflow, type RunResult, type ToolCall } from "@sessiondb/agent";
 import { InMemorySessionDb, type JsonObject, type JsonValue } from "@sessiondb/core";
 import { scriptedModel } from "@sessiondb/testing/scripted-model";
-import { Output, tool } from "ai";
+import { Output, tool, type ToolSet } from "ai";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 
@@ -128,6 +128,79 @@ test("the state has its type wherever it is read or changed", async () => {
     },
   });
   expect((await greeter.run("Hi")).text).toBe("Hello.");
+});
+
+describe("the options of a call", () => {
+  const more = { lookUp: tool({ inputSchema: z.object({ word: z.string() }), execute: ({ word }) => word.length }) };
+  const replacing = { weather: tool({ inputSchema: z.object({ at: z.number() }), execute: () => "fine" }) };
+  const structure = Output.object({ schema: z.object({ words: z.number() }) });
+  const script = [{ calls: [{ name: "lookUp", input: { word: "tea" } }] }, '{"words":1}'];
+
+  test("add the types of their tools, and replace that of the output", async () => {
+    const { agent } = typed();
+    const model = scriptedModel(script);
+    const result = await agent.run("How long?", { model, tools: more, generation: { output: structure } });
+    expectTypeOf(result.output).toEqualTypeOf<{ words: number } | undefined>();
+    const lengths: number[] = [];
+    for (const call of result.toolCalls) {
+      if (!call.dynamic && call.toolName === "lookUp" && call.state === "output-available") {
+        expectTypeOf(call.input).toEqualTypeOf<{ word: string }>();
+        lengths.push(call.output);
+      }
+      if (!call.dynamic && call.toolName === "weather" && call.state === "output-available") {
+        expectTypeOf(call.output).toEqualTypeOf<{ city: string; degrees: number }>();
+      }
+    }
+    expect([result.output, lengths]).toEqual([{ words: 1 }, [3]]);
+
+    const { team } = typed();
+    const stream = await team.stream("How long?", { model: scriptedModel(script), tools: () => more, generation: {} });
+    const { output: answer, toolCalls } = await stream.result.catch(() => ({ output: undefined, toolCalls: [] }));
+    expectTypeOf(answer).toEqualTypeOf<Answer | undefined>();
+    expectTypeOf(toolCalls).not.toEqualTypeOf<readonly ToolCall[]>();
+
+    const session = agent.forSession({ sessionId: "s", tools: replacing, generation: { output: structure } });
+    expectTypeOf(session.tools.weather).toEqualTypeOf(replacing.weather);
+    expectTypeOf(session.tools.now).toEqualTypeOf(tools.now);
+    const generate = () => session.generate({ prompt: "How long?" });
+    expectTypeOf<Awaited<ReturnType<typeof generate>>["output"]>().toEqualTypeOf<{ words: number }>();
+  });
+
+  test("change nothing where the compiler does not know the names of the tools", async () => {
+    const { agent } = typed();
+    type Result = Awaited<ReturnType<typeof agent.run>>;
+    const unnamed: ToolSet = more;
+    const result = await agent.run("Rome?", { tools: async () => unnamed });
+    expectTypeOf(result).toEqualTypeOf<Result>();
+    expectTypeOf(result.output).toEqualTypeOf<Answer | undefined>();
+    // @ts-expect-error -- there is no such option.
+    await expect(agent.run("Rome?", { tool: more })).rejects.toMatchObject({ argument: "options.tool" });
+  });
+
+  test("a function of tools has their types", async () => {
+    const agent = new Agent({ model: scriptedModel(["Done."]), sessionStateSchema, tools: async () => more });
+    const { toolCalls } = await agent.run("Go");
+    for (const call of toolCalls) {
+      if (!call.dynamic && call.state === "output-available") {
+        expectTypeOf(call.output).toEqualTypeOf<number>();
+      }
+    }
+    expect(toolCalls).toEqual([]);
+  });
+
+  test("dependencies have the type that is asked for", async () => {
+    const agent = new Agent({
+      model: scriptedModel(["Done."]),
+      dependencies: { greeting: "Hello" },
+      instructions: (context) => {
+        expectTypeOf(context.dependencies["greeting"]).toEqualTypeOf<unknown>();
+        const { dependencies } = runContextOf<{ greeting: string }>(context);
+        expectTypeOf(dependencies).toEqualTypeOf<{ greeting: string }>();
+        return dependencies.greeting;
+      },
+    });
+    expect((await agent.run("Go")).text).toBe("Done.");
+  });
 });
 
 describe("an agent without types of its own", () => {

@@ -12,6 +12,8 @@ import {
 } from "@sessiondb/core/adapter";
 import type { SessionAccess } from "./admission.ts";
 import type { DbSource } from "./component-db.ts";
+import { dependenciesOf, type Dependencies } from "./dependencies.ts";
+import { pricesOf, type Prices } from "./prices.ts";
 import { stateReaders, type StateOptions } from "./state-schema.ts";
 
 /** The common options of agents, teams and workflows: their identity and the storage of their sessions. */
@@ -56,6 +58,16 @@ export interface ComponentOptions<State extends object = JsonObject> extends Sta
    * the runs of earlier releases, which show none in between.
    */
   staleAfter?: number | undefined;
+  /**
+   * Values for tools, functions of instructions and functions of steps, which find them in the context of the run. Those
+   * of a run are merged over them, key by key; inside a team or a workflow, so are those of the team or workflow.
+   */
+  dependencies?: Dependencies | undefined;
+  /**
+   * The prices of models by their ids, for a million tokens: then the metrics of runs and of sessions have a cost. Inside a
+   * team or a workflow, those of the team or workflow are merged over them.
+   */
+  prices?: Prices | undefined;
 }
 
 export const componentReaders = {
@@ -71,6 +83,8 @@ export const componentReaders = {
   access: oneOf("owner", "shared"),
   onStorageError: oneOf("throw", "continue"),
   staleAfter: optional(seconds(0)),
+  dependencies: dependenciesOf,
+  prices: pricesOf,
 } satisfies OptionReaders<ComponentOptions>;
 
 /** The options of a component, checked and with their defaults. */

@@ -2,6 +2,7 @@ export { admit, mayTakePart, type SessionAccess, type SessionMember } from "./ad
 export type { DbSource } from "./component-db.ts";
 export { Component } from "./component.ts";
 export { componentReaders, type ComponentOptions, type ComponentSettings } from "./component-options.ts";
+export { dependenciesOf, type Dependencies } from "./dependencies.ts";
 export {
   runInside,
   unfinished,
@@ -16,6 +17,7 @@ export { hasAnswer, readHistory } from "./history-runs.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
+export { pricesOf, type ModelPrice, type Prices } from "./prices.ts";
 export { promptData } from "./prompt-data.ts";
 export { findPlace, replacing, runToReplace, type RunPlace } from "./replaced-run.ts";
 export {
@@ -26,7 +28,15 @@ export {
   type RunOptions,
   type RunSettings,
 } from "./run-options.ts";
-export { checkDepth, insideOf, runContext, scopeFields, type RunContext, type RunScope } from "./run-scope.ts";
+export {
+  checkDepth,
+  insideOf,
+  runContext,
+  scopeFields,
+  withDefaults,
+  type RunContext,
+  type RunScope,
+} from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
 export { isInProgress } from "./running-mark.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";

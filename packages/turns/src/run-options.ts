@@ -10,6 +10,7 @@ import {
   type OptionReaders,
   type OptionsRead,
 } from "@sessiondb/core/adapter";
+import { dependenciesOf, type Dependencies } from "./dependencies.ts";
 import type { StatePatch } from "./state-schema.ts";
 
 export interface RunOptions<State extends object = JsonObject> {
@@ -29,6 +30,8 @@ export interface RunOptions<State extends object = JsonObject> {
   replaces?: string | undefined;
   /** Cancels the run: what has arrived is stored as CANCELLED. */
   signal?: AbortSignal | undefined;
+  /** Values for the tools and functions of this run, merged over those of the component. Never stored. */
+  dependencies?: Dependencies | undefined;
 }
 
 export const runOptionReaders = {
@@ -38,6 +41,7 @@ export const runOptionReaders = {
   sessionName: optional(checkText),
   replaces: optional(identifier),
   signal: (value: unknown) => checkSignal({ signal: value }),
+  dependencies: dependenciesOf,
 } satisfies OptionReaders<RunOptions>;
 
 /** The options of a run, checked. */

@@ -1,6 +1,8 @@
 import { InvalidArgumentError, type JsonObject, type Metrics, type Run, type Session } from "@sessiondb/core";
 import { unixSeconds } from "@sessiondb/core/adapter";
 import type { SessionAccess } from "./admission.ts";
+import type { Dependencies } from "./dependencies.ts";
+import type { Prices } from "./prices.ts";
 import type { RunState, StateChange } from "./run-state.ts";
 
 /** Everything that the parts of one run share, always passed on whole. */
@@ -19,6 +21,9 @@ export interface RunScope {
   /** The session state. A run inside another run shares its state. */
   readonly state: RunState;
   readonly signal: AbortSignal;
+  /** The values for tools and functions. */
+  readonly dependencies: Dependencies;
+  readonly prices: Prices;
   /**
    * The session before this turn, with the newest runs that a model may be shown; null if it is new, could not be read
    * or is not stored, and inside another run.
@@ -67,6 +72,18 @@ export function insideOf(outer: RunScope, changes: { stepId?: string } & Partial
   };
 }
 
+/** Returns the scope of a run inside another one with the component's own options where the outer run has none. */
+export function withDefaults(
+  scope: RunScope,
+  { dependencies, prices }: Pick<RunScope, "dependencies" | "prices">,
+): RunScope {
+  return {
+    ...scope,
+    dependencies: { ...dependencies, ...scope.dependencies },
+    prices: { ...prices, ...scope.prices },
+  };
+}
+
 /** Returns the fields of a run's row that its scope determines. */
 export function scopeFields({ runId, sessionId, userId, parent, createdAt }: RunScope) {
   return {
@@ -80,7 +97,7 @@ export function scopeFields({ runId, sessionId, userId, parent, createdAt }: Run
 }
 
 /** The view of a run that tools, steps and instruction functions receive. */
-export interface RunContext<State extends object = JsonObject> {
+export interface RunContext<State extends object = JsonObject, Given extends object = Dependencies> {
   readonly runId: string;
   readonly sessionId: string;
   readonly userId: string | null;
@@ -91,9 +108,11 @@ export interface RunContext<State extends object = JsonObject> {
    * runs that each count up both count. It must be synchronous and change nothing else. Returns the new state.
    */
   readonly updateSessionState: (change: StateChange<State>) => State;
+  /** The values that the component and the call were given for tools and functions. Empty without any. */
+  readonly dependencies: Given;
 }
 
-export function runContext({ runId, sessionId, userId, state }: RunScope): RunContext {
+export function runContext({ runId, sessionId, userId, state, dependencies }: RunScope): RunContext {
   return {
     runId,
     sessionId,
@@ -102,5 +121,6 @@ export function runContext({ runId, sessionId, userId, state }: RunScope): RunCo
       return state.values;
     },
     updateSessionState: (change) => state.update(change),
+    dependencies,
   };
 }

@@ -54,11 +54,18 @@ function addMetrics(stored: JsonValue | undefined, run: Metrics): JsonObject {
   return {
     ...session,
     ...addCounts(numbersOf(session), added),
+    ...addCosts(session["cost"], run.cost),
     ...(Object.keys(details).length > 0 && { details }),
   };
 }
 
-/** Sums `{ <use>: [{ id, provider, tokens … }] }` per use and model. */
+/** Adds costs that are known, as Agno does. */
+function addCosts(left: JsonValue | undefined, right: JsonValue | undefined): { readonly cost?: number } {
+  const known = [left, right].filter((cost) => typeof cost === "number");
+  return known.length === 0 ? {} : { cost: known.reduce((sum, cost) => sum + cost, 0) };
+}
+
+/** Sums `{ <use>: [{ id, provider, tokens …, cost }] }` per use and model. */
 export function addDetails(stored: JsonValue | undefined, added: JsonObject): JsonObject {
   const details: JsonObject = isJsonObject(stored) ? { ...stored } : {};
   for (const [use, models] of Object.entries(added)) {
@@ -70,7 +77,7 @@ export function addDetails(stored: JsonValue | undefined, added: JsonObject): Js
       );
       const sum = sums[at];
       if (isJsonObject(sum)) {
-        sums[at] = { ...sum, ...addCounts(numbersOf(sum), numbersOf(model)) };
+        sums[at] = { ...sum, ...addCounts(numbersOf(sum), numbersOf(model)), ...addCosts(sum["cost"], model["cost"]) };
       } else {
         sums.push(model);
       }

@@ -96,6 +96,8 @@ export class Turn {
       createdAt: unixSeconds(),
       state: new RunState({ ...state }, options.sessionState, stateShape(settings, sessionId)),
       signal: options.signal === undefined ? signal : anySignal(signal, options.signal),
+      dependencies: { ...settings.dependencies, ...options.dependencies },
+      prices: settings.prices,
       session,
       store: (run) => this.#add(run),
       checkpoint: (ofRun, run) => this.#checkpoints.add(ofRun, run, this.#begun),

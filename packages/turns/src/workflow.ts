@@ -23,7 +23,7 @@ import {
   type RunOptions,
   type RunSettings,
 } from "./run-options.ts";
-import { checkDepth, type RunScope } from "./run-scope.ts";
+import { checkDepth, withDefaults, type RunScope } from "./run-scope.ts";
 import { suspendedSteps } from "./step-requirements.ts";
 import { nodesOf } from "./steps/nodes.ts";
 import type { StepNode } from "./steps/step-node.ts";
@@ -123,8 +123,9 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
     });
   }
 
-  async runEmbedded({ input, scope, emit = null }: EmbeddedRequest): Promise<EmbeddedResult> {
-    checkDepth(scope, "steps");
+  async runEmbedded({ input, scope: outer, emit = null }: EmbeddedRequest): Promise<EmbeddedResult> {
+    checkDepth(outer, "steps");
+    const scope = withDefaults(outer, this.#options);
     this.fitState(scope);
     return this.#executeInside(new RunOfWorkflow({ ...this.#runOptions(scope), input, continued: null, emit }), scope);
   }
@@ -136,7 +137,8 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
     const continued = await continuedRun(run, { nodes: this.#nodes, answer });
     return {
       run: continued.run,
-      execute: async ({ scope, emit = null }) => {
+      execute: async ({ scope: outer, emit = null }) => {
+        const scope = withDefaults(outer, this.#options);
         this.fitState(scope);
         const input = run.input ?? null;
         return this.#executeInside(new RunOfWorkflow({ ...this.#runOptions(scope), input, continued, emit }), scope);
