@@ -41,7 +41,7 @@ export interface ModelComponentOptions<
   Output extends OutputInterface = AnyOutput,
   State extends object = JsonObject,
 >
-  extends ComponentOptions<State>, StorageOptions, SessionToolOptions, HistoryBudgetOptions, FollowUpOptions {
+  extends ComponentOptions<State>, StorageOptions, SessionToolOptions<State>, HistoryBudgetOptions, FollowUpOptions {
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
