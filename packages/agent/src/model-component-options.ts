@@ -62,6 +62,11 @@ export interface ModelComponentOptions<
   addHistoryMediaToContext?: boolean | undefined;
   /** The number of newest runs it is shown. Default: `numHistoryMessages` if given, else 10. */
   numHistoryRuns?: number | undefined;
+  /**
+   * Whether those are also runs that failed or were cancelled: what the user said, and what had arrived of the answer.
+   * Costs one more read per turn, or two with summaries, which tell of them too. Default false.
+   */
+  addStoppedRunsToContext?: boolean | undefined;
   /** The maximum number of newest messages it is shown, in whole runs. Default: all of those runs. */
   numHistoryMessages?: number | undefined;
   /** The maximum number of newest tool calls of those runs it is shown. Default 0: all. */
@@ -97,6 +102,7 @@ export const modelComponentReaders = {
   addHistoryToContext: flag(true),
   addHistoryMediaToContext: flag(true),
   numHistoryRuns: optional(atLeast(0)),
+  addStoppedRunsToContext: flag(false),
   numHistoryMessages: optional(atLeast(0)),
   maxToolCallsFromHistory: count({ from: 0, otherwise: 0 }),
   sessionSummaries: optional(flag(false)),
@@ -124,6 +130,7 @@ export const modelComponentSwitches = {
     "countTokens",
     "addHistoryMediaToContext",
     "addSummarizedRunsToContext",
+    "addStoppedRunsToContext",
     "storeHistoryMessages",
   ],
   addHistoryMediaToContext: ["numHistoryMediaRuns"],

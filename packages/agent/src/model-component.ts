@@ -195,7 +195,8 @@ export abstract class ModelComponent<
 
   /** The number of newest runs that a turn needs. */
   protected get runsRead(): number {
-    return historyRunsOf(this.settings);
+    // Those that failed are not read with the session.
+    return this.settings.addStoppedRunsToContext ? 0 : historyRunsOf(this.settings);
   }
 
   /** The component's fields in a run. */
@@ -244,7 +245,7 @@ export abstract class ModelComponent<
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history =
       introduction === null
-        ? await this.#history(turn)
+        ? await this.#history(turn, null)
         : historyOf(this.settings, historyRunsOf(this.settings) === 0 ? [] : [introduction]);
     return this.#start(turn, {
       scope,
@@ -257,8 +258,9 @@ export abstract class ModelComponent<
     });
   }
 
-  async #history(turn: Turn): Promise<ShownHistory> {
-    return historyOf(this.settings, await historyRuns(turn, { settings: this.settings, access: this.access }));
+  async #history(turn: Turn, resumedId: string | null): Promise<ShownHistory> {
+    const { settings, access } = this;
+    return historyOf(settings, await historyRuns(turn, { settings, access, resumedId }));
   }
 
   /** Takes over a run that stopped. */
@@ -282,7 +284,7 @@ export abstract class ModelComponent<
       userId: run.userId ?? userId,
       createdAt: run.createdAt ?? unixSeconds(),
     };
-    const history = await this.#history(turn);
+    const history = await this.#history(turn, run.runId);
     const started = await this.#start(turn, {
       scope,
       input: resumed.model,

@@ -118,6 +118,7 @@ const conversation: Record<string, Kind> = {
   sessionSummaries: flag,
   addSessionSummaryToContext: flag,
   addSummarizedRunsToContext: flag,
+  addStoppedRunsToContext: flag,
   waitUntil: work,
   awaitSummaries: flag,
   onSummaryError: work,
