@@ -18,6 +18,8 @@ import { thrownOf } from "@sessiondb/turns";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
+import type { RunObserver } from "./run-hooks.ts";
+import type { Refusal } from "./stopped-runs.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
@@ -93,6 +95,7 @@ export interface GenerationRequest {
   readonly callbacks: Callbacks;
   /** Stores the run as far as it is. */
   readonly checkpoint: (soFar: () => GenerationOutcome) => void;
+  readonly observer: Pick<RunObserver, "stepEnded">;
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
@@ -122,6 +125,8 @@ export interface GenerationOutcome {
   readonly sources: readonly Source[];
   readonly model: string;
   readonly modelProvider: string;
+  /** What a guardrail did not let pass. */
+  readonly refusal?: Refusal;
 }
 
 type StreamPart = TextStreamPart<ToolSet>;
@@ -239,6 +244,7 @@ export class Generation {
     this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
     this.#seen = new SaidInStep();
+    this.#request.observer.stepEnded(step);
   }
 
   #outcome(

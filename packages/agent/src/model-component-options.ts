@@ -1,4 +1,4 @@
-import type { AgentRun, JsonObject, JsonValue, TeamRun } from "@sessiondb/core";
+import type { AgentRun, JsonObject, TeamRun } from "@sessiondb/core";
 import {
   atLeast,
   checkText,
@@ -19,21 +19,23 @@ import type {
   ToolSet,
   UserContent,
 } from "ai";
+import type { AnyOutput } from "./any-output.ts";
 import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
+import { guardrailReaders, type GuardrailOptions } from "./guardrails.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
 import { instructionsOf, languageModel, toolSet } from "./model-options.ts";
+import { hookReaders, type HookOptions } from "./run-hooks.ts";
 import { storageReaders, type StorageOptions } from "./run-record.ts";
 import type { Source } from "./said-in-step.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
 import type { SessionSummaryManager } from "./summary.ts";
 import type { ToolCall, PendingApproval } from "./tool-calls.ts";
 
+export type { AnyOutput };
+
 /** The input of a run: text, or the parts of a user message of the AI SDK. */
 export type UserInput = string | UserContent;
-
-/** The structure of answers that no `generation.output` describes. */
-export type AnyOutput = OutputInterface<JsonValue, JsonValue, JsonValue>;
 
 /** The options of an agent, and of the leader of a team. */
 export interface ModelComponentOptions<
@@ -41,7 +43,14 @@ export interface ModelComponentOptions<
   Output extends OutputInterface = AnyOutput,
   State extends object = JsonObject,
 >
-  extends ComponentOptions<State>, StorageOptions, SessionToolOptions<State>, HistoryBudgetOptions, FollowUpOptions {
+  extends
+    ComponentOptions<State>,
+    StorageOptions,
+    SessionToolOptions<State>,
+    HistoryBudgetOptions,
+    FollowUpOptions,
+    GuardrailOptions<Output, State>,
+    HookOptions<Known<Tools, ToolSet>, State> {
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
@@ -94,6 +103,8 @@ export const modelComponentReaders = {
   ...sessionToolReaders,
   ...historyBudgetReaders,
   ...followUpReaders,
+  ...guardrailReaders,
+  ...hookReaders,
   model: languageModel,
   description: optional(checkText),
   instructions: optional(instructionsOf),

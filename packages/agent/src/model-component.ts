@@ -23,7 +23,8 @@ import {
 import type { OutputInterface, ToolSet } from "ai";
 import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
 import { FollowUp } from "./follow-up.ts";
-import { generate, plainCall, type CallSettings } from "./generation.ts";
+import { generate, plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
+import { checkGuardrails, Guardrails } from "./guardrails.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
@@ -32,6 +33,7 @@ import { historyMessages } from "./model-history.ts";
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
 import { modelRunReaders, sessionsText, type ModelRunOptions, type ModelRunSettings } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
+import { RunObserver } from "./run-hooks.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
@@ -75,12 +77,14 @@ export abstract class ModelComponent<
   extends Component<State>
   implements Executor
 {
+  abstract override readonly sessionType: "agent" | "team";
   declare protected readonly settings: ModelComponentSettings;
   readonly #followUp: FollowUp;
 
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
     checkSessionTools(settings);
+    checkGuardrails(settings);
     this.#followUp = new FollowUp(settings);
   }
 
@@ -178,7 +182,7 @@ export abstract class ModelComponent<
 
   async runEmbedded({ input, context, history, scope }: EmbeddedRequest): Promise<EmbeddedResult> {
     this.fitState(scope);
-    const { record, request } = await this.#prepare({
+    const { record, request, guardrails, observer } = await this.#prepare({
       scope,
       input: [userMessage(input, context)],
       history: { messages: historyMessages(history), leftOut: null },
@@ -187,9 +191,19 @@ export abstract class ModelComponent<
       children: [],
       call: plainCall,
     });
-    const { outcome } = await generate(request);
+    observer.started();
+    const refused = await guardrails.refusedInput();
+    const outcome = refused ?? (await guardrails.checked((await generate(request)).outcome));
     const run = record.ended(outcome, scope.state.values);
-    await scope.store(run);
+    await scope.store(run).catch((error: unknown) => {
+      observer.failed(error, run);
+      throw error;
+    });
+    if (outcome.status === "ERROR") {
+      observer.failed(outcome.error, run);
+    } else {
+      observer.ended(run);
+    }
     return { run, content: outcome.output ?? run.content ?? null };
   }
 
@@ -319,9 +333,19 @@ export abstract class ModelComponent<
       ...tools,
     };
     const record = new RunRecord(this.runOwner, setup, this.settings);
+    const observer = new RunObserver(this.settings, {
+      event: {
+        context,
+        component: { sessionType: this.sessionType, id: this.id, name: this.name },
+        parentRunId: scope.parent?.runId ?? null,
+        isContinued: resumed !== null,
+      },
+      followUp: this.#followUp,
+    });
     const watch = new ToolWatch({
       context,
       resumed,
+      observer,
       signal,
       awaited: Object.keys(added.tools),
       store: (result) =>
@@ -329,36 +353,48 @@ export abstract class ModelComponent<
     });
     watch.check(all);
     const summary = scope.session?.getSummary() ?? null;
+    const request: GenerationRequest = {
+      ...tolerantOfHistory({
+        model,
+        settings: { ...generation, ...call.settings },
+        history: history.messages,
+        input,
+        signal,
+      }),
+      signal,
+      callbacks: call.callbacks,
+      system: await untilAborted(
+        systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
+        signal,
+      ).catch((error: unknown) => {
+        if (!signal.aborted) {
+          throw error;
+        }
+        // The run ends before the model is asked.
+        return null;
+      }),
+      messages: [...history.messages, ...input],
+      tools: all,
+      watch,
+      checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
+      observer,
+    };
+    const [message] = input;
     return {
       scope,
       record,
+      request,
       ownTools: tools,
       denied: resumed?.denied ?? [],
-      request: {
-        ...tolerantOfHistory({
-          model,
-          settings: { ...generation, ...call.settings },
-          history: history.messages,
-          input,
-          signal,
-        }),
+      before: resumed?.before ?? null,
+      guardrails: new Guardrails(this.settings, {
+        runId: scope.runId,
+        context,
         signal,
-        callbacks: call.callbacks,
-        system: await untilAborted(
-          systemText(this.settings, { context, added: added.instructions, summary, otherSessions }),
-          signal,
-        ).catch((error: unknown) => {
-          if (!signal.aborted) {
-            throw error;
-          }
-          // The run ends before the model is asked.
-          return null;
-        }),
-        messages: [...history.messages, ...input],
-        tools: all,
-        watch,
-        checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
-      },
+        request,
+        input: resumed === null && message?.role === "user" ? message.content : null,
+      }),
+      observer,
     };
   }
 

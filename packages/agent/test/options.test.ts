@@ -126,6 +126,10 @@ const conversation: Record<string, Kind> = {
   sessionSummaryManager: none,
   addSessionStateToContext: flag,
   introduction: text,
+  inputGuardrails: either(work, (value) => list(value) && (value as unknown[]).length === 0),
+  outputGuardrails: either(work, (value) => list(value) && (value as unknown[]).length === 0),
+  holdOutputUntilChecked: (value) => value === false,
+  hooks: isJson,
 };
 const delegation: Record<string, Kind> = {
   delegation: word("sequential", "parallel"),
