@@ -40,6 +40,7 @@ export {
 } from "@sessiondb/turns";
 export { Agent, type AgentOptions } from "./agent.ts";
 export type { AgenticState } from "./agentic-state.ts";
+export type { ApprovalPage, ApprovalRequest, PendingApprovalsOptions } from "./approval-requests.ts";
 export type { Approval } from "./approvals.ts";
 export type { DelegationOptions } from "./delegation.ts";
 export type { FollowUpOptions, SummaryFailure } from "./follow-up.ts";

@@ -21,6 +21,12 @@ import {
   type Turn,
 } from "@sessiondb/turns";
 import type { OutputInterface, ToolSet } from "ai";
+import {
+  pendingApprovals,
+  pendingReaders,
+  type ApprovalPage,
+  type PendingApprovalsOptions,
+} from "./approval-requests.ts";
 import { checkApprovals, withModelOutputs, type Approval } from "./approvals.ts";
 import { FollowUp } from "./follow-up.ts";
 import { generate, plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
@@ -146,6 +152,17 @@ export abstract class ModelComponent<
   /** Continues a PAUSED run like `continueRun`, and streams the rest of the answer. */
   async continueStream(options: ContinueOptions<State>): Promise<RunStream<Tools, Output, State>> {
     return RunStream.start(await this.#prepareContinuation(options));
+  }
+
+  /**
+   * Lists the calls that wait in paused runs: for approval, for values of the user, or for results of tools that run
+   * elsewhere, also those of runs that Agno paused. Those of the runs that have waited longest come first.
+   *
+   * @throws SchemaMismatchError without a session while runs of Agno 2 are in their old column, see `migrateLegacyRuns`.
+   */
+  async getPendingApprovals(options: PendingApprovalsOptions = {}): Promise<ApprovalPage> {
+    const { userId = this.settings.userId, ...rest } = readScope(options, pendingReaders, ["userId", "sessionId"]);
+    return pendingApprovals(this, { ...rest, userId });
   }
 
   /**
