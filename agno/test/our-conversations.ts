@@ -136,6 +136,21 @@ export const ourConversations: Readonly<
       await asAgent(db, sessionId, { script: ["Again."] });
     },
   },
+  "what guardrails refused": {
+    kind: "agent",
+    hold: async (db, sessionId) => {
+      const agent = new Agent({
+        id: "bot",
+        db,
+        model: scriptedModel(["Yes.", "A secret."]),
+        inputGuardrails: [({ text }) => (text === "Question 1" ? "Not this." : null)],
+        outputGuardrails: [({ text }) => (text === "A secret." ? "Not that." : null)],
+      });
+      for (const input of ["Question 1", "Question 2", "Question 3"]) {
+        await agent.run(input, { ...owned, sessionId }).catch(() => {});
+      }
+    },
+  },
   "a cancelled run": {
     kind: "agent",
     hold: async (db, sessionId) => {

@@ -1,6 +1,15 @@
-import { SessionDbError, type SessionDb } from "@sessiondb/core";
-import { aFunction, flag, milliseconds, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import type { SessionDb } from "@sessiondb/core";
+import {
+  aFunction,
+  flag,
+  milliseconds,
+  optional,
+  within,
+  type OptionReaders,
+  type OptionsRead,
+} from "@sessiondb/core/adapter";
 import { backgroundWorkOn } from "./background-work.ts";
+import { warn } from "./warn.ts";
 
 /** The place of an error that no result can tell. */
 export interface SummaryFailure {
@@ -12,8 +21,8 @@ export interface SummaryFailure {
 /** What follows an answer. */
 export interface FollowUpOptions {
   /**
-   * Takes the promise of each piece of work that follows an answer, such as a summary, for hosts that stop a function
-   * once it has answered. It never rejects.
+   * Takes the promise of each piece of work that no answer waits for, such as a summary or a hook, for hosts that stop a
+   * function once it has answered. It never rejects.
    */
   waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** Whether results wait for the summary, and tell its error. Default false: it follows the answer. */
@@ -31,6 +40,9 @@ export const followUpReaders = {
   summaryTimeout: milliseconds({ from: 1, otherwise: 60_000 }),
 } satisfies OptionReaders<FollowUpOptions>;
 
+/** The milliseconds after which nobody waits for a hook any more. */
+const longestHook = 60_000;
+
 type FollowUpSettings = OptionsRead<typeof followUpReaders>;
 
 interface Task {
@@ -43,6 +55,7 @@ interface Task {
 export class FollowUp {
   readonly #settings: FollowUpSettings;
   readonly #pending = new Set<Promise<unknown>>();
+  readonly #hooks = new Set<Promise<unknown>>();
 
   constructor(settings: FollowUpSettings) {
     this.#settings = settings;
@@ -51,22 +64,32 @@ export class FollowUp {
   /** Does work on a session once none is under way there. Settles with it. */
   add({ db, sessionId, work }: Task): Promise<void> {
     const done = backgroundWorkOn(db).add(sessionId, work);
-    const ended = Promise.allSettled([done]);
-    this.#pending.add(ended);
-    void ended.then(() => this.#pending.delete(ended));
+    this.#waitFor(done, this.#pending);
+    return done;
+  }
+
+  /** Has `idle` and the host wait for a hook of the application. */
+  waitForHook(hook: Promise<unknown>): void {
+    this.#waitFor(hook, this.#hooks);
+  }
+
+  #waitFor(work: Promise<unknown>, pending: Set<Promise<unknown>>): void {
+    const ended = Promise.allSettled([work]);
+    pending.add(ended);
+    void ended.then(() => pending.delete(ended));
     try {
       this.#settings.waitUntil?.(ended);
     } catch (error) {
       warn("waitUntil failed", error);
     }
-    return done;
   }
 
-  /** Resolves once nothing is under way. */
+  /** Resolves once nothing is under way, but for hooks that take too long. */
   async idle(): Promise<void> {
     while (this.#pending.size > 0) {
       await Promise.all(this.#pending);
     }
+    await within(Promise.all(this.#hooks), longestHook, () => null);
   }
 
   /** Tells the error of a summary that no result waits for. */
@@ -82,10 +105,4 @@ export class FollowUp {
       warn("onSummaryError failed", thrown);
     }
   }
-}
-
-/** The message of an error may have content. */
-function warn(what: string, error: unknown): void {
-  const kind = SessionDbError.isInstance(error) ? error.code : error instanceof Error ? error.name : typeof error;
-  process.emitWarning(`${what}: ${kind}.`, { type: "SessionDbWarning", code: "SESSIONDB_FOLLOW_UP" });
 }

@@ -18,9 +18,11 @@ import { thrownOf, type Prices } from "@sessiondb/turns";
 import { withStepCallback, type Callbacks } from "./callbacks.ts";
 import { runMetrics, totalUsage } from "./metrics.ts";
 import { ModelWatch } from "./model-watch.ts";
+import type { RunObserver } from "./run-hooks.ts";
 import { outlineOf, type StepOutline } from "./run-steps.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
 import { withShown } from "./shown-parts.ts";
+import type { Refusal } from "./stopped-runs.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
 
@@ -96,6 +98,7 @@ export interface GenerationRequest {
   readonly callbacks: Callbacks;
   /** Stores the run as far as it is. */
   readonly checkpoint: (soFar: () => GenerationOutcome) => void;
+  readonly observer: Pick<RunObserver, "stepEnded">;
 }
 
 export type GenerationStatus = "COMPLETED" | "PAUSED" | "CANCELLED" | "ERROR";
@@ -127,6 +130,8 @@ export interface GenerationOutcome {
   readonly sources: readonly Source[];
   readonly model: string;
   readonly modelProvider: string;
+  /** What a guardrail did not let pass. */
+  readonly refusal?: Refusal;
 }
 
 type StreamPart = TextStreamPart<ToolSet>;
@@ -249,6 +254,7 @@ export class Generation {
     this.#messages = messagesAfter(this.#messages, step);
     this.#watch.stepEnded();
     this.#seen = new SaidInStep(this.#request.tools);
+    this.#request.observer.stepEnded(step);
   }
 
   #outcome(

@@ -15,6 +15,8 @@ interface GuardOptions<Item> extends GuardItems<Item> {
   readonly abandoned: Promise<void>;
   /** Cancels the run. */
   readonly abort: (reason: unknown) => void;
+  /** Whether what the assistant says waits until the run is stored, and is dropped if it failed or was cancelled. */
+  readonly isHeld: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ interface GuardOptions<Item> extends GuardItems<Item> {
  */
 export function guardedStream<Item>(
   source: ReadableStream<Item>,
-  { result, signal, abandoned, abort, failureItem = null, opening = [] }: GuardOptions<Item>,
+  { result, signal, abandoned, abort, isHeld, failureItem = null, opening = [] }: GuardOptions<Item>,
 ): ReadableStream<Item> {
   const reader = source.getReader();
   let pending: ReturnType<typeof reader.read> | null = null;
@@ -57,17 +59,25 @@ export function guardedStream<Item>(
     () => null,
   );
   const stored = status.then((known) => known !== null);
+  let isOver = false;
   /** Returns the next item to pass on. The last one of a run that failed or was cancelled is no `finish`. */
   const wanted = async (): Promise<Item | null> => {
     for (;;) {
-      const item = await next();
+      const item = isOver ? null : await next();
       const type = typeOf(item);
-      const isHeld = type === "error" && errorIsLast;
+      if (isHeld && item !== null && isSaid(item)) {
+        const known = await status;
+        isOver = known !== "COMPLETED" && known !== "PAUSED";
+        if (isOver) {
+          return known === "CANCELLED" && type !== null ? ({ type: "abort" } as Item) : null;
+        }
+      }
+      const isLast = type === "error" && errorIsLast;
       const isFalse = type === "finish" && (told === null ? !(await stored) : errorIsLast);
       if (type === "error") {
         told ??= item;
       }
-      if (!isHeld && !isFalse) {
+      if (!isLast && !isFalse) {
         // The run was cancelled after its answer, and before it was stored.
         return type === "finish" && told === null && (await status) === "CANCELLED"
           ? ({ type: "abort" } as Item)
@@ -116,4 +126,10 @@ export function nothingReady(): Promise<null> {
 
 function typeOf(item: unknown): unknown {
   return typeof item === "object" && item !== null && "type" in item ? item.type : null;
+}
+
+/** Returns whether an item is what the assistant said, or a part of it: text, or a part of a structure. */
+function isSaid(item: unknown): boolean {
+  const type = typeOf(item);
+  return typeof type !== "string" || /^(text|reasoning|file|source)/.test(type);
 }

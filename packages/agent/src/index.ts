@@ -54,11 +54,14 @@ export {
   type WorkflowStream,
 } from "@sessiondb/turns";
 export { Agent, type AgentOptions } from "./agent.ts";
+export type { AgenticState } from "./agentic-state.ts";
+export type { ApprovalPage, ApprovalRequest, PendingApprovalsOptions } from "./approval-requests.ts";
 export type { Approval } from "./approvals.ts";
 export type { ChatRunOptions } from "./chat.ts";
 export type { DelegationOptions } from "./delegation.ts";
 export type { FollowUpOptions, SummaryFailure } from "./follow-up.ts";
 export type { GenerationSettings, GenerationStatus } from "./generation.ts";
+export type { GuardrailOptions, InputToCheck, OutputToCheck } from "./guardrails.ts";
 export type { HistoryBudgetOptions } from "./history-budget.ts";
 export type { CountTokens } from "./history-tokens.ts";
 export { ModelComponent } from "./model-component.ts";
@@ -66,6 +69,7 @@ export type { AnyOutput, ModelComponentOptions, RunResult, UserInput } from "./m
 export type { ContinueOptions, ModelRunOptions, NoTools, WithOutput, WithTools } from "./model-run-options.ts";
 export type { Instructions, ToolSource } from "./model-options.ts";
 export type { SessionSource, SessionToRead } from "./read-sessions.ts";
+export type { EndedCall, HookOptions, RunEvent, RunHooks } from "./run-hooks.ts";
 export { runContextOf } from "./run-context.ts";
 export { unstoredResultOf } from "./run-in-progress.ts";
 export type { StorageOptions } from "./storage-options.ts";

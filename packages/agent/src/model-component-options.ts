@@ -1,4 +1,4 @@
-import type { AgentRun, JsonObject, JsonValue, TeamRun } from "@sessiondb/core";
+import type { AgentRun, JsonObject, TeamRun } from "@sessiondb/core";
 import {
   atLeast,
   checkText,
@@ -19,10 +19,13 @@ import type {
   ToolSet,
   UserContent,
 } from "ai";
+import type { AnyOutput } from "./any-output.ts";
 import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
+import { guardrailReaders, type GuardrailOptions } from "./guardrails.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
 import { instructionsOf, languageModel, toolSource, type Instructions, type ToolSource } from "./model-options.ts";
+import { hookReaders, type HookOptions } from "./run-hooks.ts";
 import type { RunStep } from "./run-steps.ts";
 import type { Source } from "./said-in-step.ts";
 import { sessionToolReaders, type SessionToolOptions } from "./session-tools.ts";
@@ -30,11 +33,10 @@ import { storageReaders, type StorageOptions } from "./storage-options.ts";
 import type { SessionSummaryManager } from "./summary.ts";
 import type { ToolCall, PendingApproval } from "./tool-calls.ts";
 
+export type { AnyOutput };
+
 /** The input of a run: text, or the parts of a user message of the AI SDK. */
 export type UserInput = string | UserContent;
-
-/** The structure of answers that no `generation.output` describes. */
-export type AnyOutput = OutputInterface<JsonValue, JsonValue, JsonValue>;
 
 /** The options of an agent, and of the leader of a team. */
 export interface ModelComponentOptions<
@@ -42,7 +44,14 @@ export interface ModelComponentOptions<
   Output extends OutputInterface = AnyOutput,
   State extends object = JsonObject,
 >
-  extends ComponentOptions<State>, StorageOptions, SessionToolOptions, HistoryBudgetOptions, FollowUpOptions {
+  extends
+    ComponentOptions<State>,
+    StorageOptions,
+    SessionToolOptions<State>,
+    HistoryBudgetOptions,
+    FollowUpOptions,
+    GuardrailOptions<Output, State>,
+    HookOptions<Known<Tools, ToolSet>, State> {
   /** A model of the AI SDK, or a model id for its global provider. */
   model: LanguageModel;
   /** The purpose of the component, shown to the leader of its team. */
@@ -62,6 +71,11 @@ export interface ModelComponentOptions<
   addHistoryMediaToContext?: boolean | undefined;
   /** The number of newest runs it is shown. Default: `numHistoryMessages` if given, else 10. */
   numHistoryRuns?: number | undefined;
+  /**
+   * Whether those are also runs that failed or were cancelled: what the user said, and what had arrived of the answer.
+   * Costs one more read per turn, or two with summaries, which tell of them too. Default false.
+   */
+  addStoppedRunsToContext?: boolean | undefined;
   /** The maximum number of newest messages it is shown, in whole runs. Default: all of those runs. */
   numHistoryMessages?: number | undefined;
   /** The maximum number of newest tool calls of those runs it is shown. Default 0: all. */
@@ -89,6 +103,8 @@ export const modelComponentReaders = {
   ...sessionToolReaders,
   ...historyBudgetReaders,
   ...followUpReaders,
+  ...guardrailReaders,
+  ...hookReaders,
   model: languageModel,
   description: optional(checkText),
   instructions: optional(instructionsOf),
@@ -97,6 +113,7 @@ export const modelComponentReaders = {
   addHistoryToContext: flag(true),
   addHistoryMediaToContext: flag(true),
   numHistoryRuns: optional(atLeast(0)),
+  addStoppedRunsToContext: flag(false),
   numHistoryMessages: optional(atLeast(0)),
   maxToolCallsFromHistory: count({ from: 0, otherwise: 0 }),
   sessionSummaries: optional(flag(false)),
@@ -124,6 +141,7 @@ export const modelComponentSwitches = {
     "countTokens",
     "addHistoryMediaToContext",
     "addSummarizedRunsToContext",
+    "addStoppedRunsToContext",
     "storeHistoryMessages",
   ],
   addHistoryMediaToContext: ["numHistoryMediaRuns"],

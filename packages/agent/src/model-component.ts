@@ -26,11 +26,18 @@ import {
   type Turn,
 } from "@sessiondb/turns";
 import type { InferGenerateOutput, OutputInterface, ToolSet } from "ai";
+import {
+  pendingApprovals,
+  pendingReaders,
+  type ApprovalPage,
+  type PendingApprovalsOptions,
+} from "./approval-requests.ts";
 import { withModelOutputs } from "./approvals.ts";
 import { answeredRun, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
-import { FollowUp } from "./follow-up.ts";
 import { askedBy, generateInside, resumedInside } from "./embedded-run.ts";
-import { plainCall, type CallSettings } from "./generation.ts";
+import { FollowUp } from "./follow-up.ts";
+import { plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
+import { checkGuardrails, Guardrails } from "./guardrails.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
@@ -51,6 +58,7 @@ import {
 import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
 import { sessionsText } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
+import { RunObserver } from "./run-hooks.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
 import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
@@ -93,6 +101,7 @@ export abstract class ModelComponent<
   extends Component<State>
   implements Executor<AnswerOf<Output>>
 {
+  abstract override readonly sessionType: "agent" | "team";
   declare readonly "~content"?: AnswerOf<Output>;
   declare protected readonly settings: ModelComponentSettings;
   readonly #followUp: FollowUp;
@@ -100,6 +109,7 @@ export abstract class ModelComponent<
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
     checkSessionTools(settings);
+    checkGuardrails(settings);
     this.#followUp = new FollowUp(settings);
   }
 
@@ -218,6 +228,17 @@ export abstract class ModelComponent<
   }
 
   /**
+   * Lists the calls that wait in paused runs: for approval, for values of the user, or for results of tools that run
+   * elsewhere, also those of runs that Agno paused. Those of the runs that have waited longest come first.
+   *
+   * @throws SchemaMismatchError without a session while runs of Agno 2 are in their old column, see `migrateLegacyRuns`.
+   */
+  async getPendingApprovals(options: PendingApprovalsOptions = {}): Promise<ApprovalPage> {
+    const { userId = this.settings.userId, ...rest } = readScope(options, pendingReaders, ["userId", "sessionId"]);
+    return pendingApprovals(this, { ...rest, userId });
+  }
+
+  /**
    * Returns the AI SDK's own `Agent` for one session, for `createAgentUIStreamResponse` and everything else that takes
    * one. Of the messages that it is given it takes the new one of the user, which comes last, or the answers to the calls
    * that wait: approvals, and results of tools without `execute`. Everything else comes from the store, so a client cannot
@@ -274,7 +295,7 @@ export abstract class ModelComponent<
     const { settings } = this;
     const scope = withDefaults(outer, settings);
     this.fitState(scope);
-    const { record, request, denied, ownTools } = await this.#prepare({
+    const { record, request, denied, ownTools, guardrails, observer } = await this.#prepare({
       scope,
       settings,
       tools: await toolsOfRun(settings.tools, scope),
@@ -286,16 +307,27 @@ export abstract class ModelComponent<
       children: [],
       call: plainCall,
     });
-    const outcome = await generateInside(request, { emit, denied });
+    observer.started();
+    const refused = await guardrails.refusedInput();
+    const outcome = refused ?? (await guardrails.checked(await generateInside(request, { emit, denied })));
     const run = record.ended(outcome, scope.state.values);
-    await scope.store(run, ...(resumed === null ? [] : [outcome.metrics]));
+    await scope.store(run, ...(resumed === null ? [] : [outcome.metrics])).catch((error: unknown) => {
+      observer.failed(error, run);
+      throw error;
+    });
+    if (outcome.status === "ERROR") {
+      observer.failed(outcome.error, run);
+    } else {
+      observer.ended(run);
+    }
     const content = outcome.status === "PAUSED" ? askedBy(run, ownTools) : (outcome.output ?? run.content ?? null);
     return { run, content, error: outcome.error };
   }
 
   /** The number of newest runs that a turn needs. */
   protected get runsRead(): number {
-    return historyRunsOf(this.settings);
+    // Those that failed are not read with the session.
+    return this.settings.addStoppedRunsToContext ? 0 : historyRunsOf(this.settings);
   }
 
   /** The component's fields in a run. */
@@ -347,7 +379,7 @@ export abstract class ModelComponent<
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history =
       introduction === null
-        ? await this.#history(turn)
+        ? await this.#history(turn, null)
         : historyOf(this.settings, historyRunsOf(this.settings) === 0 ? [] : [introduction]);
     return this.#start(turn, {
       scope,
@@ -364,8 +396,9 @@ export abstract class ModelComponent<
     });
   }
 
-  async #history(turn: Turn): Promise<ShownHistory> {
-    return historyOf(this.settings, await historyRuns(turn, { settings: this.settings, access: this.access }));
+  async #history(turn: Turn, resumedId: string | null): Promise<ShownHistory> {
+    const { settings, access } = this;
+    return historyOf(settings, await historyRuns(turn, { settings, access, resumedId }));
   }
 
   /** Takes over a run that stopped. */
@@ -392,7 +425,7 @@ export abstract class ModelComponent<
     const tools = await toolsOfRun(settings.tools, scope);
     options.signal?.throwIfAborted();
     const resumed = resumedRun(run, await found.approvals(run, tools), { createdAt: unixSeconds() });
-    const history = await this.#history(turn);
+    const history = await this.#history(turn, run.runId);
     const started = await this.#start(turn, {
       scope,
       settings,
@@ -431,9 +464,19 @@ export abstract class ModelComponent<
     checkToolNames(tools, Object.keys(ofLibrary));
     const all = { ...ofLibrary, ...tools };
     const record = new RunRecord(this.runOwner, setup, settings);
+    const observer = new RunObserver(settings, {
+      event: {
+        context,
+        component: { sessionType: this.sessionType, id: this.id, name: this.name },
+        parentRunId: scope.parent?.runId ?? null,
+        isContinued: resumed !== null,
+      },
+      followUp: this.#followUp,
+    });
     const watch = new ToolWatch({
       context,
       resumed,
+      observer,
       signal,
       awaited: Object.keys(added.tools),
       store: (result) =>
@@ -441,37 +484,49 @@ export abstract class ModelComponent<
     });
     watch.check(all);
     const summary = scope.session?.getSummary() ?? null;
+    const request: GenerationRequest = {
+      ...tolerantOfHistory({
+        model,
+        settings: { ...generation, ...call.settings },
+        history: history.messages,
+        input,
+        signal,
+      }),
+      signal,
+      prices: scope.prices,
+      callbacks: call.callbacks,
+      system: await untilAborted(
+        systemText(settings, { context, added: added.instructions, summary, otherSessions }),
+        signal,
+      ).catch((error: unknown) => {
+        if (!signal.aborted) {
+          throw error;
+        }
+        // The run ends before the model is asked.
+        return null;
+      }),
+      messages: [...history.messages, ...input],
+      tools: all,
+      watch,
+      checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
+      observer,
+    };
+    const [message] = input;
     return {
       scope,
       record,
+      request,
       ownTools: tools,
       denied: resumed?.denied ?? [],
-      request: {
-        ...tolerantOfHistory({
-          model,
-          settings: { ...generation, ...call.settings },
-          history: history.messages,
-          input,
-          signal,
-        }),
+      before: resumed?.before ?? null,
+      guardrails: new Guardrails(settings, {
+        runId: scope.runId,
+        context,
         signal,
-        prices: scope.prices,
-        callbacks: call.callbacks,
-        system: await untilAborted(
-          systemText(settings, { context, added: added.instructions, summary, otherSessions }),
-          signal,
-        ).catch((error: unknown) => {
-          if (!signal.aborted) {
-            throw error;
-          }
-          // The run ends before the model is asked.
-          return null;
-        }),
-        messages: [...history.messages, ...input],
-        tools: all,
-        watch,
-        checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
-      },
+        request,
+        input: resumed === null && message?.role === "user" ? message.content : null,
+      }),
+      observer,
     };
   }
 

@@ -1,14 +1,16 @@
 import { toModelMessages } from "@sessiondb/ai-sdk";
 import { callIds, isOfTurn, separateResults, withCalls } from "@sessiondb/ai-sdk/codec";
 import type { Message, Run } from "@sessiondb/core";
-import { hasAnswer } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
+import { closedTurn, isStopped, shownRuns, withoutTornParts } from "./stopped-runs.ts";
 
 export interface HistoryLimits {
   /** The maximum number of newest messages. A run that does not fit whole is left out. Default: all. */
   readonly numHistoryMessages?: number;
   /** The maximum number of newest tool calls, with their results. Default 0: all. */
   readonly maxToolCalls?: number;
+  /** Whether runs that failed or were cancelled are part of it. Default false. */
+  readonly addStoppedRunsToContext?: boolean;
 }
 
 /** In front of a history that the assistant begins, such as with an introduction: providers expect the user first. */
@@ -24,8 +26,13 @@ export function historyMessages(runs: readonly Run[], limits: HistoryLimits = {}
 
 /** Returns the messages of each earlier run that has any, oldest first. */
 export function historyTurns(runs: readonly Run[], limits: HistoryLimits = {}): ModelMessage[][] {
-  const { numHistoryMessages, maxToolCalls = 0 } = limits;
-  const turns = consistent(runs.map(messagesOf), maxToolCalls).map(toModelMessages);
+  const { numHistoryMessages, maxToolCalls = 0, addStoppedRunsToContext = false } = limits;
+  const shown = runs.filter(shownRuns({ addStoppedRunsToContext }));
+  const turns = consistent(shown.map(messagesOf), maxToolCalls).map((messages, index) => {
+    const turn = toModelMessages(messages);
+    const run = shown[index];
+    return run !== undefined && isStopped(run) ? closedTurn(turn) : turn;
+  });
   const said = turns.filter((messages) => messages.length > 0);
   return numHistoryMessages === undefined
     ? said
@@ -61,10 +68,11 @@ function isBegunByUser([first]: readonly ModelMessage[]): boolean {
 }
 
 function messagesOf(run: Run): Message[] {
-  if (run.runType === "workflow" || (run.parentRunId ?? null) !== null || !hasAnswer(run)) {
+  if (run.runType === "workflow" || (run.parentRunId ?? null) !== null) {
     return [];
   }
-  return (run.messages ?? []).filter(isOfTurn).flatMap(separateResults);
+  const messages = (run.messages ?? []).filter(isOfTurn).flatMap(separateResults);
+  return isStopped(run) ? withoutTornParts(messages) : messages;
 }
 
 /** Drops calls without results in their run, results without calls, and all but the newest calls. */

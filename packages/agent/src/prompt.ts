@@ -18,8 +18,9 @@ export function historyRunsOf(settings: ModelComponentSettings): number {
 
 /** Returns the messages of earlier runs, as far as the model is shown them. */
 export function historyOf(settings: ModelComponentSettings, runs: readonly Run[]): ShownHistory {
-  const { numHistoryMessages, maxToolCallsFromHistory, addHistoryMediaToContext } = settings;
+  const { numHistoryMessages, maxToolCallsFromHistory, addHistoryMediaToContext, addStoppedRunsToContext } = settings;
   const limits = {
+    addStoppedRunsToContext,
     maxToolCalls: maxToolCallsFromHistory,
     ...(numHistoryMessages !== undefined && { numHistoryMessages }),
   };

@@ -167,6 +167,16 @@ function outcomeOf(tool: ToolExecution | undefined): ToolResultPart["output"] {
   };
 }
 
+/** Returns whether callers of this library can make the decisions that a run waits for. */
+export function isDecidable(run: AgentRun | TeamRun): boolean {
+  try {
+    checkDecidable(run, (run.tools ?? []).filter(isWaiting));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Refuses a run that waits for a decision which callers of this library cannot make. */
 function checkDecidable(run: AgentRun | TeamRun, waiting: readonly ToolExecution[]): void {
   const inAgno = "Continue it in Agno.";

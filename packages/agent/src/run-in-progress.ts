@@ -2,8 +2,10 @@ import type { AgentRun, Run, TeamRun } from "@sessiondb/core";
 import type { RunScope, Turn } from "@sessiondb/turns";
 import type { ToolSet } from "ai";
 import { generate, type Generated, type GenerationOutcome, type GenerationRequest } from "./generation.ts";
+import type { Guardrails } from "./guardrails.ts";
 import type { RunResult } from "./model-component-options.ts";
 import type { ResumedRun } from "./resumed-run.ts";
+import type { RunObserver } from "./run-hooks.ts";
 import type { RunRecord } from "./run-record.ts";
 import { stepsWith } from "./run-steps.ts";
 import { toolCallsOf, waitingOf } from "./tool-calls.ts";
@@ -17,6 +19,10 @@ export interface PreparedRun {
   readonly ownTools: ToolSet;
   /** The calls of the run that continues which were not approved. */
   readonly denied: ResumedRun["denied"];
+  /** The run that continues, as it was stored; null for a new one. */
+  readonly before: AgentRun | TeamRun | null;
+  readonly guardrails: Guardrails;
+  readonly observer: RunObserver;
 }
 
 interface RunInProgressOptions {
@@ -54,8 +60,22 @@ export class RunInProgress {
     this.#options.turn.abort(reason);
   }
 
+  /**
+   * Has the input checked. Call it before asking the model. Rejects if the input does not pass, with the run stored.
+   */
+  async admit(): Promise<void> {
+    const { guardrails, observer } = this.prepared;
+    observer.started();
+    const refused = await guardrails.refusedInput();
+    if (refused !== null) {
+      this.begin(refused);
+      throw (await this.#finish(Promise.resolve(refused))).error;
+    }
+  }
+
   /** Asks the model and stores the run. Rejects with the error of the model or of the storage, or the signal's reason. */
   async answer(): Promise<{ readonly result: RunResult; readonly generated: Generated | null }> {
+    await this.admit();
     const answering = generate(this.prepared.request);
     this.begin();
     const { result, error } = await this.#finish(answering.then(({ outcome }) => outcome));
@@ -66,10 +86,11 @@ export class RunInProgress {
     return { result, generated };
   }
 
-  /** Starts storing the run. Call it after asking the model. */
-  begin(): void {
+  /** Starts storing the run. Call it after asking the model, or if its input was refused. */
+  begin(refused: GenerationOutcome | null = null): void {
     const { turn, introduction } = this.#options;
-    turn.begin(this.prepared.record.running(), introduction);
+    const { record } = this.prepared;
+    turn.begin(refused === null ? record.running() : record.progress(refused), introduction);
   }
 
   /** Stores the end of the run. Rejects with the error of the model or of the storage. */
@@ -77,16 +98,39 @@ export class RunInProgress {
     return (await this.#finish(ending)).result;
   }
 
-  /** Stores the end of the run. Returns the error too if it was cancelled. */
+  /** Stores the end of the run, and tells the hooks. Returns the error too if it was cancelled. */
   async #finish(ending: Promise<GenerationOutcome>): Promise<{ readonly result: RunResult; readonly error: unknown }> {
-    const { turn } = this.#options;
-    const { scope, record, request, ownTools } = this.prepared;
-    const { outcome, run: answered } = await this.#ended(ending);
-    const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
-    if (hasFailed && !request.watch.hasBegun) {
-      await turn.release();
-      throw outcome.error;
+    const { observer, before } = this.prepared;
+    let known = before;
+    let stored: { readonly result: RunResult; readonly error: unknown };
+    try {
+      const ended = await this.#ended(ending);
+      if (ended.run === null) {
+        await this.#options.turn.release();
+        throw ended.outcome.error;
+      }
+      known = ended.run;
+      stored = await this.#store(ended.outcome, ended.run);
+    } catch (error) {
+      observer.failed(error, known);
+      throw error;
     }
+    const { result, error } = stored;
+    observer.ended(result.run);
+    const isSummarized = result.run.status === "COMPLETED";
+    return {
+      result: { ...result, summaryError: isSummarized ? await failureOf(this.#summarize(result.run)) : null },
+      error,
+    };
+  }
+
+  /** Stores a run with its end. */
+  async #store(
+    outcome: GenerationOutcome,
+    answered: AgentRun | TeamRun,
+  ): Promise<{ readonly result: RunResult; readonly error: unknown }> {
+    const { turn } = this.#options;
+    const { scope, record, ownTools } = this.prepared;
     const toolCalls = toolCallsOf(answered, { ...outcome, tools: ownTools });
     const { steps, usage, sources } = record.whole(outcome);
     const result = {
@@ -122,21 +166,25 @@ export class RunInProgress {
         // Somebody may have cancelled a run that came to its end, or to a pause.
         ...(run.status === "CANCELLED" && { status: "CANCELLED", pendingApprovals: [] }),
         run,
-        summaryError: run.status === "COMPLETED" ? await failureOf(this.#summarize(run)) : null,
         storageError: turn.storageError,
       },
       error,
     };
   }
 
-  /** Returns the outcome with its row. A run whose outcome cannot be read ends too. */
+  /**
+   * Returns the outcome with its row, or with null if it leaves a pause as it was. A run whose outcome cannot be read ends
+   * too.
+   */
   async #ended(
     ending: Promise<GenerationOutcome>,
-  ): Promise<{ readonly outcome: GenerationOutcome; readonly run: AgentRun | TeamRun }> {
-    const { scope, record } = this.prepared;
+  ): Promise<{ readonly outcome: GenerationOutcome; readonly run: AgentRun | TeamRun | null }> {
+    const { scope, record, request, guardrails } = this.prepared;
     try {
-      const outcome = await ending;
-      return { outcome, run: record.ended(outcome, scope.state.values) };
+      const outcome = await guardrails.checked(await ending);
+      const hasFailed = outcome.status === "ERROR" || outcome.status === "CANCELLED";
+      const run = hasFailed && !request.watch.hasBegun ? null : record.ended(outcome, scope.state.values);
+      return { outcome, run };
     } catch (error) {
       await this.#options.turn.end({ run: record.unreadable(error), metrics: [], error });
       throw error;

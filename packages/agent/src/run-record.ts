@@ -17,6 +17,7 @@ import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { leftOutKey } from "./history-budget.ts";
 import { continuedMetrics, totalUsage, usageOf } from "./metrics.ts";
+import { refusalKey } from "./stopped-runs.ts";
 import { withResult } from "./resumed-run.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { citationsWith, sourcesOf, storedSources } from "./run-sources.ts";
@@ -65,6 +66,7 @@ export class RunRecord {
   ended(outcome: GenerationOutcome, state: JsonObject): AgentRun | TeamRun {
     const { status, error, text, output, reasoning, metrics, sources, model, modelProvider } = outcome;
     const { children, scope } = this.#setup;
+    const { refusal } = outcome;
     const { createdAt } = scope;
     const tools = mergedTools(this.#resumed?.tools ?? [], outcome.tools).map((tool) => {
       const child = children.find(({ toolCallId }) => toolCallId === tool.toolCallId);
@@ -77,7 +79,8 @@ export class RunRecord {
     // The turn's end reports a state that is not JSON.
     const stateCopy = jsonOf(state);
     // A schema may make of an answer what JSON cannot hold.
-    const content: JsonValue = jsonOf(output) ?? (text === "" && status === "ERROR" ? messageOf(error) : text);
+    const content: JsonValue =
+      jsonOf(output) ?? (text === "" && status === "ERROR" ? (refusal?.reason ?? messageOf(error)) : text);
     const isPaused = status === "PAUSED";
     const before = this.#resumed?.requirements ?? [];
     const requirements = isPaused || before.length > 0 ? requirementsOf(tools, { before, createdAt }) : [];
@@ -86,7 +89,11 @@ export class RunRecord {
       content,
       contentType: output === undefined || typeof output === "string" ? "str" : "dict",
       reasoningContent: joined(this.#base.reasoningContent, reasoning),
-      messages: this.#messages(outcome.messages, { whole: this.#mayContinue(status) }),
+      messages:
+        refusal?.stage === "input" ? [] : this.#messages(outcome.messages, { whole: this.#mayContinue(status) }),
+      ...(refusal !== undefined && {
+        metadata: { ...this.#metadata, [refusalKey]: { stage: refusal.stage, reason: refusal.reason } },
+      }),
       metrics: this.#base.metrics ? continuedMetrics(this.#base.metrics, metrics) : metrics,
       model,
       modelProvider,
@@ -142,19 +149,25 @@ export class RunRecord {
     return status === "PAUSED" || (this.#resumed !== null && status !== "COMPLETED");
   }
 
-  #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
+  /** What the run says of itself, for applications; undefined for nothing. */
+  get #metadata(): JsonObject | undefined {
     const { leftOut } = this.#setup.history;
     const metadata = {
       ...this.#base.metadata,
       ...this.#setup.metadata,
       ...(leftOut !== null && { [leftOutKey]: leftOut }),
     };
+    return Object.keys(metadata).length === 0 ? undefined : metadata;
+  }
+
+  #run(fields: Partial<ConversationRun & TeamRun> & { status: RunStatus }): AgentRun | TeamRun {
+    const metadata = this.#metadata;
     return {
       ...this.#base,
       ...this.#owner,
       ...scopeFields(this.#setup.scope),
       ...(this.#resumed === null && { input: this.#input() }),
-      ...(Object.keys(metadata).length > 0 && { metadata }),
+      ...(metadata !== undefined && { metadata }),
       ...fields,
     };
   }

@@ -74,7 +74,7 @@ export class RunStream<
     ({ runId: this.runId, sessionId: this.sessionId } = run.prepared.scope);
   }
 
-  /** Asks the model and starts storing the run. Rejects if its signal has aborted. */
+  /** Asks the model and starts storing the run. Rejects if its signal has aborted, or if its input does not pass. */
   static async start<Tools extends ToolSet, Output extends OutputInterface, State extends object>(
     run: RunInProgress,
   ): Promise<RunStream<Tools, Output, State>> {
@@ -82,6 +82,7 @@ export class RunStream<
       // Stores it as CANCELLED; a stream would ask the model first.
       await run.answer();
     }
+    await run.admit();
     const started = startStream(run);
     const result = run.end(started.outcome) as Promise<unknown> as Promise<RunResult<Tools, Output, State>>;
     // The streams report the rejection too.
@@ -204,7 +205,8 @@ export class RunStream<
   #guarded<Item>(source: ReadableStream<Item>, items: GuardItems<Item> = {}): ReadableStream<Item> {
     const { result } = this;
     const abort = (reason: unknown): void => this.#run.abort(reason);
-    return guardedStream(source, { ...items, result, signal: this.#signal, abandoned: this.#abandoned, abort });
+    const isHeld = this.#run.prepared.guardrails.holdsOutput;
+    return guardedStream(source, { ...items, result, signal: this.#signal, abandoned: this.#abandoned, abort, isHeld });
   }
 }
 

@@ -1,22 +1,29 @@
-import { InvalidArgumentError, type Session } from "@sessiondb/core";
-import { flag, type OptionReaders } from "@sessiondb/core/adapter";
+import { InvalidArgumentError, type JsonObject, type Session } from "@sessiondb/core";
+import { flag, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import {
   mayTakePart,
   ownRuns,
   readHistory,
   textOf,
   type Component,
+  type Known,
   type RunContext,
   type RunScope,
 } from "@sessiondb/turns";
 import { jsonSchema, tool, type ToolSet } from "ai";
+import { agenticStateOf, updateSessionState, type AgenticState } from "./agentic-state.ts";
 import { knownTools, type ToolSource } from "./model-options.ts";
 import { conversationOf } from "./read-sessions.ts";
 
 /** The tools with which a model reads sessions, or changes the state of its own. */
-export interface SessionToolOptions {
-  /** A tool that changes the session state. Default false. */
-  agenticState?: boolean | undefined;
+export interface SessionToolOptions<State extends object = JsonObject> {
+  /**
+   * A tool that changes the session state: any of its keys with `true`, only the keys of a list, or what fits a schema of
+   * Zod, Valibot, ArkType or another library of Standard Schema. The schema is given the keys that the model sets, so make
+   * all of them optional. A model that sets another key, or a wrong value, is told so, and nothing is changed. Default
+   * false.
+   */
+  agenticState?: AgenticState<NoInfer<Known<State, JsonObject>>> | undefined;
   /** A tool that reads this session's messages. Default false. */
   readChatHistory?: boolean | undefined;
   /** A tool that reads the tool calls of this session. Default false. */
@@ -29,11 +36,13 @@ export interface SessionToolOptions {
 }
 
 export const sessionToolReaders = {
-  agenticState: flag(false),
+  agenticState: agenticStateOf,
   readChatHistory: flag(false),
   readToolCallHistory: flag(false),
   searchPastSessions: flag(false),
 } satisfies OptionReaders<SessionToolOptions>;
+
+type SessionToolSettings = OptionsRead<typeof sessionToolReaders>;
 
 const mostSessions = 20;
 const runsInPreview = 3;
@@ -56,14 +65,14 @@ const toolNames = {
 
 /** Refuses options that contradict each other. */
 export function checkSessionTools(
-  options: SessionToolOptions & Pick<RunScope, "access"> & { readonly tools: ToolSource },
+  options: SessionToolSettings & Pick<RunScope, "access"> & { readonly tools: ToolSource },
 ): void {
-  const added = Object.entries(toolNames).filter(([name]) => options[name as keyof SessionToolOptions] === true);
+  const added = Object.entries(toolNames).filter(([name]) => options[name as keyof SessionToolOptions] !== false);
   checkToolNames(
     knownTools(options.tools),
     added.flatMap(([, names]) => names),
   );
-  if (options.searchPastSessions === true && options.access === "shared") {
+  if (options.searchPastSessions && options.access === "shared") {
     throw new InvalidArgumentError(
       "searchPastSessions",
       'left out with access "shared": all users would see the results',
@@ -81,42 +90,23 @@ export function checkToolNames(tools: ToolSet, added: readonly string[]): void {
 
 /** Returns the tools that are switched on, for one run. */
 export function sessionTools(
-  options: SessionToolOptions,
+  options: SessionToolSettings,
   { component, context, access }: Place & Pick<RunScope, "access">,
 ): ToolSet {
   const place = { component, context };
   const { userId } = context;
   const { keepsSessions } = component;
-  const searches = options.searchPastSessions === true && keepsSessions && access === "owner";
+  const searches = options.searchPastSessions && keepsSessions && access === "owner";
   return {
-    ...(options.agenticState === true && { update_session_state: updateSessionState(context) }),
-    ...(options.readChatHistory === true && keepsSessions && { get_chat_history: chatHistory(place) }),
-    ...(options.readToolCallHistory === true && keepsSessions && { get_tool_call_history: toolCalls(place) }),
+    ...(options.agenticState !== false && { update_session_state: updateSessionState(context, options.agenticState) }),
+    ...(options.readChatHistory && keepsSessions && { get_chat_history: chatHistory(place) }),
+    ...(options.readToolCallHistory && keepsSessions && { get_tool_call_history: toolCalls(place) }),
     ...(searches &&
       userId !== null && {
         search_past_sessions: searchSessions(place, userId),
         read_past_session: readSession(place, userId),
       }),
   };
-}
-
-function updateSessionState(context: RunContext): ToolSet[string] {
-  return tool({
-    description: "Changes the session state. Each given key replaces the key of the same name; all other keys stay.",
-    inputSchema: jsonSchema<{ session_state_updates: Record<string, never> }>({
-      type: "object",
-      properties: { session_state_updates: { type: "object", description: "The keys to set, with their values." } },
-      required: ["session_state_updates"],
-    }),
-    execute: ({ session_state_updates: updates }) => {
-      if (typeof updates !== "object" || updates === null || Array.isArray(updates)) {
-        throw new InvalidArgumentError("session_state_updates", "an object");
-      }
-      const copy = structuredClone(updates);
-      context.updateSessionState((state) => ({ ...state, ...structuredClone(copy) }));
-      return { session_state: context.sessionState };
-    },
-  });
 }
 
 const countSchema = (name: string, description: string) =>

@@ -18,7 +18,7 @@ interface Place {
 /** Has a session summarized after a run. Rejects with the summary's error only if results wait for it. */
 export async function summarizeAfter(run: AgentRun | TeamRun, place: Place): Promise<void> {
   const { settings, access, sessionType, scope, db, followUp } = place;
-  const { model, awaitSummaries, summaryTimeout, sessionSummaryManager } = settings;
+  const { model, awaitSummaries, summaryTimeout, sessionSummaryManager, addStoppedRunsToContext } = settings;
   const { sessionId, signal } = scope;
   const update = async (): Promise<void> => {
     const timeout = AbortSignal.timeout(summaryTimeout);
@@ -27,6 +27,7 @@ export async function summarizeAfter(run: AgentRun | TeamRun, place: Place): Pro
       sessionId,
       sessionType,
       run,
+      addStoppedRunsToContext,
       model,
       prices: scope.prices,
       access,

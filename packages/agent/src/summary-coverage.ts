@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, Run, Session, SessionDb } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
-import { hasAnswer, mayContinue, ownRuns, type SessionAccess } from "@sessiondb/turns";
+import { mayContinue, ownRuns, type SessionAccess } from "@sessiondb/turns";
 import { messagesIn, spokenTokens } from "./spoken.ts";
 
 /** The key in a session's data for what its summary covers: Agno refuses further keys in the summary. */
@@ -50,7 +50,7 @@ export function isMarked({ newest, open }: Coverage, run: Run): boolean {
 
 /** Some of the runs that a summary lacks. */
 export interface Uncovered {
-  /** Those with an answer, oldest first. */
+  /** Those to tell of, oldest first. */
   readonly runs: readonly Run[];
   /** What a summary covers that has them. */
   readonly coverage: Coverage;
@@ -63,11 +63,16 @@ interface Source {
   readonly access: SessionAccess;
   /** The run that has just ended. */
   readonly run: Run;
+  /** Returns whether a summary tells of a run that nobody can continue. */
+  readonly isTold: (run: Run) => boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Reads the runs that the summary of a session lacks, oldest first. `session` has the newest `firstRead` runs. */
-export async function* uncovered(session: Session, { db, access, run, signal }: Source): AsyncGenerator<Uncovered> {
+export async function* uncovered(
+  session: Session,
+  { db, access, run, isTold, signal }: Source,
+): AsyncGenerator<Uncovered> {
   const { sessionId } = session;
   const until = signal === undefined ? {} : { signal };
   const noted = coverageOf(session);
@@ -92,7 +97,8 @@ export async function* uncovered(session: Session, { db, access, run, signal }: 
       newest: [...coverage.newest, ...closed].slice(-mostIds),
       open: [...coverage.open, ...open].slice(-mostIds),
     };
-    return { runs: (await ownRuns({ access }, runs, { db, session })).filter(hasAnswer), coverage, isLast };
+    const own = await ownRuns({ access }, runs, { db, session });
+    return { runs: own.filter((each) => isTold(each) && !open.includes(each.runId)), coverage, isLast };
   };
 
   const takeAll = async function* (found: readonly Run[], isLast: boolean): AsyncGenerator<Uncovered> {

@@ -11,6 +11,7 @@ import {
 } from "@sessiondb/core";
 import { withMetrics } from "@sessiondb/turns";
 import { messagesIn } from "./spoken.ts";
+import { shownRuns } from "./stopped-runs.ts";
 import { coverageOf, firstRead, uncovered, withCoverage, type Coverage, type Uncovered } from "./summary-coverage.ts";
 import type { SessionSummaryManager, SummaryRequest } from "./summary.ts";
 
@@ -25,6 +26,8 @@ interface SummaryUpdate extends Omit<SummaryRequest, "previous" | "messages"> {
   readonly sessionType: SessionType;
   /** The run that has just ended. */
   readonly run: AgentRun | TeamRun;
+  /** Whether it also tells of runs that failed or were cancelled. */
+  readonly addStoppedRunsToContext: boolean;
 }
 
 interface Stored {
@@ -37,7 +40,8 @@ interface Stored {
  * follows is still stored. If not, begins again. Until it is stored, the next one covers these runs too.
  */
 export async function updateSummary(manager: Manager, update: SummaryUpdate): Promise<void> {
-  const { db, sessionId, access = "owner", run, signal } = update;
+  const { db, sessionId, access = "owner", run, addStoppedRunsToContext, signal } = update;
+  const isTold = shownRuns({ addStoppedRunsToContext });
   const unstored: Metrics[] = [];
   try {
     for (let tries = 0; tries < mostTries; tries += 1) {
@@ -46,7 +50,12 @@ export async function updateSummary(manager: Manager, update: SummaryUpdate): Pr
       if (session === null) {
         return;
       }
-      const batches = uncovered(session, { db, access, run, signal });
+      if (addStoppedRunsToContext) {
+        // The contract reads no others with the session.
+        const newest = { sessionId, parentRunId: null, sortOrder: "desc", limit: firstRead } as const;
+        session.runs = (await db.getRuns({ ...newest, ...(signal && { signal }) })).runs.toReversed();
+      }
+      const batches = uncovered(session, { db, access, run, isTold, signal });
       const parts = manager.incremental === false ? whole(batches) : batches;
       if (await summarized(manager, { update, session, parts, unstored })) {
         return;
@@ -72,7 +81,7 @@ interface Work {
 
 /** Summarizes one part after the other. Returns whether all are stored; else others have stored a summary meanwhile. */
 async function summarized(manager: Manager, { update, session, parts, unstored }: Work): Promise<boolean> {
-  const { sessionType: _type, run: _run, ...request } = update;
+  const { sessionType: _type, run: _run, addStoppedRunsToContext: _stopped, ...request } = update;
   let stored: Stored = storedIn(session);
   let isFirst = true;
   for await (const { runs, coverage, isLast } of parts) {

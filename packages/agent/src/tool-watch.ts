@@ -3,6 +3,7 @@ import { RunNotContinuableError } from "@sessiondb/core";
 import { messageOf, portable, thrownOf } from "@sessiondb/turns";
 import type { ToolResultPart, ToolSet } from "ai";
 import type { ResumedRun } from "./resumed-run.ts";
+import type { RunObserver } from "./run-hooks.ts";
 import { withShownOutput } from "./shown-parts.ts";
 
 type Execute = NonNullable<ToolSet[string]["execute"]>;
@@ -20,6 +21,7 @@ interface ToolWatchOptions {
   readonly awaited: readonly string[];
   /** Stores a result at once: that of an approved call, and of a tool that is done after the run's end. Never rejects. */
   readonly store: (result: ToolResultPart) => Promise<void>;
+  readonly observer: Pick<RunObserver, "toolEnded">;
 }
 
 /**
@@ -171,10 +173,11 @@ export class ToolWatch {
         } else {
           this.#calls.push(call);
         }
-        const keep = async (output: ToolResultPart["output"]): Promise<void> => {
+        const keep = async (output: ToolResultPart["output"], failure: { error: unknown } | null = null) => {
           const told: ToolResultPart = { type: "tool-result", toolCallId, toolName, output };
           const isConverted = toModelOutput !== undefined && this.#outputs.has(toolCallId);
           const result = isConverted ? withShownOutput(told, this.#outputs.get(toolCallId)) : told;
+          this.#options.observer.toolEnded({ ...call, ...(failure ?? { output: this.#outputs.get(toolCallId) }) });
           this.#results.set(toolCallId, result);
           if (isApproved || this.#hasEnded) {
             await this.#options.store(result);
@@ -216,7 +219,7 @@ interface Execution {
   readonly convert: (output: unknown) => unknown;
   /** Keeps the output of a call that ended. */
   readonly kept: (returned: Returned) => Promise<void>;
-  readonly keep: (output: ToolResultPart["output"]) => Promise<void>;
+  readonly keep: (output: ToolResultPart["output"], failure: { error: unknown }) => Promise<void>;
 }
 
 /** Runs a tool, and returns what it returns: a promise, or a series of preliminary results of which the last one counts. */
@@ -224,7 +227,7 @@ function watchedResult({ work, convert, kept, keep }: Execution): unknown {
   const failed = async (thrown: unknown): Promise<never> => {
     const error = thrownOf(thrown);
     const value = messageOf(error);
-    await keep({ type: "error-text", value });
+    await keep({ type: "error-text", value }, { error });
     // The AI SDK makes JSON of what is no error, and fails if there is none.
     throw error instanceof Error ? error : new Error(value, { cause: error });
   };

@@ -29,16 +29,26 @@ export function openRequirements({ requirements }: AgentRun | TeamRun): JsonObje
       typeof entry["confirmation"] === "boolean" ||
       (entry["external_execution_result"] ?? null) !== null ||
       call["answered"] === true;
-    return (
-      !isMet &&
-      isWaiting({
-        requiresConfirmation: call["requires_confirmation"] === true,
-        confirmed: typeof call["confirmed"] === "boolean" ? call["confirmed"] : null,
-        externalExecutionRequired: call["external_execution_required"] === true,
-        requiresUserInput: call["requires_user_input"] === true,
-      })
-    );
+    return !isMet && isWaiting(toolOf(entry));
   });
+}
+
+/** Returns the call that an entry is about. */
+export function toolOf(entry: JsonObject): ToolExecution {
+  const call = executionOf(entry);
+  const textAt = (key: string): string | null => (typeof call[key] === "string" ? call[key] : null);
+  const { tool_args: toolArgs = null, user_input_schema: schema = null, created_at: createdAt, confirmed } = call;
+  return {
+    toolCallId: textAt("tool_call_id"),
+    toolName: textAt("tool_name"),
+    toolArgs: isJsonObject(toolArgs) ? toolArgs : {},
+    requiresConfirmation: call["requires_confirmation"] === true,
+    confirmed: typeof confirmed === "boolean" ? confirmed : null,
+    externalExecutionRequired: call["external_execution_required"] === true,
+    requiresUserInput: call["requires_user_input"] === true,
+    userInputSchema: Array.isArray(schema) ? schema : null,
+    ...(typeof createdAt === "number" && { createdAt }),
+  };
 }
 
 /** Returns the id of the call that an entry is about; null if it names none. */

@@ -123,6 +123,7 @@ const conversation: Record<string, Kind> = {
   sessionSummaries: flag,
   addSessionSummaryToContext: flag,
   addSummarizedRunsToContext: flag,
+  addStoppedRunsToContext: flag,
   waitUntil: work,
   awaitSummaries: flag,
   onSummaryError: work,
@@ -130,6 +131,10 @@ const conversation: Record<string, Kind> = {
   sessionSummaryManager: none,
   addSessionStateToContext: flag,
   introduction: text,
+  inputGuardrails: either(work, (value) => list(value) && (value as unknown[]).length === 0),
+  outputGuardrails: either(work, (value) => list(value) && (value as unknown[]).length === 0),
+  holdOutputUntilChecked: (value) => value === false,
+  hooks: isJson,
 };
 const delegation: Record<string, Kind> = {
   delegation: word("sequential", "parallel"),

@@ -160,6 +160,9 @@ const methods: Record<string, Method> = {
     const stream = await component.forSession(options).stream({ prompt: "Hi" });
     return stream.text;
   }),
+  getPendingApprovals: conversation(
+    async (component, { options }) => (await component.getPendingApprovals(options)).approvals,
+  ),
   cancelRun: ({ component, options }) => component.cancelRun({ ...options, runId: "running" }),
   getRunningRuns: ({ component, options }) => component.getRunningRuns(options),
   getUserSessions: ({ component, options: { sessionId: _session, ...user } }) => component.getUserSessions(user),
@@ -187,6 +190,7 @@ const groups: Record<string, Group> = {
   continueStream: "continuation",
   forSession: "turn",
   "forSession, as a stream": "turn",
+  getPendingApprovals: "runs",
   cancelRun: "control",
   getRunningRuns: "runs",
   getUserSessions: "list",
@@ -203,6 +207,7 @@ const groups: Record<string, Group> = {
 };
 
 const reading = new Set([
+  "getPendingApprovals",
   "getRunningRuns",
   "getUserSessions",
   "getSession",
@@ -380,7 +385,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
 const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn", "fitState"]);
 
 function isOfModels(name: string): boolean {
-  return /^(printResponse|streamChat|forSession)/.test(name);
+  return /^(printResponse|streamChat|forSession|getPendingApprovals)/.test(name);
 }
 
 /** For whom a call is made that way: by its own word, or the component's. */

@@ -9,11 +9,13 @@ export type SessionDbErrorCode =
   | "DATABASE_READ_ONLY"
   | "DATABASE_UNREACHABLE"
   | "IN_USE"
+  | "INPUT_REFUSED"
   | "INVALID_ARGUMENT"
   | "INVALID_CONNECTION_STRING"
   | "MEMORY_DUPLICATE"
   | "MEMORY_NOT_FOUND"
   | "MEMORY_OWNERSHIP"
+  | "OUTPUT_REFUSED"
   | "PARTIAL_DELETE"
   | "PAYLOAD_TOO_LARGE"
   | "PERMISSION_DENIED"
@@ -270,6 +272,44 @@ export class RunCancelledError extends SessionDbError {
 
   override get name(): string {
     return "RunCancelledError";
+  }
+}
+
+/** A guardrail refused the input of a run. The model was not asked, and no tool ran. */
+export class InputRefusedError extends SessionDbError {
+  readonly code = "INPUT_REFUSED";
+  readonly runId: string;
+  /** What the guardrail returned. It may quote the input. */
+  readonly reason: string;
+
+  constructor(runId: string, reason: string) {
+    super(
+      `A guardrail refused the input of run ${JSON.stringify(runId)}. The model was not asked. See the error's reason.`,
+    );
+    this.runId = runId;
+    this.reason = reason;
+  }
+
+  override get name(): string {
+    return "InputRefusedError";
+  }
+}
+
+/** A guardrail refused the answer of a run. Its tools have run, and it is stored as ERROR. */
+export class OutputRefusedError extends SessionDbError {
+  readonly code = "OUTPUT_REFUSED";
+  readonly runId: string;
+  /** What the guardrail returned. It may quote the answer. */
+  readonly reason: string;
+
+  constructor(runId: string, reason: string) {
+    super(`A guardrail refused the answer of run ${JSON.stringify(runId)}. See the error's reason.`);
+    this.runId = runId;
+    this.reason = reason;
+  }
+
+  override get name(): string {
+    return "OutputRefusedError";
   }
 }
 

@@ -87,24 +87,24 @@ export class TurnWriter {
   }
 
   /**
-   * Writes the end of a run, unless it was deleted. One that was cancelled meanwhile stays CANCELLED, with what it said
-   * and did. Returns the run as it is stored.
+   * Writes the end of a run, unless it was deleted, or ended by another process that went on with it when it was taken for
+   * dead. One that was cancelled meanwhile stays CANCELLED, with what it said and did. Returns the run as this turn has it.
    */
   async writeEnd(db: SessionDb, end: Omit<UpsertRunOptions, "session">): Promise<Run> {
     const write = { ...end, ...this.#replacement(end.run) };
     const { run } = write;
-    if (run.status !== "CANCELLED") {
-      const cancelled: Run = { ...run, status: "CANCELLED" };
-      // ERROR is the row of a run that was taken for dead.
-      if ((await this.write(db, { ...write, onlyIfStatus: ["RUNNING", "ERROR"] })).stored) {
-        return run;
-      }
-      if ((await this.write(db, { ...write, run: cancelled, onlyIfStatus: "CANCELLED" })).stored) {
-        return cancelled;
-      }
+    // ERROR is the row of a run that was taken for dead.
+    const open = ["RUNNING", "ERROR"] as const;
+    if (run.status === "CANCELLED") {
+      await this.write(db, { ...write, onlyIfStatus: [...open, "CANCELLED"] });
+      return run;
     }
-    await this.write(db, { ...write, onlyIfExists: "run" });
-    return run;
+    if ((await this.write(db, { ...write, onlyIfStatus: open })).stored) {
+      return run;
+    }
+    const cancelled: Run = { ...run, status: "CANCELLED" };
+    const { stored } = await this.write(db, { ...write, run: cancelled, onlyIfStatus: "CANCELLED" });
+    return stored ? cancelled : run;
   }
 
   /** Writes a run inside the turn's, without a state that cannot be stored: the end of the turn reports that state. */
