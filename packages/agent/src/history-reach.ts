@@ -45,8 +45,9 @@ export async function historyRuns(turn: Turn, reach: Reach): Promise<readonly Ru
   const read = turn.newest.runs.filter(({ parentRunId = null }) => parentRunId === null);
   const lacking = await turn.look(async (db) => {
     const reaches =
-      !settings.addStoppedRunsToContext &&
-      (turn.newest.isWhole || read.some(isEnd) || (coverage === null && read.length >= wanted));
+      turn.isReplacing ||
+      (!settings.addStoppedRunsToContext &&
+        (turn.newest.isWhole || read.some(isEnd) || (coverage === null && read.length >= wanted)));
     const runs = reaches
       ? read
       : (
@@ -79,6 +80,9 @@ async function newestRuns(turn: Turn, { settings, access, resumedId }: Reach): P
     return turn.runs.slice(-count);
   }
   const isHistory = shownRuns(settings);
+  if (turn.isReplacing) {
+    return turn.newest.runs.filter(isHistory).slice(-count);
+  }
   const found = await turn.look(async (db) => {
     const newest: Run[] = [];
     let read = 0;

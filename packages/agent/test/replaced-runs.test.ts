@@ -2,7 +2,7 @@ import { InMemorySessionDb, type Run, type SessionDb } from "@sessiondb/core";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { scriptedModel, type Answer } from "@sessiondb/testing/scripted-model";
 import { describe, expect, test } from "vitest";
-import { Agent, Team, Workflow } from "../src/index.ts";
+import { Agent, SessionSummaryManager, Team, Workflow } from "../src/index.ts";
 import { gate } from "./support/gate.ts";
 
 const stores = [
@@ -65,6 +65,39 @@ describe.each(stores)("on %s", (_name, open) => {
         Array.from({ length: 120 }, (_each, index) => index).filter((each) => prompt.includes(`Q${each}.`)),
       ).toEqual(Array.from({ length: 10 }, (_each, index) => 50 + index));
       expect(await stored(db)).toHaveLength(61);
+    });
+
+    test.each(["a summary", "stopped runs"])("shows none of what it replaces, with %s", async (what) => {
+      await using db = open();
+      const model = scriptedModel((_call, index) => `A${index}.`);
+      const manager = new SessionSummaryManager({ model: scriptedModel(() => "Nothing yet."), every: 50 });
+      const settings = {
+        id: "a",
+        db,
+        model,
+        sessionId,
+        numHistoryRuns: 3,
+        ...(what === "a summary"
+          ? { sessionSummaries: true, sessionSummaryManager: manager }
+          : { addStoppedRunsToContext: true }),
+      };
+      const member = new Agent({ id: "m", model: scriptedModel(["Member."]) });
+      const component = kind === "agent" ? new Agent(settings) : new Team({ ...settings, members: [member] });
+      const ids: string[] = [];
+      for (let each = 0; each < 8; each += 1) {
+        ids.push((await component.run(`Q${each}.`)).runId);
+      }
+      await component.run("Edited", { replaces: ids[5] });
+      const prompt = JSON.stringify(model.prompts.at(-1));
+      expect([2, 3, 4, 5, 6, 7].map((each) => prompt.includes(`Q${each}.`))).toEqual([
+        true,
+        true,
+        true,
+        false,
+        false,
+        false,
+      ]);
+      await component.idle();
     });
 
     test("replaces nothing if it fails before it says anything", async () => {

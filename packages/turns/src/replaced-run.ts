@@ -28,6 +28,9 @@ interface Replacement {
 /** The number of runs to read at a time. */
 const pageLength = 50;
 
+/** The number of runs before a replaced one that are read at least: a history may reach back so far to what a summary lacks. */
+const leastBefore = 100;
+
 /** The place of a run in its session. */
 export interface RunPlace {
   readonly run: Run;
@@ -94,11 +97,11 @@ export async function findReplaced({
   count,
   staleAfter,
   signal,
-}: Replacement): Promise<{ readonly replaced: ReplacedRun; readonly runs: Run[] }> {
+}: Replacement): Promise<{ readonly replaced: ReplacedRun; readonly runs: Run[]; readonly before: readonly Run[] }> {
   const place = await findPlace(db, {
     sessionId: session.sessionId,
     isMeant: (run) => run.runId === runId,
-    isEnough: (before) => before.filter(hasAnswer).length >= count,
+    isEnough: (before) => before.filter(hasAnswer).length >= Math.max(count, leastBefore),
     signal,
   });
   const isOwn = place !== null && (await ownRuns(component, [place.run], { db, session })).length > 0;
@@ -110,7 +113,7 @@ export async function findReplaced({
     throw new InvalidArgumentError("replaces", "the id of a run that has ended: cancel it first, or wait for its end");
   }
   const runs = (await ownRuns(component, before, { db, session })).filter(hasAnswer);
-  return { replaced: { runId, after }, runs: count === 0 ? [] : runs.slice(-count) };
+  return { replaced: { runId, after }, runs: count === 0 ? [] : runs.slice(-count), before };
 }
 
 /** Returns the row of a run that has not replaced another one, or not yet, with the id of that. */

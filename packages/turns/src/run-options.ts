@@ -24,7 +24,7 @@ export interface RunOptions<State extends object = JsonObject> {
   sessionName?: string | undefined;
   /**
    * The id of a run of this session that this one replaces, with all that follow it, in one transaction: for an edited
-   * question, and for an answer made again. What they said is no part of the history. They are there until this run ends,
+   * question, and for an answer made again. What they said is no part of the history, but a summary stays as it is. They are there until this run ends,
    * and stay if it fails before it says anything.
    */
   replaces?: string | undefined;

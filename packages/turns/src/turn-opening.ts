@@ -27,7 +27,7 @@ export interface Found {
   readonly userId: string | null;
   readonly db: SessionDb | null;
   readonly session: Session | null;
-  /** The runs as they were read, before any are left out. */
+  /** The runs as they were read, before any are left out; those before the replaced one, if there is one. */
   readonly read: readonly Run[];
   /** Whether these are all runs of the session. */
   readonly isWhole: boolean;
@@ -68,7 +68,7 @@ export async function openTurn({ component, settings, options, runsLimit }: Turn
     if (found === null) {
       throw new InvalidArgumentError("replaces", "left out: the session does not exist");
     }
-    const { runs, replaced } = await findReplaced({
+    const { runs, replaced, before } = await findReplaced({
       db,
       session: found.session,
       component,
@@ -78,7 +78,7 @@ export async function openTurn({ component, settings, options, runsLimit }: Turn
       signal,
     });
     found.session.runs = runs;
-    return { ...nothing, db, ...found, replaced };
+    return { ...nothing, db, ...found, read: before, isWhole: false, replaced };
   } catch (failure) {
     if (signal?.aborted === true || settings.onStorageError === "throw" || isRefusal(failure)) {
       throw failure;

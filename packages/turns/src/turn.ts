@@ -135,6 +135,11 @@ export class Turn {
     return { runs: read, isWhole };
   }
 
+  /** Whether the turn replaces a run: then `newest` are the runs before that, and no others are its history. */
+  get isReplacing(): boolean {
+    return this.#found.replaced !== null;
+  }
+
   /** Reads more. `onStorageError` decides what happens if that fails: null stands for what could not be read. */
   async look<Result>(work: (db: SessionDb) => Promise<Result>): Promise<Result | null> {
     let result: Result | null = null;
