@@ -5,6 +5,7 @@ import type { ToolSet } from "ai";
 import { checkApprovals, withModelOutputs } from "./approvals.ts";
 import { generate, type GenerationOutcome, type GenerationRequest } from "./generation.ts";
 import { canGoOn, resumedRun, type ResumedRun } from "./resumed-run.ts";
+import { saysText } from "./guarded-stream.ts";
 import { streamGeneration } from "./started-stream.ts";
 import type { StreamPart } from "./stream-part.ts";
 import { toolCallsOf, waitingOf } from "./tool-calls.ts";
@@ -42,6 +43,24 @@ export async function generateInside(
   await within(reading, lastPartsGrace, () => {});
   isOver = true;
   return ended;
+}
+
+type Emit = NonNullable<EmbeddedRequest["emit"]>;
+
+/** Passes parts of an answer on, and holds them back from its first word until it has been checked. */
+export function heldParts(emit: Emit): { readonly emit: Emit; readonly release: () => void } {
+  const held: Parameters<Emit>[0][] = [];
+  return {
+    emit: (event) => {
+      const isSaid = event.type === "part" && saysText(event.part);
+      if (held.length > 0 || isSaid) {
+        held.push(event);
+      } else {
+        emit(event);
+      }
+    },
+    release: () => held.splice(0).forEach(emit),
+  };
 }
 
 /** Returns the calls of a run for which somebody must decide, as JSON. */

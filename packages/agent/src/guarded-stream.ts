@@ -65,7 +65,7 @@ export function guardedStream<Item>(
     for (;;) {
       const item = isOver ? null : await next();
       const type = typeOf(item);
-      if (isHeld && item !== null && isSaid(item)) {
+      if (isHeld && item !== null && saysText(item)) {
         const known = await status;
         isOver = known !== "COMPLETED" && known !== "PAUSED";
         if (isOver) {
@@ -129,7 +129,8 @@ function typeOf(item: unknown): unknown {
 }
 
 /** Returns whether an item is what the assistant said, or a part of it: text, or a part of a structure. */
-function isSaid(item: unknown): boolean {
+/** Returns whether an item of a stream is something that the assistant says. */
+export function saysText(item: unknown): boolean {
   const type = typeOf(item);
   return typeof type !== "string" || /^(text|reasoning|file|source)/.test(type);
 }

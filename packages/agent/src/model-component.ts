@@ -34,7 +34,7 @@ import {
 } from "./approval-requests.ts";
 import { withModelOutputs } from "./approvals.ts";
 import { answeredRun, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
-import { askedBy, generateInside, resumedInside } from "./embedded-run.ts";
+import { askedBy, generateInside, heldParts, resumedInside } from "./embedded-run.ts";
 import { FollowUp } from "./follow-up.ts";
 import { plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
 import { checkGuardrails, Guardrails } from "./guardrails.ts";
@@ -309,7 +309,12 @@ export abstract class ModelComponent<
     });
     observer.started();
     const refused = await guardrails.refusedInput();
-    const outcome = refused ?? (await guardrails.checked(await generateInside(request, { emit, denied })));
+    const held = emit !== null && guardrails.holdsOutput ? heldParts(emit) : null;
+    const asked = held === null ? emit : held.emit;
+    const outcome = refused ?? (await guardrails.checked(await generateInside(request, { emit: asked, denied })));
+    if (outcome.status === "COMPLETED" || outcome.status === "PAUSED") {
+      held?.release();
+    }
     const run = record.ended(outcome, scope.state.values);
     await scope.store(run, ...(resumed === null ? [] : [outcome.metrics])).catch((error: unknown) => {
       observer.failed(error, run);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { AgentRun, Run, SessionDb, TeamRun } from "@sessiondb/core";
+import { InMemorySessionDb, type AgentRun, type Run, type SessionDb, type TeamRun } from "@sessiondb/core";
 import { scriptedModel, shown, type Answer } from "@sessiondb/testing/scripted-model";
 import { jsonSchema, tool } from "ai";
 import { describe, expect, test } from "vitest";
@@ -305,4 +305,25 @@ test.each([
   expect(() => new Agent({ model: "test/model", ...(options as object) })).toThrow(
     expect.objectContaining({ code: "INVALID_ARGUMENT", argument }),
   );
+});
+
+test.each([true, false])("a step's stream passes on what is held back only if it passes: %s", async (passes) => {
+  const agent = new Agent({
+    id: "a",
+    model: scriptedModel(["The secret."]),
+    outputGuardrails: [() => (passes ? null : "a secret")],
+    holdOutputUntilChecked: true,
+  });
+  const workflow = new Workflow({ id: "w", db: new InMemorySessionDb(), steps: [agent] });
+  const stream = workflow.stream("Go");
+  let read = "";
+  try {
+    for await (const event of stream) {
+      read += JSON.stringify(event.type === "step-part" ? event.part : "");
+    }
+  } catch (error) {
+    expect(error).toMatchObject({ cause: { code: "OUTPUT_REFUSED" } });
+  }
+  expect([read.includes("secret"), read.includes("start-step")]).toEqual([passes, true]);
+  await stream.result.catch(() => {});
 });
