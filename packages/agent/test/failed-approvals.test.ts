@@ -141,15 +141,15 @@ describe.each(Object.keys(localStores))("%s", (store) => {
         reach();
       }
       refuse();
-      const written = await upsertRun(options);
-      if (place === "before the tools" && fault === "an abort" && isTaken && status === "RUNNING") {
-        controller.abort(new Error("stop"));
-      }
-      return written;
+      return upsertRun(options);
     };
     db.updateRun = async (options, change) => {
       refuse();
-      return updateRun(options, change);
+      const written = await updateRun(options, change);
+      if (place === "before the tools" && fault === "an abort" && isTaken && written?.status === "RUNNING") {
+        controller.abort(new Error("stop"));
+      }
+      return written;
     };
     const done: string[] = [];
     const world: World = {

@@ -156,6 +156,9 @@ const run: Record<string, Kind> = {
   userId: nonEmpty,
   sessionState: isJson,
   signal: none,
+  // There is no such run.
+  replaces: none,
+  sessionName: text,
   dependencies: json,
 };
 const modelRun: Record<string, Kind> = {
@@ -169,7 +172,7 @@ const modelRun: Record<string, Kind> = {
 };
 const session: Record<string, Kind> = { sessionId: nonEmpty, userId: nonEmpty };
 
-const { sessionId: _named, ...modelRunOfSession } = modelRun;
+const { sessionId: _named, replaces: _replaces, ...modelRunOfSession } = modelRun;
 
 interface Called {
   /** What each option may be. */

@@ -61,10 +61,9 @@ export class TurnWriter {
    */
   async write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
     const { component, sessionId, userId, sessionName } = this.#options;
-    const init = component.newSession(sessionId, this.#owner);
     const upsert = (): Promise<UpsertRunResult> =>
       db.upsertRun({
-        session: this.#sessionExists ? init : named(init, sessionName),
+        session: named(component.newSession(sessionId, this.#owner), sessionName),
         ...(this.#sessionExists && { onlyIfExists: "session" }),
         ...write,
         ...(!this.#isOurs && { change: (stored: SessionHeader) => this.#admitted(stored, write.change) }),
