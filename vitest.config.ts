@@ -14,7 +14,8 @@ const usual = { include: ["**/test/**/*.test.ts"], exclude: ["**/*.{more,agno,sl
 const tiers: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
   usual,
   fast: usual,
-  ai7: usual,
+  // With its own version of the MCP client.
+  ai7: { include: [...usual.include, "**/test/mcp.more.test.ts"], exclude: ["**/!(mcp).{more,agno,slow}.test.ts"] },
   more: { include: ["**/test/**/*.more.test.ts"], exclude: [] },
   agno: { include: ["**/test/**/*.agno.test.ts"], exclude: [] },
   slow: { include: ["**/test/**/*.slow.test.ts", "**/test/processes{,.more}.test.ts"], exclude: [] },

@@ -1,9 +1,13 @@
 import { describe, inject } from "vitest";
-import { postgresStore } from "./support/stores.ts";
+import { localStores, postgresStore, type OpenStore } from "./support/stores.ts";
 import { describeContinuations } from "./support/workflow-continuations.ts";
 
 const url = inject("postgres");
 
-describe.skipIf(url === null)("postgres", () => {
+describe("SQLite", () => {
+  describeContinuations(localStores["sqlite"] as OpenStore);
+});
+
+describe.skipIf(url === null)("Postgres", () => {
   describeContinuations(postgresStore(url ?? ""));
 });
