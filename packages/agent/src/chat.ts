@@ -5,7 +5,7 @@ import {
   type ChatRequest,
   type ChatRequestOptions,
 } from "@sessiondb/ai-sdk";
-import { conversationOf, isAnswerOf, isQuestionOf, withShownQuestion } from "@sessiondb/ai-sdk/codec";
+import { conversationOf, isAnswerOf, isOfChat, isQuestionOf, withShownQuestion } from "@sessiondb/ai-sdk/codec";
 import {
   InvalidArgumentError,
   type AgentRun,
@@ -18,7 +18,7 @@ import {
   type UserScope,
 } from "@sessiondb/core";
 import { optional, type OptionReaders } from "@sessiondb/core/adapter";
-import { jsonOf, runToReplace } from "@sessiondb/turns";
+import { jsonOf } from "@sessiondb/turns";
 import { convertToModelMessages, type OutputInterface, type ToolSet } from "ai";
 import { withModelOutputs, type Approval, type Decided } from "./approvals.ts";
 import type { AnyOutput, UserInput } from "./model-component-options.ts";
@@ -150,10 +150,8 @@ function outcomeOf(toolCallId: string, outcome: CallAnswer["outcome"]): Approval
 /** Returns the newest run that is meant, among so many of the newest ones; null if there is none. */
 async function findRun({ db, key }: StoredChat, isMeant: (run: Run) => boolean, most: number): Promise<Run | null> {
   const limit = Math.min(most, pageLength);
-  // A run that did not come to replace another one is no part of the chat; what it was to replace is.
-  const isPart = (run: Run): boolean => run.status === "RUNNING" || runToReplace(run) === null;
   for await (const { runs } of db.runPages({ ...key, parentRunId: null, sortOrder: "desc", limit })) {
-    const found = runs.find((run) => isPart(run) && isMeant(run));
+    const found = runs.find((run) => isOfChat(run) && isMeant(run));
     if (found !== undefined || most <= limit) {
       return found ?? null;
     }

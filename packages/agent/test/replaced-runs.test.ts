@@ -130,6 +130,36 @@ describe.each(stores)("on %s", (_name, open) => {
     });
 
     test.each([
+      ["the run before it", 0, [["Q1", "A1", "COMPLETED"]]],
+      [
+        "the run that it replaces",
+        2,
+        [
+          ["Q0", "A0", "COMPLETED"],
+          ["Q1", "A1", "COMPLETED"],
+        ],
+      ],
+    ])("is stored although somebody deletes %s meanwhile", async (_which, place, before) => {
+      await using db = open();
+      const ids: string[] = [];
+      const model = scriptedModel(async (_call, index) => {
+        if (index === 4) {
+          await db.deleteRuns({ runIds: [ids[place] as string] });
+        }
+        return `A${index}`;
+      });
+      const member = new Agent({ id: "m", model: scriptedModel(["Member."]) });
+      const settings = { id: "a", db, model, sessionId };
+      const component = kind === "agent" ? new Agent(settings) : new Team({ ...settings, members: [member] });
+      for (const question of ["Q0", "Q1", "Q2", "Q3"]) {
+        ids.push((await component.run(question)).runId);
+      }
+      const { status } = await component.run("Edited", { replaces: ids[place === 0 ? 1 : 2] });
+      expect(status).toBe("COMPLETED");
+      expect(await stored(db)).toEqual([...(place === 0 ? [] : before), ["Edited", "A4", "COMPLETED"]]);
+    });
+
+    test.each([
       ["of no run", "unknown"],
       ["of another session's run", "other"],
     ])("refuses the id %s", async (_whose, which) => {

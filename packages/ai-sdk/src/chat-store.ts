@@ -7,12 +7,12 @@ import {
   type UserSessionDb,
 } from "@sessiondb/core";
 import { checkText, present } from "@sessiondb/core/adapter";
-import { admit, findPlace, isInProgress, runToReplace, type RunPlace } from "@sessiondb/turns";
+import { admit, findPlace, isInProgress, type RunPlace } from "@sessiondb/turns";
 import { safeValidateUIMessages, type UIMessage } from "ai";
 import { withAnswers, withoutOpenCalls } from "./answered-calls.ts";
 import { readChatRequest, type ChatRequest, type ChatRequestOptions } from "./chat-request.ts";
 import { ChatTurn, type ChatTurnOptions } from "./chat-turn.ts";
-import { conversationOf, isAnswerOf, isQuestionOf } from "./run-messages.ts";
+import { conversationOf, isAnswerOf, isOfChat, isQuestionOf } from "./run-messages.ts";
 import { shownWhole } from "./stored-answer.ts";
 import { toUIMessages, type UIMessageOptions } from "./ui-messages.ts";
 
@@ -253,13 +253,11 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
 
   /** Finds a run of the conversation, with those before it. */
   async #find(isMeant: (run: Run) => boolean, { chatId, turns, isFirst, signal }: TurnQuery): Promise<RunPlace | null> {
-    // A run that did not come to replace another is none of the conversation.
-    const isPart = (run: Run): boolean => run.status === "RUNNING" || runToReplace(run) === null;
     return isFirst
       ? null
       : findPlace(this.#db, {
           sessionId: chatId,
-          isMeant: (run) => isPart(run) && isMeant(run),
+          isMeant: (run) => isOfChat(run) && isMeant(run),
           isEnough: (before) => before.length >= turns,
           signal,
         });

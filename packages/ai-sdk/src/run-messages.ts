@@ -1,4 +1,5 @@
 import type { Message, Run } from "@sessiondb/core";
+import { runToReplace } from "@sessiondb/turns";
 import { isOfTurn } from "./message-codec.ts";
 
 /** Returns the messages of a run's conversation; none of a workflow's. */
@@ -14,4 +15,9 @@ export function isQuestionOf(run: Run, messageId: string): boolean {
 /** Returns whether the answer of a run has this id. */
 export function isAnswerOf(run: Run, messageId: string): boolean {
   return run.runId === messageId || conversationOf(run).some(({ id, role }) => id === messageId && role !== "user");
+}
+
+/** Returns whether a run is part of its chat: one that ended before it replaced another is not. */
+export function isOfChat(run: Run): boolean {
+  return run.status === "RUNNING" || runToReplace(run) === null;
 }

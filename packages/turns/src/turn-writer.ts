@@ -1,4 +1,5 @@
 import {
+  InvalidArgumentError,
   SessionDbError,
   type Run,
   type Session,
@@ -11,7 +12,7 @@ import {
   type UpsertRunResult,
 } from "@sessiondb/core";
 import { admit, type SessionMember } from "./admission.ts";
-import { hasReplaced, replacing, type ReplacedRun } from "./replaced-run.ts";
+import { findPlace, hasReplaced, replacing, type ReplacedRun } from "./replaced-run.ts";
 import { isContentRefusal, withoutState } from "./turn-end.ts";
 
 /** The part of a component that writes of its turns use. */
@@ -90,7 +91,22 @@ export class TurnWriter {
    * dead. One that was cancelled meanwhile stays CANCELLED, with what it said and did. Returns the run as this turn has it.
    */
   async writeEnd(db: SessionDb, end: Omit<UpsertRunOptions, "session">): Promise<Run> {
-    const write = { ...end, ...this.#replacement(end.run) };
+    const { replaced, sessionId } = this.#options;
+    try {
+      return await this.#writeEnd(db, { ...end, ...replacement(end.run, replaced) });
+    } catch (error) {
+      if (replaced === null || !(error instanceof InvalidArgumentError) || error.argument !== "deleteRunsAfter") {
+        throw error;
+      }
+      // The run before the replaced one was deleted meanwhile.
+      const isMeant = ({ runId }: Run): boolean => runId === replaced.runId;
+      const place = await findPlace(db, { sessionId, isMeant, isEnough: () => true, signal: undefined });
+      const again = place === null ? null : { ...replaced, after: place.after };
+      return this.#writeEnd(db, { ...end, ...replacement(end.run, again) });
+    }
+  }
+
+  async #writeEnd(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<Run> {
     const { run } = write;
     // ERROR is the row of a run that was taken for dead.
     const open = ["RUNNING", "ERROR"] as const;
@@ -125,15 +141,6 @@ export class TurnWriter {
     }
   }
 
-  /** Returns the end of the turn's run with what it deletes. */
-  #replacement(run: Run): { readonly run: Run; readonly deleteRunsAfter?: string | null } {
-    const { replaced } = this.#options;
-    if (replaced === null || (run.parentRunId ?? null) !== null) {
-      return { run };
-    }
-    return hasReplaced(run) ? { run, deleteRunsAfter: replaced.after } : { run: replacing(run, replaced.runId) };
-  }
-
   #admitted(session: SessionHeader, change: SessionChange = {}): SessionPatch {
     const { component, userId } = this.#options;
     admit(session, { component, userId });
@@ -145,4 +152,15 @@ function named(session: TurnSession, sessionName: string | undefined): TurnSessi
   return sessionName === undefined
     ? session
     : { ...session, sessionData: { ...session.sessionData, session_name: sessionName } };
+}
+
+/** Returns the end of a turn's run with what it deletes. */
+function replacement(
+  run: Run,
+  replaced: ReplacedRun | null,
+): { readonly run: Run; readonly deleteRunsAfter?: string | null } {
+  if (replaced === null || (run.parentRunId ?? null) !== null) {
+    return { run };
+  }
+  return hasReplaced(run) ? { run, deleteRunsAfter: replaced.after } : { run: replacing(run, replaced.runId) };
 }
