@@ -99,7 +99,10 @@ export default defineConfig({
             project("packages/ai-sdk", "ai-sdk"),
             project("packages/agent", "agent"),
             project("docs", "docs", { include: ["test/snippets.more.test.ts"], exclude: [] }),
-            project("examples", "examples", { include: ["{agents,chat-endpoint}/test/*.test.ts"], exclude: [] }),
+            project("examples", "examples", {
+              include: ["{agents,chat-endpoint}/test/*.test.ts", "chat/test/{hostile,reload}.more.test.ts"],
+              exclude: [],
+            }),
           ]
         : [
             ...packages.map((name) => project(`packages/${name}`, name)),
