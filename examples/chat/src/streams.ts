@@ -1,5 +1,5 @@
+import { toUIMessageChunks } from "@sessiondb/ai-sdk";
 import type { UIMessage, UIMessageChunk } from "ai";
-import { replayOf } from "./replay.ts";
 
 export interface StreamLimits {
   /** The answers that are kept at a time; beyond it, a further one cannot be resumed. Default 1000. */
@@ -32,7 +32,7 @@ export class Streams {
    */
   async keep(id: string, chunks: ReadableStream<string>, before: UIMessage | null = null): Promise<void> {
     if (this.#answers.size < this.#limits.answers) {
-      const replay = before === null ? [] : replayOf(before);
+      const replay = before === null ? [] : toUIMessageChunks(before);
       this.#answers.set(id, { chunks: replay.map(eventOf), readers: new Set() });
     }
     let characters = 0;

@@ -8,6 +8,7 @@ import {
 import { conversationOf, isAnswerOf, isOfChat, isQuestionOf, withShownQuestion } from "@sessiondb/ai-sdk/codec";
 import {
   InvalidArgumentError,
+  RunNotContinuableError,
   type AgentRun,
   type GetRunsOptions,
   type JsonObject,
@@ -18,7 +19,7 @@ import {
   type UserScope,
 } from "@sessiondb/core";
 import { optional, type OptionReaders } from "@sessiondb/core/adapter";
-import { jsonOf } from "@sessiondb/turns";
+import { isInProgress, jsonOf } from "@sessiondb/turns";
 import { convertToModelMessages, type OutputInterface, type ToolSet } from "ai";
 import { withModelOutputs, type Approval, type Decided } from "./approvals.ts";
 import type { AnyOutput, UserInput } from "./model-component-options.ts";
@@ -72,6 +73,7 @@ const newestRuns = 5;
  * Returns what to ask for a new or edited question, or for another answer to a stored one.
  *
  * @throws InvalidArgumentError when the chat has no such message.
+ * @throws RunNotContinuableError when its run is in progress.
  */
 export async function questionOf(
   request: Extract<ChatRequest, { type: "question" | "regenerate" }>,
@@ -81,6 +83,7 @@ export async function questionOf(
     const { message, mayBeStored } = request;
     const asked = await findRun(chat, (run) => isQuestionOf(run, message.id), mayBeStored ? Infinity : newestRuns);
     const [model] = await convertToModelMessages([message]);
+    checkEnded(asked);
     return {
       input: model?.role === "user" ? model.content : "",
       stored: (stored) => withShownQuestion(stored, message),
@@ -99,7 +102,18 @@ export async function questionOf(
   if (run === null || message === undefined || model?.role !== "user") {
     throw new InvalidArgumentError("messageId", "the id of a question or of an answer of this chat");
   }
+  checkEnded(run);
   return { input: model.content, stored: () => message, title: null, replaces: run.runId };
+}
+
+/** Refuses to replace a run in progress: its answer may be there in a moment. */
+function checkEnded(run: Run | null): void {
+  if (run !== null && isInProgress(run)) {
+    throw new RunNotContinuableError(run.runId, {
+      why: "it is in progress",
+      advice: "Resume its stream, wait for its end, or cancel it.",
+    });
+  }
 }
 
 /** Returns how to find the run whose calls a page answers, with the answers as decisions. */

@@ -197,6 +197,7 @@ export abstract class ModelComponent<
    * Nothing else that a page sends has any effect: earlier messages, results and inputs come from the store.
    *
    * @throws InvalidArgumentError when the body is none of these, and for files that are not in the message itself.
+   * @throws RunNotContinuableError for an edit or another answer while the old answer is in progress.
    */
   async streamChat<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
     body: unknown,
@@ -219,12 +220,19 @@ export abstract class ModelComponent<
     if (request.type === "answers") {
       const find = answeredRun(request, chat);
       const options = { ...read, sessionId, replaces: undefined };
-      return RunStream.start(await this.#continue({ find, options, call: plainCall }));
+      return this.#chatStream(await this.#continue({ find, options, call: plainCall }));
     }
     const { input, stored, replaces, title } = await questionOf(request, chat);
     const sessionName = read.sessionName ?? title ?? undefined;
     const options = { ...read, sessionId, sessionName, replaces: replaces ?? undefined };
-    return RunStream.start(await this.#begin({ input, stored, options, call: plainCall }));
+    return this.#chatStream(await this.#begin({ input, stored, options, call: plainCall }));
+  }
+
+  /** Streams a run. Resolves when a page that is loaded finds it: one may be as soon as the answer begins. */
+  async #chatStream<Stream>(run: RunInProgress): Promise<Stream> {
+    const stream = await RunStream.start(run);
+    await run.found();
+    return stream as Stream;
   }
 
   /**

@@ -86,6 +86,11 @@ export class RunInProgress {
     return { result, generated };
   }
 
+  /** Resolves once a page that is loaded finds the run, or once that has failed, which the end of the run tells. */
+  async found(): Promise<void> {
+    await this.#options.turn.begun.catch(() => {});
+  }
+
   /** Starts storing the run. Call it after asking the model, or if its input was refused. */
   begin(refused: GenerationOutcome | null = null): void {
     const { turn, introduction } = this.#options;

@@ -35,6 +35,9 @@ export interface ChatRequestOptions {
   acceptFileUrl?: ((url: URL) => boolean) | undefined;
 }
 
+/** The characters of an id: far more than the AI SDK makes. */
+const longestId = 255;
+
 /**
  * Reads the body that `useChat` sends: `{ id, messages, trigger, messageId }`, or `message` with the last one alone. Of the
  * messages only the last one is read.
@@ -84,7 +87,9 @@ async function validated(message: unknown): Promise<UIMessage[]> {
 
 /** Refuses what is not the user's to say. */
 function checkQuestion({ id, parts }: UIMessage, acceptFileUrl: (url: URL) => boolean): void {
-  identifier(id, "message.id");
+  if (identifier(id, "message.id").length > longestId) {
+    throw new InvalidArgumentError("message.id", `at most ${longestId} characters`);
+  }
   parts.forEach((part, index) => {
     const argument = `message.parts[${index}]`;
     if (part.type === "file") {

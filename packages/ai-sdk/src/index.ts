@@ -13,4 +13,5 @@ export {
 export { titleOf } from "./chat-title.ts";
 export { ChatTurn, type AnswerEnd } from "./chat-turn.ts";
 export { toModelMessages, toStoredMessages } from "./message-codec.ts";
+export { toUIMessageChunks } from "./ui-message-chunks.ts";
 export { toUIMessages, type UIMessageOptions } from "./ui-messages.ts";

@@ -35,7 +35,21 @@ export function toUIMessages<Shown extends UIMessage = UIMessage>(
   { runs }: { readonly runs: readonly Run[] },
   options: UIMessageOptions<Shown> = {},
 ): Shown[] {
-  return withoutReplaced(runs).flatMap((run) => messagesOf(run, options as UIMessageOptions)) as Shown[];
+  const messages = withoutReplaced(runs).flatMap((run) => messagesOf(run, options as UIMessageOptions));
+  return withOwnIds(messages) as Shown[];
+}
+
+/** Gives messages with the id of an earlier one, as a client may have chosen it, an id of their own. */
+function withOwnIds(messages: readonly UIMessage[]): UIMessage[] {
+  const known = new Set<string>();
+  return messages.map((message) => {
+    let { id } = message;
+    while (known.has(id)) {
+      id = `${id}+`;
+    }
+    known.add(id);
+    return id === message.id ? message : { ...message, id };
+  });
 }
 
 /**

@@ -149,6 +149,11 @@ export class Turn {
     return result;
   }
 
+  /** Resolves once the run's first row has been written; rejects if that fails, as the end of the turn does then. */
+  get begun(): Promise<void> {
+    return this.#begun;
+  }
+
   get isWritten(): boolean {
     return this.#writer.isWritten;
   }

@@ -1,6 +1,6 @@
 import { readUIMessageStream, type UIMessage } from "ai";
 import { expect, test } from "vitest";
-import { replayOf } from "../src/replay.ts";
+import { toUIMessageChunks } from "../src/index.ts";
 
 const call = { type: "tool-placeOrder", toolCallId: "call", input: { item: "tea" } } as const;
 const approval = { id: "approval" };
@@ -36,7 +36,7 @@ test.each<[string, UIMessage["parts"]]>([
   ["a denied call", [{ ...call, state: "output-denied", approval: { ...approval, approved: false } }]],
 ])("replays a message with %s", async (_what, parts) => {
   let replayed: UIMessage | undefined;
-  const stream = ReadableStream.from(replayOf({ id: "message", role: "assistant", parts }));
+  const stream = ReadableStream.from(toUIMessageChunks({ id: "message", role: "assistant", parts }));
   for await (const state of readUIMessageStream({ stream })) {
     replayed = state;
   }

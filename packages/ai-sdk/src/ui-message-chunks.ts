@@ -1,10 +1,11 @@
 import { getToolName, isToolUIPart, type UIMessage, type UIMessageChunk } from "ai";
 
 /**
- * Returns the chunks that make a message anew. The stream of an answer that goes on, after an approval for example, has
- * only what is new in it: a page that comes late needs what was there before.
+ * Returns the chunks of a stream that make a message anew, from its start. The stream of an answer that goes on, after an
+ * approval for example, has only what is new: put these in front of it for a page that comes late. Who decided about a
+ * call, and what its provider added to a part, is not among them.
  */
-export function replayOf({ id, parts }: UIMessage): UIMessageChunk[] {
+export function toUIMessageChunks({ id, parts }: UIMessage): UIMessageChunk[] {
   return [{ type: "start", messageId: id }, ...parts.flatMap((part, index) => chunksOf(part, String(index)))];
 }
 
