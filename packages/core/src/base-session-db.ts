@@ -368,6 +368,7 @@ const upsertRunKeys = [
   "onlyIfStatus",
   "onlyIfNewest",
   "deleteRunsAfter",
+  "keepLaterRuns",
   "also",
   "keepTimes",
   "signal",

@@ -58,6 +58,7 @@ export function encodeRunWrite(options: UpsertRunOptions, limits: SessionDbLimit
     change: change === undefined ? null : changeOf(change, limits),
     conditions: checkWriteConditions(options, limits),
     deleteAfter: checkNamedRun(options, "deleteRunsAfter", limits),
+    keepsLater: check.checkFlag(options.keepLaterRuns, "keepLaterRuns", false),
     also: checkedAlso(options.also, session, limits),
     keptTimes: keepTimes ? givenTimes(options.session, [options.run], [run]) : null,
   };

@@ -236,6 +236,11 @@ export interface UpsertRunOptions extends CallOptions {
    * its place. Null deletes all other runs. To keep the member runs of the previous turn, name the last of them.
    */
   deleteRunsAfter?: string | null;
+  /**
+   * Narrows `deleteRunsAfter` to the runs before the one being written: those after it stay, as turns that began later. No
+   * effect on a run that is not stored yet. Default false.
+   */
+  keepLaterRuns?: boolean;
   /** Further sessions that the turn changes. Everything is stored, or nothing. */
   also?: readonly AlsoChange[];
 }

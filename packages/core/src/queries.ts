@@ -130,6 +130,8 @@ export interface RunWrite {
   readonly conditions: WriteConditions | null;
   /** The run after which all others are deleted; `runId` is null to delete all others. */
   readonly deleteAfter: { readonly runId: string | null } | null;
+  /** Whether the runs after the written one stay. */
+  readonly keepsLater: boolean;
   /** Sorted by session id, none of them the turn's own. */
   readonly also: readonly AlsoWrite[];
   /** Null without `keepTimes`. */

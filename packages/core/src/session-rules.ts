@@ -195,7 +195,7 @@ function isNewest(runs: TurnState["runs"], runId: string | null): boolean {
  * @throws InvalidArgumentError when `deleteRunsAfter` names none of them.
  */
 export function runsToDelete(
-  { run, deleteAfter }: Pick<RunWrite, "run" | "deleteAfter">,
+  { run, deleteAfter, keepsLater }: Pick<RunWrite, "run" | "deleteAfter" | "keepsLater">,
   { runs }: TurnState,
 ): string[] {
   if (deleteAfter === null) {
@@ -205,7 +205,10 @@ export function runsToDelete(
   if (place < 0 && deleteAfter.runId !== null) {
     throw new InvalidArgumentError("deleteRunsAfter", "the id of a run of the session, or null to delete all others");
   }
-  return runs.slice(place + 1).flatMap(({ runId }) => (runId === run.runId ? [] : [runId]));
+  const own = keepsLater ? runs.findIndex(({ runId }) => runId === run.runId) : -1;
+  return runs
+    .slice(place + 1, own === -1 ? undefined : own)
+    .flatMap(({ runId }) => (runId === run.runId ? [] : [runId]));
 }
 
 /** Returns a row as it reads once it is written. A change to its documents keeps the text of their other parts. */

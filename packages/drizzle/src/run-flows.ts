@@ -106,6 +106,11 @@ export class RunFlows {
     return this.writes.setRunIndex(on, runId, place);
   }
 
+  /** Moves the runs of a session up to the places of those deleted. */
+  closeGaps(on: SqlConnection, sessionId: string, places: readonly (number | null)[]): Steps<void> {
+    return this.writes.closeGaps(on, sessionId, places);
+  }
+
   /** Deletes runs of a locked session. */
   *deleteRuns(on: SqlConnection, _sessionId: string, runIds: readonly string[]): Steps<void> {
     yield* this.#deleteRows(on, runIds);

@@ -31,8 +31,10 @@ interface Decision {
   readonly unmet: Extract<UpsertRunResult, { stored: false }>["unmet"] | null;
   /** The ids of the runs that it deletes. */
   readonly deleted: readonly string[];
-  /** The new place of the stored run, if runs before it are deleted. */
+  /** The new place of the stored run, if runs before it are deleted and none stays behind it. */
   readonly movesTo: number | null;
+  /** The places of the deleted runs, if others may stay behind them. */
+  readonly gaps: readonly (number | null)[];
 }
 
 /** The turn, as steps in a transaction. */
@@ -111,7 +113,7 @@ export class TurnFlow {
         decision = yield* this.#decide(on, { write, sessionExists: true });
       }
     }
-    const { unmet, deleted, movesTo } = decision;
+    const { unmet, deleted, movesTo, gaps } = decision;
     if (unmet !== null) {
       yield* this.#writes.withdrawSessions(
         on,
@@ -129,14 +131,17 @@ export class TurnFlow {
     if (movesTo !== null) {
       yield* this.#runs.moveRun(on, run, movesTo);
     }
+    if (gaps.length > 0) {
+      yield* this.#runs.closeGaps(on, session.sessionId, gaps);
+    }
     return { stored: true, deletedRuns: deleted.length };
   }
 
   /** Decides whether a turn is written and what it deletes, given its session's current state. */
   *#decide(on: SqlConnection, { write, sessionExists }: { write: RunWrite; sessionExists: boolean }): Steps<Decision> {
-    const { run, conditions, deleteAfter } = write;
+    const { run, conditions, deleteAfter, keepsLater } = write;
     if (conditions === null && deleteAfter === null) {
-      return { isConditional: false, unmet: null, deleted: [], movesTo: null };
+      return { isConditional: false, unmet: null, deleted: [], movesTo: null, gaps: [] };
     }
     const known = yield* this.#runs.turnRuns(on, write);
     checkRun(known.find(({ runId }) => runId === run.runId) ?? null, run);
@@ -145,13 +150,15 @@ export class TurnFlow {
     const state = { sessionExists, runs };
     const unmet = unmetCondition(write, state);
     if (unmet !== null) {
-      return { isConditional: true, unmet, deleted: [], movesTo: null };
+      return { isConditional: true, unmet, deleted: [], movesTo: null, gaps: [] };
     }
     const deleted = runsToDelete(write, state);
     const last = runs.findIndex(({ runId }) => runId === deleteAfter?.runId);
     const isBehind = runs.slice(last + 1).some(({ runId }) => runId === run.runId);
-    const movesTo = deleted.length > 0 && isBehind ? (runs[last]?.runIndex ?? noIndex) + 1 : null;
-    return { isConditional: true, unmet, deleted, movesTo };
+    const movesTo = deleted.length > 0 && isBehind && !keepsLater ? (runs[last]?.runIndex ?? noIndex) + 1 : null;
+    const isDeleted = new Set(deleted);
+    const gaps = keepsLater ? runs.filter(({ runId }) => isDeleted.has(runId)).map(({ runIndex }) => runIndex) : [];
+    return { isConditional: true, unmet, deleted, movesTo, gaps };
   }
 }
 

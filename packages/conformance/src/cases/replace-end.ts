@@ -78,7 +78,28 @@ async function checkCut(db: SessionDb, after: string | null): Promise<void> {
   }
 }
 
+/** A run that is stored keeps what comes after it, whatever is deleted before it. */
+async function checkKept(db: SessionDb, after: string | null): Promise<void> {
+  for (const written of ["New", ...ids]) {
+    const what = `${written} is written, and all between ${after} and it is deleted`;
+    await db.deleteSession({ sessionId: "s" });
+    await db.upsertSession({ ...own, runs: conversation });
+    const [first, last] = [after === null ? -1 : ids.indexOf(after), ids.indexOf(written)];
+    const isBetween = (place: number): boolean => place > first && (last === -1 || place < last);
+    const kept = ids.filter((_id, place) => !isBetween(place));
+    const turn = { session: own, run: run(written), deleteRunsAfter: after, keepLaterRuns: true };
+    const expected = { stored: true, deletedRuns: ids.length - kept.length };
+    assert.deepStrictEqual(await db.upsertRun(turn), expected, what);
+    const left = last === -1 ? [...kept, written] : kept;
+    await assertRuns(db, left, what);
+    await db.upsertRun({ session: own, run: run("Later") });
+    await assertRuns(db, [...left, "Later"], `${what}, then another run is appended`);
+  }
+}
+
 export const replaceEndCases: Cases = {
+  "keepLaterRuns keeps the runs after the written one, of all": (db) => checkKept(db, null),
+  ...tableCases("keepLaterRuns keeps the runs after the written one, after %s", afterEach, checkKept),
   "null deletes all other runs": (db) => checkCut(db, null),
   ...tableCases("the runs after %s are deleted", afterEach, checkCut),
 

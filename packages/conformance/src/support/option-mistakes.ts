@@ -33,6 +33,7 @@ export const optionMistakes: Readonly<Record<string, Mistake>> = {
     onlyIfStatus: notStatuses,
     onlyIfNewest: [...notAnId, undefined],
     deleteRunsAfter: [...notAnId, undefined, "no such run"],
+    keepLaterRuns: notAFlag,
     also: notAlso,
     keepTimes: notAFlag,
     onlyIfstatus: ["PAUSED"],

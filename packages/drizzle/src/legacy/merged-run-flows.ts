@@ -103,6 +103,10 @@ export class MergedRunFlows extends CopiedRunFlows {
     return this.writes.renumberRuns(on, sessionId);
   }
 
+  override closeGaps(on: SqlConnection, sessionId: string): Steps<void> {
+    return this.writes.renumberRuns(on, sessionId);
+  }
+
   override *readRun(on: SqlConnection, query: RunQuery): Steps<Run | null> {
     const { runId, userId } = query;
     const [row] = this.#hasRows ? yield* this.reads.runsById(on, [runId]) : [];
