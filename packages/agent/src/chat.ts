@@ -5,7 +5,14 @@ import {
   type ChatRequest,
   type ChatRequestOptions,
 } from "@sessiondb/ai-sdk";
-import { conversationOf, isAnswerOf, isOfChat, isQuestionOf, withShownQuestion } from "@sessiondb/ai-sdk/codec";
+import {
+  askedBefore,
+  conversationOf,
+  isAnswerOf,
+  isOfChat,
+  isQuestionOf,
+  withShownQuestion,
+} from "@sessiondb/ai-sdk/codec";
 import {
   InvalidArgumentError,
   RunNotContinuableError,
@@ -20,7 +27,7 @@ import {
 } from "@sessiondb/core";
 import { optional, type OptionReaders } from "@sessiondb/core/adapter";
 import { isInProgress, jsonOf } from "@sessiondb/turns";
-import { convertToModelMessages, type OutputInterface, type ToolSet } from "ai";
+import { convertToModelMessages, type OutputInterface, type ToolSet, type UIMessage } from "ai";
 import { withModelOutputs, type Approval, type Decided } from "./approvals.ts";
 import type { AnyOutput, UserInput } from "./model-component-options.ts";
 import { goOnReaders, type ModelRunOptions } from "./model-run-options.ts";
@@ -47,6 +54,25 @@ function fileUrlCheck(value: unknown, argument: string): (url: URL) => boolean {
   return value as (url: URL) => boolean;
 }
 
+/** The requests of each chat, one after another. */
+export class ChatLines {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  /** Does work once the work before it on the same chat has ended, however it did. */
+  next<Result>(chatId: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#last.get(chatId) ?? Promise.resolve();
+    const result = before.then(work, work);
+    this.#last.set(chatId, result);
+    const forget = (): void => {
+      if (this.#last.get(chatId) === result) {
+        this.#last.delete(chatId);
+      }
+    };
+    result.then(forget, forget);
+    return result;
+  }
+}
+
 /** A chat as its store has it. */
 export interface StoredChat {
   readonly db: SessionDb;
@@ -66,37 +92,42 @@ export interface Question {
 }
 
 const pageLength = 50;
-/** The number of newest runs among which a question is looked for that the page does not call edited: it may have been sent twice. */
+/** The number of newest runs in which a message is looked for. */
+const mostRuns = 1000;
+/** The number of newest runs in which a question is looked for that is not edited: it may have been sent twice. */
 const newestRuns = 5;
 
 /**
  * Returns what to ask for a new or edited question, or for another answer to a stored one.
  *
  * @throws InvalidArgumentError when the chat has no such message.
- * @throws RunNotContinuableError when its run is in progress.
+ * @throws RunNotContinuableError when its run is in progress, or when the question was sent before.
  */
 export async function questionOf(
   request: Extract<ChatRequest, { type: "question" | "regenerate" }>,
   chat: StoredChat,
 ): Promise<Question> {
   if (request.type === "question") {
-    const { message, mayBeStored } = request;
-    const asked = await findRun(chat, (run) => isQuestionOf(run, message.id), mayBeStored ? Infinity : newestRuns);
-    const [model] = await convertToModelMessages([message]);
-    checkEnded(asked);
-    return {
-      input: model?.role === "user" ? model.content : "",
-      stored: (stored) => withShownQuestion(stored, message),
-      title: titleOf(message),
-      replaces: asked?.runId ?? null,
+    const { message, isEdited } = request;
+    let newest: Run | null = null;
+    const isMeant = (run: Run): boolean => {
+      newest ??= run;
+      return isQuestionOf(run, message.id);
     };
+    const asked = await findRun(chat, isMeant, isEdited ? mostRuns : newestRuns);
+    checkEnded(asked);
+    if (asked !== null && !isEdited && (asked.status !== "ERROR" || asked !== newest)) {
+      throw askedBefore(asked);
+    }
+    return newQuestion(message, asked);
   }
-  const { messageId } = request;
-  const run = await findRun(
-    chat,
-    (each) => messageId === null || isQuestionOf(each, messageId) || isAnswerOf(each, messageId),
-    messageId === null ? newestRuns : Infinity,
-  );
+  const { messageId, message: last } = request;
+  const isMeant = (run: Run): boolean =>
+    messageId === null || isQuestionOf(run, messageId) || isAnswerOf(run, messageId);
+  const run = await findRun(chat, isMeant, messageId === null ? newestRuns : mostRuns);
+  if (run === null && last !== null) {
+    return newQuestion(last, null);
+  }
   const message = run === null ? undefined : conversationOf(run).findLast(({ role }) => role === "user");
   const [model] = message === undefined ? [] : toModelMessages([message]);
   if (run === null || message === undefined || model?.role !== "user") {
@@ -104,6 +135,16 @@ export async function questionOf(
   }
   checkEnded(run);
   return { input: model.content, stored: () => message, title: null, replaces: run.runId };
+}
+
+async function newQuestion(message: UIMessage, replaced: Run | null): Promise<Question> {
+  const [model] = await convertToModelMessages([message]);
+  return {
+    input: model?.role === "user" ? model.content : "",
+    stored: (stored) => withShownQuestion(stored, message),
+    title: titleOf(message),
+    replaces: replaced?.runId ?? null,
+  };
 }
 
 /** Refuses to replace a run in progress: its answer may be there in a moment. */
@@ -122,7 +163,7 @@ export function answeredRun(
   chat: StoredChat,
 ): FindRun {
   return async () => ({
-    run: await findRun(chat, (each) => isAnswerOf(each, messageId), Infinity),
+    run: await findRun(chat, (each) => isAnswerOf(each, messageId), mostRuns),
     approvals: (run, tools) => decisionsIn(run, { answers, tools }),
     argument: "messages",
   });
@@ -164,9 +205,11 @@ function outcomeOf(toolCallId: string, outcome: CallAnswer["outcome"]): Approval
 /** Returns the newest run that is meant, among so many of the newest ones; null if there is none. */
 async function findRun({ db, key }: StoredChat, isMeant: (run: Run) => boolean, most: number): Promise<Run | null> {
   const limit = Math.min(most, pageLength);
+  let read = 0;
   for await (const { runs } of db.runPages({ ...key, parentRunId: null, sortOrder: "desc", limit })) {
     const found = runs.find((run) => isOfChat(run) && isMeant(run));
-    if (found !== undefined || most <= limit) {
+    read += runs.length;
+    if (found !== undefined || read >= most) {
       return found ?? null;
     }
   }

@@ -1,4 +1,4 @@
-import { readChatRequest } from "@sessiondb/ai-sdk";
+import { readChatRequest, type ChatRequest } from "@sessiondb/ai-sdk";
 import {
   InvalidArgumentError,
   type AgentRun,
@@ -9,7 +9,7 @@ import {
   type Session,
   type TeamRun,
 } from "@sessiondb/core";
-import { anySignal, unixSeconds, untilAborted } from "@sessiondb/core/adapter";
+import { anySignal, unixSeconds, untilAborted, present, type OptionsRead } from "@sessiondb/core/adapter";
 import {
   Component,
   ownRuns,
@@ -33,7 +33,7 @@ import {
   type PendingApprovalsOptions,
 } from "./approval-requests.ts";
 import { withModelOutputs } from "./approvals.ts";
-import { answeredRun, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
+import { answeredRun, ChatLines, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
 import { askedBy, generateInside, heldParts, resumedInside } from "./embedded-run.ts";
 import { FollowUp } from "./follow-up.ts";
 import { plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
@@ -105,6 +105,7 @@ export abstract class ModelComponent<
   declare readonly "~content"?: AnswerOf<Output>;
   declare protected readonly settings: ModelComponentSettings;
   readonly #followUp: FollowUp;
+  readonly #chats = new ChatLines();
 
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
@@ -206,25 +207,27 @@ export abstract class ModelComponent<
     const { acceptFileUrl, ...read } = readScope(given, chatReaders);
     const request = await readChatRequest(body, { acceptFileUrl });
     const sessionId = read.sessionId ?? request.chatId;
-    const userId = read.userId ?? this.settings.userId;
+    // One request of a chat after another, until its run is stored: a request that is sent twice finds the first.
+    return this.#chats.next(sessionId, () => this.#answerChat(request, { ...read, sessionId }));
+  }
+
+  async #answerChat<Stream>(
+    request: ChatRequest,
+    read: Omit<OptionsRead<typeof chatReaders>, "acceptFileUrl"> & { readonly sessionId: string },
+  ): Promise<Stream> {
+    const { sessionId, signal, userId = this.settings.userId } = read;
     const isConfined = this.access === "owner" && userId !== undefined;
-    const chat: StoredChat = {
-      db: await this.getDb(),
-      key: {
-        sessionId,
-        componentId: this.id,
-        ...(isConfined && { userId }),
-        ...(read.signal !== undefined && { signal: read.signal }),
-      },
-    };
+    const key = { sessionId, componentId: this.id, ...present({ userId: isConfined ? userId : undefined, signal }) };
+    const chat: StoredChat = { db: await this.getDb(), key };
     if (request.type === "answers") {
       const find = answeredRun(request, chat);
-      const options = { ...read, sessionId, replaces: undefined };
-      return this.#chatStream(await this.#continue({ find, options, call: plainCall }));
+      return this.#chatStream(
+        await this.#continue({ find, options: { ...read, replaces: undefined }, call: plainCall }),
+      );
     }
     const { input, stored, replaces, title } = await questionOf(request, chat);
     const sessionName = read.sessionName ?? title ?? undefined;
-    const options = { ...read, sessionId, sessionName, replaces: replaces ?? undefined };
+    const options = { ...read, sessionName, replaces: replaces ?? undefined };
     return this.#chatStream(await this.#begin({ input, stored, options, call: plainCall }));
   }
 

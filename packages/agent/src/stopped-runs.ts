@@ -1,6 +1,6 @@
 import type { Message, Run } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
-import { hasAnswer } from "@sessiondb/turns";
+import { hasAnswer, runToReplace } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 
 // What was said in a run that failed or was cancelled may be part of the history, though the run has no answer.
@@ -23,10 +23,11 @@ export function shownRuns({ addStoppedRunsToContext }: { readonly addStoppedRuns
   return (run: Run): boolean => hasAnswer(run) || (addStoppedRunsToContext && isStopped(run));
 }
 
-/** Returns whether a run failed or was cancelled, and no guardrail is the reason. */
-export function isStopped({ status, metadata }: Run): boolean {
-  const known = (status ?? "").toUpperCase();
-  return (known === "ERROR" || known === "CANCELLED") && !isJsonObject(metadata?.[refusalKey] ?? null);
+/** Returns whether a run failed or was cancelled, no guardrail is the reason, and it was not to replace another. */
+export function isStopped(run: Run): boolean {
+  const known = (run.status ?? "").toUpperCase();
+  const isRefused = isJsonObject(run.metadata?.[refusalKey] ?? null);
+  return (known === "ERROR" || known === "CANCELLED") && !isRefused && runToReplace(run) === null;
 }
 
 /**

@@ -189,6 +189,57 @@ describe.each(stores)("on %s", (_name, open) => {
     });
   });
 
+  test("a team's run keeps its own members' runs, and turns that began later", async () => {
+    await using db = open();
+    const member = new Agent({ id: "m", model: scriptedModel(() => "Member.") });
+    const model = scriptedModel(async (_call, index) => {
+      if (index === 4) {
+        await other.run("Later");
+      }
+      return index === 0 || index === 3
+        ? { calls: [{ name: "delegate_task_to_member", input: { member_id: "m", task: "t" } }] }
+        : `A${index}`;
+    });
+    const settings = { id: "a", db, sessionId, members: [member] };
+    const team = new Team({ ...settings, model });
+    const other = new Team({ ...settings, model: scriptedModel(["Late."]) });
+    const { runId } = await team.run("Q0");
+    await team.run("Q1");
+    const edited = await team.run("Edited", { replaces: runId });
+    expect(await stored(db)).toEqual([
+      ["Edited", "A4", "COMPLETED"],
+      ["Later", "Late.", "COMPLETED"],
+    ]);
+    const { runs } = await db.getRuns({ sessionId, parentRunId: edited.runId });
+    expect(runs).toHaveLength(1);
+    expect(runs[0]?.runId).toBe(edited.run.tools?.[0]?.childRunId);
+  });
+
+  test("of two runs that replace one at once, the one that began last stays", async () => {
+    await using db = open();
+    const [first, second] = [gate(), gate()];
+    const { runId } = await new Agent({ id: "a", db, sessionId, model: scriptedModel(["A0"]) }).run("Q0");
+    const slow = (answer: string, wait: Promise<void>) =>
+      new Agent({
+        id: "a",
+        db,
+        sessionId,
+        model: scriptedModel(async () => {
+          await wait;
+          return answer;
+        }),
+      });
+    const one = slow("One", first.opened).run("Edit 1", { replaces: runId });
+    await expect.poll(async () => (await stored(db)).length).toBe(2);
+    const two = slow("Two", second.opened).run("Edit 2", { replaces: runId });
+    await expect.poll(async () => (await stored(db)).length).toBe(3);
+    second.open();
+    await two;
+    first.open();
+    await one;
+    expect(await stored(db)).toEqual([["Edit 2", "Two", "COMPLETED"]]);
+  });
+
   test("a workflow's run replaces another", async () => {
     await using db = open();
     const workflow = new Workflow({ id: "w", db, sessionId, steps: [({ input }) => `Did ${JSON.stringify(input)}`] });

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@sessiondb/core";
 import type { UIMessage } from "ai";
-import { isCallPart, waitOf, type CallPart } from "./call-part.ts";
+import { isCallPart, saysAnything, waitOf, type CallPart } from "./call-part.ts";
 import type { CallAnswer } from "./chat-request.ts";
 
 /**
@@ -52,8 +52,7 @@ export function withoutOpenCalls<Shown extends UIMessage>(messages: readonly Sho
     const parts = (message.parts as unknown as readonly CallPart[]).filter(
       (part) => !isCallPart(part) || endStates.has(part.state),
     );
-    return parts.some(({ type }) => type !== "step-start")
-      ? [{ ...message, parts: parts as unknown as Shown["parts"] }]
-      : [];
+    const whole = { ...message, parts: parts as unknown as Shown["parts"] };
+    return saysAnything(whole) ? [whole] : [];
   });
 }

@@ -1,3 +1,5 @@
+import type { UIMessage } from "ai";
+
 /** The fields of a part of a page's message that is about a call, in any of its states. */
 export interface CallPart {
   readonly type: string;
@@ -24,4 +26,11 @@ export function waitOf({ state, providerExecuted }: CallPart): "approval" | "out
     : state === "input-available" && providerExecuted !== true
       ? "output"
       : null;
+}
+
+/** Returns whether a message says anything: a text or a thought of blanks alone does not. */
+export function saysAnything({ parts }: UIMessage): boolean {
+  return parts.some((part) =>
+    part.type === "text" || part.type === "reasoning" ? part.text.trim() !== "" : part.type !== "step-start",
+  );
 }

@@ -5,10 +5,16 @@ import { isCallPart, type CallPart } from "./call-part.ts";
 
 /** What a page asks for. Everything else that it sent is left unread: the store knows it better. */
 export type ChatRequest =
-  /** A new question, or one whose id is stored: then it was edited. */
-  | { readonly type: "question"; readonly chatId: string; readonly message: UIMessage; readonly mayBeStored: boolean }
+  /** A new question, or a stored one that was edited: then the page names it. */
+  | { readonly type: "question"; readonly chatId: string; readonly message: UIMessage; readonly isEdited: boolean }
   /** Another answer to a stored question. `messageId` is the id of the answer, or of the question; null: the newest. */
-  | { readonly type: "regenerate"; readonly chatId: string; readonly messageId: string | null }
+  | {
+      readonly type: "regenerate";
+      readonly chatId: string;
+      readonly messageId: string | null;
+      /** The question that the page ends with; null if it ends with none. It may not be stored: its request was lost. */
+      readonly message: UIMessage | null;
+    }
   /** Decisions about calls that wait, and results of tools that run in the browser. */
   | {
       readonly type: "answers";
@@ -55,9 +61,13 @@ export async function readChatRequest(
   const chatId = identifier(id, "body.id");
   const named = messageId === undefined || messageId === null ? null : identifier(messageId, "body.messageId");
   if (trigger === "regenerate-message") {
-    const last = lastOf({ message, messages });
-    const question = isJsonObject(last) ? (last as { readonly id?: unknown }).id : undefined;
-    return { type: "regenerate", chatId, messageId: named ?? (typeof question === "string" ? question : null) };
+    const given = lastOf({ message, messages });
+    const [question = null] = given === undefined ? [] : await validated(given);
+    const asked = question?.role === "user" ? question : null;
+    if (asked !== null) {
+      checkQuestion(asked, acceptFileUrl);
+    }
+    return { type: "regenerate", chatId, messageId: named ?? asked?.id ?? null, message: asked };
   }
   if (trigger !== undefined && trigger !== "submit-message") {
     throw new InvalidArgumentError("body.trigger", '"submit-message", "regenerate-message" or left out');
@@ -70,7 +80,7 @@ export async function readChatRequest(
     throw new InvalidArgumentError("body.messages", "messages that end with one of the user or of the assistant");
   }
   checkQuestion(last, acceptFileUrl);
-  return { type: "question", chatId, message: last, mayBeStored: named !== null };
+  return { type: "question", chatId, message: last, isEdited: named !== null };
 }
 
 function lastOf({ message, messages }: { readonly message: unknown; readonly messages: unknown }): unknown {
@@ -101,7 +111,7 @@ function checkQuestion({ id, parts }: UIMessage, acceptFileUrl: (url: URL) => bo
       throw new InvalidArgumentError(argument, "text, a file or data: a user says nothing else");
     }
   });
-  const isSaid = parts.some((part) => part.type === "file" || (part.type === "text" && part.text !== ""));
+  const isSaid = parts.some((part) => part.type === "file" || (part.type === "text" && part.text.trim() !== ""));
   if (!isSaid) {
     throw new InvalidArgumentError("message.parts", "parts with text or a file: the message is empty");
   }

@@ -6,13 +6,13 @@ import {
   type SessionType,
   type UserSessionDb,
 } from "@sessiondb/core";
-import { checkText, present } from "@sessiondb/core/adapter";
+import { checkText, count, present } from "@sessiondb/core/adapter";
 import { admit, findPlace, isInProgress, type RunPlace } from "@sessiondb/turns";
 import { safeValidateUIMessages, type UIMessage } from "ai";
 import { withAnswers, withoutOpenCalls } from "./answered-calls.ts";
 import { readChatRequest, type ChatRequest, type ChatRequestOptions } from "./chat-request.ts";
-import { ChatTurn, type ChatTurnOptions } from "./chat-turn.ts";
-import { conversationOf, isAnswerOf, isOfChat, isQuestionOf } from "./run-messages.ts";
+import { asWaiting, ChatTurn, mayTakeAnswers, type ChatTurnOptions } from "./chat-turn.ts";
+import { askedBefore, conversationOf, isAnswerOf, isOfChat, isQuestionOf } from "./run-messages.ts";
 import { shownWhole } from "./stored-answer.ts";
 import { toUIMessages, type UIMessageOptions } from "./ui-messages.ts";
 
@@ -94,6 +94,9 @@ export function chatStore<Shown extends UIMessage = UIMessage>(
   return new ChatStore(db, options);
 }
 
+/** The number of newest runs in which a message is looked for. */
+const mostRuns = 1000;
+
 /** What a turn is made of, beside what its page asks for. */
 interface TurnQuery {
   readonly chatId: string;
@@ -127,7 +130,9 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
   }
 
   /** Returns the newest messages of a chat, or those before a cursor; null if there is no such chat. */
-  async load(chatId: string, { turns = 20, cursor, signal }: LoadChatOptions = {}): Promise<LoadedChat<Shown> | null> {
+  async load(chatId: string, options: LoadChatOptions = {}): Promise<LoadedChat<Shown> | null> {
+    const { cursor, signal } = options;
+    const turns = turnsIn(options, 1);
     const header = await this.#header(chatId, signal);
     if (header === null) {
       return null;
@@ -141,7 +146,7 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
     });
     const newest = page.runs[0];
     const isActive = cursor === undefined && newest !== undefined && isInProgress(newest);
-    const runs = isActive ? [asked(newest), ...page.runs.slice(1)] : page.runs;
+    const runs = isActive ? [asked(newest), ...page.runs.slice(1)] : page.runs.map(asWaiting);
     return {
       ...headerOf(header),
       messages: await shownMessages(this.#options, runs.toReversed()),
@@ -174,7 +179,8 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
    * @throws SessionOwnershipError from `begin` and `save` when the chat is another user's.
    */
   async turn(body: unknown, options: TurnOptions = {}): Promise<ChatTurn<Shown>> {
-    const { turns = 20, resumable = false, acceptFileUrl, signal } = options;
+    const { resumable = false, acceptFileUrl, signal } = options;
+    const turns = turnsIn(options, 0);
     if (this.#component.sessionType !== "agent") {
       throw new InvalidArgumentError("component", "an agent: teams and workflows store their turns themselves");
     }
@@ -185,7 +191,7 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
     }
     const { chatId } = request;
     const turn = await this.#turnFor(request, { chatId, turns, isFirst: header === null, signal });
-    if (resumable || request.type === "answers") {
+    if (resumable || request.type === "answers" || turn.isReplacing) {
       await turn.begin();
     }
     return turn;
@@ -203,34 +209,45 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
   }
 
   async #asked(request: Extract<ChatRequest, { type: "question" }>, query: TurnQuery): Promise<ChatTurn<Shown>> {
-    const { message, mayBeStored } = request;
+    const { message, isEdited } = request;
     const isMeant = (run: Run): boolean => isQuestionOf(run, message.id);
+    if (isEdited) {
+      const replaced = await this.#find(isMeant, query);
+      const before = replaced?.before ?? (await this.#newest(query));
+      return this.#make({ history: await this.#history(before, query), question: message as Shown, replaced }, query);
+    }
     const newest = query.isFirst ? [] : await this.#newest(query);
-    // One that was sent twice is among the newest; an edited one may be anywhere.
-    const replaced = mayBeStored || newest.some(isMeant) ? await this.#find(isMeant, query) : null;
+    const asked = newest.findLast(isMeant);
+    if (asked !== undefined && (asked.status !== "ERROR" || asked !== newest.at(-1))) {
+      throw askedBefore(asked);
+    }
+    const replaced = asked === undefined ? null : await this.#find(isMeant, query);
     const history = await this.#history(replaced?.before ?? newest, query);
     return this.#make({ history, question: message as Shown, replaced }, query);
   }
 
   async #askedAgain(
-    { messageId }: Extract<ChatRequest, { type: "regenerate" }>,
+    { messageId, message }: Extract<ChatRequest, { type: "regenerate" }>,
     query: TurnQuery,
   ): Promise<ChatTurn<Shown>> {
     const replaced = await this.#find(
       (run) => messageId === null || isQuestionOf(run, messageId) || isAnswerOf(run, messageId),
       query,
     );
-    const [question] = replaced === null ? [] : await shownMessages(this.#options, [replaced.run]);
-    if (replaced === null || question?.role !== "user") {
+    const [stored] = replaced === null ? [] : await shownMessages(this.#options, [replaced.run]);
+    // The request of the question may have been lost.
+    const question = stored ?? ((message ?? undefined) as Shown | undefined);
+    if (question?.role !== "user") {
       throw new InvalidArgumentError("messageId", "the id of a question or of an answer of this chat");
     }
-    return this.#make({ history: await this.#history(replaced.before, query), question, replaced }, query);
+    const before = replaced?.before ?? (await this.#newest(query));
+    return this.#make({ history: await this.#history(before, query), question, replaced }, query);
   }
 
   async #answered(request: Extract<ChatRequest, { type: "answers" }>, query: TurnQuery): Promise<ChatTurn<Shown>> {
     const place = await this.#find((run) => isAnswerOf(run, request.messageId), query);
     const [question, answer] = place === null ? [] : await shownMessages(this.#whole, [place.run]);
-    const isWaiting = place?.run.runType === "agent" && place.run.status === "PAUSED";
+    const isWaiting = place?.run.runType === "agent" && mayTakeAnswers(place.run);
     if (!isWaiting || question === undefined || answer === undefined) {
       throw new InvalidArgumentError("messages", "answers to calls that wait in this chat");
     }
@@ -259,6 +276,7 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
           sessionId: chatId,
           isMeant: (run) => isOfChat(run) && isMeant(run),
           isEnough: (before) => before.length >= turns,
+          most: mostRuns,
           signal,
         });
   }
@@ -281,6 +299,16 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
     const header = await this.#db.getSession({ sessionId, sessionType, includeRuns: false, ...present({ signal }) });
     return header !== null && (header.componentId === null || header.componentId === id) ? header : null;
   }
+}
+
+const mostTurns = 100;
+
+function turnsIn({ turns }: { readonly turns?: number | undefined }, from: number): number {
+  const read = count({ from, otherwise: 20 })(turns, "turns");
+  if (read > mostTurns) {
+    throw new InvalidArgumentError("turns", `at most ${mostTurns}`);
+  }
+  return read;
 }
 
 function headerOf({ sessionId, sessionName, createdAt, updatedAt }: SessionHeader): ChatHeader {

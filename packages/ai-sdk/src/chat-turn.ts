@@ -1,8 +1,8 @@
-import { InvalidArgumentError, type AgentRun, type SessionDb, type UserSessionDb } from "@sessiondb/core";
+import { InvalidArgumentError, type AgentRun, type Run, type SessionDb, type UserSessionDb } from "@sessiondb/core";
 import { unixSeconds } from "@sessiondb/core/adapter";
-import { replacing, type RunPlace } from "@sessiondb/turns";
+import { isInProgress, renewed, renewEvery, replacing, running, withoutMark, type RunPlace } from "@sessiondb/turns";
 import { consumeStream, type UIMessage } from "ai";
-import { isCallPart, waitOf, type CallPart } from "./call-part.ts";
+import { isCallPart, saysAnything, waitOf, type CallPart } from "./call-part.ts";
 import { titleOf } from "./chat-title.ts";
 import { storedTurn } from "./stored-answer.ts";
 
@@ -37,6 +37,7 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
   readonly runId: string;
   readonly #options: ChatTurnOptions<Shown>;
   #isBegun = false;
+  #renewal: NodeJS.Timeout | undefined;
 
   constructor(options: ChatTurnOptions<Shown>) {
     this.#options = options;
@@ -68,18 +69,45 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
     };
   }
 
-  /** Stores the question before there is an answer. Resolves once no other turn can take the same answers. */
+  /** Whether the turn replaces an earlier one. */
+  get isReplacing(): boolean {
+    return this.#options.replaced !== null;
+  }
+
+  /**
+   * Stores the question before there is an answer. Resolves once no other turn can take the same answers. Until the end of
+   * the turn the run is kept alive; `release` undoes this.
+   */
   async begin(): Promise<void> {
-    const { continued } = this.#options;
-    const { stored } = await this.#write({
-      answer: continued?.answer ?? null,
-      status: "RUNNING",
-      ...(continued !== null && { onlyIfStatus: "PAUSED" }),
-    });
-    if (!stored) {
-      throw new InvalidArgumentError("messages", "answers to calls that wait: another request has answered them");
+    const { db, chatId, continued } = this.#options;
+    if (continued === null) {
+      await this.#write({ answer: null, status: "RUNNING" });
+    } else {
+      const row = await this.#row(continued.answer, "RUNNING");
+      const taken = await db.updateRun({ runId: this.runId, sessionId: chatId }, (stored) => {
+        if (!mayTakeAnswers(stored)) {
+          throw answeredBefore();
+        }
+        return row;
+      });
+      if (taken === null) {
+        throw answeredBefore();
+      }
     }
     this.#isBegun = true;
+    this.#renewal = setInterval(() => {
+      void db.updateRun({ runId: this.runId, sessionId: chatId }, renewed).catch(() => {});
+    }, renewEvery * 1000).unref();
+  }
+
+  /** Undoes `begin` for a turn whose model was not asked, as after an error before that: what waited waits again. */
+  async release(): Promise<void> {
+    const { db, chatId, continued } = this.#options;
+    if (this.#end()) {
+      await (continued === null
+        ? db.deleteRuns({ runIds: [this.runId] })
+        : db.updateRun({ runId: this.runId, sessionId: chatId }, () => continued.run));
+    }
   }
 
   /**
@@ -87,13 +115,12 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
    * no answer: the question is stored alone, and what the turn was to replace stays.
    */
   async save({ responseMessage, isAborted, outcome }: AnswerEnd<Shown>): Promise<void> {
-    const { db, replaced } = this.#options;
-    const isSaid = responseMessage.parts.some(({ type }) => type !== "step-start");
+    const { db, replaced, isFirst } = this.#options;
+    const isBegun = this.#end();
+    const isSaid = saysAnything(responseMessage);
     const failed = outcome?.status === "failed" || (outcome?.status !== "completed" && !isSaid);
     if (!isSaid && replaced !== null) {
-      if (this.#isBegun) {
-        await db.deleteRuns({ runIds: [this.runId] });
-      }
+      await db.deleteRuns({ runIds: [this.runId] });
       return;
     }
     const answer = isSaid ? { ...responseMessage, id: responseMessage.id || this.runId } : null;
@@ -103,9 +130,16 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
     await this.#write({
       answer,
       status: isAborted ? "CANCELLED" : failed ? "ERROR" : waits ? "PAUSED" : "COMPLETED",
-      ...(this.#isBegun && { onlyIfExists: "run" }),
-      ...(replaced !== null && { deleteRunsAfter: replaced.after }),
+      // A chat that was deleted meanwhile stays so.
+      ...(isBegun ? { onlyIfExists: "run" } : !isFirst && { onlyIfExists: "session" }),
+      ...(replaced !== null && { deleteRunsAfter: replaced.after, keepLaterRuns: true }),
     });
+  }
+
+  /** Ends the time in which the run is kept alive. Returns whether it had begun. */
+  #end(): boolean {
+    clearInterval(this.#renewal);
+    return this.#isBegun;
   }
 
   async #write({
@@ -115,26 +149,13 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
   }: {
     readonly answer: UIMessage | null;
     readonly status: "RUNNING" | "CANCELLED" | "ERROR" | "PAUSED" | "COMPLETED";
-    readonly onlyIfStatus?: string;
-    readonly onlyIfExists?: "run";
+    readonly onlyIfExists?: "run" | "session";
     readonly deleteRunsAfter?: string | null;
+    readonly keepLaterRuns?: boolean;
   }): Promise<{ readonly stored: boolean }> {
-    const { db, chatId, agentId, question, continued, replaced, isFirst, signal } = this.#options;
+    const { db, chatId, agentId, question, isFirst, signal } = this.#options;
     const title = isFirst ? titleOf(question) : null;
-    const run = await storedTurn({
-      run: {
-        ...continued?.run,
-        runId: this.runId,
-        sessionId: chatId,
-        agentId,
-        createdAt: continued?.run.createdAt ?? unixSeconds(),
-      },
-      question,
-      answer,
-      status,
-    });
-    // Until its end, a page shows it in the place of what it is to replace.
-    const row = replaced !== null && status === "RUNNING" ? replacing(run, replaced.run.runId) : run;
+    const run = await this.#row(answer, status);
     return db.upsertRun({
       session: {
         sessionType: "agent",
@@ -143,10 +164,50 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
         ...("userId" in db && { userId: db.userId }),
         ...(title !== null && { sessionData: { session_name: title } }),
       },
-      run: row,
+      run,
       ...conditions,
       // What was said is stored, even if the page has left.
       ...(signal !== undefined && status === "RUNNING" && { signal }),
     });
   }
+
+  /** Returns the run's row. */
+  async #row(answer: UIMessage | null, status: NonNullable<AgentRun["status"]>): Promise<AgentRun> {
+    const { chatId, agentId, question, continued, replaced } = this.#options;
+    const createdAt = continued?.run.createdAt ?? unixSeconds();
+    const identity = { ...continued?.run, runId: this.runId, sessionId: chatId, agentId, createdAt };
+    const run = withoutMark(await storedTurn({ run: identity, question, answer, status })) as AgentRun;
+    if (status !== "RUNNING") {
+      return run;
+    }
+    // Until its end, a page shows it in the place of what it is to replace.
+    return running(replaced === null ? run : replacing(run, replaced.run.runId)) as AgentRun;
+  }
+}
+
+/** Returns whether a run waits for answers, or began to take some in a process that died. */
+export function mayTakeAnswers(run: Run): run is AgentRun {
+  return run.runType === "agent" && (run.status === "PAUSED" || wasLeft(run));
+}
+
+function wasLeft(run: Run): boolean {
+  return run.status === "RUNNING" && !isInProgress(run);
+}
+
+/** Returns a run that a dead process left as it was before that took its answers: its calls wait again. */
+export function asWaiting(run: Run): Run {
+  return run.runType !== "agent" || !wasLeft(run)
+    ? run
+    : {
+        ...run,
+        tools: (run.tools ?? []).map((tool) =>
+          (tool.requiresConfirmation ?? null) === null || (tool.result ?? null) !== null
+            ? tool
+            : { ...tool, requiresConfirmation: true, confirmed: null, confirmationNote: null },
+        ),
+      };
+}
+
+function answeredBefore(): InvalidArgumentError {
+  return new InvalidArgumentError("messages", "answers to calls that wait: another request has answered them");
 }

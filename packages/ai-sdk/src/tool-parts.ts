@@ -81,6 +81,10 @@ export class ToolParts {
       part["approval"] = approvalOf(part, execution, false);
       return;
     }
+    if (part["state"] === "approval-requested") {
+      // It ran although nobody is known to have decided.
+      delete part["approval"];
+    }
     if (isError) {
       part["state"] = "output-error";
       // What came from the browser, or from the provider, the page has seen as it is.

@@ -1,6 +1,6 @@
 import type { AgentRun, JsonValue, Message, Run, TeamRun } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
-import { runToReplace } from "@sessiondb/turns";
+import { isInProgress, runToReplace } from "@sessiondb/turns";
 import type { UIMessage } from "ai";
 import { separateResults, spokenParts } from "./message-codec.ts";
 import { citedSources, madeFiles } from "./run-extras.ts";
@@ -63,12 +63,11 @@ function withoutReplaced(runs: readonly Run[]): Run[] {
       continue;
     }
     const replaced = runToReplace(run);
-    const place = replaced === null ? -1 : shown.findIndex(({ runId }) => runId === replaced);
-    if (place === -1) {
-      shown.push(run);
-    } else if (run.status === "RUNNING") {
-      shown.splice(place, Infinity, run);
+    if (replaced !== null && !isInProgress(run)) {
+      continue;
     }
+    const place = replaced === null ? -1 : shown.findIndex(({ runId }) => runId === replaced);
+    shown.splice(place === -1 ? shown.length : place, Infinity, run);
   }
   return shown;
 }

@@ -142,6 +142,79 @@ describe.each([
     expect(await chats.load("chat")).toBeNull();
   });
 
+  test("keep what is to be replaced if the new answer is stopped before its first word", async () => {
+    await using db = open();
+    const chats = chatStore(db.forUser("ada"));
+    await ask(chats, { text: "A" });
+    await ask(chats, { text: "B" });
+    const before = await chats.load("chat");
+    const turn = await chats.turn({ id: "chat", messages: [question("A")], trigger: "regenerate-message" });
+    const parts: UIMessage["parts"] = [{ type: "step-start" }, { type: "text", text: "", state: "streaming" }];
+    await turn.save({ responseMessage: { id: turn.runId, role: "assistant", parts }, isAborted: true });
+    expect((await chats.load("chat"))?.messages).toEqual(before?.messages);
+  });
+
+  test("take an answer again whose turn was released, or whose process died", async () => {
+    await using db = open();
+    const chats = chatStore(db.forUser("ada"));
+    const asking = {
+      book: tool({ inputSchema: z.object({}), needsApproval: true, execute: () => "Booked" }),
+    } as ToolSet;
+    const first = await chats.turn({ id: "chat", messages: [question("A")] });
+    const result = streamText({
+      model: scriptedModel([{ calls: [{ name: "book", input: {}, id: "c" }] }]),
+      tools: asking,
+      messages: await convertToModelMessages(first.messages),
+    });
+    await result.toUIMessageStreamResponse(first.streamOptions).text();
+    const before = (await chats.load("chat"))?.messages.at(-1) as UIMessage;
+    const parts = before.parts.map((part) =>
+      "approval" in part
+        ? { ...part, state: "approval-responded", approval: { ...part.approval, approved: true } }
+        : part,
+    );
+    const body = { id: "chat", messages: [{ ...before, parts }] };
+    const released = await chats.turn(body);
+    await expect(chats.turn(body)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await released.release();
+    expect((await chats.load("chat"))?.messages.at(-1)).toEqual(before);
+    const left = await chats.turn(body);
+    // As after a crash: nobody renews its lease.
+    await db.updateRun({ sessionId: "chat", runId: left.runId }, (run) => ({
+      ...run,
+      extra: { ...run.extra, sessiondb_running_since: 1, sessiondb_lease_until: 2 },
+    }));
+    expect(await chats.load("chat")).toMatchObject({ activeStreamId: null });
+    expect((await chats.load("chat"))?.messages.at(-1)).toEqual(before);
+    const claims = await Promise.allSettled([chats.turn(body), chats.turn(body)]);
+    expect(claims.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    for (const turn of [released, left]) {
+      await turn.release();
+    }
+  });
+
+  test("are not made again by a turn whose chat was deleted meanwhile", async () => {
+    await using db = open();
+    const chats = chatStore(db.forUser("ada"));
+    await ask(chats, { text: "A" });
+    const turn = await chats.turn({ id: "chat", messages: [question("B")] });
+    await chats.delete("chat");
+    const parts = [{ type: "text" as const, text: "Late" }];
+    await turn.save({ responseMessage: { id: turn.runId, role: "assistant", parts }, isAborted: false });
+    expect(await chats.load("chat")).toBeNull();
+  });
+
+  test("refuse a number of turns that is none", async () => {
+    await using db = open();
+    const chats = chatStore(db.forUser("ada"));
+    for (const turns of [0, 101, 1.5, -1]) {
+      await expect(chats.load("chat", { turns })).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        argument: "turns",
+      });
+    }
+  });
+
   test("refuse a session that is no chat of theirs", async () => {
     await using db = open();
     await db.upsertSession({ sessionType: "team", sessionId: "t", teamId: "x", userId: "ada" });

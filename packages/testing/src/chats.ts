@@ -10,6 +10,7 @@ import {
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { ChatPage, shownMessage } from "./chat-page.ts";
+import { refusal } from "./refusal.ts";
 import { scriptedModel, type Answer } from "./scripted-model.ts";
 
 // What a page asks of a chat, and that it shows the same after a reload: one matrix for agents, teams and streamText.
@@ -252,12 +253,24 @@ export function chatTests(open: (parts: ChatParts) => ChatSite): void {
       await expectSame(chat);
     });
 
-    test("asks once when a request is sent twice", async () => {
+    test("asks once when a request is sent twice, also when more was said since", async () => {
+      const chat = await opened(["One", "Two", "Three"]);
+      await chat.page.sendMessage({ text: "A" });
+      await chat.page.sendMessage({ text: "B" });
+      for (const body of chat.requests.slice(0, 2)) {
+        await refusal(chat.answer(body), "RUN_NOT_CONTINUABLE");
+      }
+      expect(chat.model.prompts).toHaveLength(2);
+      await expectSame(chat);
+    });
+
+    test("asks what was not stored, as a page does that tries again", async () => {
       const chat = await opened(["One", "Two"]);
       await chat.page.sendMessage({ text: "A" });
-      const again = await chat.answer(chat.requests[0]);
-      await again.text();
-      expect((await reloaded(chat)).map(({ role }) => role)).toEqual(["user", "assistant"]);
+      const lost = { id: "lost", role: "user", parts: [{ type: "text", text: "B" }] };
+      const body = { id: chatId, trigger: "regenerate-message", messages: [lost] };
+      await (await chat.answer(body)).text();
+      await expect.poll(async () => (await reloaded(chat)).length).toBe(4);
     });
   });
 }

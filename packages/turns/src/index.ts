@@ -38,7 +38,7 @@ export {
   type RunScope,
 } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
-export { isInProgress } from "./running-mark.ts";
+export { isInProgress, renewed, renewEvery, running, withoutMark } from "./running-mark.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";
 export type { CancelRunOptions, RunningRun, SessionOptions, UserSessionsOptions } from "./session-options.ts";

@@ -46,11 +46,12 @@ export interface RunPlace {
  */
 export async function findPlace(
   db: RunReader,
-  { sessionId, isMeant, isEnough, signal }: PlaceQuery,
+  { sessionId, isMeant, isEnough, most = Infinity, signal }: PlaceQuery,
 ): Promise<RunPlace | null> {
   let run: Run | null = null;
   let after: string | null = null;
   const before: Run[] = [];
+  let read = 0;
   const pages = db.runPages({
     sessionId,
     sortOrder: "desc",
@@ -68,7 +69,8 @@ export async function findPlace(
         run = each;
       }
     }
-    if (after !== null && isEnough(before)) {
+    read += runs.length;
+    if ((after !== null && isEnough(before)) || (run === null && read >= most)) {
       break;
     }
   }
@@ -81,6 +83,8 @@ interface PlaceQuery {
   readonly sessionId: string;
   readonly isMeant: (run: Run) => boolean;
   readonly isEnough: (before: readonly Run[]) => boolean;
+  /** The number of newest runs among which it is looked for. Default: all. */
+  readonly most?: number;
   readonly signal: AbortSignal | undefined;
 }
 

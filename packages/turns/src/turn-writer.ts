@@ -158,9 +158,12 @@ function named(session: TurnSession, sessionName: string | undefined): TurnSessi
 function replacement(
   run: Run,
   replaced: ReplacedRun | null,
-): { readonly run: Run; readonly deleteRunsAfter?: string | null } {
+): Pick<UpsertRunOptions, "run" | "deleteRunsAfter" | "keepLaterRuns"> {
   if (replaced === null || (run.parentRunId ?? null) !== null) {
     return { run };
   }
-  return hasReplaced(run) ? { run, deleteRunsAfter: replaced.after } : { run: replacing(run, replaced.runId) };
+  // Turns that began later, and this one's members, come after it.
+  return hasReplaced(run)
+    ? { run, deleteRunsAfter: replaced.after, keepLaterRuns: true }
+    : { run: replacing(run, replaced.runId) };
 }
