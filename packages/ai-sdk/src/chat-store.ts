@@ -146,7 +146,7 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
     });
     const newest = page.runs[0];
     const isActive = cursor === undefined && newest !== undefined && isInProgress(newest);
-    const runs = isActive ? [asked(newest), ...page.runs.slice(1)] : page.runs.map(asWaiting);
+    const runs = isActive ? [withoutAnswer(newest), ...page.runs.slice(1)] : page.runs.map(asWaiting);
     return {
       ...headerOf(header),
       messages: await shownMessages(this.#options, runs.toReversed()),
@@ -316,7 +316,7 @@ function headerOf({ sessionId, sessionName, createdAt, updatedAt }: SessionHeade
 }
 
 /** Returns a run without its answer. */
-function asked(run: Run): Run {
+function withoutAnswer(run: Run): Run {
   return run.runType === "workflow"
     ? { ...run, content: null }
     : { ...run, content: null, messages: conversationOf(run).filter(({ role }) => role === "user") };
