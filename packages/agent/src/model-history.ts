@@ -29,7 +29,7 @@ export function historyTurns(runs: readonly Run[], limits: HistoryLimits = {}): 
   const { numHistoryMessages, maxToolCalls = 0, addStoppedRunsToContext = false } = limits;
   const shown = runs.filter(shownRuns({ addStoppedRunsToContext }));
   const turns = consistent(shown.map(messagesOf), maxToolCalls).map((messages, index) => {
-    const turn = toModelMessages(messages);
+    const turn = toModelMessages(messages).map(withContent);
     const run = shown[index];
     return run !== undefined && isStopped(run) ? closedTurn(turn) : turn;
   });
@@ -61,6 +61,11 @@ export function firstWithin(
 export function begunByUser(turns: readonly (readonly ModelMessage[])[]): ModelMessage[] {
   const messages = turns.flat();
   return messages.length === 0 || isBegunByUser(messages) ? messages : [opening, ...messages];
+}
+
+/** Providers refuse an empty message, as that of a question is whose files are not stored. */
+function withContent(message: ModelMessage): ModelMessage {
+  return message.role === "user" && message.content.length === 0 ? { ...message, content: "(Not stored.)" } : message;
 }
 
 function isBegunByUser([first]: readonly ModelMessage[]): boolean {

@@ -147,3 +147,11 @@ test("a model of the global provider and media of a tool's result are treated al
     vi.unstubAllGlobals();
   }
 });
+
+test("a question whose files are not stored is no empty message to the next model", async () => {
+  const model = scriptedModel(["A cat", "Sure"]);
+  const agent = new Agent({ id: "a", model, db: new InMemorySessionDb(), sessionId: "s", storeMedia: false });
+  await agent.run([{ type: "image", image: picture, mediaType: "image/png" }]);
+  await agent.run("Are you sure?");
+  expect(model.prompts[1]?.[0]).toMatchObject({ role: "user", content: [{ type: "text", text: "(Not stored.)" }] });
+});
