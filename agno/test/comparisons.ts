@@ -40,7 +40,7 @@ const windows = [undefined, 0, 1, 2, 10].flatMap((lastNRuns) =>
   })),
 );
 
-/** Without zeros of metrics and times as text, which Agno's objects leave out or write otherwise. */
+/** Without zeros of metrics, times as text and keys of this library, which Agno's objects leave out or write otherwise. */
 function unchanged(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.map(unchanged);
@@ -51,7 +51,10 @@ function unchanged(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(
-        ([key, item]) => !(item === 0 && key.endsWith("_tokens")) && !(typeof item === "string" && key.endsWith("_at")),
+        ([key, item]) =>
+          !(item === 0 && key.endsWith("_tokens")) &&
+          !(typeof item === "string" && key.endsWith("_at")) &&
+          key !== "sessiondb_steps",
       )
       .map(([key, item]) => [key, unchanged(item)]),
   );
