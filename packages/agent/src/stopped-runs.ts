@@ -1,5 +1,5 @@
+import { refusalOf } from "@sessiondb/ai-sdk/codec";
 import type { Message, Run } from "@sessiondb/core";
-import { isJsonObject } from "@sessiondb/core/adapter";
 import { hasAnswer } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 
@@ -8,25 +8,15 @@ import type { ModelMessage } from "ai";
 /** In the place of an answer that was stopped before it began: many providers expect one between two user messages. */
 const closing: ModelMessage = { role: "assistant", content: "(The answer was stopped.)" };
 
-/** What did not pass: the input of a run, or its answer. */
-export interface Refusal {
-  readonly stage: "input" | "output";
-  /** Null if the guardrail failed, or the run was cancelled meanwhile. */
-  readonly reason: string | null;
-}
-
-/** The key in a run's metadata for what a guardrail did not let pass. */
-export const refusalKey = "sessiondb_refusal";
-
 /** Returns what tells the runs that a model may be shown. */
 export function shownRuns({ addStoppedRunsToContext }: { readonly addStoppedRunsToContext: boolean }) {
   return (run: Run): boolean => hasAnswer(run) || (addStoppedRunsToContext && isStopped(run));
 }
 
 /** Returns whether a run failed or was cancelled, and no guardrail is the reason. */
-export function isStopped({ status, metadata }: Run): boolean {
-  const known = (status ?? "").toUpperCase();
-  return (known === "ERROR" || known === "CANCELLED") && !isJsonObject(metadata?.[refusalKey] ?? null);
+export function isStopped(run: Run): boolean {
+  const known = (run.status ?? "").toUpperCase();
+  return (known === "ERROR" || known === "CANCELLED") && refusalOf(run) === null;
 }
 
 /**
