@@ -6,6 +6,7 @@ import { checkApprovals, withModelOutputs } from "./approvals.ts";
 import { generate, type GenerationOutcome, type GenerationRequest } from "./generation.ts";
 import { canGoOn, resumedRun, type ResumedRun } from "./resumed-run.ts";
 import { saysText } from "./guarded-stream.ts";
+import { isRefused } from "./unchecked-answer.ts";
 import { streamGeneration } from "./started-stream.ts";
 import type { StreamPart } from "./stream-part.ts";
 import { toolCallsOf, waitingOf } from "./tool-calls.ts";
@@ -77,15 +78,22 @@ export function askedBy(run: AgentRun | TeamRun, tools: ToolSet): JsonValue {
  */
 export async function resumedInside(
   run: Run,
-  { answer, tools }: { readonly answer: StepAnswer | null; readonly tools: ToolSet },
+  {
+    answer,
+    tools,
+    isGuarded,
+  }: { readonly answer: StepAnswer | null; readonly tools: ToolSet; readonly isGuarded: boolean },
 ): Promise<ResumedRun | null> {
-  if (run.runType === "workflow" || !canGoOn(run) || (answer === null && run.status === "PAUSED")) {
+  if (run.runType === "workflow" || !canGoOn(run) || isRefused(run) || (answer === null && run.status === "PAUSED")) {
     return null;
   }
   const approvals = checkApprovals(answer?.resumeData ?? [], "resumeData");
   const calls = run.tools ?? [];
   try {
-    return resumedRun(run, await withModelOutputs(approvals, { calls, tools }), { createdAt: unixSeconds() });
+    return resumedRun(run, await withModelOutputs(approvals, { calls, tools }), {
+      createdAt: unixSeconds(),
+      isGuarded,
+    });
   } catch (error) {
     if (error instanceof InvalidArgumentError) {
       throw new InvalidArgumentError(error.argument.replace(/^approvals/, "resumeData"), error.expected);

@@ -1,4 +1,4 @@
-import { messagesAfter } from "@sessiondb/ai-sdk/codec";
+import { messagesAfter, type Refusal } from "@sessiondb/ai-sdk/codec";
 import { InvalidArgumentError, type JsonValue, type Metrics, type ToolExecution } from "@sessiondb/core";
 import { anySignal, named, present, untilAborted } from "@sessiondb/core/adapter";
 import {
@@ -22,7 +22,6 @@ import type { RunObserver } from "./run-hooks.ts";
 import { outlineOf, type StepOutline } from "./run-steps.ts";
 import { SaidInStep, type Source } from "./said-in-step.ts";
 import { withShown } from "./shown-parts.ts";
-import type { Refusal } from "./stopped-runs.ts";
 import { toolExecutions, waitingCalls } from "./tool-executions.ts";
 import type { ToolWatch } from "./tool-watch.ts";
 

@@ -47,11 +47,16 @@ export interface GuardrailOptions<Output extends OutputInterface = AnyOutput, St
   /**
    * Functions that check what the assistant said before a run is stored as COMPLETED or PAUSED, one after another. The first
    * that returns a reason refuses it: the run rejects with an `OutputRefusedError` and is stored as ERROR, and no later turn
-   * is shown it. A stream has passed the text on by then, and ends with the error. A guardrail that throws ends the run with
-   * its error.
+   * is shown it; a refused run cannot go on. A stream has passed the text on by then, and ends with the error. A guardrail
+   * that throws ends the run with its error. A run that ended before its answer passed goes on without what it said since
+   * its last pause.
    */
   outputGuardrails?: readonly ((checked: OutputToCheck<Output, State>) => Verdict | PromiseLike<Verdict>)[] | undefined;
-  /** Whether streams hold the answer back until it is checked; calls of tools before its first word are not. Default false. */
+  /**
+   * Whether streams hold the answer back until it is checked; calls of tools before its first word are not. An answer that
+   * ends before it is checked, or whose check fails, is not stored: of its run, the calls and their results are. Default
+   * false.
+   */
   holdOutputUntilChecked?: boolean | undefined;
 }
 
@@ -78,6 +83,41 @@ export function checkGuardrails({ holdOutputUntilChecked, outputGuardrails = [] 
   if (holdOutputUntilChecked && outputGuardrails.length === 0) {
     throw new InvalidArgumentError("holdOutputUntilChecked", "left out unless there are outputGuardrails");
   }
+}
+
+/** Returns whether answers count only once they have passed. */
+export function isGuarded({ outputGuardrails = [] }: GuardrailSettings): boolean {
+  return outputGuardrails.length > 0;
+}
+
+/** Returns the outcome of a run whose answer nobody has checked: without it, if it was to be held back until then. */
+export function withoutUnchecked(
+  outcome: GenerationOutcome,
+  { holdOutputUntilChecked }: GuardrailSettings,
+): GenerationOutcome {
+  return holdOutputUntilChecked ? withoutAnswer(outcome) : outcome;
+}
+
+/** Returns an outcome without what the assistant said. */
+function withoutAnswer(outcome: GenerationOutcome): GenerationOutcome {
+  return {
+    ...outcome,
+    messages: outcome.messages.flatMap(callsOf),
+    text: "",
+    reasoning: null,
+    output: undefined,
+    steps: outcome.steps.map((step) => ({ ...step, text: "" })),
+    sources: [],
+  };
+}
+
+function callsOf(message: ModelMessage): ModelMessage[] {
+  if (message.role !== "assistant") {
+    return [message];
+  }
+  const content =
+    typeof message.content === "string" ? [] : message.content.filter(({ type }) => type.startsWith("tool-"));
+  return content.length === 0 ? [] : [{ ...message, content }];
 }
 
 interface GuardedRun extends Pick<GenerationRequest, "signal"> {
@@ -124,11 +164,11 @@ export class Guardrails {
     const { outputGuardrails = [] } = this.#settings;
     const { runId, signal } = this.#run;
     if ((outcome.status !== "COMPLETED" && outcome.status !== "PAUSED") || outputGuardrails.length === 0) {
-      return outcome;
+      return withoutUnchecked(outcome, this.#settings);
     }
     const { messages, output } = outcome;
-    const said = messages.flatMap(({ role, content }) => (role === "assistant" ? textIn(content) : []));
-    const text = said.filter((each) => each !== "").join("\n\n");
+    const texts = messages.flatMap(({ role, content }) => (role === "assistant" ? textIn(content) : []));
+    const text = texts.filter((each) => each !== "").join("\n\n");
     const verdict = await this.#ask(outputGuardrails, { text, output, messages }, "outputGuardrails");
     if (verdict === null) {
       return outcome;
@@ -136,7 +176,8 @@ export class Guardrails {
     const { reason } = verdict;
     const error = reason === null ? verdict.error : new OutputRefusedError(runId, reason);
     const status = reason === null && signal.aborted ? "CANCELLED" : "ERROR";
-    return { ...outcome, status, error, output: undefined, refusal: { stage: "output", reason } };
+    const said = reason === null ? withoutUnchecked(outcome, this.#settings) : outcome;
+    return { ...said, status, error, output: undefined, refusal: { stage: "output", reason } };
   }
 
   /** Returns the first reason to refuse, or the error that left that open; null if there is none. */

@@ -37,7 +37,7 @@ import { answeredRun, ChatLines, chatReaders, questionOf, type ChatRunOptions, t
 import { askedBy, generateInside, heldParts, resumedInside } from "./embedded-run.ts";
 import { FollowUp } from "./follow-up.ts";
 import { plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
-import { checkGuardrails, Guardrails } from "./guardrails.ts";
+import { checkGuardrails, Guardrails, isGuarded, withoutUnchecked } from "./guardrails.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
 import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
@@ -170,7 +170,8 @@ export abstract class ModelComponent<
    * stored: give those that matter again, above all a tool that waits.
    *
    * @throws InvalidArgumentError when the run does not exist or is not paused, or when a call lacks a decision.
-   * @throws RunNotContinuableError when it waits for something only Agno can provide, or for a missing tool.
+   * @throws RunNotContinuableError when it waits for something only Agno can provide, or for a missing tool, and when a
+   * guardrail refused its answer.
    */
   async continueRun<More extends ToolSet = NoTools, Structure extends OutputInterface = Output>(
     options: ContinueOptions<State, More, Structure>,
@@ -292,7 +293,10 @@ export abstract class ModelComponent<
   async continueEmbedded(run: Run, answer: StepAnswer | null): Promise<EmbeddedContinuation | null> {
     const tools = knownTools(this.settings.tools);
     const isOwn = (run.runType === "agent" ? run.agentId : run.runType === "team" ? run.teamId : null) === this.id;
-    const resumed = isOwn && run.runType === this.sessionType ? await resumedInside(run, { answer, tools }) : null;
+    const resumed =
+      isOwn && run.runType === this.sessionType
+        ? await resumedInside(run, { answer, tools, isGuarded: isGuarded(this.settings) })
+        : null;
     return (
       resumed && {
         run: resumed.run,
@@ -440,7 +444,10 @@ export abstract class ModelComponent<
     };
     const tools = await toolsOfRun(settings.tools, scope);
     options.signal?.throwIfAborted();
-    const resumed = resumedRun(run, await found.approvals(run, tools), { createdAt: unixSeconds() });
+    const resumed = resumedRun(run, await found.approvals(run, tools), {
+      createdAt: unixSeconds(),
+      isGuarded: isGuarded(settings),
+    });
     const history = await this.#history(turn, run.runId);
     const started = await this.#start(turn, {
       scope,
@@ -524,7 +531,7 @@ export abstract class ModelComponent<
       messages: [...history.messages, ...input],
       tools: all,
       watch,
-      checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(soFar())),
+      checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(withoutUnchecked(soFar(), settings))),
       observer,
     };
     const [message] = input;

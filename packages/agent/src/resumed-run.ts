@@ -16,6 +16,7 @@ import type { ModelMessage, ToolApprovalRequest, ToolApprovalResponse, ToolCallP
 import type { Decided } from "./approvals.ts";
 import { checkField } from "./field-types.ts";
 import { withShownOutput } from "./shown-parts.ts";
+import { checkedSoFar } from "./unchecked-answer.ts";
 import { callIdOf, isOfMember, isWaiting, openRequirements, requirementsOf, waitOf, type Wait } from "./waiting.ts";
 
 /** A run that stopped, with all decisions, ready to continue. */
@@ -40,13 +41,15 @@ export function canGoOn(run: AgentRun | TeamRun): boolean {
 
 /**
  * @throws InvalidArgumentError unless there is exactly one decision for each waiting call.
- * @throws RunNotContinuableError when a call cannot be decided here, or is missing from the run's messages.
+ * @throws RunNotContinuableError when a guardrail refused the answer, when a call cannot be decided here, or when it is
+ * missing from the run's messages.
  */
 export function resumedRun(
-  run: AgentRun | TeamRun,
+  before: AgentRun | TeamRun,
   approvals: readonly Decided[],
-  { createdAt }: { readonly createdAt: number },
+  { createdAt, isGuarded }: { readonly createdAt: number; readonly isGuarded: boolean },
 ): ResumedRun {
+  const run = checkedSoFar(before, { isGuarded });
   const waiting = (run.tools ?? []).filter(isWaiting);
   checkDecidable(run, waiting);
   const decisions = decisionsOf(waiting, approvals);
@@ -106,7 +109,7 @@ export function resumedRun(
     };
   });
   return {
-    before: run,
+    before,
     run: {
       ...run,
       tools,

@@ -1,5 +1,5 @@
 import { toStoredMessages } from "@sessiondb/ai-sdk";
-import { withoutMedia } from "@sessiondb/ai-sdk/codec";
+import { withoutMedia, withRefusal } from "@sessiondb/ai-sdk/codec";
 import type {
   AgentRun,
   ConversationRun,
@@ -17,7 +17,6 @@ import type { ModelMessage, ToolResultPart } from "ai";
 import type { GenerationOutcome } from "./generation.ts";
 import { leftOutKey } from "./history-budget.ts";
 import { continuedMetrics, totalUsage, usageOf } from "./metrics.ts";
-import { refusalKey } from "./stopped-runs.ts";
 import { withResult } from "./resumed-run.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { citationsWith, sourcesOf, storedSources } from "./run-sources.ts";
@@ -92,7 +91,7 @@ export class RunRecord {
       messages:
         refusal?.stage === "input" ? [] : this.#messages(outcome.messages, { whole: this.#mayContinue(status) }),
       ...(refusal !== undefined && {
-        metadata: { ...this.#metadata, [refusalKey]: { stage: refusal.stage, reason: refusal.reason } },
+        metadata: withRefusal(this.#metadata, refusal),
       }),
       metrics: this.#base.metrics ? continuedMetrics(this.#base.metrics, metrics) : metrics,
       model,

@@ -75,6 +75,22 @@ export function stepsOf(run: AgentRun | TeamRun): StepOutline[] {
   });
 }
 
+/** Returns a provider's data of a run without what was said in the steps after the newest one with any of these calls. */
+export function withoutStepTexts(data: JsonObject, calls: ReadonlySet<string | null>): JsonObject {
+  const { steps } = data;
+  if (!Array.isArray(steps)) {
+    return data;
+  }
+  const last = steps.findLastIndex((step) => {
+    const ids = isJsonObject(step) ? step["tool_call_ids"] : null;
+    return Array.isArray(ids) && ids.some((id) => typeof id === "string" && calls.has(id));
+  });
+  return {
+    ...data,
+    steps: steps.map((step, index) => (index > last && isJsonObject(step) ? { ...step, text: "" } : step)),
+  };
+}
+
 function textOf({ content }: AgentRun | TeamRun): string {
   return typeof content === "string" ? content : "";
 }

@@ -1,5 +1,5 @@
+import { refusalOf } from "@sessiondb/ai-sdk/codec";
 import type { Message, Run } from "@sessiondb/core";
-import { isJsonObject } from "@sessiondb/core/adapter";
 import { hasAnswer, runToReplace } from "@sessiondb/turns";
 import type { ModelMessage } from "ai";
 
@@ -7,16 +7,6 @@ import type { ModelMessage } from "ai";
 
 /** In the place of an answer that was stopped before it began: many providers expect one between two user messages. */
 const closing: ModelMessage = { role: "assistant", content: "(The answer was stopped.)" };
-
-/** What did not pass: the input of a run, or its answer. */
-export interface Refusal {
-  readonly stage: "input" | "output";
-  /** Null if the guardrail failed, or the run was cancelled meanwhile. */
-  readonly reason: string | null;
-}
-
-/** The key in a run's metadata for what a guardrail did not let pass. */
-export const refusalKey = "sessiondb_refusal";
 
 /** Returns what tells the runs that a model may be shown. */
 export function shownRuns({ addStoppedRunsToContext }: { readonly addStoppedRunsToContext: boolean }) {
@@ -26,8 +16,8 @@ export function shownRuns({ addStoppedRunsToContext }: { readonly addStoppedRuns
 /** Returns whether a run failed or was cancelled, no guardrail is the reason, and it was not to replace another. */
 export function isStopped(run: Run): boolean {
   const known = (run.status ?? "").toUpperCase();
-  const isRefused = isJsonObject(run.metadata?.[refusalKey] ?? null);
-  return (known === "ERROR" || known === "CANCELLED") && !isRefused && runToReplace(run) === null;
+  const isOver = known === "ERROR" || known === "CANCELLED";
+  return isOver && refusalOf(run) === null && runToReplace(run) === null;
 }
 
 /**

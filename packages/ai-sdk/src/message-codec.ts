@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { JsonObject, JsonValue, Message } from "@sessiondb/core";
-import { isJsonObject } from "@sessiondb/core/adapter";
+import { isJsonObject, present } from "@sessiondb/core/adapter";
 import { jsonOf } from "@sessiondb/turns";
 import type { AssistantModelMessage, ModelMessage, UserModelMessage } from "ai";
 import { isKnownPart, untagged } from "./versions.ts";
@@ -83,6 +83,26 @@ export function withCalls(message: Message, wanted: ReadonlySet<string>): Messag
   const said = textOf(result.content) !== "" || mediaLists.some((list) => (result[list] ?? []).length > 0);
   const more = parts?.some(({ type }) => type !== "reasoning") === true;
   return said || more || (result.toolCalls ?? []).length > 0 ? result : null;
+}
+
+/**
+ * Returns messages without what the assistant said in them: its calls stay, with their results, since what tools did is
+ * done.
+ */
+export function withoutWords(messages: readonly Message[]): Message[] {
+  return messages.flatMap((message): Message[] => {
+    if ((message.role !== "assistant" && message.role !== "model") || message.fromHistory === true) {
+      return [message];
+    }
+    const { id, role, toolCalls, createdAt } = message;
+    const parts = keptParts(message)?.filter((part) => (part["type"] as string).startsWith("tool-")) ?? [];
+    const calls = { role, ...present({ id, toolCalls, createdAt }) };
+    return parts.length > 0
+      ? [{ ...calls, providerData: { ai_sdk: { parts } } }]
+      : (toolCalls ?? []).length > 0
+        ? [calls]
+        : [];
+  });
 }
 
 function storedMessage(message: UserModelMessage | AssistantModelMessage): Message {

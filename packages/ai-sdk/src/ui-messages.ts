@@ -2,7 +2,8 @@ import type { AgentRun, JsonValue, Message, Run, TeamRun } from "@sessiondb/core
 import { isJsonObject } from "@sessiondb/core/adapter";
 import { isInProgress, runToReplace } from "@sessiondb/turns";
 import type { UIMessage } from "ai";
-import { separateResults, spokenParts } from "./message-codec.ts";
+import { separateResults, spokenParts, withoutWords } from "./message-codec.ts";
+import { refusalOf } from "./refusal.ts";
 import { citedSources, madeFiles } from "./run-extras.ts";
 import { conversationOf } from "./run-messages.ts";
 import { kept, shownKey, textOf } from "./stored-json.ts";
@@ -28,7 +29,8 @@ export interface UIMessageOptions<Shown extends UIMessage = UIMessage> {
 /**
  * Returns the messages of runs, oldest first, as a page shows them: what it showed before it was reloaded. The answer of a
  * run is one message, whose id is the run's unless another was chosen when it was streamed. Runs of members and replaced
- * ones are left out; an answer without any content is too. `validateUIMessages` accepts what this returns, whoever
+ * ones are left out; an answer without any content is too. Of an answer that a guardrail refused, or could not check, only
+ * the calls are shown. `validateUIMessages` accepts what this returns, whoever
  * wrote the runs. Never throws, whatever is stored.
  */
 export function toUIMessages<Shown extends UIMessage = UIMessage>(
@@ -76,7 +78,9 @@ function messagesOf(run: Run, options: UIMessageOptions): UIMessage[] {
   if (run.runType === "workflow") {
     return plainMessages(run);
   }
-  const messages = conversationOf(run).flatMap(separateResults);
+  const isWithheld = refusalOf(run) !== null;
+  const whole = conversationOf(run).flatMap(separateResults);
+  const messages = isWithheld ? withoutWords(whole) : whole;
   const shown: UIMessage[] = [];
   let answer: Answer | null = null;
   for (const message of messages) {
@@ -90,7 +94,9 @@ function messagesOf(run: Run, options: UIMessageOptions): UIMessage[] {
     }
     answer.add(message);
   }
-  answer?.end();
+  if (!isWithheld) {
+    answer?.end();
+  }
   // A store may keep no messages.
   return messages.length === 0
     ? plainMessages(run)
@@ -104,7 +110,9 @@ function plainMessages(run: Run): UIMessage[] {
     content === "" ? [] : [{ id, role, parts: [{ type: "text", text: content }] }];
   return [
     ...text("user", `${run.runId}:0`, textOf(input ?? null)),
-    ...(run.status === "ERROR" ? [] : text("assistant", run.runId, textOf(run.content ?? null))),
+    ...(run.status === "ERROR" || refusalOf(run) !== null
+      ? []
+      : text("assistant", run.runId, textOf(run.content ?? null))),
   ];
 }
 

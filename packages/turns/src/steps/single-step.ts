@@ -1,5 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidArgumentError, type JsonValue, type Metrics, type Run, type StepOutput } from "@sessiondb/core";
+import {
+  InvalidArgumentError,
+  SessionDbError,
+  type JsonValue,
+  type Metrics,
+  type Run,
+  type StepOutput,
+} from "@sessiondb/core";
 import {
   atLeast,
   count,
@@ -187,7 +194,7 @@ export class SingleStep extends StepNode {
       return { outcome: this.#suspended(place, { content: jsonOf(content), ...about }), run };
     }
     if (run.status !== "COMPLETED") {
-      const error = signal.aborted ? signal.reason : unfinished(about.executorName, result);
+      const error = signal.aborted ? signal.reason : failureOf(about.executorName, result);
       return { outcome: this.failed(error, about), run };
     }
     try {
@@ -236,6 +243,11 @@ export class SingleStep extends StepNode {
     const { addWorkflowHistory = false, numHistoryRuns = defaultHistoryRuns } = this.#options;
     return addWorkflowHistory ? numHistoryRuns : 0;
   }
+}
+
+/** Returns the error of a run inside: one of this library as it is, since callers look at its code. */
+function failureOf(name: string, result: EmbeddedResult): unknown {
+  return SessionDbError.isInstance(result.error) ? result.error : unfinished(name, result);
 }
 
 /** Returns what a function returned as it is now: what it changes afterwards is not stored. */
