@@ -1,4 +1,4 @@
-import type { JsonObject } from "@sessiondb/core";
+import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
 import { identifier, jsonObject, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
 import { runOptionReaders, type RunOptions } from "@sessiondb/turns";
 import type { InferGenerateOutput, LanguageModel, OutputInterface, ToolSet } from "ai";
@@ -59,7 +59,10 @@ export interface ModelRunOptions<
   tools?: ToolSource<Tools, State> | undefined;
   /** Settings merged over the component's, name by name; a value that is an object is replaced as a whole. */
   generation?: GenerationSettings<Output> | undefined;
-  /** Stored as the metadata of the run. A call that continues a run adds to them. */
+  /**
+   * Stored as the metadata of the run. A call that continues a run adds to them. Keys that begin with `sessiondb_` are
+   * reserved.
+   */
   metadata?: JsonObject | undefined;
   /**
    * Sessions of other components that the model is shown, as data. They are read, never changed, and not copied into
@@ -81,13 +84,25 @@ export interface ContinueOptions<
   approvals: readonly Approval[];
 }
 
+/** What the library notes of a run has such keys: a caller could undo a refusal, or replace another run. */
+const reserved = "sessiondb_";
+
+function runMetadata(value: unknown, argument: string): JsonObject {
+  const metadata = jsonObject(value, argument);
+  const key = Object.keys(metadata).find((each) => each.startsWith(reserved));
+  if (key !== undefined) {
+    throw new InvalidArgumentError(`${argument}.${key}`, `left out: keys that begin with ${reserved} are reserved`);
+  }
+  return metadata;
+}
+
 export const modelRunReaders = {
   ...runOptionReaders,
   model: optional(languageModel),
   instructions: optional(instructionsOf),
   tools: toolSource,
   generation: generationSettings,
-  metadata: optional(jsonObject),
+  metadata: optional(runMetadata),
   readSessions: sessionsToRead,
 } satisfies OptionReaders<ModelRunOptions>;
 

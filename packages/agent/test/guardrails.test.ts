@@ -132,6 +132,7 @@ describe.each(Object.keys(localStores))("%s", (store) => {
         call === "stream" && stage === "output" && !isInside(kind) ? { status: "CANCELLED" } : { message: "stop" },
       "answers nonsense": { code: "INVALID_ARGUMENT", argument: `${stage}Guardrails[0]` },
     }[verdict];
+    const unfinished = { message: expect.stringContaining("a did not finish") };
     const around = {
       member:
         verdict === "is aborted" ? (call === "run" ? { message: "stop" } : { status: "CANCELLED" }) : { text: "Led." },
@@ -143,7 +144,7 @@ describe.each(Object.keys(localStores))("%s", (store) => {
               ? { message: "stop" }
               : { status: "CANCELLED" }
             : verdict === "throws"
-              ? { message: expect.stringContaining("a did not finish") }
+              ? unfinished
               : own,
     };
     expect(outcome).toMatchObject(kind === "member" || kind === "step" ? around[kind] : own);
@@ -327,4 +328,22 @@ test.each([true, false])("a step's stream passes on what is held back only if it
   expect((error as { code?: string } | null)?.code).toBe(passes ? undefined : "OUTPUT_REFUSED");
   expect([read.includes("secret"), read.includes("start-step")]).toEqual([passes, true]);
   await stream.result.catch(() => {});
+});
+
+test.each(["sessiondb_refusal", "sessiondb_replaces", "sessiondb_"])("a run's metadata cannot have %s", async (key) => {
+  const model = scriptedModel(() => "Yes.");
+  const agent = new Agent({ model, db: new InMemorySessionDb() });
+  const metadata = { [key]: null };
+  const refused = expect.objectContaining({ code: "INVALID_ARGUMENT", argument: `metadata.${key}` });
+  const options = { sessionId: "s", metadata };
+  const entries = [
+    () => agent.run("Hi", options),
+    () => agent.stream("Hi", options),
+    () => agent.continueRun({ ...options, runId: "r", approvals: [] }),
+    () => agent.streamChat({ id: "s", messages: [] }, options),
+  ];
+  for (const enter of entries) {
+    await expect(enter()).rejects.toEqual(refused);
+  }
+  expect(model.prompts).toEqual([]);
 });
