@@ -61,6 +61,6 @@ export const foreignWords: Readonly<Record<string, readonly string[]>> = {
   "the drivers, Drizzle and the AI SDK": ["pgSchema", "waitingCount"],
   "Node and TypeScript": ["enum", "experimental", "NODE_OPTIONS", "vm"],
   bundlers: ["externals", "noExternal", "rollupOptions", "ssr"],
-  "examples of values": ["chats_runs", "MEMORY", "sessiondb_", "SESSIONTABLE", "ss"],
+  "examples of values": ["chats_runs", "MEMORY", "SESSIONTABLE", "ss"],
   "files that a command makes": ["benchmarks/results.json"],
 };
