@@ -73,6 +73,8 @@ interface BeginOptions {
   readonly input: UserInput;
   /** Returns the message of the input as it is stored. Default: as it is. */
   readonly stored?: ((message: Message) => Message) | undefined;
+  /** The name of a session that begins with it; null for none. */
+  readonly title?: string | null;
   readonly options: ModelRunSettings;
   readonly call: CallSettings;
 }
@@ -227,9 +229,8 @@ export abstract class ModelComponent<
       );
     }
     const { input, stored, replaces, title } = await questionOf(request, chat);
-    const sessionName = read.sessionName ?? title ?? undefined;
-    const options = { ...read, sessionName, replaces: replaces ?? undefined };
-    return this.#chatStream(await this.#begin({ input, stored, options, call: plainCall }));
+    const options = { ...read, replaces: replaces ?? undefined };
+    return this.#chatStream(await this.#begin({ input, stored, title, options, call: plainCall }));
   }
 
   /** Streams a run. Resolves when a page that is loaded finds it: one may be as soon as the answer begins. */
@@ -389,7 +390,7 @@ export abstract class ModelComponent<
   }
 
   /** Begins a turn. */
-  async #begin({ input, stored, options, call }: BeginOptions): Promise<RunInProgress> {
+  async #begin({ input, stored, title = null, options, call }: BeginOptions): Promise<RunInProgress> {
     const message = userMessage(input, null);
     const settings = settingsFor(this.settings, options);
     const turn = await this.openTurn(options, this.runsRead);
@@ -410,6 +411,7 @@ export abstract class ModelComponent<
       storedInput: stored,
       history,
       introduction,
+      title,
       otherSessions,
       resumed: null,
       call,
@@ -457,6 +459,7 @@ export abstract class ModelComponent<
       input: resumed.model,
       history,
       introduction: null,
+      title: null,
       otherSessions: await sessionsText(options.readSessions, this, turn.scope),
       resumed,
       call,
@@ -468,10 +471,14 @@ export abstract class ModelComponent<
 
   async #start(
     turn: Turn,
-    { introduction, ...setup }: Omit<RunSetup, "children"> & { readonly introduction: Run | null },
+    {
+      introduction,
+      title,
+      ...setup
+    }: Omit<RunSetup, "children"> & { readonly introduction: Run | null; readonly title: string | null },
   ): Promise<RunInProgress> {
     const prepared = await this.#prepare({ ...setup, children: [] });
-    return new RunInProgress(prepared, { turn, introduction, summarize: this.#summarizer(setup.scope) });
+    return new RunInProgress(prepared, { turn, title, introduction, summarize: this.#summarizer(setup.scope) });
   }
 
   async #prepare(setup: RunSetup): Promise<PreparedRun> {

@@ -27,6 +27,8 @@ export interface PreparedRun {
 
 interface RunInProgressOptions {
   readonly turn: Turn;
+  /** The name of a session that begins with the run, made of its input; null for none. */
+  readonly title: string | null;
   /** The introduction of a new session, as a run; null without one. */
   readonly introduction: Run | null;
   /** Summarizes the session after the run; null if no summary is wanted. */
@@ -93,8 +95,11 @@ export class RunInProgress {
 
   /** Starts storing the run. Call it after asking the model, or if its input was refused. */
   begin(refused: GenerationOutcome | null = null): void {
-    const { turn, introduction } = this.#options;
+    const { turn, introduction, title } = this.#options;
     const { record } = this.prepared;
+    if (refused === null && title !== null) {
+      turn.suggestName(title);
+    }
     turn.begin(refused === null ? record.running() : record.progress(refused), introduction);
   }
 

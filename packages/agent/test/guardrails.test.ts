@@ -347,3 +347,13 @@ test.each(["sessiondb_refusal", "sessiondb_replaces", "sessiondb_"])("a run's me
   }
   expect(model.prompts).toEqual([]);
 });
+
+test.each([true, false])("a question names its chat only if it passes: %s", async (passes) => {
+  const db = new InMemorySessionDb();
+  const agent = new Agent({ model: scriptedModel(() => "Yes."), db, inputGuardrails: [() => (passes ? null : "No.")] });
+  const messages = [{ id: "q", role: "user", parts: [{ type: "text", text: "The secret" }] }];
+  const stream = await agent.streamChat({ id: "s", messages }).catch(() => null);
+  await stream?.result;
+  const session = await db.getSession({ sessionId: "s" });
+  expect([session?.sessionName, session?.runs?.length]).toEqual([passes ? "The secret" : null, 1]);
+});

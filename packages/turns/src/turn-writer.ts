@@ -41,6 +41,7 @@ export class TurnWriter {
   #sessionExists: boolean;
   /** Whether the session is known to be of this component. Two may begin one that neither could read. */
   #isOurs: boolean;
+  #suggested: string | undefined = undefined;
   #isWritten = false;
 
   constructor(options: TurnWriterOptions) {
@@ -56,12 +57,17 @@ export class TurnWriter {
     return this.#isWritten;
   }
 
+  /** Names a session that this turn begins, unless its options do. Call it before anything is written. */
+  suggestName(name: string): void {
+    this.#suggested = name;
+  }
+
   /**
    * Writes in the name of the session's owner, which a shared session may get only during this turn. Refuses, under the
    * session's lock, a session that another component has begun.
    */
   async write(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
-    const { component, sessionId, userId, sessionName } = this.#options;
+    const { component, sessionId, userId, sessionName = this.#suggested } = this.#options;
     const upsert = (): Promise<UpsertRunResult> =>
       db.upsertRun({
         session: named(component.newSession(sessionId, this.#owner), sessionName),

@@ -167,6 +167,11 @@ export class Turn {
     this.#controller.abort(reason);
   }
 
+  /** Names a session that begins with this turn, unless its options do. Call it before `begin`. */
+  suggestName(name: string): void {
+    this.#writer.suggestName(name);
+  }
+
   /**
    * Starts writing the run's first row, after that of an introduction, and closing the runs that dead processes left.
    * Call it after asking the model. Only later writes of the turn wait for it.
