@@ -6,6 +6,7 @@ import {
   type SessionChange,
   type SessionHeader,
 } from "@sessiondb/core";
+import { withoutChanges } from "./kept-changes.ts";
 import { withoutMark } from "./running-mark.ts";
 import { withRunsInside } from "./runs-inside.ts";
 import { withMetrics } from "./session-metrics.ts";
@@ -62,7 +63,7 @@ export function isContentRefusal(error: unknown): error is SessionDbError {
 export function withoutState(run: Run): Run {
   const bare = withRunsInside(run, withoutState);
   if (bare.runType === "workflow") {
-    return bare;
+    return withoutChanges(bare);
   }
   const { sessionState: _state, ...rest } = bare;
   return rest;

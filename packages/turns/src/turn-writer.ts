@@ -92,6 +92,18 @@ export class TurnWriter {
     }
   }
 
+  /** Writes the row of a run in progress, without a state that cannot be stored: the end of the turn reports that state. */
+  async writeProgress(db: SessionDb, write: Omit<UpsertRunOptions, "session">): Promise<UpsertRunResult> {
+    try {
+      return await this.write(db, write);
+    } catch (error) {
+      if (!isContentRefusal(error)) {
+        throw error;
+      }
+      return this.write(db, { ...write, run: withoutState(write.run) });
+    }
+  }
+
   /**
    * Writes the end of a run, unless it was deleted, or ended by another process that went on with it when it was taken for
    * dead. One that was cancelled meanwhile stays CANCELLED, with what it said and did. Returns the run as this turn has it.

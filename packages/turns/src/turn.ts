@@ -191,7 +191,7 @@ export class Turn {
         await this.#writer.write(db, { run: introduction, onlyIfNewest: null });
       }
       if (this.#paused === null) {
-        const { stored } = await this.#writer.write(db, { run: running(this.#marked(run)) });
+        const { stored } = await this.#writer.writeProgress(db, { run: running(this.#marked(run)) });
         if (stored) {
           this.#exists(db);
         }
@@ -281,7 +281,7 @@ export class Turn {
       return;
     }
     const exists = this.#stored.has(runId);
-    const { stored } = await this.#writer.write(db, {
+    const { stored } = await this.#writer.writeProgress(db, {
       run: running(runId === this.#runId ? this.#marked(run()) : run()),
       ...(exists && { onlyIfStatus: "RUNNING" }),
     });
