@@ -125,7 +125,8 @@ export async function questionOf(
   const isMeant = (run: Run): boolean =>
     messageId === null || isQuestionOf(run, messageId) || isAnswerOf(run, messageId);
   const run = await findRun(chat, isMeant, messageId === null ? newestRuns : mostRuns);
-  if (run === null && last !== null) {
+  // The request of the question may have been lost.
+  if (run === null && last !== null && last.id === messageId) {
     return newQuestion(last, null);
   }
   const message = run === null ? undefined : conversationOf(run).findLast(({ role }) => role === "user");

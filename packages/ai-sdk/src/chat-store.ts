@@ -236,7 +236,8 @@ export class ChatStore<Shown extends UIMessage = UIMessage> {
     );
     const [stored] = replaced === null ? [] : await shownMessages(this.#options, [replaced.run]);
     // The request of the question may have been lost.
-    const question = stored ?? ((message ?? undefined) as Shown | undefined);
+    const lost = message !== null && message.id === messageId ? (message as Shown) : undefined;
+    const question = stored ?? lost;
     if (question?.role !== "user") {
       throw new InvalidArgumentError("messageId", "the id of a question or of an answer of this chat");
     }
