@@ -1,6 +1,15 @@
 import { InvalidArgumentError, type AgentRun, type Run, type SessionDb, type UserSessionDb } from "@sessiondb/core";
 import { unixSeconds } from "@sessiondb/core/adapter";
-import { isInProgress, renewed, renewEvery, replacing, running, withoutMark, type RunPlace } from "@sessiondb/turns";
+import {
+  isInProgress,
+  Renewal,
+  renewed,
+  renewEvery,
+  replacing,
+  running,
+  withoutMark,
+  type RunPlace,
+} from "@sessiondb/turns";
 import { consumeStream, type UIMessage } from "ai";
 import { isCallPart, saysAnything, waitOf, type CallPart } from "./call-part.ts";
 import { titleOf } from "./chat-title.ts";
@@ -37,7 +46,7 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
   readonly runId: string;
   readonly #options: ChatTurnOptions<Shown>;
   #isBegun = false;
-  #renewal: NodeJS.Timeout | undefined;
+  readonly #renewal = new Renewal();
 
   constructor(options: ChatTurnOptions<Shown>) {
     this.#options = options;
@@ -95,15 +104,13 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
       }
     }
     this.#isBegun = true;
-    this.#renewal = setInterval(() => {
-      void db.updateRun({ runId: this.runId, sessionId: chatId }, renewed).catch(() => {});
-    }, renewEvery * 1000).unref();
+    this.#renewal.start(() => db.updateRun({ runId: this.runId, sessionId: chatId }, renewed), renewEvery);
   }
 
   /** Undoes `begin` for a turn whose model was not asked, as after an error before that: what waited waits again. */
   async release(): Promise<void> {
     const { db, chatId, continued } = this.#options;
-    if (this.#end()) {
+    if (await this.#end()) {
       await (continued === null
         ? db.deleteRuns({ runIds: [this.runId] })
         : db.updateRun({ runId: this.runId, sessionId: chatId }, () => continued.run));
@@ -116,7 +123,7 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
    */
   async save({ responseMessage, isAborted, outcome }: AnswerEnd<Shown>): Promise<void> {
     const { db, replaced, isFirst } = this.#options;
-    const isBegun = this.#end();
+    const isBegun = await this.#end();
     const isSaid = saysAnything(responseMessage);
     const failed = outcome?.status === "failed" || (outcome?.status !== "completed" && !isSaid);
     if (!isSaid && replaced !== null) {
@@ -137,8 +144,8 @@ export class ChatTurn<Shown extends UIMessage = UIMessage> {
   }
 
   /** Ends the time in which the run is kept alive. Returns whether it had begun. */
-  #end(): boolean {
-    clearInterval(this.#renewal);
+  async #end(): Promise<boolean> {
+    await this.#renewal.stop();
     return this.#isBegun;
   }
 

@@ -1,11 +1,11 @@
 import type { AgentRun, JsonValue, Message, Run, TeamRun } from "@sessiondb/core";
 import { isJsonObject } from "@sessiondb/core/adapter";
-import { isInProgress, runToReplace } from "@sessiondb/turns";
+import { runToReplace } from "@sessiondb/turns";
 import type { UIMessage } from "ai";
 import { separateResults, spokenParts, withoutWords } from "./message-codec.ts";
 import { refusalOf } from "./refusal.ts";
 import { citedSources, madeFiles } from "./run-extras.ts";
-import { conversationOf } from "./run-messages.ts";
+import { conversationOf, isOfChat } from "./run-messages.ts";
 import { kept, shownKey, textOf } from "./stored-json.ts";
 import { ToolParts } from "./tool-parts.ts";
 import { fileOf, laterPart, providerMetadata, sourceOf, textOrNone, type UIPart } from "./ui-parts.ts";
@@ -61,13 +61,10 @@ function withOwnIds(messages: readonly UIMessage[]): UIMessage[] {
 function withoutReplaced(runs: readonly Run[]): Run[] {
   const shown: Run[] = [];
   for (const run of runs) {
-    if ((run.parentRunId ?? null) !== null || run.status === "REGENERATED") {
+    if ((run.parentRunId ?? null) !== null || run.status === "REGENERATED" || !isOfChat(run)) {
       continue;
     }
     const replaced = runToReplace(run);
-    if (replaced !== null && !isInProgress(run)) {
-      continue;
-    }
     const place = replaced === null ? -1 : shown.findIndex(({ runId }) => runId === replaced);
     shown.splice(place === -1 ? shown.length : place, Infinity, run);
   }

@@ -38,6 +38,7 @@ export {
   type RunScope,
 } from "./run-scope.ts";
 export type { RunState, StateChange } from "./run-state.ts";
+export { Renewal } from "./renewal.ts";
 export { isInProgress, renewed, renewEvery, running, withoutMark } from "./running-mark.ts";
 export type { StateOptions, StatePatch } from "./state-schema.ts";
 export { addCounts, addDetails, withMetrics, type TokenCounts } from "./session-metrics.ts";
