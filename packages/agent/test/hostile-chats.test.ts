@@ -1,22 +1,14 @@
 import { chatStore } from "@sessiondb/ai-sdk";
-import { InMemorySessionDb } from "@sessiondb/core";
-import { SqliteSessionDb } from "@sessiondb/sqlite";
 import { chatId } from "@sessiondb/testing/chats";
 import { hostileChatTests } from "@sessiondb/testing/hostile-chats";
-import { scriptedModel } from "@sessiondb/testing/scripted-model";
 import { describe } from "vitest";
-import { Agent, Team } from "../src/index.ts";
+import { chatComponent, chatKinds, chatStores } from "./support/chat-components.ts";
 
-describe.each([
-  ["memory", () => new InMemorySessionDb()],
-  ["SQLite", () => new SqliteSessionDb({ file: ":memory:" })],
-] as const)("on %s", (_name, open) => {
-  describe.each(["agent", "team"])("the chat of an %s", (kind) => {
-    hostileChatTests(({ model, tools }) => {
+describe.each(chatStores)("on %s", (_name, open) => {
+  describe.each(chatKinds)("the chat of an %s", (kind) => {
+    hostileChatTests((parts) => {
       const db = open();
-      const settings = { id: "a", db, model, tools, numHistoryRuns: 20 };
-      const member = new Agent({ id: "m", model: scriptedModel([]) });
-      const component = kind === "agent" ? new Agent(settings) : new Team({ ...settings, members: [member] });
+      const component = chatComponent(kind, db, parts);
       return {
         db,
         answer: async (body, userId) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Message } from "@sessiondb/core";
 import { modelMessageSchema } from "ai";
+import { oddMessage } from "@sessiondb/testing/odd-messages";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { historyMessages } from "../src/model-history.ts";
@@ -81,28 +82,8 @@ describe("history", () => {
   });
 
   test("are read whatever content the database holds", () => {
-    const anything = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<never>;
-    const odd = fc.record(
-      {
-        role: fc.oneof(fc.constantFrom("system", "user", "assistant", "model", "developer", "tool", "other")),
-        content: anything,
-        toolCalls: anything,
-        toolCallId: anything,
-        toolName: anything,
-        reasoningContent: anything,
-        images: anything,
-        files: anything,
-        providerData: fc.oneof(
-          anything,
-          fc.record({
-            ai_sdk: fc.oneof(anything, fc.record({ parts: anything, output: anything, options: anything })),
-          }),
-        ),
-      },
-      { requiredKeys: ["role"] },
-    );
     fc.assert(
-      fc.property(fc.array(odd, { maxLength: 6 }), (messages) => {
+      fc.property(fc.array(oddMessage, { maxLength: 6 }), (messages) => {
         historyMessages([{ runType: "agent", runId: "r", status: "COMPLETED", messages: messages }]);
       }),
       { numRuns: 500 },

@@ -1,5 +1,6 @@
 import type { JsonValue, Message } from "@sessiondb/core";
 import { decodeRun, encodeRun, encodeSession } from "@sessiondb/core/adapter";
+import { oddMessage } from "@sessiondb/testing/odd-messages";
 import * as ai from "ai";
 import type { ModelMessage } from "ai";
 import fc from "fast-check";
@@ -171,28 +172,8 @@ describe("messages", () => {
   });
 
   test("are read whatever content the database holds", () => {
-    const anything = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<never>;
-    const odd = fc.record(
-      {
-        role: fc.oneof(fc.constantFrom("system", "user", "assistant", "model", "developer", "tool", "other")),
-        content: anything,
-        toolCalls: anything,
-        toolCallId: anything,
-        toolName: anything,
-        reasoningContent: anything,
-        images: anything,
-        files: anything,
-        providerData: fc.oneof(
-          anything,
-          fc.record({
-            ai_sdk: fc.oneof(anything, fc.record({ parts: anything, output: anything, options: anything })),
-          }),
-        ),
-      },
-      { requiredKeys: ["role"] },
-    );
     fc.assert(
-      fc.property(fc.array(odd, { maxLength: 6 }), (messages) => {
+      fc.property(fc.array(oddMessage, { maxLength: 6 }), (messages) => {
         toModelMessages(messages);
       }),
       { numRuns: 500 },
