@@ -352,11 +352,22 @@ describe("what a run writes", () => {
   const quick = (name: string) => step({ name, run: () => name });
   const names = ["a", "b", "c", "d", "e"];
 
+  /** Steps that end in the same instant, however busy the machine is. */
+  function together(): WorkflowStep[] {
+    let end: Promise<void> | undefined;
+    const run = async (name: string) => {
+      end ??= new Promise((resolve) => setTimeout(resolve, 5));
+      await end;
+      return name;
+    };
+    return names.map((name) => step({ name, run: () => run(name) }));
+  }
+
   test.each([
     ["steps that take time", names.map(slow), 2 + 4],
     ["quick steps", names.map(quick), 2],
     ["a sequence", [sequence("s", names.map(slow))], 2 + 4],
-    ["parallel steps that end together", [parallel("p", names.map(slow)), slow("last")], 2 + 1],
+    ["parallel steps that end together", [parallel("p", together()), slow("last")], 2 + 1],
     ["one step", [slow("a")], 2],
   ])("is its outputs once for each step but the last: %s", async (_name, steps, writes) => {
     const { db, calls } = watched(new InMemorySessionDb());
