@@ -143,9 +143,13 @@ export function asOrdinaryUser(directory: string): readonly string[] {
 
 // The last line of the pid file says how far the postmaster has got.
 function isReady(data: string, pid: number): boolean {
-  const file = join(data, "postmaster.pid");
-  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
-  return Number(lines[0]) === pid && ["ready", "standby"].includes(lines[7]?.trim() ?? "");
+  try {
+    const lines = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n");
+    return Number(lines[0]) === pid && ["ready", "standby"].includes(lines[7]?.trim() ?? "");
+  } catch {
+    // A postmaster that starts again after a crash removes the file of the one before.
+    return false;
+  }
 }
 
 async function run(
