@@ -172,7 +172,7 @@ describe.each(Object.entries(localStores))("%s", (_store, open) => {
         { name: "TimeoutError" },
         30,
       ],
-    ])("%s", async (_name, managerOf, error, memoryTimeout) => {
+    ])("%s", async (...[, managerOf, error, memoryTimeout]) => {
       await using db = await open();
       await remember(db, ["Likes tea"]);
       const heard: unknown[] = [];
