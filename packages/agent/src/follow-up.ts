@@ -1,14 +1,6 @@
-import {
-  aFunction,
-  flag,
-  milliseconds,
-  optional,
-  within,
-  type OptionReaders,
-  type OptionsRead,
-} from "@sessiondb/core/adapter";
+import { aFunction, flag, milliseconds, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { PendingWork, warn } from "@sessiondb/turns";
 import { backgroundWorkOn } from "./background-work.ts";
-import { warn } from "./warn.ts";
 
 /** The place of an error that no result can tell. */
 export interface SummaryFailure {
@@ -39,9 +31,6 @@ export const followUpReaders = {
   summaryTimeout: milliseconds({ from: 1, otherwise: 60_000 }),
 } satisfies OptionReaders<FollowUpOptions>;
 
-/** The milliseconds after which nobody waits for a hook any more. */
-const longestHook = 60_000;
-
 type FollowUpSettings = OptionsRead<typeof followUpReaders>;
 
 interface Task {
@@ -54,43 +43,26 @@ interface Task {
 
 /** The work of one component that follows its answers. */
 export class FollowUp {
-  readonly #settings: FollowUpSettings;
-  readonly #pending = new Set<Promise<unknown>>();
-  readonly #hooks = new Set<Promise<unknown>>();
+  /** The hooks that are under way. */
+  readonly hooks: PendingWork;
+  readonly #pending: PendingWork;
 
-  constructor(settings: FollowUpSettings) {
-    this.#settings = settings;
+  constructor({ waitUntil }: FollowUpSettings) {
+    this.hooks = new PendingWork(waitUntil);
+    this.#pending = new PendingWork(waitUntil);
   }
 
   /** Does work on a part of a store once none is under way there. Settles with it. */
   add({ on, key, work }: Task): Promise<void> {
     const done = backgroundWorkOn(on).add(key, work);
-    this.#waitFor(done, this.#pending);
+    this.#pending.add(done);
     return done;
-  }
-
-  /** Has `idle` and the host wait for a hook of the application. */
-  waitForHook(hook: Promise<unknown>): void {
-    this.#waitFor(hook, this.#hooks);
-  }
-
-  #waitFor(work: Promise<unknown>, pending: Set<Promise<unknown>>): void {
-    const ended = Promise.allSettled([work]);
-    pending.add(ended);
-    void ended.then(() => pending.delete(ended));
-    try {
-      this.#settings.waitUntil?.(ended);
-    } catch (error) {
-      warn("waitUntil failed", error);
-    }
   }
 
   /** Resolves once nothing is under way, but for hooks that take too long. */
   async idle(): Promise<void> {
-    while (this.#pending.size > 0) {
-      await Promise.all(this.#pending);
-    }
-    await within(Promise.all(this.#hooks), longestHook, () => null);
+    await this.#pending.idle();
+    await this.hooks.hooksEnded();
   }
 }
 

@@ -528,14 +528,14 @@ export abstract class ModelComponent<
     checkToolNames(tools, Object.keys(ofLibrary));
     const all = { ...ofLibrary, ...tools };
     const record = new RunRecord(this.runOwner, setup, settings);
-    const observer = new RunObserver(settings, {
+    const observer = new RunObserver(settings.hooks, {
       event: {
         context,
         component: { sessionType: this.sessionType, id: this.id, name: this.name },
         parentRunId: scope.parent?.runId ?? null,
         isContinued: resumed !== null,
       },
-      followUp: this.#followUp,
+      pending: this.#followUp.hooks,
     });
     const watch = new ToolWatch({
       context,

@@ -1,9 +1,7 @@
-import { InvalidArgumentError, type AgentRun, type JsonObject, type TeamRun } from "@sessiondb/core";
-import { named, optional, present, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
-import type { Known, RunContext } from "@sessiondb/turns";
+import type { AgentRun, JsonObject, TeamRun } from "@sessiondb/core";
+import { optional, type OptionReaders } from "@sessiondb/core/adapter";
+import { HookCaller, hooksReader, type Known, type RunContext } from "@sessiondb/turns";
 import type { StepResult, ToolSet } from "ai";
-import type { FollowUp } from "./follow-up.ts";
-import { warn } from "./warn.ts";
 
 /** The run that a hook is told about. */
 export interface RunEvent<State extends object = JsonObject> {
@@ -55,73 +53,27 @@ export interface HookOptions<Tools extends ToolSet = ToolSet, State extends obje
 
 const names = ["onStart", "onStep", "onTool", "onEnd", "onError"] as const satisfies readonly (keyof RunHooks)[];
 
-type HookName = (typeof names)[number];
-
-type Hooks = Partial<Readonly<Record<HookName, (event: object) => unknown>>>;
-
-export const hookReaders = { hooks: optional(hooksOf) } satisfies OptionReaders<HookOptions>;
-
-function hooksOf(value: unknown, argument: string): Hooks {
-  const given = present(named(value, argument));
-  for (const [name, hook] of Object.entries(given)) {
-    if (!(names as readonly string[]).includes(name)) {
-      throw new InvalidArgumentError(`${argument}.${name}`, `left out: the hooks are ${names.join(", ")}`);
-    }
-    if (typeof hook !== "function") {
-      throw new InvalidArgumentError(`${argument}.${name}`, "a function, or left out");
-    }
-  }
-  return { ...given };
-}
+export const hookReaders = { hooks: optional(hooksReader(names)) } satisfies OptionReaders<HookOptions>;
 
 /** Tells the hooks what happens in one run. */
-export class RunObserver {
-  readonly #hooks: Hooks;
-  readonly #event: RunEvent;
-  readonly #followUp: FollowUp;
-
-  constructor(
-    { hooks = {} }: OptionsRead<typeof hookReaders>,
-    { event, followUp }: { readonly event: RunEvent; readonly followUp: FollowUp },
-  ) {
-    this.#hooks = hooks;
-    this.#event = event;
-    this.#followUp = followUp;
-  }
-
+export class RunObserver extends HookCaller<(typeof names)[number]> {
   started(): void {
-    this.#call("onStart", {});
+    this.tell("onStart", {});
   }
 
   stepEnded(step: StepResult<ToolSet>): void {
-    this.#call("onStep", { step });
+    this.tell("onStep", { step });
   }
 
   toolEnded(call: EndedCall): void {
-    this.#call("onTool", { call });
+    this.tell("onTool", { call });
   }
 
   ended(run: AgentRun | TeamRun): void {
-    this.#call("onEnd", { run });
+    this.tell("onEnd", { run });
   }
 
   failed(error: unknown, run: AgentRun | TeamRun | null): void {
-    this.#call("onError", { error, run });
-  }
-
-  #call(name: HookName, more: object): void {
-    const hook = this.#hooks[name];
-    if (hook === undefined) {
-      return;
-    }
-    const fail = (error: unknown): void => warn(`The hook ${name} failed`, error);
-    try {
-      const returned = hook({ ...this.#event, ...more });
-      if (typeof returned === "object" && returned !== null && "then" in returned) {
-        this.#followUp.waitForHook(Promise.resolve(returned).catch(fail));
-      }
-    } catch (error) {
-      fail(error);
-    }
+    this.tell("onError", { error, run });
   }
 }

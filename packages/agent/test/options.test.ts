@@ -158,6 +158,8 @@ const workflow: Record<string, Kind> = {
   addWorkflowHistoryToSteps: flag,
   numHistoryRuns: from(0),
   storeExecutorOutputs: flag,
+  waitUntil: work,
+  hooks: isJson,
 };
 const run: Record<string, Kind> = {
   sessionId: nonEmpty,

@@ -14,6 +14,7 @@ export {
 } from "./executor.ts";
 export { mayContinue } from "./fork.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
+export { HookCaller, hooksReader, PendingWork, warn, type Hooks } from "./hooks.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
@@ -55,4 +56,5 @@ export { chain, condition, loop, parallel, router, sequence, step } from "./step
 export type { RunEnd, Turn } from "./turn.ts";
 export { Workflow } from "./workflow.ts";
 export type { ContinueWorkflowOptions, WorkflowEvent, WorkflowOptions, WorkflowRunResult } from "./workflow-options.ts";
+export type { EndedStep, WorkflowHookOptions, WorkflowHooks, WorkflowRunEvent } from "./workflow-hooks.ts";
 export type { WorkflowStream } from "./workflow-stream.ts";

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue, StepOutput, WorkflowRun } from "@sessiondb/core";
 import {
+  aFunction,
   asGiven,
   checkText,
   count,
@@ -14,16 +15,14 @@ import type { Unset } from "./known.ts";
 import { jsonOf, portable } from "./outside-values.ts";
 import { runOptionReaders, type RunOptions } from "./run-options.ts";
 import type { SuspendedStep } from "./step-requirements.ts";
+import { workflowHookReaders, type WorkflowHookOptions } from "./workflow-hooks.ts";
 import type { WorkflowStep } from "./steps/nodes.ts";
 import type { WorkflowSteps } from "./steps/step-types.ts";
 import type { StepEvent } from "./steps/step-events.ts";
 
 /** The options of a workflow. */
-export interface WorkflowOptions<
-  State extends object = JsonObject,
-  Input = Unset,
-  Content = Unset,
-> extends ComponentOptions<State> {
+export interface WorkflowOptions<State extends object = JsonObject, Input = Unset, Content = Unset>
+  extends ComponentOptions<State>, WorkflowHookOptions<State> {
   /** The purpose of the workflow. */
   description?: string | undefined;
   /** Its steps, in order; see `chain`, `step`, `parallel`, `condition`, `loop` and `router`. */
@@ -34,15 +33,22 @@ export interface WorkflowOptions<
   numHistoryRuns?: number | undefined;
   /** Whether the runs of agents, teams and workflows are stored inside the workflow's run. Default true. */
   storeExecutorOutputs?: boolean | undefined;
+  /**
+   * Takes the promise of each hook that takes its time, for hosts that stop a function once it has answered. It never
+   * rejects.
+   */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined;
 }
 
 export const workflowReaders = {
   ...componentReaders,
+  ...workflowHookReaders,
   description: optional(checkText),
   steps: asGiven<readonly WorkflowStep[]>(),
   addWorkflowHistoryToSteps: flag(false),
   numHistoryRuns: count({ from: 0, otherwise: 3 }),
   storeExecutorOutputs: flag(true),
+  waitUntil: optional(aFunction<NonNullable<WorkflowOptions["waitUntil"]>>()),
 } satisfies OptionReaders<WorkflowOptions>;
 
 /** The options of a workflow, checked and with their defaults. */

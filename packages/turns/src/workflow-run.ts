@@ -8,6 +8,7 @@ import { running, withoutMark } from "./running-mark.ts";
 import { pauseFields } from "./step-requirements.ts";
 import type { StepEvent } from "./steps/step-events.ts";
 import { contentOf, runInOrder, type StepNode, type StepOutcome } from "./steps/step-node.ts";
+import type { EndedStep } from "./workflow-hooks.ts";
 import { continuable, notContinuable, type ContinuedRun } from "./workflow-continuation.ts";
 
 export interface WorkflowRunOptions {
@@ -22,6 +23,8 @@ export interface WorkflowRunOptions {
   readonly continued: ContinuedRun | null;
   /** Takes what happens; null if nobody reads it. */
   readonly emit: ((event: StepEvent) => void) | null;
+  /** Takes each step that has ended. */
+  readonly ended: (step: EndedStep) => void;
 }
 
 /** One run of a workflow. Runs the steps and makes the rows. */
@@ -62,7 +65,7 @@ export class RunOfWorkflow {
 
   /** Runs the steps. Never rejects. */
   async execute(): Promise<{ readonly run: WorkflowRun; readonly error: unknown }> {
-    const { nodes, input, scope, historyRuns, continued, emit } = this.#options;
+    const { nodes, input, scope, historyRuns, continued, emit, ended } = this.#options;
     const { session, signal } = scope;
     const workflow = {
       scope,
@@ -82,6 +85,7 @@ export class RunOfWorkflow {
       },
       continuations: continued?.continuations ?? new Map<string, EmbeddedContinuation>(),
       emit,
+      ended,
     };
     const before = this.#outputs;
     const note = (outputs: readonly StepOutput[]): void => {
@@ -96,14 +100,14 @@ export class RunOfWorkflow {
     const isPaused = stepResults.some((output) => output.isPaused === true);
     const status = failure !== null ? (signal.aborted ? "CANCELLED" : "ERROR") : isPaused ? "PAUSED" : "COMPLETED";
     const seconds = (performance.now() - this.#start) / 1000;
-    const ended = this.#run({
+    const stored = this.#run({
       status,
       content: failure === null ? contentOf(isPaused ? undefined : stepResults.at(-1)) : messageOf(failure.error),
       stepResults,
       ...this.#inside(this.#runs(abandoned), { isDone: status === "COMPLETED" }),
       metrics: { steps: stepMetrics(outcomes), duration: (this.#base.metrics?.duration ?? 0) + seconds },
     });
-    const run = { ...ended, ...pauseFields(ended) };
+    const run = { ...stored, ...pauseFields(stored) };
     return { run: status === "COMPLETED" ? notContinuable(run) : continuable(run), error: failure?.error ?? null };
   }
 

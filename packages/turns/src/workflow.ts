@@ -10,6 +10,7 @@ import {
 import { anySignal, type OptionsRead } from "@sessiondb/core/adapter";
 import { Component } from "./component.ts";
 import type { EmbeddedContinuation, EmbeddedRequest, EmbeddedResult, Executor, StepAnswer } from "./executor.ts";
+import { PendingWork } from "./hooks.ts";
 import { makeKeptChanges } from "./kept-changes.ts";
 import type { Known, Unset } from "./known.ts";
 import { jsonOf, portable } from "./outside-values.ts";
@@ -23,7 +24,7 @@ import {
   type RunOptions,
   type RunSettings,
 } from "./run-options.ts";
-import { checkDepth, withDefaults, type RunScope } from "./run-scope.ts";
+import { checkDepth, runContext, withDefaults } from "./run-scope.ts";
 import { suspendedSteps } from "./step-requirements.ts";
 import { nodesOf } from "./steps/nodes.ts";
 import type { StepNode } from "./steps/step-node.ts";
@@ -39,6 +40,7 @@ import {
   type WorkflowSettings,
 } from "./workflow-options.ts";
 import { RunOfWorkflow, type WorkflowRunOptions } from "./workflow-run.ts";
+import { WorkflowObserver } from "./workflow-hooks.ts";
 import { WorkflowStream } from "./workflow-stream.ts";
 
 type Result<State extends object, Content> = WorkflowRunResult<Known<State, JsonObject>, Known<Content, JsonValue>>;
@@ -68,6 +70,7 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
   readonly description: string | null;
   readonly #options: WorkflowSettings;
   readonly #nodes: readonly StepNode[];
+  readonly #hooks: PendingWork;
 
   constructor(options: WorkflowOptions<State, Input, Content>) {
     const settings = readScope(options, workflowReaders, componentScopes);
@@ -76,6 +79,18 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
     this.#options = settings;
     this.#nodes = nodesOf(settings.steps, "steps");
     this.description = settings.description ?? null;
+    this.#hooks = new PendingWork(settings.waitUntil);
+  }
+
+  /** Resolves once no hook of this workflow is under way, or after a minute. */
+  idle(): Promise<void> {
+    return this.#hooks.hooksEnded();
+  }
+
+  /** Closes the store as `Component.close` does, after `idle()`. */
+  override async close(): Promise<void> {
+    await this.idle();
+    await super.close();
   }
 
   /**
@@ -127,7 +142,7 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
     checkDepth(outer, "steps");
     const scope = withDefaults(outer, this.#options);
     this.fitState(scope);
-    return this.#executeInside(new RunOfWorkflow({ ...this.#runOptions(scope), input, continued: null, emit }), scope);
+    return this.#executeInside({ scope, input, continued: null, emit });
   }
 
   async continueEmbedded(run: Run, answer: StepAnswer | null): Promise<EmbeddedContinuation | null> {
@@ -140,15 +155,27 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
       execute: async ({ scope: outer, emit = null }) => {
         const scope = withDefaults(outer, this.#options);
         this.fitState(scope);
-        const input = run.input ?? null;
-        return this.#executeInside(new RunOfWorkflow({ ...this.#runOptions(scope), input, continued, emit }), scope);
+        return this.#executeInside({ scope, input: run.input ?? null, continued, emit });
       },
     };
   }
 
-  async #executeInside(execution: RunOfWorkflow, { store }: RunScope): Promise<EmbeddedResult> {
+  async #executeInside(
+    given: Pick<WorkflowRunOptions, "scope" | "input" | "continued" | "emit">,
+  ): Promise<EmbeddedResult> {
+    const observer = this.#observer(given);
+    const execution = this.#execution(given, observer);
+    observer.started();
     const { run, error } = await execution.execute();
-    await store(run);
+    await given.scope.store(run).catch((storageError: unknown) => {
+      observer.failed(storageError, run);
+      throw storageError;
+    });
+    if (run.status === "ERROR") {
+      observer.failed(error, run);
+    } else {
+      observer.ended(run);
+    }
     return { run, content: run.content ?? null, error };
   }
 
@@ -209,11 +236,18 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
 
   async #execute(turn: Turn, { scope, emit, ...given }: Execution<State, Content>): Promise<Ended<State, Content>> {
     const { runId, sessionId, userId, state } = scope;
-    const execution = new RunOfWorkflow({ ...this.#runOptions(scope), ...given, emit });
+    const observer = this.#observer({ scope, ...given });
+    const execution = this.#execution({ scope, ...given, emit }, observer);
+    observer.started();
     emit?.({ type: "workflow-started", runId, sessionId });
     const executing = execution.execute();
     turn.begin(execution.running);
-    const { run, error } = await turn.end({ ...(await executing), metrics: [] });
+    const executed = await executing;
+    const { run, error } = await turn.end({ ...executed, metrics: [] }).catch((failure: unknown) => {
+      observer.failed(failure, executed.run);
+      throw failure;
+    });
+    observer.ended(run);
     const { status } = run;
     const result = {
       runId,
@@ -231,14 +265,30 @@ export class Workflow<State extends object = Unset, Input = Unset, Content = Uns
     return { result, error };
   }
 
-  #runOptions(scope: RunScope): Omit<WorkflowRunOptions, "input" | "continued" | "emit"> {
-    return {
+  #execution(
+    given: Pick<WorkflowRunOptions, "scope" | "input" | "continued" | "emit">,
+    observer: WorkflowObserver,
+  ): RunOfWorkflow {
+    return new RunOfWorkflow({
+      ...given,
       nodes: this.#nodes,
       identity: { workflowId: this.id, ...(this.name !== null && { workflowName: this.name }) },
       historyRuns: this.#historyRuns,
       storesExecutorRuns: this.#options.storeExecutorOutputs,
-      scope,
-    };
+      ended: (step) => observer.stepEnded(step),
+    });
+  }
+
+  #observer({ scope, continued }: Pick<WorkflowRunOptions, "scope" | "continued">): WorkflowObserver {
+    return new WorkflowObserver(this.#options.hooks, {
+      event: {
+        context: runContext(scope),
+        component: { sessionType: "workflow", id: this.id, name: this.name },
+        parentRunId: scope.parent?.runId ?? null,
+        isContinued: continued !== null,
+      },
+      pending: this.#hooks,
+    });
   }
 
   get #historyRuns(): number | null {

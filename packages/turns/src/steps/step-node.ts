@@ -3,6 +3,7 @@ import type { EmbeddedContinuation, Executor } from "../executor.ts";
 import type { Unset } from "../known.ts";
 import { messageOf, thrownOf } from "../outside-values.ts";
 import { runContext, type RunScope } from "../run-scope.ts";
+import type { EndedStep } from "../workflow-hooks.ts";
 import type { StepEvent } from "./step-events.ts";
 import type { StepDecision } from "./step-input.ts";
 import type { Flow } from "./flow.ts";
@@ -24,6 +25,8 @@ interface WorkflowScope {
   readonly continuations: ReadonlyMap<string, EmbeddedContinuation>;
   /** Takes what happens; null if nobody reads it. */
   readonly emit: ((event: StepEvent) => void) | null;
+  /** Takes each step that has ended. */
+  readonly ended: (step: EndedStep) => void;
 }
 
 /** The place of a step in a run. */
@@ -120,6 +123,7 @@ export abstract class StepNode<Previous = Unset, Content = Unset> implements Flo
     note(output);
     if (output.isPaused !== true) {
       workflow.emit?.({ type: "step-completed", name, path, output });
+      workflow.ended({ name, path, output });
     }
     return outcome;
   }
