@@ -10,12 +10,11 @@ import {
   type Session,
   type TeamRun,
 } from "@sessiondb/core";
-import { anySignal, unixSeconds, untilAborted, present, type OptionsRead } from "@sessiondb/core/adapter";
+import { anySignal, unixSeconds, present, type OptionsRead } from "@sessiondb/core/adapter";
 import {
   Component,
   ownRuns,
   readScope,
-  runContext,
   scopeFields,
   withDefaults,
   type EmbeddedContinuation,
@@ -37,14 +36,12 @@ import { withModelOutputs } from "./approvals.ts";
 import { answeredRun, ChatLines, chatReaders, questionOf, type ChatRunOptions, type StoredChat } from "./chat.ts";
 import { askedBy, generateInside, heldParts, resumedInside } from "./embedded-run.ts";
 import { FollowUp } from "./follow-up.ts";
-import { plainCall, type CallSettings, type GenerationRequest } from "./generation.ts";
-import { checkGuardrails, Guardrails, isGuarded, withoutUnchecked } from "./guardrails.ts";
+import { plainCall, type CallSettings } from "./generation.ts";
+import { checkGuardrails, isGuarded } from "./guardrails.ts";
 import type { AnyOutput, ModelComponentSettings, RunResult, UserInput } from "./model-component-options.ts";
-import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
 import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
-import { rememberAfter } from "./memories-after.ts";
 import { checkMemories, usesMemories } from "./memory-options.ts";
 import { knownTools, toolsOfRun } from "./model-options.ts";
 import {
@@ -58,20 +55,18 @@ import {
   type WithOutput,
   type WithTools,
 } from "./model-run-options.ts";
-import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } from "./prompt.ts";
+import { prepareRun } from "./prepare-run.ts";
+import { historyOf, historyRunsOf, userMessage } from "./prompt.ts";
 import { sessionsText } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
-import { RunObserver } from "./run-hooks.ts";
-import { RunInProgress, type PreparedRun, type RunFollowUp } from "./run-in-progress.ts";
-import { memoriesParagraph, memoryToolNames, memoryTools, runMemories, type RunMemories } from "./run-memories.ts";
-import { RunRecord } from "./run-record.ts";
+import { followUpsOf } from "./run-follow-ups.ts";
+import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
+import { memoryToolNames, runMemories, type RunMemories } from "./run-memories.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
 import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.ts";
-import { checkSessionTools, checkToolNames, sessionTools } from "./session-tools.ts";
-import { summarizeAfter } from "./summary-after.ts";
-import { ToolWatch } from "./tool-watch.ts";
+import { checkSessionTools, checkToolNames } from "./session-tools.ts";
 import { userMemories, userMemoriesReaders, type UserMemoriesOptions } from "./user-memories.ts";
 
 interface BeginOptions {
@@ -504,129 +499,22 @@ export abstract class ModelComponent<
       turn,
       title,
       introduction,
-      summarize: this.#summarizer(setup.scope),
-      remember: this.#rememberer(setup.scope),
+      ...followUpsOf({ component: this, settings: this.settings, scope: setup.scope, followUp: this.#followUp }),
     });
   }
 
-  async #prepare(setup: RunSetup): Promise<PreparedRun> {
-    const { scope, settings, tools, input, history, otherSessions, memories, resumed, call } = setup;
-    const { signal } = scope;
-    const { model, generation } = settings;
-    const context = runContext(scope);
-    const added = this.additions(setup);
-    const ofLibrary = {
-      ...sessionTools(settings, { component: this, context, access: scope.access }),
-      ...memoryTools(memories, {
-        settings,
-        maker: this.sessionType === "agent" ? { agentId: this.id } : { teamId: this.id },
-        said: resumed?.before.messages ?? input,
-        signal,
-      }),
-      ...added.tools,
-    };
-    checkToolNames(tools, Object.keys(ofLibrary));
-    const all = { ...ofLibrary, ...tools };
-    const record = new RunRecord(this.runOwner, setup, settings);
-    const observer = new RunObserver(settings.hooks, {
-      event: {
-        context,
-        component: { sessionType: this.sessionType, id: this.id, name: this.name },
-        parentRunId: scope.parent?.runId ?? null,
-        isContinued: resumed !== null,
-      },
-      pending: this.#followUp.hooks,
+  #prepare(setup: RunSetup): Promise<PreparedRun> {
+    return prepareRun(setup, {
+      component: this,
+      owner: this.runOwner,
+      added: this.additions(setup),
+      hooks: this.#followUp.hooks,
     });
-    const watch = new ToolWatch({
-      context,
-      resumed,
-      observer,
-      signal,
-      awaited: Object.keys(added.tools),
-      store: (result) =>
-        scope.settle(scope.runId, (run) => (run.runType === "workflow" ? run : record.withResult(run, result))),
-    });
-    watch.check(all);
-    const summary = scope.session?.getSummary() ?? null;
-    const request: GenerationRequest = {
-      ...tolerantOfHistory({
-        model,
-        settings: { ...generation, ...call.settings },
-        history: history.messages,
-        input,
-        signal,
-      }),
-      signal,
-      prices: scope.prices,
-      callbacks: call.callbacks,
-      system: await untilAborted(
-        systemText(settings, {
-          context,
-          added: added.instructions,
-          memories: memoriesParagraph(memories, settings),
-          summary,
-          otherSessions,
-        }),
-        signal,
-      ).catch((error: unknown) => {
-        if (!signal.aborted) {
-          throw error;
-        }
-        // The run ends before the model is asked.
-        return null;
-      }),
-      messages: [...history.messages, ...input],
-      tools: all,
-      watch,
-      checkpoint: (soFar) => scope.checkpoint(scope.runId, () => record.progress(withoutUnchecked(soFar(), settings))),
-      observer,
-    };
-    const [message] = input;
-    return {
-      scope,
-      record,
-      request,
-      ownTools: tools,
-      denied: resumed?.denied ?? [],
-      before: resumed?.before ?? null,
-      guardrails: new Guardrails(settings, {
-        runId: scope.runId,
-        context,
-        signal,
-        request,
-        input: resumed === null && message?.role === "user" ? message.content : null,
-      }),
-      observer,
-    };
   }
 
   /** Reads the memories of the user of a run around this component's. */
   async #embeddedMemories(scope: RunScope): Promise<RunMemories | null> {
     return usesMemories(this.settings) ? runMemories(this.settings, { db: await this.getDb(), scope }) : null;
-  }
-
-  #rememberer(scope: RunScope): RunFollowUp | null {
-    const { settings, sessionType } = this;
-    const { userId } = scope;
-    return settings.updateMemoryOnRun === true && !settings.agenticMemory && userId !== null
-      ? async (run) =>
-          rememberAfter(run, { settings, sessionType, scope, userId, db: await this.getDb(), followUp: this.#followUp })
-      : null;
-  }
-
-  #summarizer(scope: RunScope): RunFollowUp | null {
-    const { settings, access, sessionType } = this;
-    return this.keepsSessions && makesSummaries(settings)
-      ? async (run) =>
-          summarizeAfter(run, {
-            settings,
-            access,
-            sessionType,
-            scope,
-            db: await this.getDb(),
-            followUp: this.#followUp,
-          })
-      : null;
   }
 
   #introduction(scope: RunScope): AgentRun | TeamRun {

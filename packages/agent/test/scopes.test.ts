@@ -87,6 +87,14 @@ const ofOwner = {
   removal: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
   runs: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
   control: { ...absent, "of Ada": ["given", "absent", "given"], "of nobody": ["absent", "absent", "given"] },
+  // They are of no session.
+  memories: {
+    "of Ada": ["given", "absent", refused],
+    "of nobody": ["given", "absent", refused],
+    "of Ada with another component": ["given", "absent", refused],
+    "of Ada of another type": ["given", "absent", refused],
+    "not there": ["given", "absent", refused],
+  },
 } satisfies Record<string, Row>;
 type Group = keyof typeof ofOwner;
 
@@ -106,6 +114,7 @@ const shared: Record<Group, Row> = {
     "not there": all(refused),
   },
   list: ofOwner.list,
+  memories: ofOwner.memories,
   look: { ...absent, "of Ada": all("given"), "of nobody": all("given") },
   // Each takes part with runs of their own.
   runs: ofOwner.runs,
@@ -163,6 +172,10 @@ const methods: Record<string, Method> = {
   getPendingApprovals: conversation(
     async (component, { options }) => (await component.getPendingApprovals(options)).approvals,
   ),
+  getUserMemories: conversation(
+    async (component, { options: { sessionId: _session, ...user } }) =>
+      (await component.getUserMemories(user)).memories,
+  ),
   cancelRun: ({ component, options }) => component.cancelRun({ ...options, runId: "running" }),
   getRunningRuns: ({ component, options }) => component.getRunningRuns(options),
   getUserSessions: ({ component, options: { sessionId: _session, ...user } }) => component.getUserSessions(user),
@@ -191,6 +204,7 @@ const groups: Record<string, Group> = {
   forSession: "turn",
   "forSession, as a stream": "turn",
   getPendingApprovals: "runs",
+  getUserMemories: "memories",
   cancelRun: "control",
   getRunningRuns: "runs",
   getUserSessions: "list",
@@ -208,6 +222,7 @@ const groups: Record<string, Group> = {
 
 const reading = new Set([
   "getPendingApprovals",
+  "getUserMemories",
   "getRunningRuns",
   "getUserSessions",
   "getSession",
@@ -350,6 +365,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
           for (const caller of callerNames) {
             const db = new InMemorySessionDb();
             await (session && db.upsertSession(session));
+            await db.memories.upsertMemory({ userId: "ada", memory: secret });
             const before = await contentOf(db);
             const { access = "owner", component: given = {}, call: said = {} } = setting;
             const { component, model } = componentOf(kind, { ...given, db, access }, "Hello");
@@ -385,7 +401,7 @@ describe.each(kinds)("the methods of a component: %s", (kind) => {
 const isProtected: ReadonlySet<string> = new Set(["sessionIdentity", "nameFor", "additions", "openTurn", "fitState"]);
 
 function isOfModels(name: string): boolean {
-  return /^(printResponse|streamChat|forSession|getPendingApprovals)/.test(name);
+  return /^(printResponse|streamChat|forSession|getPendingApprovals|getUserMemories)/.test(name);
 }
 
 /** For whom a call is made that way: by its own word, or the component's. */
