@@ -39,6 +39,7 @@ import { roundTripCases } from "./cases/round-trips.ts";
 import { runListCases } from "./cases/run-lists.ts";
 import { runOrderCases } from "./cases/run-order.ts";
 import { schemaCases } from "./cases/schema.ts";
+import { searchCases, searchOutsideCases } from "./cases/search.ts";
 import { sharedCases } from "./cases/shared.ts";
 import { signalCases } from "./cases/signals.ts";
 import { textCases } from "./cases/text.ts";
@@ -117,6 +118,7 @@ const storeGroups = {
   cursors: cursorCases,
   "name search": nameSearchCases,
   "run lists": runListCases,
+  search: searchCases,
   "values from outside": outsideCases,
   indexes: indexCases,
   injection: injectionCases,
@@ -145,6 +147,7 @@ export function groupsOf(openers: Openers, random: RandomOptions): Group[] {
     group("memories and connections", "openCut", given(openers.openCut, memoryConnectionCases)),
     group("unreadable rows", "openSpoilt", given(openers.openSpoilt, unreadableCases)),
     group("numbers", "openOutside", given(openers.openOutside, numberCases)),
+    group("search from outside", "openOutside", given(openers.openOutside, searchOutsideCases)),
     group("table names", "openNamed", given(openers.openNamed, namedTableCases)),
     group("legacy runs", "openLegacy", given(openers.openLegacy, legacyCases)),
     group("legacy writes", "openLegacy", given(openers.openLegacy, legacyWriteCases)),

@@ -1,5 +1,6 @@
 import type { SessionDb } from "@sessiondb/core";
 import { brokenMemories } from "./broken-memories.ts";
+import { brokenSearches } from "./broken-search.ts";
 import * as reads from "./broken-reads.ts";
 import * as writes from "./broken-writes.ts";
 
@@ -171,4 +172,5 @@ export const brokenStores: readonly (readonly [fault: string, open: () => Sessio
   ["closes without waiting", () => new writes.ClosesAtOnce(), "close: closing waits for calls under way"],
   ["answers when closed", () => new reads.WorksWhenClosed(), "close: getRuns of a closed store is refused"],
   ...brokenMemories,
+  ...brokenSearches,
 ];

@@ -58,6 +58,9 @@ import type {
   SessionSelection,
   SessionWrite,
 } from "./queries.ts";
+import { checkSearch, searchCursor } from "./search-checks.ts";
+import type { SearchPage, SearchSessionsOptions } from "./search-options.ts";
+import { SessionSearch, type SearchReads } from "./search-sessions.ts";
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 import { ScopedSessionDb } from "./scoped-session-db.ts";
 
@@ -176,6 +179,19 @@ export abstract class BaseSessionDb implements SessionDb {
     options: GetSessionsOptions & UserScope & (ListHeaders | ListRuns) = {},
   ): AsyncIterableIterator<SessionPage<Session | SessionHeader>> {
     return pagesOf(options, (page) => this.getSessions(page));
+  }
+
+  searchSessions(options: SearchSessionsOptions & UserScope): Promise<SearchPage> {
+    return this.perform("searchSessions", options, async (signal) => {
+      const query = checkSearch(options, this.limits);
+      const reads: SearchReads = {
+        session: (asked) => this.readSession(asked, signal),
+        sessions: (asked) => this.listSessions(asked, signal),
+        runs: (asked) => this.listRuns(asked, signal),
+      };
+      const { next, ...found } = await new SessionSearch(reads, query, signal).find();
+      return { ...found, nextCursor: next && searchCursor(next) };
+    });
   }
 
   upsertSession(session: SessionInit, options: CallOptions & ImportOptions = {}): Promise<SessionHeader> {

@@ -66,4 +66,5 @@ export type {
   UpsertRunResult,
   UserScope,
 } from "./options.ts";
+export type { SearchHit, SearchPage, SearchSessionsOptions } from "./search-options.ts";
 export type { SessionDb, UserSessionDb } from "./session-db.ts";

@@ -25,6 +25,7 @@ import type {
 } from "./options.ts";
 import { pagesOf } from "./pages.ts";
 import { ScopedMemoryDb } from "./scoped-memory-db.ts";
+import type { SearchPage, SearchSessionsOptions } from "./search-options.ts";
 import type { SessionDb, UserSessionDb } from "./session-db.ts";
 
 /**
@@ -79,6 +80,10 @@ export class ScopedSessionDb implements UserSessionDb {
     options: GetSessionsOptions & (ListHeaders | ListRuns) = {},
   ): AsyncIterableIterator<SessionPage<Session | SessionHeader>> {
     return pagesOf(options, (page) => this.getSessions(page));
+  }
+
+  async searchSessions(options: SearchSessionsOptions): Promise<SearchPage> {
+    return this.#db.searchSessions(this.#scoped(options));
   }
 
   async upsertSession(session: SessionInit, options: CallOptions = {}): Promise<SessionHeader> {

@@ -22,6 +22,7 @@ import type {
   UpsertRunResult,
   UserScope,
 } from "./options.ts";
+import type { SearchPage, SearchSessionsOptions } from "./search-options.ts";
 
 /**
  * The contract of a session store. docs/concepts.md explains the terms, `@sessiondb/conformance` checks every promise.
@@ -107,6 +108,22 @@ export interface SessionCalls<Scope, Import> {
   sessionPages(
     options: GetSessionsOptions & Scope & (ListHeaders | ListRuns),
   ): AsyncIterableIterator<SessionPage<Session | SessionHeader>>;
+
+  /**
+   * Finds what was said: `text`, in any case, in the input of the runs, their messages of user and assistant, and their
+   * output. Tool calls, reasoning, member runs, replaced answers (REGENERATED), copies of earlier messages and the data of
+   * images and files are left out. Sessions come in the order of `getSessions` by `updatedAt`, newest first, and the
+   * runs of each newest first.
+   *
+   * Reads at most `maxRuns` runs and their sessions, at most 10 runs at once, and no further than `limit` hits: a
+   * statement for 20 sessions, and at least one for each session. `runsSearched` says how many runs it looked at;
+   * `nextCursor` goes on there. The cost MUST NOT grow with other users' sessions. What is written during the walk may be
+   * left out, and a session that a write moves to the front is found by a search without cursor. After the run of a
+   * cursor was deleted, its session is searched anew.
+   *
+   * @throws InvalidArgumentError for a `text` that is blank or longer than 200 characters, and for `maxRuns` above 10,000.
+   */
+  searchSessions(options: SearchSessionsOptions & Scope): Promise<SearchPage>;
 
   /**
    * Writes a whole session: an import, or a first write. Given fields replace the stored ones; given runs are added, or

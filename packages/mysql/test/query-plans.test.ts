@@ -1,6 +1,7 @@
 import type { GetRunsOptions, SessionFilter, UserScope } from "@sessiondb/core";
 import type { MySqlSessionDb } from "@sessiondb/mysql";
 import type { RecordedStatement } from "@sessiondb/testing/recording";
+import { searchFilters, type SearchOfPlans } from "@sessiondb/testing/list-filters";
 import { agentRun } from "@sessiondb/testing/models";
 import type { Connection } from "mysql2/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -98,6 +99,23 @@ onEachServer((server) => {
     await expectIndexes(statements, { sorts: selected === undefined ? 0 : 1 });
     expect(await rowsRead(on, statements)).toBeLessThan(20_000);
   });
+
+  test.each<[string, SearchOfPlans]>(searchFilters)(
+    "a search of %s reads what it says",
+    { timeout: 60_000 },
+    async (_, options) => {
+      let searched = 0;
+      const statements = await observe(url, async (db) => {
+        const found = await db.searchSessions({ text: "nothing like it", maxRuns: 30, ...options });
+        searched = found.runsSearched;
+      });
+      expect(searched).toBe(30);
+      expect(statements.length).toBeLessThan(35);
+      await expectIndexes(statements, { sorts: 1 });
+      // A user has about 100 sessions, which the planner may sort, in each of two statements.
+      expect(await rowsRead(on, statements)).toBeLessThan(1000);
+    },
+  );
 
   test.each<[string, SessionFilter & UserScope & { sortBy?: "createdAt" | "updatedAt" }]>([
     ["by creation", {}],

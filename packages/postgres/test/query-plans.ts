@@ -2,6 +2,7 @@ import type { GetRunsOptions, UserScope } from "@sessiondb/core";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { PostgresSessionDb } from "@sessiondb/postgres";
+import { searchFilters, type SearchOfPlans } from "@sessiondb/testing/list-filters";
 import { agentRun } from "@sessiondb/testing/models";
 import { explain, fillTables, filters, plansOf, poolOf, roundTrips, type Plan, type Planning } from "./plans.ts";
 import { Sandbox } from "./support.ts";
@@ -91,6 +92,23 @@ export function testPlans(planning: Planning): void {
         const read = steps.flatMap((step) => /Index Scan.*rows=(\d+)/.exec(step)?.[1] ?? []).map(Number);
         expect(read.length).toBeGreaterThan(0);
         expect(read.every((count) => count <= 6)).toBe(true);
+      }
+    });
+
+    test.each<[string, SearchOfPlans]>(searchFilters)("a search of %s reads what it says", async (_, options) => {
+      let searched = 0;
+      const plans = await plansOf(client, wanted, async (db) => {
+        const found = await db.searchSessions({ text: "nothing like it", maxRuns: 30, ...options });
+        searched = found.runsSearched;
+      });
+      expect(searched).toBe(30);
+      expect(plans.length).toBeLessThan(35);
+      for (const plan of plans) {
+        const steps = (await analyzed(plan)).join("\n");
+        expect(steps).not.toContain("Seq Scan");
+        const read = Array.from(steps.matchAll(/Scan.*rows=(\d+)/g), ([, rows]) => Number(rows));
+        // A user has about 100 sessions, which the planner may sort.
+        expect(Math.max(...read)).toBeLessThan(120);
       }
     });
 

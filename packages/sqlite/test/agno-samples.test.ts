@@ -148,3 +148,28 @@ test("columns of the framework's run rows agree with the runs that are read", as
     ),
   );
 });
+
+test.each(samples)("what was said in %s.db is found", async (name, sessions) => {
+  await using db = new SqliteSessionDb({ file: fixture(name) });
+  const said = sessions.flatMap(({ runs }) => (runs ?? []).filter(isShown).flatMap(spokenIn));
+  expect(said.length).toBeGreaterThan(0);
+  for (const { runId, text } of said) {
+    const { hits } = await db.searchSessions({ text });
+    expect(hits).toContainEqual(expect.objectContaining({ runId }));
+  }
+});
+
+function isShown({ parent_run_id: parent = null, status }: JsonObject): boolean {
+  return parent === null && status !== "REGENERATED";
+}
+
+/** The beginnings of a run's output and of its user's messages, in the other case. */
+function spokenIn({ run_id: runId, content, messages }: JsonObject): { runId: JsonValue | undefined; text: string }[] {
+  const spoken = ((messages ?? []) as JsonObject[]).filter(
+    (message) => message["role"] === "user" && message["from_history"] !== true,
+  );
+  return [content, ...spoken.map((message) => message["content"])]
+    .map((text) => (typeof text === "string" ? text.slice(0, 40).toUpperCase() : ""))
+    .filter((text) => text.trim() !== "")
+    .map((text) => ({ runId, text }));
+}

@@ -44,6 +44,10 @@ describe("the event loop has its turns", () => {
         await db.getSessions({ includeRuns: true });
       }
     },
+    "one search": async (db, calls) => {
+      await db.upsertSession({ ...session, runs: ids(calls * 5).map((runId) => agentRun(runId, { content })) });
+      await db.searchSessions({ text: "nothing like it", maxRuns: calls * 5 });
+    },
     "reads and turns": async (db, calls) => {
       for (const runId of ids(calls)) {
         await db.upsertRun(turn(runId));
@@ -82,6 +86,7 @@ describe("the event loop has its turns", () => {
       for (const runId of ids(300)) {
         await within.upsertRun(turn(runId));
       }
+      await within.searchSessions({ text: "nothing like it" });
     });
     client.exec("commit");
     expect(fired).toBe(0);

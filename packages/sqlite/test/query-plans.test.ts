@@ -1,5 +1,6 @@
 import type { GetRunsOptions, UserScope } from "@sessiondb/core";
 import type { SqliteSessionDb } from "@sessiondb/sqlite";
+import { searchFilters, type SearchOfPlans } from "@sessiondb/testing/list-filters";
 import { agentRun } from "@sessiondb/testing/models";
 import type Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -156,6 +157,20 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     expect(before?.steps[0]).toContain(sorts ? "" : `${bound}${backwards ? ">" : "<"}`);
   });
 
+  test.each<[string, SearchOfPlans]>(searchFilters)("a search of %s goes along indexes", async (name, options) => {
+    const plans = await plansOf(client, async (db) => {
+      const found = await db.searchSessions({ text: "nothing like it", maxRuns: 30, ...options });
+      expect(found.runsSearched).toBe(30);
+    });
+    expect(plans.length).toBeGreaterThan(1);
+    for (const { steps } of plans) {
+      expect(
+        steps.filter((step) => step.startsWith("SCAN agno_") && !(name === "all" && / INDEX /.test(step))),
+      ).toEqual([]);
+      expect(steps).not.toContain("USE TEMP B-TREE FOR ORDER BY");
+    }
+  });
+
   test.each<[string, GetRunsOptions]>([
     ["a component", { componentId: "c1" }],
     ["a component, backwards", { componentId: "c1", sortOrder: "desc" }],
@@ -169,7 +184,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     expect(plans).toHaveLength(3);
     for (const [page, { steps, text }] of plans.entries()) {
       const searches = steps.filter((step) => step.includes("agno_runs"));
-      expect(searches).toEqual(
+      expect(searchFilters).toEqual(
         ["agent", "team", "workflow"].map((kind) =>
           expect.stringContaining(`SEARCH agno_runs USING INDEX idx_agno_runs_${kind}_id_created_at (${kind}_id=?`),
         ),

@@ -1,4 +1,4 @@
-import type { SessionFilter, UserScope } from "@sessiondb/core";
+import type { SearchSessionsOptions, SessionFilter, UserScope } from "@sessiondb/core";
 
 /** The conditions of a list, alone and combined; each database shows their query plans. */
 export const listFilters = {
@@ -37,3 +37,13 @@ export const deleteFilters: Readonly<Record<string, SessionFilter & UserScope>> 
   "component and end": { componentId: "c2", endTimestamp: 1_700_020_000 },
   "component and rare status": { componentId: "c27", runStatus: "PAUSED" },
 };
+
+export type SearchOfPlans = Pick<SearchSessionsOptions, "sessionType" | "componentId" | "excludeSessionId"> & UserScope;
+
+/** The searches whose plans are tested: of a user with a long session, one with short ones, and everybody. */
+export const searchFilters: [string, SearchOfPlans][] = [
+  ["a user", { userId: "u1" }],
+  ["a user, without the long session", { userId: "u1", excludeSessionId: "s1" }],
+  ["a user with an agent", { userId: "u3", sessionType: "agent" }],
+  ["all", {}],
+];

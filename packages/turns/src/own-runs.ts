@@ -12,15 +12,15 @@ interface Whose {
  * its earlier runs. So a run is included if it names no user, is the owner's, or is older than the owner's first run
  * and of the user who began the session. It is left out if this cannot be determined.
  */
-export async function ownRuns(
+export async function ownRuns<Said extends Pick<Run, "userId" | "createdAt">>(
   { access }: Pick<SessionMember, "access">,
-  runs: readonly Run[],
+  runs: readonly Said[],
   { db, session: { sessionId, userId: owner } }: Whose,
-): Promise<Run[]> {
+): Promise<Said[]> {
   if (access === "shared" || owner === null) {
     return [...runs];
   }
-  const isOwn = ({ userId }: Run): boolean => (userId ?? owner) === owner;
+  const isOwn = ({ userId }: Pick<Run, "userId">): boolean => (userId ?? owner) === owner;
   const firstOwn = runs.findIndex(({ userId }) => userId === owner);
   if (runs.slice(0, firstOwn === -1 ? undefined : firstOwn).every(isOwn)) {
     return runs.filter(isOwn);
@@ -39,11 +39,11 @@ export async function ownRuns(
   const isKnown = oldest?.nextCursor === null && oldest.runs.every(({ userId }) => userId === origin.userId);
   const [first] = own.runs;
   const until = first === undefined ? Infinity : timeOf(first);
-  const isBefore = (run: Run): boolean => isKnown && run.userId === origin.userId && timeOf(run) < until;
+  const isBefore = (run: Said): boolean => isKnown && run.userId === origin.userId && timeOf(run) < until;
   return runs.filter((run) => isOwn(run) || isBefore(run));
 }
 
 /** Returns the time of a run in whole seconds, as stores compare it. */
-function timeOf({ createdAt }: Run): number {
+function timeOf({ createdAt }: Pick<Run, "createdAt">): number {
   return Math.floor(createdAt ?? 0);
 }

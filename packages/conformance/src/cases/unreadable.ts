@@ -42,6 +42,23 @@ async function assertCorrupt(what: string, call: () => Promise<unknown>): Promis
 }
 
 export const unreadableCases: Cases<OpenSpoilt> = {
+  "a search reports a session that cannot be read, and looks into the others": spoilt(
+    { sessionId: "c" },
+    async (db) => {
+      const { hits, unreadable } = await db.searchSessions({ text: "question", userId: "owner" });
+      same([...new Set(idsOf(hits))], ["e", "d", "b", "a"], "one session being unreadable, the search found");
+      same([unreadable.map(({ id, error }) => [id, error.code])], [[["c", "CORRUPT_DATA"]]], "it reported");
+      await assertCorrupt("searchSessions", () => db.searchSessions({ text: "question", onUnreadable: "throw" }));
+    },
+  ),
+
+  "a search reports a run that cannot be read, and looks at the others": spoilt({ runId: "c2" }, async (db) => {
+    const { hits, unreadable, runsSearched } = await db.searchSessions({ text: "question" });
+    same(runIdsOf(hits).slice(6, 8), ["c3", "c1"], "one run being unreadable, the search found");
+    same([unreadable.map(({ id }) => id), runsSearched], [["c2"], 15], "it reported");
+    await assertCorrupt("searchSessions", () => db.searchSessions({ text: "question", onUnreadable: "throw" }));
+  }),
+
   "a list reports a session that cannot be read, and returns the others": spoilt({ sessionId: "c" }, async (db) => {
     for (const options of [{}, { includeRuns: true }, { includeRunCount: true }, { userId: "owner" }] as const) {
       const asked = `getSessions(${JSON.stringify(options)})`;

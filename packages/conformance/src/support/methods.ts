@@ -67,6 +67,11 @@ export const methods: Readonly<Record<string, Method>> = {
       return { runs: pages.flatMap(({ runs }) => runs), nextCursor: null };
     },
   },
+  searchSessions: {
+    ...read,
+    idArgument: null,
+    call: (db, { options }, scope) => db.searchSessions({ text: "question", ...scope, ...options }),
+  },
   upsertSession: {
     ...upsert,
     call: (db, { sessionId, options }, scope) => db.upsertSession(session(sessionId, { metadata, ...scope }), options),
@@ -142,7 +147,9 @@ export function isNothing(result: unknown): boolean {
   if (typeof result !== "object" || result === null) {
     return result === null || result === false || result === 0;
   }
-  const { sessions, runs, nextCursor } = result as { sessions?: unknown[]; runs?: unknown[]; nextCursor?: unknown };
+  const { sessions, runs, hits, nextCursor } = result as Partial<Record<"sessions" | "runs" | "hits", unknown[]>> & {
+    nextCursor?: unknown;
+  };
   // A session has runs too, but no cursor.
-  return nextCursor !== undefined && (sessions ?? runs)?.length === 0;
+  return nextCursor !== undefined && (sessions ?? runs ?? hits)?.length === 0;
 }

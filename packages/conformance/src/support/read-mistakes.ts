@@ -56,6 +56,18 @@ export const readMistakes: Readonly<Record<string, Mistake>> = {
     limit: notACount,
     cursor: ["", "nonsense", 1, {}],
   }),
+  ...mistakesOf("searchSessions'", (db, options) => db.searchSessions({ text: "question", ...options }), {
+    text: [undefined, null, 1, {}, [], "", " ", "\n\t", "x".repeat(201), "x".repeat(2 ** 20)],
+    sessionType: [...notAType, undefined],
+    componentId: [...notAnId, null, undefined],
+    excludeSessionId: [...notAnId, null, undefined],
+    limit: [0, ...notACount],
+    maxRuns: [0, 10_001, ...notACount],
+    onUnreadable: ["ignore", true, null],
+    sortOrder: ["asc"],
+    page: [1],
+    cursor: ["", "nonsense", 1, {}, Buffer.from("[]").toString("base64url"), Buffer.from("{").toString("base64url")],
+  }),
   "a page together with a cursor": {
     argument: "page",
     values: [1, 2],
