@@ -1,6 +1,6 @@
-import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
-import { identifier, jsonObject, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
-import { runOptionReaders, type RunOptions } from "@sessiondb/turns";
+import type { JsonObject } from "@sessiondb/core";
+import { identifier, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
+import { freeMetadata, runOptionReaders, type RunOptions } from "@sessiondb/turns";
 import type { InferGenerateOutput, LanguageModel, OutputInterface, ToolSet } from "ai";
 import { checkApprovals, type Approval } from "./approvals.ts";
 import { generationSettings, type GenerationSettings } from "./generation.ts";
@@ -84,25 +84,13 @@ export interface ContinueOptions<
   approvals: readonly Approval[];
 }
 
-/** What the library notes of a run has such keys: a caller could undo a refusal, or replace another run. */
-const reserved = "sessiondb_";
-
-function runMetadata(value: unknown, argument: string): JsonObject {
-  const metadata = jsonObject(value, argument);
-  const key = Object.keys(metadata).find((each) => each.startsWith(reserved));
-  if (key !== undefined) {
-    throw new InvalidArgumentError(`${argument}.${key}`, `left out: keys that begin with ${reserved} are reserved`);
-  }
-  return metadata;
-}
-
 export const modelRunReaders = {
   ...runOptionReaders,
   model: optional(languageModel),
   instructions: optional(instructionsOf),
   tools: toolSource,
   generation: generationSettings,
-  metadata: optional(runMetadata),
+  metadata: optional(freeMetadata),
   readSessions: sessionsToRead,
 } satisfies OptionReaders<ModelRunOptions>;
 

@@ -2,7 +2,6 @@ import { InvalidArgumentError, type JsonObject } from "@sessiondb/core";
 import {
   flag,
   identifier,
-  jsonObject,
   nonEmptyText,
   oneOf,
   optional,
@@ -13,6 +12,7 @@ import {
 import type { SessionAccess } from "./admission.ts";
 import type { DbSource } from "./component-db.ts";
 import { dependenciesOf, type Dependencies } from "./dependencies.ts";
+import { freeMetadata } from "./free-metadata.ts";
 import { pricesOf, type Prices } from "./prices.ts";
 import { stateReaders, type StateOptions } from "./state-schema.ts";
 
@@ -38,7 +38,7 @@ export interface ComponentOptions<State extends object = JsonObject> extends Sta
   sessionId?: string | undefined;
   /** The user for calls that name none. Default: no user. Passing `undefined` or `""` is an error. */
   userId?: string;
-  /** The metadata of new sessions. */
+  /** The metadata of new sessions. Keys that begin with `sessiondb_` are reserved: passing one is an error. */
   metadata?: JsonObject | undefined;
   /**
    * `owner` (the default) refuses runs by any user other than the session's owner. `shared` admits every user who has
@@ -79,7 +79,7 @@ export const componentReaders = {
   ownStorage: flag(false),
   sessionId: optional(identifier),
   userId: optional(identifier),
-  metadata: optional(jsonObject),
+  metadata: optional(freeMetadata),
   access: oneOf("owner", "shared"),
   onStorageError: oneOf("throw", "continue"),
   staleAfter: optional(seconds(0)),

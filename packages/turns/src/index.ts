@@ -13,6 +13,7 @@ export {
   type StepAnswer,
 } from "./executor.ts";
 export { mayContinue } from "./fork.ts";
+export { freeMetadata } from "./free-metadata.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
 export { HookCaller, hooksReader, PendingWork, warn, type Hooks } from "./hooks.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
