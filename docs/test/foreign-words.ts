@@ -12,7 +12,6 @@ export const foreignWords: Readonly<Record<string, readonly string[]>> = {
     "db_schema",
     "db_url",
     "down",
-    "memory_model",
     "memory_table",
     "MigrationManager",
     "MySQLDb",

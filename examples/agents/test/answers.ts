@@ -1,4 +1,5 @@
 import type { ChatRequest, Reply } from "@sessiondb/testing/chat-server";
+import { memoryAnswer, recalled } from "./memory-answers.ts";
 
 const said = (request: ChatRequest, role: string): string[] =>
   request.messages.filter((message) => message.role === role).map(({ content }) => textOf(content));
@@ -7,6 +8,14 @@ const said = (request: ChatRequest, role: string): string[] =>
 export function answer(request: ChatRequest): Reply {
   const users = said(request, "user");
   const [last = ""] = users.slice(-1);
+  const kept = memoryAnswer(request);
+  if (kept !== null) {
+    return kept;
+  }
+  if (last === "What do you know about me?") {
+    const known = recalled(said(request, "system").join("\n"));
+    return { text: known.length === 0 ? "Nothing yet." : known.join(", ") };
+  }
   if (last === "Is it warm in Rome?") {
     return request.messages.at(-1)?.role === "tool"
       ? { text: '{"isWarm":true}' }

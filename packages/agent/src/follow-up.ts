@@ -1,4 +1,3 @@
-import type { SessionDb } from "@sessiondb/core";
 import {
   aFunction,
   flag,
@@ -46,8 +45,10 @@ const longestHook = 60_000;
 type FollowUpSettings = OptionsRead<typeof followUpReaders>;
 
 interface Task {
-  readonly db: SessionDb;
-  readonly sessionId: string;
+  /** The store that the work is on. */
+  readonly on: object;
+  /** The part of it, such as a session, on which only one piece of work is done at a time. */
+  readonly key: string;
   readonly work: () => Promise<void>;
 }
 
@@ -61,9 +62,9 @@ export class FollowUp {
     this.#settings = settings;
   }
 
-  /** Does work on a session once none is under way there. Settles with it. */
-  add({ db, sessionId, work }: Task): Promise<void> {
-    const done = backgroundWorkOn(db).add(sessionId, work);
+  /** Does work on a part of a store once none is under way there. Settles with it. */
+  add({ on, key, work }: Task): Promise<void> {
+    const done = backgroundWorkOn(on).add(key, work);
     this.#waitFor(done, this.#pending);
     return done;
   }
@@ -91,18 +92,25 @@ export class FollowUp {
     }
     await within(Promise.all(this.#hooks), longestHook, () => null);
   }
+}
 
-  /** Tells the error of a summary that no result waits for. */
-  report(error: unknown, failure: SummaryFailure): void {
-    const { onSummaryError } = this.#settings;
-    if (onSummaryError === undefined) {
-      warn("A summary failed", error);
-      return;
-    }
-    try {
-      onSummaryError(error, failure);
-    } catch (thrown) {
-      warn("onSummaryError failed", thrown);
-    }
+/** Tells the application the error of work that no result waits for. */
+export function reportFailure<Failure>(
+  error: unknown,
+  failure: Failure,
+  { of: what, to: handlers }: { readonly of: string; readonly to: Handlers<Failure> },
+): void {
+  const [[option, handler] = ["", undefined]] = Object.entries(handlers);
+  if (handler === undefined) {
+    warn(`${what} failed`, error);
+    return;
+  }
+  try {
+    handler(error, failure);
+  } catch (thrown) {
+    warn(`${option} failed`, thrown);
   }
 }
+
+/** The handler of an option, by the name of the option. */
+type Handlers<Failure> = Readonly<Record<string, ((error: unknown, failure: Failure) => void) | undefined>>;

@@ -95,7 +95,7 @@ export function totalUsage(usage: readonly Partial<LanguageModelUsage>[]): Langu
 /** Returns the metrics of one call of a model. `use` is Agno's word for its purpose. */
 export function stepMetrics(
   { model: { modelId: id, provider }, usage }: Pick<StepResult<ToolSet>, "model" | "usage">,
-  { use, prices }: { readonly use: "model" | "session_summary_model"; readonly prices: Prices },
+  { use, prices }: { readonly use: "model" | "session_summary_model" | "memory_model"; readonly prices: Prices },
 ): Metrics {
   return runMetrics([{ id, provider, usage }], { use, prices, duration: 0, timeToFirstToken: null });
 }

@@ -24,6 +24,7 @@ import { followUpReaders, type FollowUpOptions } from "./follow-up.ts";
 import { guardrailReaders, type GuardrailOptions } from "./guardrails.ts";
 import { generationSettings, type GenerationSettings, type GenerationStatus } from "./generation.ts";
 import { historyBudgetReaders, type HistoryBudgetOptions } from "./history-budget.ts";
+import { memoryReaders, type MemoryOptions } from "./memory-options.ts";
 import { instructionsOf, languageModel, toolSource, type Instructions, type ToolSource } from "./model-options.ts";
 import { hookReaders, type HookOptions } from "./run-hooks.ts";
 import type { RunStep } from "./run-steps.ts";
@@ -50,6 +51,7 @@ export interface ModelComponentOptions<
     SessionToolOptions<State>,
     HistoryBudgetOptions,
     FollowUpOptions,
+    MemoryOptions,
     GuardrailOptions<Output, State>,
     HookOptions<Known<Tools, ToolSet>, State> {
   /** A model of the AI SDK, or a model id for its global provider. */
@@ -103,6 +105,7 @@ export const modelComponentReaders = {
   ...sessionToolReaders,
   ...historyBudgetReaders,
   ...followUpReaders,
+  ...memoryReaders,
   ...guardrailReaders,
   ...hookReaders,
   model: languageModel,
@@ -146,6 +149,7 @@ export const modelComponentSwitches = {
   ],
   addHistoryMediaToContext: ["numHistoryMediaRuns"],
   sessionSummaries: ["sessionSummaryManager", "awaitSummaries", "onSummaryError", "summaryTimeout"],
+  updateMemoryOnRun: ["awaitMemories", "onMemoryError", "memoryTimeout"],
 } as const satisfies Partial<Record<keyof ModelComponentOptions, readonly (keyof ModelComponentOptions)[]>>;
 
 /** The outcome of a run. */
@@ -195,4 +199,6 @@ export interface RunResult<
   readonly storageError: unknown;
   /** With `awaitSummaries`, the error that prevented a summary; else null. The previous summary stays. */
   readonly summaryError: unknown;
+  /** With `awaitMemories`, the error that prevented an update of the memories; else null. The memories stay as they were. */
+  readonly memoryError: unknown;
 }

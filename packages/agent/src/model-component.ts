@@ -3,6 +3,7 @@ import {
   InvalidArgumentError,
   type AgentRun,
   type JsonObject,
+  type MemoryPage,
   type Message,
   type Metrics,
   type Run,
@@ -43,6 +44,8 @@ import { tolerantOfHistory } from "./history-media.ts";
 import type { ShownHistory } from "./history-budget.ts";
 import { historyRuns } from "./history-reach.ts";
 import { historyMessages } from "./model-history.ts";
+import { rememberAfter } from "./memories-after.ts";
+import { checkMemories, usesMemories } from "./memory-options.ts";
 import { knownTools, toolsOfRun } from "./model-options.ts";
 import {
   continueReaders,
@@ -59,7 +62,8 @@ import { historyOf, historyRunsOf, makesSummaries, systemText, userMessage } fro
 import { sessionsText } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
 import { RunObserver } from "./run-hooks.ts";
-import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
+import { RunInProgress, type PreparedRun, type RunFollowUp } from "./run-in-progress.ts";
+import { memoriesParagraph, memoryToolNames, memoryTools, runMemories, type RunMemories } from "./run-memories.ts";
 import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
@@ -68,6 +72,7 @@ import { sessionAgent, type FindRun, type SessionAgent } from "./session-agent.t
 import { checkSessionTools, checkToolNames, sessionTools } from "./session-tools.ts";
 import { summarizeAfter } from "./summary-after.ts";
 import { ToolWatch } from "./tool-watch.ts";
+import { userMemories, userMemoriesReaders, type UserMemoriesOptions } from "./user-memories.ts";
 
 interface BeginOptions {
   readonly input: UserInput;
@@ -112,6 +117,8 @@ export abstract class ModelComponent<
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
     checkSessionTools(settings);
+    checkToolNames(knownTools(settings.tools), memoryToolNames(settings));
+    checkMemories(settings);
     checkGuardrails(settings);
     this.#followUp = new FollowUp(settings);
   }
@@ -252,6 +259,17 @@ export abstract class ModelComponent<
   }
 
   /**
+   * Returns a page of what is remembered about a user, whichever agent or team made the memories, by default those that were
+   * changed last first: 50, unless `limit` says otherwise.
+   *
+   * @throws InvalidArgumentError without a user, and when the store keeps no memories.
+   */
+  async getUserMemories(options: UserMemoriesOptions = {}): Promise<MemoryPage> {
+    const { userId = this.settings.userId, ...list } = readScope(options, userMemoriesReaders);
+    return userMemories(await this.getDb(), { ...list, userId });
+  }
+
+  /**
    * Returns the AI SDK's own `Agent` for one session, for `createAgentUIStreamResponse` and everything else that takes
    * one. Of the messages that it is given it takes the new one of the user, which comes last, or the answers to the calls
    * that wait: approvals, and results of tools without `execute`. Everything else comes from the store, so a client cannot
@@ -320,6 +338,7 @@ export abstract class ModelComponent<
       history: { messages, leftOut: null },
       resumed,
       otherSessions: null,
+      memories: await this.#embeddedMemories(scope),
       children: [],
       call: plainCall,
     });
@@ -396,6 +415,7 @@ export abstract class ModelComponent<
     const turn = await this.openTurn(options, this.runsRead);
     const { scope } = turn;
     const otherSessions = await sessionsText(options.readSessions, this, scope);
+    const memories = await turn.look((db) => runMemories(settings, { db, scope }));
     const tools = await toolsOfRun(settings.tools, scope);
     const introduction = this.settings.introduction !== undefined && turn.isFirst ? this.#introduction(scope) : null;
     const history =
@@ -413,6 +433,7 @@ export abstract class ModelComponent<
       introduction,
       title,
       otherSessions,
+      memories,
       resumed: null,
       call,
     });
@@ -461,6 +482,7 @@ export abstract class ModelComponent<
       introduction: null,
       title: null,
       otherSessions: await sessionsText(options.readSessions, this, turn.scope),
+      memories: await turn.look((store) => runMemories(settings, { db: store, scope })),
       resumed,
       call,
     });
@@ -478,17 +500,29 @@ export abstract class ModelComponent<
     }: Omit<RunSetup, "children"> & { readonly introduction: Run | null; readonly title: string | null },
   ): Promise<RunInProgress> {
     const prepared = await this.#prepare({ ...setup, children: [] });
-    return new RunInProgress(prepared, { turn, title, introduction, summarize: this.#summarizer(setup.scope) });
+    return new RunInProgress(prepared, {
+      turn,
+      title,
+      introduction,
+      summarize: this.#summarizer(setup.scope),
+      remember: this.#rememberer(setup.scope),
+    });
   }
 
   async #prepare(setup: RunSetup): Promise<PreparedRun> {
-    const { scope, settings, tools, input, history, otherSessions, resumed, call } = setup;
+    const { scope, settings, tools, input, history, otherSessions, memories, resumed, call } = setup;
     const { signal } = scope;
     const { model, generation } = settings;
     const context = runContext(scope);
     const added = this.additions(setup);
     const ofLibrary = {
       ...sessionTools(settings, { component: this, context, access: scope.access }),
+      ...memoryTools(memories, {
+        settings,
+        maker: this.sessionType === "agent" ? { agentId: this.id } : { teamId: this.id },
+        said: resumed?.before.messages ?? input,
+        signal,
+      }),
       ...added.tools,
     };
     checkToolNames(tools, Object.keys(ofLibrary));
@@ -526,7 +560,13 @@ export abstract class ModelComponent<
       prices: scope.prices,
       callbacks: call.callbacks,
       system: await untilAborted(
-        systemText(settings, { context, added: added.instructions, summary, otherSessions }),
+        systemText(settings, {
+          context,
+          added: added.instructions,
+          memories: memoriesParagraph(memories, settings),
+          summary,
+          otherSessions,
+        }),
         signal,
       ).catch((error: unknown) => {
         if (!signal.aborted) {
@@ -560,7 +600,21 @@ export abstract class ModelComponent<
     };
   }
 
-  #summarizer(scope: RunScope): ((run: AgentRun | TeamRun) => Promise<void>) | null {
+  /** Reads the memories of the user of a run around this component's. */
+  async #embeddedMemories(scope: RunScope): Promise<RunMemories | null> {
+    return usesMemories(this.settings) ? runMemories(this.settings, { db: await this.getDb(), scope }) : null;
+  }
+
+  #rememberer(scope: RunScope): RunFollowUp | null {
+    const { settings, sessionType } = this;
+    const { userId } = scope;
+    return settings.updateMemoryOnRun === true && !settings.agenticMemory && userId !== null
+      ? async (run) =>
+          rememberAfter(run, { settings, sessionType, scope, userId, db: await this.getDb(), followUp: this.#followUp })
+      : null;
+  }
+
+  #summarizer(scope: RunScope): RunFollowUp | null {
     const { settings, access, sessionType } = this;
     return this.keepsSessions && makesSummaries(settings)
       ? async (run) =>

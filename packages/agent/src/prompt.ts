@@ -44,18 +44,23 @@ export interface SystemText {
   readonly context: RunContext;
   /** Paragraphs that the kind of component adds. */
   readonly added: readonly string[];
+  /** What is remembered about the user, as a paragraph; null for nothing. */
+  readonly memories: string | null;
   readonly summary: SessionSummary | null;
   readonly otherSessions: string | null;
 }
 
-/** Builds the system message: instructions first, because they change least; then the state, the summary, other sessions. */
+/** Builds the system message: those that change least first. */
 export async function systemText(
   settings: ModelComponentSettings,
-  { context, added, summary, otherSessions }: SystemText,
+  { context, added, memories, summary, otherSessions }: SystemText,
 ): Promise<string | null> {
   const { instructions = [], addSessionStateToContext } = settings;
   const given = typeof instructions === "function" ? await instructions(context) : instructions;
   const paragraphs = [...paragraphsOf(given), ...added];
+  if (memories !== null) {
+    paragraphs.push(memories);
+  }
   if (addSessionStateToContext) {
     paragraphs.push(promptData("session_state", context.sessionState));
   }

@@ -32,8 +32,13 @@ interface RunInProgressOptions {
   /** The introduction of a new session, as a run; null without one. */
   readonly introduction: Run | null;
   /** Summarizes the session after the run; null if no summary is wanted. */
-  readonly summarize: ((run: AgentRun | TeamRun) => Promise<void>) | null;
+  readonly summarize: RunFollowUp | null;
+  /** Updates the memories of the run's user; null if that is not wanted. */
+  readonly remember: RunFollowUp | null;
 }
+
+/** Work that follows a completed run. Rejects only if results wait for it. */
+export type RunFollowUp = (run: AgentRun | TeamRun) => Promise<void>;
 
 /** The results of runs that could not be stored, by the errors that they were rejected with. */
 const unstored = new WeakMap<object, RunResult | null>();
@@ -127,11 +132,11 @@ export class RunInProgress {
     }
     const { result, error } = stored;
     observer.ended(result.run);
-    const isSummarized = result.run.status === "COMPLETED";
-    return {
-      result: { ...result, summaryError: isSummarized ? await failureOf(this.#summarize(result.run)) : null },
-      error,
-    };
+    const { summarize, remember } = this.#options;
+    const [summaryError, memoryError] = await Promise.all(
+      [summarize, remember].map((work) => this.#follow(result.run, work)),
+    );
+    return { result: { ...result, summaryError, memoryError }, error };
   }
 
   /** Stores a run with its end. */
@@ -160,6 +165,7 @@ export class RunInProgress {
       sessionState: scope.state.values,
       run: answered,
       summaryError: null,
+      memoryError: null,
     };
     const { run, error } = await turn
       .end({ run: answered, metrics: [outcome.metrics], error: outcome.error })
@@ -201,21 +207,20 @@ export class RunInProgress {
     }
   }
 
-  /** Summarizes the session if that is wanted. Rejects with the storage error if nothing of the turn was stored. */
-  async #summarize(run: AgentRun | TeamRun): Promise<void> {
-    const { turn, summarize } = this.#options;
-    if (summarize !== null && !turn.isWritten) {
-      throw turn.storageError;
+  /** Does what follows a completed run. Returns its error, or the storage error if nothing of the turn was stored. */
+  async #follow(run: AgentRun | TeamRun, work: RunFollowUp | null): Promise<unknown> {
+    const { turn } = this.#options;
+    if (work === null || run.status !== "COMPLETED") {
+      return null;
     }
-    await summarize?.(run);
-  }
-}
-
-async function failureOf(work: Promise<void>): Promise<unknown> {
-  try {
-    await work;
-    return null;
-  } catch (error) {
-    return error;
+    if (!turn.isWritten) {
+      return turn.storageError;
+    }
+    try {
+      await work(run);
+      return null;
+    } catch (error) {
+      return error;
+    }
   }
 }

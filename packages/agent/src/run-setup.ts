@@ -3,6 +3,7 @@ import type { RunScope } from "@sessiondb/turns";
 import type { ModelMessage, ToolSet } from "ai";
 import type { CallSettings } from "./generation.ts";
 import type { ShownHistory } from "./history-budget.ts";
+import type { RunMemories } from "./run-memories.ts";
 import type { ModelComponentSettings } from "./model-component-options.ts";
 import type { ResumedRun } from "./resumed-run.ts";
 
@@ -25,6 +26,8 @@ export interface RunSetup {
   readonly resumed: ResumedRun | null;
   /** The sessions of other components as a paragraph of the system message; null for none. */
   readonly otherSessions: string | null;
+  /** The memories of the user; null for none. */
+  readonly memories: RunMemories | null;
   /** What the caller set for this run. */
   readonly call: CallSettings;
   /** The runs that this run's tools started, added as they end. */

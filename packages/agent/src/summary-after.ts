@@ -1,7 +1,7 @@
 import type { AgentRun, SessionDb, SessionType, TeamRun } from "@sessiondb/core";
 import { anySignal, untilAborted } from "@sessiondb/core/adapter";
 import type { RunScope, SessionAccess } from "@sessiondb/turns";
-import type { FollowUp } from "./follow-up.ts";
+import { reportFailure, type FollowUp } from "./follow-up.ts";
 import type { ModelComponentSettings } from "./model-component-options.ts";
 import { SessionSummaryManager } from "./summary.ts";
 import { updateSummary } from "./summary-update.ts";
@@ -41,16 +41,18 @@ export async function summarizeAfter(run: AgentRun | TeamRun, place: Place): Pro
       isMade = true;
       await update();
     };
-    const done = followUp.add({ db, sessionId, work }).catch(async (error: unknown) => {
+    const done = followUp.add({ on: db, key: sessionId, work }).catch(async (error: unknown) => {
       if (isMade || signal.aborted) {
         throw error;
       }
       // The summary of another run took the place of this one's, and that run's signal may have ended it.
-      await followUp.add({ db, sessionId, work });
+      await followUp.add({ on: db, key: sessionId, work });
     });
     await untilAborted(done, signal);
     return;
   }
-  const report = (error: unknown): void => followUp.report(error, { sessionId, runId: run.runId });
-  void followUp.add({ db, sessionId, work: async () => update().catch(report) });
+  const to = { onSummaryError: settings.onSummaryError };
+  const report = (error: unknown): void =>
+    reportFailure(error, { sessionId, runId: run.runId }, { of: "A summary", to });
+  void followUp.add({ on: db, key: sessionId, work: async () => update().catch(report) });
 }

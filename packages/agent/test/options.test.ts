@@ -9,6 +9,7 @@ import {
   condition,
   loop,
   router,
+  MemoryManager,
   SessionSummaryManager,
   step,
   StepResult,
@@ -129,6 +130,13 @@ const conversation: Record<string, Kind> = {
   onSummaryError: work,
   summaryTimeout: from(1, 2 ** 31 - 1),
   sessionSummaryManager: none,
+  updateMemoryOnRun: flag,
+  agenticMemory: flag,
+  addMemoriesToContext: flag,
+  memoryManager: none,
+  awaitMemories: flag,
+  onMemoryError: work,
+  memoryTimeout: from(1, 2 ** 31 - 1),
   addSessionStateToContext: flag,
   introduction: text,
   inputGuardrails: either(work, (value) => list(value) && (value as unknown[]).length === 0),
@@ -244,6 +252,31 @@ const calls: Record<string, Called> = {
     },
     right: { model },
     call: (options) => new SessionSummaryManager(options),
+  },
+  "new MemoryManager": {
+    kinds: { model: nonEmpty, instructions: nonEmpty, limits: isJson },
+    right: { model, limits: { memories: 3, characters: 100 } },
+    call: (options) => new MemoryManager(options),
+  },
+  getUserMemories: {
+    kinds: {
+      userId: nonEmpty,
+      agentId: nonEmpty,
+      teamId: nonEmpty,
+      topics: none,
+      topicMatch: none,
+      text: nonEmpty,
+      sortBy: word("updatedAt", "createdAt"),
+      sortOrder: word("asc", "desc"),
+      limit: from(0),
+      cursor: none,
+      onUnreadable: word("report", "throw"),
+      signal: none,
+    },
+    right: { userId: "ada", limit: 5 },
+    needed: ["userId"],
+    lost: ["userId"],
+    call: (options) => agent.getUserMemories(options),
   },
   step: {
     kinds: {
@@ -513,6 +546,7 @@ describe("the decisions of continueRun", () => {
 });
 
 const manager = new SessionSummaryManager();
+const withoutMemories = Object.defineProperty(new InMemorySessionDb(), "memories", { value: null });
 const both = ["new Agent", "new Team"] as const;
 const all = [...both, "new Workflow"] as const;
 
@@ -555,6 +589,17 @@ const contradictions: readonly (readonly [string, Record<string, unknown>, strin
           ([option, value]) =>
             [name, { sessionSummaries: false, [option]: value }, option, { sessionSummaries: true }] as const,
         ),
+        ...Object.entries({ awaitMemories: true, onMemoryError: () => {}, memoryTimeout: 5 }).map(
+          ([option, value]) =>
+            [name, { updateMemoryOnRun: false, [option]: value }, option, { updateMemoryOnRun: true }] as const,
+        ),
+        ...["updateMemoryOnRun", "agenticMemory", "addMemoriesToContext"].flatMap((option) => [
+          [name, { [option]: true, sessionStorage: false }, option, { sessionStorage: true }] as const,
+          [name, { [option]: true, db: withoutMemories }, option, { db: "memory:" }] as const,
+        ]),
+        [name, { agenticMemory: true, access: "shared" }, "agenticMemory", { access: "owner" }],
+        [name, { updateMemoryOnRun: true, access: "shared" }, "addMemoriesToContext", { addMemoriesToContext: false }],
+        [name, { addMemoriesToContext: { topics: [] } }, "addMemoriesToContext.topics", { addMemoriesToContext: true }],
         [name, { searchPastSessions: true, access: "shared" }, "searchPastSessions", { access: "owner" }],
       ] as const,
   ),

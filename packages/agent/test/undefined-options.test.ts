@@ -6,6 +6,8 @@ import {
   type Approval,
   type ConditionOptions,
   type GenerationSettings,
+  type MemoryManagerOptions,
+  type MemoryUpdateRequest,
   type LoopOptions,
   type PendingApproval,
   type RouterOptions,
@@ -17,6 +19,7 @@ import {
   type StepResult,
   type SummaryRequest,
   type TeamOptions,
+  type UserMemoriesOptions,
   type UserSessionsOptions,
   type WorkflowOptions,
 } from "@sessiondb/agent";
@@ -45,6 +48,9 @@ test("every option takes undefined, except those that confine a call or name a s
   expectTypeOf<NotUndefined<GenerationSettings>>().toEqualTypeOf<never>();
   expectTypeOf<NotUndefined<SessionSummaryManagerOptions>>().toEqualTypeOf<never>();
   expectTypeOf<NotUndefined<SummaryRequest>>().toEqualTypeOf<"access">();
+  expectTypeOf<NotUndefined<MemoryManagerOptions>>().toEqualTypeOf<never>();
+  expectTypeOf<NotUndefined<MemoryUpdateRequest>>().toEqualTypeOf<never>();
+  expectTypeOf<NotUndefined<UserMemoriesOptions>>().toEqualTypeOf<"userId">();
 
   expectTypeOf<NotUndefined<StepOptions>>().toEqualTypeOf<never>();
   expectTypeOf<NotUndefined<ConditionOptions>>().toEqualTypeOf<never>();

@@ -354,8 +354,8 @@ export class MemoryNotFoundError extends SessionDbError {
 
   constructor(memoryId: string) {
     super(
-      `There is no memory ${JSON.stringify(memoryId)}. Nothing was changed. Use an id that getMemories returned, or add ` +
-        "the memory instead.",
+      `There is no memory ${JSON.stringify(memoryId)}. Nothing was changed. Use the id of a memory that was ` +
+        "listed, or add the memory instead.",
     );
     this.memoryId = memoryId;
   }

@@ -1,0 +1,67 @@
+import type { UserMemory, UserMemoryDb } from "@sessiondb/core";
+import { promptData } from "@sessiondb/turns";
+import { shownMemory } from "./memory-tool.ts";
+
+/** How much of a user's memories a model is shown. */
+export interface MemoryLimits {
+  /** The largest number of memories, those that were changed last. Default 50. */
+  memories?: number | undefined;
+  /** The largest number of characters of their texts together. One that does not fit is left out whole. Default 4,000. */
+  characters?: number | undefined;
+}
+
+/** The topics of the memories that a model is shown. */
+export interface MemoryTopicFilter {
+  /** At least one. */
+  topics: readonly string[];
+  /** Whether a memory must have all of them, or any. Default `any`. */
+  topicMatch?: "all" | "any" | undefined;
+}
+
+/** The memories of a user that a model is shown, those that were changed last first. */
+export interface KnownMemories {
+  readonly memories: readonly UserMemory[];
+  /** Whether the user has no others that it could be shown. */
+  readonly isWhole: boolean;
+}
+
+interface KnownOptions {
+  readonly limits: { readonly memories: number; readonly characters: number };
+  readonly only?: MemoryTopicFilter | null;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Reads the memories that a model is shown. */
+export async function knownMemories(
+  memories: UserMemoryDb,
+  { limits, only = null, signal }: KnownOptions,
+): Promise<KnownMemories> {
+  const page = await memories.getMemories({
+    limit: limits.memories,
+    ...(only !== null && { topics: only.topics, topicMatch: only.topicMatch ?? "any" }),
+    ...(signal !== undefined && { signal }),
+  });
+  let left = limits.characters;
+  const fitting = page.memories.filter(({ memory }) => {
+    const fits = memory.length <= left;
+    left -= fits ? memory.length : 0;
+    return fits;
+  });
+  return { memories: fitting, isWhole: page.nextCursor === null && fitting.length === page.memories.length };
+}
+
+/** Returns the memories as a paragraph of the system message; null if there are none. */
+export function memoriesText(
+  { memories, isWhole }: KnownMemories,
+  { withIds }: { readonly withIds: boolean },
+): string | null {
+  if (memories.length === 0) {
+    return null;
+  }
+  const shown = withIds ? memories.map(shownMemory) : memories.map(({ memory }) => memory);
+  return [
+    `What is remembered about the user from earlier conversations${isWhole ? "" : ", the newest of it"}. ` +
+      promptData("memories_from_previous_interactions", shown),
+    "The memories may be outdated. If this conversation contradicts them, trust the conversation.",
+  ].join("\n\n");
+}
