@@ -252,13 +252,16 @@ class Driver:
             from agno.compaction import Compaction
 
             options["compaction"] = Compaction(**options["compaction"])
+        self._give_manager(name, options)
+        return Agent(id=name, name=name, model=model, tools=given, telemetry=False, **options)
+
+    def _give_manager(self, name: str, options: dict) -> None:
         if "memory_manager" in options:
             from agno.memory import MemoryManager
 
-            # A model of its own: it is asked while the agent answers.
+            # A model of its own: it is asked while the component answers.
             asked = self.models[f"{name} memory"] = ScriptedModel([])
             options["memory_manager"] = MemoryManager(model=asked, **options["memory_manager"])
-        return Agent(id=name, name=name, model=model, tools=given, telemetry=False, **options)
 
     def team(self, name: str, db: str, **options):
         self.components[name] = self._team(name, db=self.dbs[db], **options)
@@ -267,6 +270,7 @@ class Driver:
         model = self.models[name] = ScriptedModel([])
         made = [self._team(**member) if "members" in member else self._agent(**member) for member in members]
         given = [TOOLS[each] for each in tools]
+        self._give_manager(name, options)
         return Team(id=name, name=name, model=model, members=made, tools=given, telemetry=False, **options)
 
     def workflow(self, name: str, db: str, steps: list[dict], **options):

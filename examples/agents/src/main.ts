@@ -2,6 +2,8 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { analyst } from "./analyst.ts";
 import type { Example } from "./example.ts";
 import { historyOnAndOff } from "./history.ts";
+import { memoriesAndHistory } from "./memories-and-history.ts";
+import { memories } from "./memories.ts";
 import { ownStorage } from "./own-storage.ts";
 import { persistentSession } from "./persistent-session.ts";
 import { purge } from "./purge.ts";
@@ -19,6 +21,8 @@ const examples: Readonly<Record<string, Example>> = {
   "two-conversations": twoConversations,
   history: historyOnAndOff,
   summaries,
+  memories,
+  "memories-and-history": memoriesAndHistory,
   "session-methods": sessionMethods,
   "several-users": severalUsers,
   "own-storage": ownStorage,

@@ -14,7 +14,7 @@ export function answer(request: ChatRequest): Reply {
   }
   if (last === "What do you know about me?") {
     const known = recalled(said(request, "system").join("\n"));
-    return { text: known.length === 0 ? "Nothing yet." : known.join(", ") };
+    return { text: known.length === 0 ? "Nothing yet." : known.toSorted().join(", ") };
   }
   if (last === "Is it warm in Rome?") {
     return request.messages.at(-1)?.role === "tool"

@@ -36,7 +36,7 @@ export async function faultRounds({ server, rounds, startClient, open }: FaultRo
   const clients = [0, 1, 2].map((name) => startClient(proxy.url, `c${name}`));
   const all = [...clients];
   const faults: readonly (() => Promise<void>)[] = [
-    () => cutAtPacket(proxy),
+    () => proxy.cutAtPacket(Math.floor(Math.random() * 40)),
     async () => {
       proxy.stallAll();
       await sleep(200 + Math.random() * 2000);
@@ -74,22 +74,6 @@ export async function faultRounds({ server, rounds, startClient, open }: FaultRo
     await Promise.allSettled(clients.map(({ ended }) => ended));
   }
   return await wrongOf(direct, all.map(callsOf));
-}
-
-/** Cuts one connection when the next few packets have passed. */
-async function cutAtPacket(proxy: NetworkProxy): Promise<void> {
-  await new Promise<void>((resolve) => {
-    let left = Math.floor(Math.random() * 40);
-    const pass = (): "cut" | "pass" => {
-      left -= 1;
-      if (left === -1) {
-        resolve();
-      }
-      return left === -1 ? "cut" : "pass";
-    };
-    proxy.onRequest = pass;
-    proxy.onAnswer = pass;
-  });
 }
 
 /** Waits until every client has stored something more of each kind: no session is locked any longer. */

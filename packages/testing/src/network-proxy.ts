@@ -68,6 +68,22 @@ export class NetworkProxy implements AsyncDisposable {
     }
   }
 
+  /** Cuts one connection when so many more packets have passed, either way. Resolves once it is cut. */
+  async cutAtPacket(packets: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      let left = packets;
+      const pass = (): Verdict => {
+        left -= 1;
+        if (left === -1) {
+          resolve();
+        }
+        return left === -1 ? "cut" : "pass";
+      };
+      this.onRequest = pass;
+      this.onAnswer = pass;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cutAll();
     this.#server.close();
