@@ -21,6 +21,7 @@ const longGroups = [
   "indexes",
   "numbers",
   "random",
+  "search from outside",
   "unreadable rows",
 ];
 

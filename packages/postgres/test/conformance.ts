@@ -29,6 +29,7 @@ const longGroups = [
   "indexes",
   "numbers",
   "random",
+  "search from outside",
   "unreadable rows",
 ];
 

@@ -184,7 +184,7 @@ describe.each(["needed", "agno"] as const)("with the indexes %s", (indexes) => {
     expect(plans).toHaveLength(3);
     for (const [page, { steps, text }] of plans.entries()) {
       const searches = steps.filter((step) => step.includes("agno_runs"));
-      expect(searchFilters).toEqual(
+      expect(searches).toEqual(
         ["agent", "team", "workflow"].map((kind) =>
           expect.stringContaining(`SEARCH agno_runs USING INDEX idx_agno_runs_${kind}_id_created_at (${kind}_id=?`),
         ),
