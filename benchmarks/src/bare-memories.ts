@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { sameFact } from "@sessiondb/core/adapter";
 import type Database from "better-sqlite3";
 import type pg from "pg";
+import { parseText } from "./bare.ts";
 
 /** The store's work on memories by hand, with the same promises: one fact once for each user, and the owner checked. */
 export interface BareMemories {
@@ -12,17 +13,17 @@ export interface BareMemories {
   list(userId: string): unknown;
 }
 
-const columns = "memory_id, memory, feedback, input, agent_id, team_id, user_id, topics, created_at, updated_at";
+export const memoryColumns =
+  "memory_id, memory, feedback, input, agent_id, team_id, user_id, topics, created_at, updated_at";
 
-function memoryOf(row: readonly unknown[], parse: (stored: unknown) => unknown) {
+export function memoryOf(row: readonly unknown[], parse: (stored: unknown) => unknown) {
   const [memoryId, memory, feedback, input, agentId, teamId, userId, topics, createdAt, updatedAt] = row;
   const document = { memory: parse(memory), topics: topics === null ? null : parse(topics) };
   const times = { createdAt: Number(createdAt), updatedAt: Number(updatedAt ?? createdAt) };
   return { memoryId, ...document, feedback, input, agentId, teamId, userId, ...times };
 }
 
-const now = (): number => Math.floor(Date.now() / 1000);
-const parseText = (stored: unknown): unknown => JSON.parse(String(stored));
+export const now = (): number => Math.floor(Date.now() / 1000);
 
 export class BareMemoriesOfSqlite implements BareMemories {
   readonly add: (userId: string, memory: string) => void;
@@ -35,9 +36,11 @@ export class BareMemoriesOfSqlite implements BareMemories {
       .prepare<[string], [string, string]>("select memory_id, memory from agno_memories where user_id = ?")
       .raw();
     const insert = client.prepare(
-      `insert into agno_memories (${columns}) values (?, ?, null, null, null, null, ?, 'null', ?, ?)`,
+      `insert into agno_memories (${memoryColumns}) values (?, ?, null, null, null, null, ?, 'null', ?, ?)`,
     );
-    const lock = client.prepare<[string], unknown[]>(`select ${columns} from agno_memories where memory_id = ?`).raw();
+    const lock = client
+      .prepare<[string], unknown[]>(`select ${memoryColumns} from agno_memories where memory_id = ?`)
+      .raw();
     const update = client.prepare(
       "update agno_memories set topics = ?, updated_at = max(updated_at, ?) where memory_id = ? and user_id = ?",
     );
@@ -57,11 +60,13 @@ export class BareMemoriesOfSqlite implements BareMemories {
     this.add = (userId, memory) => add.immediate(userId, memory);
     this.change = (userId, memoryId, topics) => change.immediate(userId, memoryId, topics);
     this.#get = client
-      .prepare<[string, string], unknown[]>(`select ${columns} from agno_memories where memory_id = ? and user_id = ?`)
+      .prepare<[string, string], unknown[]>(
+        `select ${memoryColumns} from agno_memories where memory_id = ? and user_id = ?`,
+      )
       .raw();
     this.#list = client
       .prepare<[string], unknown[]>(
-        `select ${columns} from agno_memories where user_id = ?
+        `select ${memoryColumns} from agno_memories where user_id = ?
          order by coalesce(updated_at, created_at) desc, memory_id desc limit 51`,
       )
       .raw();
@@ -92,7 +97,7 @@ export class BareMemoriesOfPostgres implements BareMemories {
       if (!facts.some(([, stored]) => sameFact(String(stored)) === fact)) {
         await query(
           "insert",
-          `insert into agno_memories (${columns}) values ($1, $2, null, null, null, null, $3, 'null', $4, $4)`,
+          `insert into agno_memories (${memoryColumns}) values ($1, $2, null, null, null, null, $3, 'null', $4, $4)`,
           [randomUUID(), JSON.stringify(memory), userId, now()],
         );
       }
@@ -102,7 +107,7 @@ export class BareMemoriesOfPostgres implements BareMemories {
   change(userId: string, memoryId: string, topics: readonly string[]): Promise<void> {
     return this.#transaction(async (query) => {
       await this.#lockUser(query, userId);
-      const lock = `select ${columns} from agno_memories where memory_id = $1 and user_id = $2 for no key update`;
+      const lock = `select ${memoryColumns} from agno_memories where memory_id = $1 and user_id = $2 for no key update`;
       const [row] = await query("lock", lock, [memoryId, userId]);
       if (row === undefined) {
         throw new Error("The memory is not this user's");
@@ -116,7 +121,7 @@ export class BareMemoriesOfPostgres implements BareMemories {
   }
 
   async get(userId: string, memoryId: string): Promise<unknown> {
-    const text = `select ${columns} from agno_memories where memory_id = $1 and user_id = $2`;
+    const text = `select ${memoryColumns} from agno_memories where memory_id = $1 and user_id = $2`;
     const { rows } = await this.#pool.query<unknown[]>({
       name: "get",
       text,
@@ -127,7 +132,7 @@ export class BareMemoriesOfPostgres implements BareMemories {
   }
 
   async list(userId: string): Promise<unknown> {
-    const text = `select ${columns} from agno_memories where user_id = $1
+    const text = `select ${memoryColumns} from agno_memories where user_id = $1
       order by coalesce(updated_at, created_at) desc, memory_id collate "C" desc limit 51`;
     const { rows } = await this.#pool.query<unknown[]>({ name: "list", text, values: [userId], rowMode: "array" });
     return rows.map((row) => memoryOf(row, (stored) => stored));

@@ -2,13 +2,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MemoryDb } from "@sessiondb/core";
+import { MySqlSessionDb } from "@sessiondb/mysql";
 import { PostgresSessionDb } from "@sessiondb/postgres";
 import { SqliteSessionDb } from "@sessiondb/sqlite";
+import { createPool } from "mysql2/promise";
 import pg from "pg";
+import { BareMemoriesOfMysql } from "./bare-memories-mysql.ts";
 import { BareMemoriesOfPostgres, BareMemoriesOfSqlite, type BareMemories } from "./bare-memories.ts";
 import { openSqlite } from "./bare-sqlite.ts";
 import { titles } from "./database-names.ts";
 import { measure, warmups, type Contest, type Result } from "./measure.ts";
+import { batch, numbers } from "./mysql-ground.ts";
 import { startServer } from "./server.ts";
 
 /** How much slower than the work by hand the store may be. */
@@ -27,9 +31,14 @@ export interface MemoriesResult {
   readonly results: readonly Result[];
 }
 
-/** Measures memories in two databases of a million. */
+/** Measures memories in databases of a million each. */
 export async function benchmarkMemories(options: MemoriesOptions): Promise<MemoriesResult[]> {
-  const measured = [await onSqlite(options), await onPostgres(options)];
+  const measured = [
+    await onSqlite(options),
+    await onPostgres(options),
+    await onMysql(options, "mysql"),
+    await onMysql(options, "mariadb"),
+  ];
   return measured.flatMap((result) => result ?? []);
 }
 
@@ -71,6 +80,41 @@ async function onPostgres({ repetitions, listed }: MemoriesOptions): Promise<Mem
     await pool.query("vacuum (analyze) agno_memories");
     const results = await measure(contests(db.memories, new BareMemoriesOfPostgres(pool), { repetitions, listed }));
     return { database: titles.postgres, results };
+  } finally {
+    await pool.end();
+    await server.stop();
+  }
+}
+
+/** Null where no server can be had. */
+async function onMysql(
+  { repetitions, listed }: MemoriesOptions,
+  flavour: "mysql" | "mariadb",
+): Promise<MemoriesResult | null> {
+  const server = await startServer(flavour);
+  if (server === null) {
+    return null;
+  }
+  const pool = createPool({ uri: server.url.replace("mariadb:", "mysql:"), jsonStrings: true, connectionLimit: 1 });
+  pool.on(
+    "connection",
+    (connection) => void connection.query("set session transaction isolation level read committed"),
+  );
+  try {
+    await using db = new MySqlSessionDb({ url: server.url, poolSize: 1 });
+    await db.memories.migrate();
+    for (let start = 0; start < listed; start += batch) {
+      await pool.query(
+        `insert into agno_memories (memory_id, memory, topics, user_id, agent_id, created_at, updated_at)
+         select concat('m', i), concat('"The fact with the number ', i, ' about this user"'), '["food", "travel"]',
+           concat('user ', i % ?), 'agent', 1780000000 + i, 1780000000 + i
+         from (select i + ? as i from ${numbers("n")} where i < ?) as numbered`,
+        [listed / each, start, Math.min(batch, listed - start)],
+      );
+    }
+    await pool.query("analyze table agno_memories");
+    const results = await measure(contests(db.memories, new BareMemoriesOfMysql(pool), { repetitions, listed }));
+    return { database: titles[flavour], results };
   } finally {
     await pool.end();
     await server.stop();

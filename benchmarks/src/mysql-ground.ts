@@ -10,7 +10,7 @@ import { startServer, type Server } from "./server.ts";
 import { versionOf } from "./version-of.ts";
 
 /** 0 to 99,999, as a table with a column `i`. */
-function numbers(name: string): string {
+export function numbers(name: string): string {
   const digits =
     "select 0 as d union all select 1 union all select 2 union all select 3 union all select 4 union all select 5 union all select 6 union all select 7 union all select 8 union all select 9";
   const tables = ["a", "b", "c", "d", "e"];
@@ -18,7 +18,7 @@ function numbers(name: string): string {
   return `(select ${value} as i from ${tables.map((table) => `(${digits}) as ${table}`).join(", ")}) as ${name}`;
 }
 
-const batch = 50_000;
+export const batch = 50_000;
 
 /** A server of its own, with a database for each name. */
 export class MysqlGround implements Ground {
