@@ -1,5 +1,5 @@
 import { aFunction, flag, milliseconds, optional, type OptionReaders, type OptionsRead } from "@sessiondb/core/adapter";
-import { PendingWork, warn } from "@sessiondb/turns";
+import { guarded, PendingWork, warn } from "@sessiondb/turns";
 import { backgroundWorkOn } from "./background-work.ts";
 
 /** The place of an error that no result can tell. */
@@ -77,12 +77,8 @@ export function reportFailure<Failure>(
     warn(`${what} failed`, error);
     return;
   }
-  try {
-    handler(error, failure);
-  } catch (thrown) {
-    warn(`${option} failed`, thrown);
-  }
+  void guarded(option, () => handler(error, failure));
 }
 
 /** The handler of an option, by the name of the option. */
-type Handlers<Failure> = Readonly<Record<string, ((error: unknown, failure: Failure) => void) | undefined>>;
+type Handlers<Failure> = Readonly<Record<string, ((error: unknown, failure: Failure) => unknown) | undefined>>;

@@ -1,6 +1,5 @@
 import type { UserMemory, UserMemoryDb } from "@sessiondb/core";
 import { promptData } from "@sessiondb/turns";
-import { shownMemory } from "./memory-tool.ts";
 
 /** How much of a user's memories a model is shown. */
 export interface MemoryLimits {
@@ -25,20 +24,29 @@ export interface KnownMemories {
   readonly isWhole: boolean;
 }
 
+/** `MemoryLimits` with the defaults. */
+export interface KnownLimits {
+  readonly memories: number;
+  readonly characters: number;
+}
+
 interface KnownOptions {
-  readonly limits: { readonly memories: number; readonly characters: number };
+  readonly limits: KnownLimits;
   readonly only?: MemoryTopicFilter | null;
+  /** A part of their text. Default: any. */
+  readonly text?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Reads the memories that a model is shown. */
 export async function knownMemories(
   memories: UserMemoryDb,
-  { limits, only = null, signal }: KnownOptions,
+  { limits, only = null, text, signal }: KnownOptions,
 ): Promise<KnownMemories> {
   const page = await memories.getMemories({
     limit: limits.memories,
     ...(only !== null && { topics: only.topics, topicMatch: only.topicMatch ?? "any" }),
+    ...(text !== undefined && { text }),
     ...(signal !== undefined && { signal }),
   });
   let left = limits.characters;
@@ -64,4 +72,13 @@ export function memoriesText(
       promptData("memories_from_previous_interactions", shown),
     "The memories may be outdated. If this conversation contradicts them, trust the conversation.",
   ].join("\n\n");
+}
+
+/** Returns a memory as a model is shown it that may change it. */
+export function shownMemory({ memoryId: id, memory: text, topics: subjects }: UserMemory): {
+  memory_id: string;
+  memory: string;
+  topics: readonly string[];
+} {
+  return { memory_id: id, memory: text, topics: subjects ?? [] };
 }

@@ -21,8 +21,10 @@ interface Said {
   readonly place: Place;
   readonly run: AgentRun | TeamRun;
   readonly messages: readonly string[];
-  /** Why the memories could not be updated. */
-  failure?: { readonly error: unknown };
+  /** Called once it has been read. */
+  readonly done: () => void;
+  /** Called if it could not be. */
+  readonly fail: (error: unknown) => void;
 }
 
 /** What users said that waits to be read, by store and user. */
@@ -39,18 +41,13 @@ export async function rememberAfter(run: AgentRun | TeamRun, place: Place): Prom
     return;
   }
   const memories = checkKeepsMemories(db, "updateMemoryOnRun");
-  const said: Said = { place, run, messages };
   const users = waiting.get(memories) ?? new Map<string, Said[]>();
   waiting.set(memories, users);
-  users.set(userId, [...(users.get(userId) ?? []), said]);
-  const update = async (): Promise<void> => {
-    await followUp.add({ on: memories, key: userId, work: () => readAll(users, userId) });
-    if (said.failure !== undefined) {
-      throw said.failure.error;
-    }
-  };
-  const done = update();
-  done.catch((error: unknown) => {
+  const read = new Promise<void>((done, fail) => {
+    users.set(userId, [...(users.get(userId) ?? []), { place, run, messages, done, fail }]);
+  });
+  void followUp.add({ on: memories, key: userId, work: () => readAll(users, userId) });
+  read.catch((error: unknown) => {
     // Whoever waits is told by the result, unless the request was aborted.
     if (!settings.awaitMemories || scope.signal.aborted) {
       const failure = { userId, sessionId: scope.sessionId, runId: run.runId };
@@ -58,42 +55,68 @@ export async function rememberAfter(run: AgentRun | TeamRun, place: Place): Prom
     }
   });
   if (settings.awaitMemories) {
-    await untilAborted(done, scope.signal);
+    await untilAborted(read, scope.signal);
   }
 }
 
-/** Reads all that waits. Never rejects: each piece has its own failure. */
+/** Reads what waits by now; what comes meanwhile has its own turn. Never rejects: each piece has its own failure. */
 async function readAll(users: Map<string, Said[]>, userId: string): Promise<void> {
-  for (let list = users.get(userId); list !== undefined; list = users.get(userId)) {
-    users.delete(userId);
-    for (const together of byComponent(list)) {
-      try {
-        await read(together);
-      } catch (error) {
-        for (const said of together) {
-          said.failure = { error };
-        }
-      }
+  const list = users.get(userId) ?? [];
+  users.delete(userId);
+  for (const together of byComponent(list)) {
+    const failure = await failureOf(together);
+    if (failure === null || together.length === 1) {
+      together.forEach((said) => settle(said, failure));
+      continue;
+    }
+    // One that no model takes must not cost the others.
+    for (const said of together) {
+      settle(said, await failureOf([said]));
     }
   }
 }
 
-/** Returns what was said to one component after another. */
+/** Reads what was said. Returns the error; null without one. */
+async function failureOf(together: readonly Said[]): Promise<{ readonly error: unknown } | null> {
+  try {
+    await readTogether(together);
+    return null;
+  } catch (error) {
+    return { error };
+  }
+}
+
+function settle({ done, fail }: Said, failure: { readonly error: unknown } | null): void {
+  if (failure === null) {
+    done();
+  } else {
+    fail(failure.error);
+  }
+}
+
+/** Characters of what a user said that a model is given together: what is longer is read one after the other. */
+const mostTogether = 20_000;
+
+/** Returns what was said to one component after another, in parts that are read together. */
 function byComponent(list: readonly Said[]): Said[][] {
   const groups: Said[][] = [];
+  let size = 0;
   for (const said of list) {
     const last = groups.at(-1);
-    if (last?.[0]?.place.settings === said.place.settings) {
+    const length = said.messages.join("").length;
+    if (last?.[0]?.place.settings === said.place.settings && size + length <= mostTogether) {
       last.push(said);
+      size += length;
     } else {
       groups.push([said]);
+      size = length;
     }
   }
   return groups;
 }
 
 /** Updates the memories of one user from what was said to one component. */
-async function read(together: readonly Said[]): Promise<void> {
+async function readTogether(together: readonly Said[]): Promise<void> {
   const newest = together.at(-1);
   const memories = newest?.place.db.forUser(newest.place.userId).memories ?? null;
   if (newest === undefined || memories === null) {
@@ -120,13 +143,18 @@ async function read(together: readonly Said[]): Promise<void> {
   }
 }
 
-/** Adds tokens to those of the session. Memories that are stored do not fail for it. */
-async function count(used: readonly Metrics[], { db, scope, sessionType }: Place): Promise<void> {
-  if (used.length > 0) {
-    const key = { sessionId: scope.sessionId, sessionType };
-    await db
-      .updateSession(key, ({ sessionData }) => ({ sessionData: withMetrics(sessionData, used) }))
-      .catch(() => null);
+/** Adds tokens to those of the session. Memories that are stored do not fail for it, nor wait for it without end. */
+async function count(used: readonly Metrics[], { db, scope, sessionType, settings }: Place): Promise<void> {
+  if (used.length === 0) {
+    return;
+  }
+  const signal = AbortSignal.timeout(settings.memoryTimeout);
+  const key = { sessionId: scope.sessionId, sessionType, signal };
+  try {
+    const counted = db.updateSession(key, ({ sessionData }) => ({ sessionData: withMetrics(sessionData, used) }));
+    await untilAborted(counted, signal);
+  } catch {
+    // The memories tell what was remembered; the cost of this update is not known.
   }
 }
 

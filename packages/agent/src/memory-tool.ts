@@ -3,23 +3,28 @@ import {
   MemoryNotFoundError,
   type MemoryUpdate,
   type NewUserMemory,
-  type UserMemory,
   type UserMemoryDb,
 } from "@sessiondb/core";
 import { named, nonEmptyText, texts } from "@sessiondb/core/adapter";
+import { knownMemories, shownMemory, type KnownLimits, type KnownMemories } from "./known-memories.ts";
 import { jsonSchema, tool, type JSONSchema7, type ToolSet } from "ai";
 
-/** The tool that changes the memories of a user. Agno's has this name too. */
-export const memoryToolName = "update_user_memory";
+/** The tools that change the memories of a user, and find those that are not shown. Agno has one of the first name too. */
+export const memoryToolNames = ["update_user_memory", "search_user_memories"] as const;
+const [updates, searches] = memoryToolNames;
 
 /** What one call may change, and how long a memory may be, in characters: a model can go wrong without end. */
 const mostChanges = 50;
 const longestMemory = 1000;
 
+/** Characters that are read, and kept, of what a user said: MySQL's column holds 65,535 bytes. */
+const longestMessage = 20_000;
+
 export interface MemoryToolOptions {
   readonly memories: UserMemoryDb;
-  /** The ids of the memories that the model is shown: it can change no others. */
-  readonly shown: readonly string[];
+  /** The memories that the model is shown: it can change no others but those that it finds. */
+  readonly known: KnownMemories;
+  readonly limits: KnownLimits;
   /** Where what it writes comes from. */
   readonly origin: Pick<NewUserMemory, "input" | "agentId" | "teamId">;
   readonly signal: AbortSignal | undefined;
@@ -61,32 +66,67 @@ const schema = jsonSchema<Readonly<Record<keyof Changes, unknown>>>({
 });
 
 /**
- * Returns the tool with which a model changes the memories of one user: all of a call in one transaction, or nothing. It is
- * bound to the user; a model can name neither another one nor a memory that it was not shown.
+ * Returns the tools with which a model changes the memories of one user: all of a call in one transaction, or nothing; and
+ * with which it finds one that is not shown, if there are such. They are bound to the user; a model can name neither another
+ * one nor a memory that it has not seen.
  */
-export function memoryTool({ memories, shown, origin, signal }: MemoryToolOptions): ToolSet[string] {
-  const known = new Set(shown);
+export function memoryTools({ memories, known, limits, origin, signal }: MemoryToolOptions): ToolSet {
+  const seen = new Set(known.memories.map(({ memoryId: id }) => id));
+  return {
+    [updates]: updateTool({ memories, seen, origin, signal }),
+    ...(!known.isWhole && { [searches]: searchTool({ memories, seen, limits, signal }) }),
+  };
+}
+
+interface Bound {
+  readonly memories: UserMemoryDb;
+  /** The ids that the model may use. */
+  readonly seen: Set<string>;
+  readonly signal: AbortSignal | undefined;
+}
+
+function searchTool({ memories, seen, limits, signal }: Bound & Pick<MemoryToolOptions, "limits">): ToolSet[string] {
+  return tool({
+    description: "Finds memories of the user that you are not shown, by a word or a part of their text. Newest first.",
+    inputSchema: jsonSchema<{ readonly text: unknown }>({
+      type: "object",
+      properties: { text: { type: "string", description: "A part of the text, in any case." } },
+      required: ["text"],
+    }),
+    execute: async ({ text }) => {
+      const found = await knownMemories(memories, { limits, text: nonEmptyText(text, "text"), signal });
+      for (const { memoryId: id } of found.memories) {
+        seen.add(id);
+      }
+      return { memories: found.memories.map(shownMemory), has_more: !found.isWhole };
+    },
+  });
+}
+
+function updateTool({ memories, seen, origin, signal }: Bound & Pick<MemoryToolOptions, "origin">): ToolSet[string] {
+  const { input } = origin;
+  const from = { ...origin, ...(typeof input === "string" && { input: shortened(input) }) };
   return tool({
     description: "Changes what is remembered about the user beyond this conversation. Make all changes in one call.",
     inputSchema: schema,
     execute: async (given) => {
       const changes = changesOf(given);
-      const unknown = [...changes.remove, ...changes.update.map((each) => each.memoryId)].find((id) => !known.has(id));
+      const unknown = [...changes.remove, ...changes.update.map((each) => each.memoryId)].find((id) => !seen.has(id));
       if (unknown !== undefined) {
         throw new MemoryNotFoundError(unknown);
       }
       signal?.throwIfAborted();
       const changed = await memories.changeMemories({
         remove: changes.remove,
-        update: changes.update.map((each) => ({ ...origin, ...each })),
-        add: changes.add.map((each) => ({ ...origin, ...each })),
+        update: changes.update.map((each) => ({ ...from, ...each })),
+        add: changes.add.map((each) => ({ ...from, ...each })),
         ...(signal !== undefined && { signal }),
       });
       for (const id of changes.remove) {
-        known.delete(id);
+        seen.delete(id);
       }
       for (const { memoryId: id } of changed.added) {
-        known.add(id);
+        seen.add(id);
       }
       return {
         added: changed.added.map(shownMemory),
@@ -97,13 +137,15 @@ export function memoryTool({ memories, shown, origin, signal }: MemoryToolOption
   });
 }
 
-/** Returns a memory as a model is shown it that may change it. */
-export function shownMemory({ memoryId: id, memory: text, topics: subjects }: UserMemory): {
-  memory_id: string;
-  memory: string;
-  topics: readonly string[];
-} {
-  return { memory_id: id, memory: text, topics: subjects ?? [] };
+/** Returns the beginning and the end of what a user said, if it is too long. */
+export function shortened(message: string): string {
+  const half = longestMessage / 2 - 5;
+  if (message.length <= longestMessage) {
+    return message;
+  }
+  // Half of a surrogate pair is no text.
+  const start = message.slice(0, half).replace(/[\uD800-\uDBFF]$/, "");
+  return `${start} […] ${message.slice(-half).replace(/^[\uDC00-\uDFFF]/, "")}`;
 }
 
 /** Reads what a model asks for. Models write null for what they leave out. */

@@ -61,7 +61,7 @@ import { sessionsText } from "./read-sessions.ts";
 import { canGoOn, resumedRun } from "./resumed-run.ts";
 import { followUpsOf } from "./run-follow-ups.ts";
 import { RunInProgress, type PreparedRun } from "./run-in-progress.ts";
-import { memoryToolNames, runMemories, type RunMemories } from "./run-memories.ts";
+import { memoryToolsAdded, runMemories, type RunMemories } from "./run-memories.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { RunStream } from "./run-stream.ts";
 import { generateName } from "./session-name.ts";
@@ -112,7 +112,7 @@ export abstract class ModelComponent<
   protected constructor(settings: ModelComponentSettings, kind: "agent" | "team") {
     super(settings, kind);
     checkSessionTools(settings);
-    checkToolNames(knownTools(settings.tools), memoryToolNames(settings));
+    checkToolNames(knownTools(settings.tools), memoryToolsAdded(settings));
     checkMemories(settings);
     checkGuardrails(settings);
     this.#followUp = new FollowUp(settings);

@@ -7,7 +7,7 @@ import { tolerantOfHistory } from "./history-media.ts";
 import { systemText } from "./prompt.ts";
 import { RunObserver } from "./run-hooks.ts";
 import type { PreparedRun } from "./run-in-progress.ts";
-import { memoriesParagraph, memoryTools } from "./run-memories.ts";
+import { agenticTools, memoriesParagraph } from "./run-memories.ts";
 import { RunRecord } from "./run-record.ts";
 import type { RunOwner, RunSetup } from "./run-setup.ts";
 import { checkToolNames, sessionTools } from "./session-tools.ts";
@@ -33,7 +33,7 @@ export async function prepareRun(setup: RunSetup, { component, owner, added, hoo
   const context = runContext(scope);
   const ofLibrary = {
     ...sessionTools(settings, { component, context, access: scope.access }),
-    ...memoryTools(memories, {
+    ...agenticTools(memories, {
       settings,
       maker: sessionType === "agent" ? { agentId: id } : { teamId: id },
       said: resumed?.before.messages ?? input,

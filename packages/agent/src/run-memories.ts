@@ -3,8 +3,8 @@ import type { RunScope } from "@sessiondb/turns";
 import type { ModelMessage, ToolSet } from "ai";
 import { knownMemories, memoriesText, type KnownMemories } from "./known-memories.ts";
 import { MemoryManager } from "./memory-manager.ts";
-import { limitsOf, memoriesOf, shownMemories, type MemorySettings } from "./memory-options.ts";
-import { memoryTool, memoryToolName } from "./memory-tool.ts";
+import { limitsOf, memoriesOf, shownMemories, usesMemories, type MemorySettings } from "./memory-options.ts";
+import { memoryToolNames, memoryTools } from "./memory-tool.ts";
 
 /** The memories of a run's user. */
 export interface RunMemories {
@@ -19,8 +19,8 @@ export async function runMemories(
   { db, scope }: { readonly db: SessionDb; readonly scope: Pick<RunScope, "access" | "userId" | "signal"> },
 ): Promise<RunMemories | null> {
   const only = shownMemories(settings);
-  const memories = only === false && !settings.agenticMemory ? null : memoriesOf(settings, { db, scope });
-  if (memories === null) {
+  const memories = usesMemories(settings) ? memoriesOf(settings, { db, scope }) : null;
+  if (memories === null || (only === false && !settings.agenticMemory)) {
     return null;
   }
   const options = { limits: limitsOf(settings), only: only === true || only === false ? null : only };
@@ -32,12 +32,12 @@ export async function runMemories(
 }
 
 /** The names of the tools that the options of memories add. */
-export function memoryToolNames({ agenticMemory }: MemorySettings): readonly string[] {
-  return agenticMemory ? [memoryToolName] : [];
+export function memoryToolsAdded({ agenticMemory }: MemorySettings): readonly string[] {
+  return agenticMemory ? memoryToolNames : [];
 }
 
-/** Returns the tool with which the model of a run changes memories, if it has one. */
-export function memoryTools(
+/** Returns the tools with which the model of a run changes memories, if it has them. */
+export function agenticTools(
   memories: RunMemories | null,
   {
     settings,
@@ -56,9 +56,9 @@ export function memoryTools(
     return {};
   }
   const input = said.flatMap((message) => (message.role === "user" ? textsOf(message.content) : [])).join("\n");
-  const shown = memories.known.memories.map(({ memoryId }) => memoryId);
   const origin = { ...(input !== "" && { input }), ...maker };
-  return { [memoryToolName]: memoryTool({ memories: memories.of, shown, origin, signal }) };
+  const { of, known } = memories;
+  return memoryTools({ memories: of, known, limits: limitsOf(settings), origin, signal });
 }
 
 /** Returns what the model is told of the memories, as a paragraph of the system message; null for nothing. */
@@ -69,7 +69,7 @@ export function memoriesParagraph(memories: RunMemories | null, settings: Memory
   const { agenticMemory, memoryManager = new MemoryManager() } = settings;
   const shown = memoriesText(memories.known, { withIds: agenticMemory });
   const keeping = agenticMemory
-    ? `Use ${memoryToolName} when the user says something that is worth remembering, when a memory is no longer true, and ` +
+    ? `Use ${memoryToolNames[0]} when the user says something that is worth remembering, when a memory is no longer true, and ` +
       `when the user asks to remember or to forget something. Worth remembering: ${memoryManager.instructions}`
     : null;
   return [shown, keeping].filter((each) => each !== null).join("\n\n") || null;

@@ -10,7 +10,7 @@ import {
 } from "@sessiondb/agent";
 import { scriptedModel, shown } from "@sessiondb/testing/scripted-model";
 import { jsonSchema, tool } from "ai";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { gate } from "./support/gate.ts";
 import { dataIn, memoryModel, obedientModel, type Changes, type ShownMemory } from "./support/memory-models.ts";
 import { localStores } from "./support/stores.ts";
@@ -228,6 +228,100 @@ describe.each(Object.entries(localStores))("%s", (_store, open) => {
     expect(memories).toMatchObject([{ memory: "a4" }]);
   });
 
+  test("a run that waits for its update waits for no later one", async () => {
+    await using db = await open();
+    const { open: answer, opened } = gate();
+    const { open: begin, opened: begun } = gate();
+    const keeper = memoryModel(async ({ messages }) => {
+      await (messages.includes("first") ? begun : opened);
+      return null;
+    });
+    const memoryManager = new MemoryManager({ model: keeper });
+    const one = componentOf("agent", db, { updateMemoryOnRun: true, memoryManager, awaitMemories: true });
+    const first = one.run("first", { userId: "ada", sessionId: "s1" });
+    while (keeper.asked.length === 0) {
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    // It waits while the first one is read, and is read for longer.
+    const second = one.run("second", { userId: "ada", sessionId: "s2" });
+    while (((await one.getSession({ sessionId: "s2" }))?.runs.at(-1)?.status ?? "RUNNING") === "RUNNING") {
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    begin();
+    expect((await first).memoryError).toBeNull();
+    answer();
+    expect((await second).memoryError).toBeNull();
+  });
+
+  test("what no model takes costs nothing else that is read with it", async () => {
+    await using db = await open();
+    const { open: answer, opened } = gate();
+    const keeper = memoryModel(async ({ messages, index }) => {
+      await (index === 0 ? opened : null);
+      return messages.includes("poison") ? new Error("filtered") : { add: messages.map((memory) => ({ memory })) };
+    });
+    const heard: string[] = [];
+    const one = componentOf("agent", db, {
+      updateMemoryOnRun: true,
+      memoryManager: new MemoryManager({ model: keeper }),
+      onMemoryError: (error) => heard.push((error as Error).message),
+    });
+    for (const text of ["a", "b", "poison", "c"]) {
+      await one.run(text, { userId: "ada" });
+    }
+    answer();
+    await one.idle();
+    expect((await factsOf(db)).toSorted()).toEqual(["a", "b", "c"]);
+    expect(heard).toEqual(["filtered"]);
+  });
+
+  test("long messages are cut where they are read and kept, and read in parts", async () => {
+    await using db = await open();
+    const { open: answer, opened } = gate();
+    const keeper = memoryModel(async ({ index }) => {
+      await (index === 0 ? opened : null);
+      return { add: [{ memory: `fact ${index}` }] };
+    });
+    const one = componentOf("agent", db, {
+      updateMemoryOnRun: true,
+      memoryManager: new MemoryManager({ model: keeper }),
+    });
+    for (let index = 0; index < 8; index += 1) {
+      await one.run("😀".repeat(index === 7 ? 50_000 : 4000), { userId: "ada" });
+    }
+    answer();
+    await one.idle();
+    expect(Math.max(...keeper.asked.map(({ messages }) => messages.join("").length))).toBeLessThanOrEqual(20_000);
+    const { memories } = await one.getUserMemories({ userId: "ada" });
+    expect(memories.length).toBe(keeper.asked.length);
+    expect(Math.max(...memories.map(({ input }) => Buffer.byteLength(input ?? "")))).toBeLessThan(65_535);
+    expect(memories.some(({ input }) => /\p{Surrogate}/u.test(input ?? ""))).toBe(false);
+  });
+
+  test("a memory that is not shown is found, and then changed, by both models", async () => {
+    await using db = await open();
+    await remember(
+      db,
+      Array.from({ length: 60 }, (_, n) => `fact ${n}.`),
+    );
+    const find = { calls: [{ name: "search_user_memories", input: { text: "FACT 0." } }] };
+    const keeper = memoryModel(({ index }) => (index === 0 ? find : { remove: ["ada-0"] }));
+    const memoryManager = new MemoryManager({ model: keeper });
+    const one = componentOf("agent", db, { updateMemoryOnRun: true, memoryManager, awaitMemories: true });
+    expect((await one.run("Forget fact 0.", { userId: "ada" })).memoryError).toBeNull();
+    expect(await factsOf(db)).not.toContain("fact 0.");
+    const again = { calls: [{ name: "search_user_memories", input: { text: "fact 1." } }] };
+    const removes = { calls: [{ name: "update_user_memory", input: { remove: ["ada-1"] } }] };
+    const two = componentOf("agent", db, { agenticMemory: true, model: scriptedModel([again, removes, "Done."]) });
+    await two.run("Forget fact 1.", { userId: "ada" });
+    expect(await db.memories?.getMemory({ memoryId: "ada-1" })).toBeNull();
+    expect(await db.memories?.getMemoryStats({ userId: "ada" })).toMatchObject({ users: [{ count: 58 }] });
+  });
+
   test("close() waits, and the host is told of the work", async () => {
     await using db = await open();
     const work: Promise<unknown>[] = [];
@@ -422,6 +516,36 @@ test.each([true, false])(
     expect([memoryError, ...heard]).toMatchObject(awaitMemories ? [{ code: "CLOSED" }] : [null, { code: "CLOSED" }]);
   },
 );
+
+test.each([
+  [undefined, "options"],
+  [{ memories: null, messages: [] }, "memories"],
+  [{ memories: new InMemorySessionDb().memories, messages: ["Hi"] }, "memories"],
+  [{ memories: new InMemorySessionDb().forUser("ada").memories, messages: "Hi" }, "messages"],
+  [{ memories: new InMemorySessionDb().forUser("ada").memories, messages: [1] }, "messages[0]"],
+  [{ memories: new InMemorySessionDb().forUser("ada").memories, messages: ["Hi"], signal: 1 }, "signal"],
+])("updateMemories refuses %#: %o", async (request, argument) => {
+  const manager = new MemoryManager({ model: scriptedModel([]) });
+  await expect(manager.updateMemories(request as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", argument });
+});
+
+test("handlers that reject are warnings", async () => {
+  const warnings: string[] = [];
+  vi.spyOn(process, "emitWarning").mockImplementation((warning) => void warnings.push(String(warning)));
+  const rejects = (): unknown => Promise.reject(new TypeError("broken"));
+  const one = componentOf("agent", new InMemorySessionDb(), {
+    updateMemoryOnRun: true,
+    memoryManager: new MemoryManager({ model: memoryModel(() => new Error("down")) }),
+    onMemoryError: () => rejects(),
+    waitUntil: () => rejects(),
+  });
+  await one.run("Hi", { userId: "ada" });
+  await one.idle();
+  await vi.waitFor(() =>
+    expect(warnings.toSorted()).toEqual(["onMemoryError failed: TypeError.", "waitUntil failed: TypeError."]),
+  );
+  vi.restoreAllMocks();
+});
 
 test("memories that cannot be read end a run, unless storage errors are ignored", async () => {
   const broken = (): SessionDb => {

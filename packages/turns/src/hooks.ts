@@ -44,14 +44,9 @@ export class HookCaller<Name extends string> {
     if (hook === undefined) {
       return;
     }
-    const fail = (error: unknown): void => warn(`The hook ${name} failed`, error);
-    try {
-      const returned = hook({ ...this.#event, ...more });
-      if (typeof returned === "object" && returned !== null && "then" in returned) {
-        this.#pending.add(Promise.resolve(returned).catch(fail));
-      }
-    } catch (error) {
-      fail(error);
+    const returned = guarded(`The hook ${name}`, () => hook({ ...this.#event, ...more }));
+    if (returned !== null) {
+      this.#pending.add(returned);
     }
   }
 }
@@ -73,11 +68,7 @@ export class PendingWork {
     const ended = Promise.allSettled([work]);
     this.#pending.add(ended);
     void ended.then(() => this.#pending.delete(ended));
-    try {
-      this.#waitUntil?.(ended);
-    } catch (error) {
-      warn("waitUntil failed", error);
-    }
+    void guarded("waitUntil", () => this.#waitUntil?.(ended));
   }
 
   /** Resolves once nothing is under way. */
@@ -90,6 +81,22 @@ export class PendingWork {
   /** Resolves once the hooks under way have ended, but for those that take too long. */
   async hooksEnded(): Promise<void> {
     await within(Promise.all(this.#pending), longestHook, () => null);
+  }
+}
+
+/**
+ * Calls a function of the application that nobody waits for. What it throws, or rejects with, is a warning. Returns the
+ * promise of one that takes its time, which never rejects; else null.
+ */
+export function guarded(what: string, work: () => unknown): Promise<unknown> | null {
+  const fail = (error: unknown): void => warn(`${what} failed`, error);
+  try {
+    const returned = work();
+    const isPromise = typeof returned === "object" && returned !== null && "then" in returned;
+    return isPromise ? Promise.resolve(returned).catch(fail) : null;
+  } catch (error) {
+    fail(error);
+    return null;
   }
 }
 

@@ -15,7 +15,7 @@ export {
 export { mayContinue } from "./fork.ts";
 export { freeMetadata } from "./free-metadata.ts";
 export { hasAnswer, readHistory } from "./history-runs.ts";
-export { HookCaller, hooksReader, PendingWork, warn, type Hooks } from "./hooks.ts";
+export { guarded, HookCaller, hooksReader, PendingWork, warn, type Hooks } from "./hooks.ts";
 export { jsonOf, messageOf, portable, textOf, thrownOf } from "./outside-values.ts";
 export type { Known, Unset } from "./known.ts";
 export { ownRuns } from "./own-runs.ts";
