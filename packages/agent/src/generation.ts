@@ -228,6 +228,7 @@ export class Generation {
     const hasOutput = this.#request.settings.output !== undefined && !isPaused && last?.finishReason === "stop";
     const output = hasOutput ? ((await readOutput()) as JsonValue) : undefined;
     this.#request.watch.end();
+    this.#watch.end();
     return this.#outcome(isPaused ? "PAUSED" : "COMPLETED", { output });
   }
 
@@ -238,6 +239,7 @@ export class Generation {
     this.#failure.abort(error);
     await watch.awaitedEnded();
     watch.end();
+    this.#watch.end();
     return this.#outcome(status, { error });
   }
 

@@ -5,7 +5,7 @@ import { promptData } from "@sessiondb/turns";
 export interface MemoryLimits {
   /** The largest number of memories, those that were changed last. Default 50. */
   memories?: number | undefined;
-  /** The largest number of characters of their texts together. One that does not fit is left out whole. Default 4,000. */
+  /** The largest number of characters of their texts and topics. One that does not fit is left out whole. Default 4,000. */
   characters?: number | undefined;
 }
 
@@ -50,9 +50,11 @@ export async function knownMemories(
     ...(signal !== undefined && { signal }),
   });
   let left = limits.characters;
-  const fitting = page.memories.filter(({ memory }) => {
-    const fits = memory.length <= left;
-    left -= fits ? memory.length : 0;
+  // Others may have stored anything: a text that says nothing, or topics without end.
+  const fitting = page.memories.filter(({ memory, topics }) => {
+    const length = [memory, ...(topics ?? [])].reduce((sum, each) => sum + each.length, 0);
+    const fits = memory.trim() !== "" && length <= left;
+    left -= fits ? length : 0;
     return fits;
   });
   return { memories: fitting, isWhole: page.nextCursor === null && fitting.length === page.memories.length };

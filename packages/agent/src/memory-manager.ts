@@ -157,7 +157,9 @@ export class MemoryManager {
     });
     const { errors } = outcomeOf(steps.at(-1));
     if (errors.length > 0) {
-      throw errors[0];
+      // The AI SDK has only a text of some.
+      const [error] = errors;
+      throw error instanceof Error ? error : new Error(`The model could not change the memories: ${String(error)}`);
     }
     const changes = steps.flatMap((step) => outcomeOf(step).changes);
     const sum = (name: keyof Changed): number => changes.reduce((total, { [name]: list }) => total + list.length, 0);

@@ -13,9 +13,11 @@ import { jsonSchema, tool, type JSONSchema7, type ToolSet } from "ai";
 export const memoryToolNames = ["update_user_memory", "search_user_memories"] as const;
 const [updates, searches] = memoryToolNames;
 
-/** What one call may change, and how long a memory may be, in characters: a model can go wrong without end. */
+/** What one call may change, and how long a memory and its topics may be, in characters: a model can go wrong without end. */
 const mostChanges = 50;
 const longestMemory = 1000;
+const mostTopics = 10;
+const longestTopic = 100;
 
 /** Characters that are read, and kept, of what a user said: MySQL's column holds 65,535 bytes. */
 const longestMessage = 20_000;
@@ -110,7 +112,7 @@ function updateTool({ memories, seen, origin, signal }: Bound & Pick<MemoryToolO
     description: "Changes what is remembered about the user beyond this conversation. Make all changes in one call.",
     inputSchema: schema,
     execute: async (given) => {
-      const changes = changesOf(given);
+      const changes = changesOf(named(given, "input"));
       const unknown = [...changes.remove, ...changes.update.map((each) => each.memoryId)].find((id) => !seen.has(id));
       if (unknown !== undefined) {
         throw new MemoryNotFoundError(unknown);
@@ -149,14 +151,14 @@ export function shortened(message: string): string {
 }
 
 /** Reads what a model asks for. Models write null for what they leave out. */
-function changesOf(given: Readonly<Record<keyof Changes, unknown>>): Changes {
+function changesOf(given: Readonly<Record<string, unknown>>): Changes {
   const changes = {
-    remove: texts(given.remove ?? [], "remove"),
-    update: entries(given.update, "update").map((each) => ({
+    remove: [...new Set(texts(given["remove"] ?? [], "remove"))],
+    update: entries(given["update"], "update").map((each) => ({
       memoryId: nonEmptyText(each["memory_id"], "memory_id"),
       ...factOf(each),
     })),
-    add: entries(given.add, "add").map(factOf),
+    add: entries(given["add"], "add").map(factOf),
   };
   if (changes.remove.length + changes.update.length + changes.add.length > mostChanges) {
     throw new InvalidArgumentError("add, update and remove", `at most ${mostChanges} changes in one call`);
@@ -176,6 +178,9 @@ function factOf(given: Readonly<Record<string, unknown>>): { memory: string; top
   if (text.length > longestMemory) {
     throw new InvalidArgumentError("memory", `at most ${longestMemory} characters: keep several short facts instead`);
   }
-  const subjects = given["topics"] ?? undefined;
-  return { memory: text, ...(subjects !== undefined && { topics: texts(subjects, "topics") }) };
+  const subjects = texts(given["topics"] ?? [], "topics");
+  if (subjects.length > mostTopics || subjects.some((topic) => topic.length > longestTopic)) {
+    throw new InvalidArgumentError("topics", `at most ${mostTopics} topics of ${longestTopic} characters each`);
+  }
+  return { memory: text, ...(subjects.length > 0 && { topics: subjects }) };
 }

@@ -429,6 +429,7 @@ export abstract class ModelComponent<
       title,
       otherSessions,
       memories,
+      asker: scope.userId,
       resumed: null,
       call,
     });
@@ -453,6 +454,8 @@ export abstract class ModelComponent<
     if ((await ownRuns(this, [run], { db, session: session ?? { sessionId, userId } })).length === 0) {
       throw notWaiting(found.argument);
     }
+    // What nobody asked is remembered for nobody, whoever decides.
+    const asker = run.userId ?? null;
     // The run still belongs to the user who began it, even if another user decides.
     const scope = {
       ...turn.scope,
@@ -477,7 +480,8 @@ export abstract class ModelComponent<
       introduction: null,
       title: null,
       otherSessions: await sessionsText(options.readSessions, this, turn.scope),
-      memories: await turn.look((store) => runMemories(settings, { db: store, scope })),
+      memories: await turn.look((store) => runMemories(settings, { db: store, scope: { ...scope, userId: asker } })),
+      asker,
       resumed,
       call,
     });
@@ -491,15 +495,26 @@ export abstract class ModelComponent<
     {
       introduction,
       title,
+      asker,
       ...setup
-    }: Omit<RunSetup, "children"> & { readonly introduction: Run | null; readonly title: string | null },
+    }: Omit<RunSetup, "children"> & {
+      readonly introduction: Run | null;
+      readonly title: string | null;
+      readonly asker: string | null;
+    },
   ): Promise<RunInProgress> {
     const prepared = await this.#prepare({ ...setup, children: [] });
     return new RunInProgress(prepared, {
       turn,
       title,
       introduction,
-      ...followUpsOf({ component: this, settings: this.settings, scope: setup.scope, followUp: this.#followUp }),
+      ...followUpsOf({
+        component: this,
+        settings: this.settings,
+        scope: setup.scope,
+        asker,
+        followUp: this.#followUp,
+      }),
     });
   }
 

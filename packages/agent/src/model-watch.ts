@@ -30,6 +30,8 @@ export class ModelWatch {
   readonly #onAbort: (reason: unknown) => void;
   /** The signal of the last call: most share one. */
   #signal: AbortSignal | undefined = undefined;
+  /** Let go of the signals of all calls: Node keeps one that depends on others as long as somebody listens to it. */
+  readonly #unfollow: (() => void)[] = [];
   /** Ends the stream of the last call. */
   #endStream = (): void => {};
 
@@ -52,6 +54,13 @@ export class ModelWatch {
   /** Forgets a step that has ended. */
   stepEnded(): void {
     [this.#said, this.#usage] = [null, null];
+  }
+
+  /** Hears no signal any more: the generation has ended. */
+  end(): void {
+    for (const unfollow of this.#unfollow.splice(0)) {
+      unfollow();
+    }
   }
 
   /** Returns the model with its answers watched. */
@@ -90,14 +99,12 @@ export class ModelWatch {
       return;
     }
     this.#signal = signal;
-    signal.addEventListener(
-      "abort",
-      () => {
-        this.#onAbort(signal.reason);
-        this.#endStream();
-      },
-      { once: true },
-    );
+    const abort = (): void => {
+      this.#onAbort(signal.reason);
+      this.#endStream();
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    this.#unfollow.push(() => signal.removeEventListener("abort", abort));
   }
 
   /** Returns what renames the calls of one answer, in all of its parts. */

@@ -10,16 +10,17 @@ interface Place {
   readonly component: Component<object>;
   readonly settings: ModelComponentSettings;
   readonly scope: RunScope;
+  /** The user who asked; null for nobody. */
+  readonly asker: string | null;
   readonly followUp: FollowUp;
 }
 
 /** Returns what follows a run once it has completed, null for what is not wanted. */
-export function followUpsOf({ component, settings, scope, followUp }: Place): {
+export function followUpsOf({ component, settings, scope, asker: userId, followUp }: Place): {
   readonly summarize: RunFollowUp | null;
   readonly remember: RunFollowUp | null;
 } {
   const { access, sessionType, keepsSessions } = component;
-  const { userId } = scope;
   const remembers = settings.updateMemoryOnRun === true && !settings.agenticMemory;
   return {
     summarize:

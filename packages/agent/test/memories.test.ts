@@ -154,6 +154,21 @@ describe.each(Object.entries(localStores))("%s", (_store, open) => {
         { code: "INVALID_ARGUMENT", argument: "memory" },
       ],
       [
+        "more topics than a memory may have",
+        () =>
+          new MemoryManager({
+            model: memoryModel(() => ({
+              add: [{ memory: "m", topics: Array.from({ length: 11 }, (_, n) => `${n}`) }],
+            })),
+          }),
+        { code: "INVALID_ARGUMENT", argument: "topics" },
+      ],
+      [
+        "a tool that there is not",
+        () => new MemoryManager({ model: memoryModel(() => ({ calls: [{ name: "invented", input: {} }] })) }),
+        { name: "Error" },
+      ],
+      [
         "a call that stays without shape",
         () => new MemoryManager({ model: memoryModel(() => ({ add: "all" }) as never) }),
         { code: "INVALID_ARGUMENT", argument: "add" },
@@ -363,6 +378,25 @@ describe("what no memories are made of", () => {
     execute: () => "Done",
   });
 
+  test("a run of nobody that a user continues", async () => {
+    const db = new InMemorySessionDb();
+    await remember(db, ["Likes tea"]);
+    const keeper = obedientModel();
+    const model = scriptedModel([{ calls: [{ name: "wait", id: "c" }] }, "Done."]);
+    const one = componentOf("agent", db, {
+      model,
+      updateMemoryOnRun: true,
+      memoryManager: new MemoryManager({ model: keeper }),
+      awaitMemories: true,
+      tools: { wait },
+    });
+    const { runId } = await one.run("remember: Nobody's", { sessionId: "s" });
+    await one.continueRun({ runId, sessionId: "s", userId: "ada", approvals: [{ toolCallId: "c", approved: true }] });
+    expect(keeper.asked).toEqual([]);
+    expect(model.prompts.map((prompt) => dataIn(shown(prompt).join("\n\n"), recalled))).toEqual([null, null]);
+    expect(await factsOf(db)).toEqual(["Likes tea"]);
+  });
+
   test("runs without a user, that fail, are cancelled or wait; once one goes on to its end, what was asked at first", async () => {
     const db = new InMemorySessionDb();
     const keeper = obedientModel();
@@ -466,6 +500,20 @@ describe("the share of the prompt", () => {
     const memoryManager = new MemoryManager({ limits });
     const { text } = await componentOf("agent", db, { memoryManager }).run("Hi", { userId: "ada" });
     expect(text).toBe(`I know: ${JSON.stringify(expected)}`);
+  });
+
+  test("what others stored is bounded with its topics, and a text that says nothing takes no place", async () => {
+    const db = new InMemorySessionDb();
+    await db.memories.upsertMemory({ userId: "ada", memory: "tea", topics: ["drinks"] });
+    await db.memories.upsertMemory({
+      userId: "ada",
+      memory: "cake",
+      topics: Array.from({ length: 200 }, (_, n) => `${n} `.repeat(20)),
+    });
+    const { text } = await componentOf("agent", db, { agenticMemory: true }).run("Hi", { userId: "ada" });
+    expect(text.length).toBeLessThan(200);
+    expect(text).toContain("tea");
+    expect(text).not.toContain("cake");
   });
 
   test("one that is too long leaves room for others", async () => {

@@ -15,6 +15,7 @@ const ofSessions = [
   "pages continue past a session that cannot be read",
   "what cannot be read can be deleted",
   "a user who may not see a session does not learn that it cannot be read",
+  "a search reports a session that cannot be read, and looks into the others",
 ].map((name) => `unreadable rows: ${name}`);
 
 /** What looks at tables that are being made, and what ends a call before its work is done. */
