@@ -65,11 +65,11 @@ async function readAll(users: Map<string, Said[]>, userId: string): Promise<void
   users.delete(userId);
   for (const together of byComponent(list)) {
     const failure = await failureOf(together);
-    if (failure === null || together.length === 1) {
+    if (failure === null || together.length === 1 || isTimeout(failure.error)) {
       together.forEach((said) => settle(said, failure));
       continue;
     }
-    // One that no model takes must not cost the others.
+    // One that no model takes must not cost the others. A model that hangs takes none of them.
     for (const said of together) {
       settle(said, await failureOf([said]));
     }
@@ -84,6 +84,10 @@ async function failureOf(together: readonly Said[]): Promise<{ readonly error: u
   } catch (error) {
     return { error };
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 function settle({ done, fail }: Said, failure: { readonly error: unknown } | null): void {

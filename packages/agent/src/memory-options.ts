@@ -53,7 +53,7 @@ export interface MemoryOptions {
   awaitMemories?: boolean | undefined;
   /** Takes the errors of updates that no result waits for. Default: a process warning without content. */
   onMemoryError?: ((error: unknown, failure: MemoryFailure) => void) | undefined;
-  /** Milliseconds after which an update is given up. Default 60,000. */
+  /** Milliseconds after which an update is given up; those before it of the same user have their own. Default 60,000. */
   memoryTimeout?: number | undefined;
 }
 

@@ -294,6 +294,24 @@ describe.each(Object.entries(localStores))("%s", (_store, open) => {
     expect(heard).toEqual(["filtered"]);
   });
 
+  test("a model that hangs is asked once for all that waits", async () => {
+    await using db = await open();
+    const keeper = memoryModel(() => new Promise(() => {}));
+    const heard: string[] = [];
+    const one = componentOf("agent", db, {
+      updateMemoryOnRun: true,
+      memoryManager: new MemoryManager({ model: keeper }),
+      memoryTimeout: 200,
+      onMemoryError: (error) => heard.push((error as Error).name),
+    });
+    for (const text of ["a", "b", "c", "d"]) {
+      await one.run(text, { userId: "ada" });
+    }
+    await one.idle();
+    expect(heard).toEqual(Array<string>(4).fill("TimeoutError"));
+    expect(keeper.asked.length).toBeLessThan(4);
+  });
+
   test("long messages are cut where they are read and kept, and read in parts", async () => {
     await using db = await open();
     const { open: answer, opened } = gate();
