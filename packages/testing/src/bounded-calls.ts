@@ -19,6 +19,8 @@ export async function fill(db: Store): Promise<void> {
   await db.upsertSessions([session, agentSession("t"), agentSession("u"), agentSession("v", { agentId: "leaver" })]);
   await db.upsertRun({ session, run: agentRun("a") });
   await db.upsertRun({ session, run: agentRun("b") });
+  // Pages of runs continue from one, which must not be deleted meanwhile.
+  await db.upsertRun({ session: agentSession("u"), run: agentRun("gone") });
 }
 
 /** Breaks something, and returns what mends it. */
@@ -69,7 +71,7 @@ export const calls: Readonly<Record<string, (db: Store) => Promise<unknown>>> = 
   updateRun: (db) => db.updateRun({ runId: "a" }, (run) => ({ ...run, content: "changed" })),
   getRun: (db) => db.getRun({ runId: "a" }),
   getRuns: (db) => db.getRuns(),
-  deleteRuns: (db) => db.deleteRuns({ runIds: ["b"] }),
+  deleteRuns: (db) => db.deleteRuns({ runIds: ["gone"] }),
   verifySchema: (db) => db.verifySchema(),
   planMigration: (db) => db.planMigration(),
   migrate: (db) => db.migrate(),
