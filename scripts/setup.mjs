@@ -15,7 +15,7 @@ const compilerHelp = `better-sqlite3 could not be compiled. It needs Python 3, m
 const reasons = [
   [/ERR_PNPM_OUTDATED_LOCKFILE/, "pnpm-lock.yaml does not fit a package.json. Run: node scripts/pnpm.mjs install"],
   [
-    /gyp.*(ENOTFOUND|ETIMEDOUT|ECONNREFUSED|FetchError)/,
+    /gyp.*(ENOTFOUND|ETIMEDOUT|ECONNREFUSED|FetchError|network connectivity)/,
     `Node's C++ headers, which better-sqlite3 is compiled with, \
 could not be downloaded.\nCheck the network, or point npm_config_nodedir at a folder with include/node.`,
   ],
