@@ -55,7 +55,8 @@ const mostSteps = 5;
 
 const [updates, searches] = memoryToolNames;
 
-const worthKeeping =
+/** What is worth remembering, unless the application says otherwise. */
+export const defaultInstructions =
   "who the user is, what they like and dislike, what they plan, what happens in their life, what is true of them for " +
   "longer than this conversation, and how they want to be answered. Not worth it: what matters for this task alone, " +
   "general knowledge, and secrets such as passwords.";
@@ -110,7 +111,7 @@ export class MemoryManager {
   constructor(options: MemoryManagerOptions = {}) {
     const { model, instructions, limits } = readOptions(options, optionReaders);
     this.#model = model;
-    this.instructions = instructions ?? worthKeeping;
+    this.instructions = instructions ?? defaultInstructions;
     this.limits = limits;
   }
 

@@ -2,7 +2,7 @@ import type { Message, NewUserMemory, SessionDb, UserMemoryDb } from "@sessiondb
 import type { RunScope } from "@sessiondb/turns";
 import type { ModelMessage, ToolSet } from "ai";
 import { knownMemories, memoriesText, type KnownMemories } from "./known-memories.ts";
-import { MemoryManager } from "./memory-manager.ts";
+import { defaultInstructions } from "./memory-manager.ts";
 import { limitsOf, memoriesOf, shownMemories, usesMemories, type MemorySettings } from "./memory-options.ts";
 import { memoryToolNames, memoryTools } from "./memory-tool.ts";
 
@@ -66,11 +66,11 @@ export function memoriesParagraph(memories: RunMemories | null, settings: Memory
   if (memories === null) {
     return null;
   }
-  const { agenticMemory, memoryManager = new MemoryManager() } = settings;
+  const { agenticMemory, memoryManager } = settings;
   const shown = memoriesText(memories.known, { withIds: agenticMemory });
   const keeping = agenticMemory
     ? `Use ${memoryToolNames[0]} when the user says something that is worth remembering, when a memory is no longer true, and ` +
-      `when the user asks to remember or to forget something. Worth remembering: ${memoryManager.instructions}`
+      `when the user asks to remember or to forget something. Worth remembering: ${memoryManager?.instructions ?? defaultInstructions}`
     : null;
   return [shown, keeping].filter((each) => each !== null).join("\n\n") || null;
 }
